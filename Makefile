@@ -1,0 +1,84 @@
+# Every target makes its own environment in .venv first; `make help` lists the targets.
+
+PYTHON ?=
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-all lint format experiments bench notebooks wheel clean
+
+help: ## list the targets
+	@echo "make TARGET, where TARGET is one of"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## hold the contest on a bundled monthly series; print the table, draw the picture
+	@echo "demo: the contest on 'elnino' (monthly sea surface temperature)"
+	@$(BIN)/python -m forecast compare elnino --plot forecast-demo.png
+
+test: $(READY) ## run the doctests and the quick tests
+	@echo "test: doctests and quick tests"
+	@$(BIN)/python -m pytest
+
+test-all: $(READY) ## run the slow tests too
+	@echo "test-all: doctests and all tests but the experiments"
+	@$(BIN)/python -m pytest -m "not experiment"
+
+lint: $(READY) ## check style, format and types; notebooks too
+	@echo "lint: ruff check"
+	@$(BIN)/ruff check
+	@echo "lint: ruff format"
+	@$(BIN)/ruff format --check
+	@echo "lint: mypy"
+	@$(BIN)/mypy
+
+format: $(READY) ## mend style and format where a tool can
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+experiments: $(READY) ## train over several seeds and record the figures as CSV (hours)
+	@echo "experiments: this takes long; figures are written as CSV, to be committed"
+	@$(BIN)/python -m pytest -m experiment
+
+bench: $(READY) ## time the package with the scripts in benchmarks/
+	@for script in $(sort $(wildcard benchmarks/bench_*.py)); do \
+	    echo "bench: $$script"; $(BIN)/python $$script || exit 1; \
+	done
+
+notebooks: $(READY) ## execute every notebook in a fresh kernel; the copies with output go to build/
+	@mkdir -p build/notebooks
+	@for notebook in $(sort $(wildcard notebooks/*.ipynb)); do \
+	    echo "notebooks: $$notebook"; \
+	    $(BIN)/jupyter-execute --output="$(CURDIR)/build/$$notebook" $$notebook || exit 1; \
+	done
+
+wheel: $(READY) ## build the wheel into dist/
+	@echo "wheel: building into dist/"
+	@rm -rf dist build/lib
+	@$(BIN)/python -m build --wheel --outdir dist >build.log 2>&1 || { cat build.log; exit 1; }
+
+clean: ## remove the environment and everything that was built
+	rm -rf $(VENV) build build.log dist forecast.egg-info forecast-demo.png
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# An interpreter is good if it is new enough and can make an environment (Debian splits that off).
+$(READY): pyproject.toml constraints.txt
+	@for python in $(or $(PYTHON),python3 python python3.14 python3.13 python3.12 python3.11); do \
+	    "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+	        >/dev/null 2>&1 && break; \
+	    python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "forecast needs Python 3.11 or newer with its venv module; none was found." \
+	        "Name one: make PYTHON=/path/to/python3.11" >&2; \
+	    exit 1; \
+	fi; \
+	if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	    echo "install: making $(VENV) with $$("$$python" --version)"; \
+	    "$$python" -m venv --clear $(VENV) || exit 1; \
+	fi; \
+	echo "install: forecast, torch and the tools into $(VENV); once, it takes a few minutes"; \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check \
+	    --constraint constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,95 @@
+"""The voice of errors: each names the argument, the requirement, what was got, and the remedy."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+
+class ForecastWarning(UserWarning):
+    """Warn that a forecast is possible but probably not what its user hopes for."""
+
+
+def is_integer(value: Any) -> bool:
+    """Tell whether a value is a true integer; booleans are not."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def positive_integer(name: str, value: Any, *, minimum: int = 1) -> int:
+    """Return an integer argument, or say why it is none.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not an integer (booleans and 2.5 are not).
+    ValueError
+        If `value` is below `minimum`.
+
+    Examples
+    --------
+    >>> positive_integer("horizon", 12)
+    12
+    >>> positive_integer("horizon", -3)
+    Traceback (most recent call last):
+    ...
+    ValueError: `horizon` must be a positive integer, got -3.
+    """
+    wanted = "a positive integer" if minimum == 1 else f"an integer of at least {minimum}"
+    if not is_integer(value):
+        raise TypeError(f"`{name}` must be {wanted}, got {short(value)}.")
+    if value < minimum:
+        raise ValueError(f"`{name}` must be {wanted}, got {value}.")
+    return int(value)
+
+
+def number_between(
+    name: str, value: Any, low: float, high: float, *, ends: str = "neither"
+) -> float:
+    """Return a real argument between two bounds; `ends` ("neither", "left", "both") may be met.
+
+    Examples
+    --------
+    >>> number_between("coverage", 0.9, 0, 1)
+    0.9
+    >>> number_between("dropout", 1.5, 0, 1, ends="left")
+    Traceback (most recent call last):
+    ...
+    ValueError: `dropout` must be a number in [0, 1), got 1.5.
+    """
+    left, right = "[" if ends in ("left", "both") else "(", "]" if ends == "both" else ")"
+    wanted = f"a number in {left}{low}, {'inf' if math.isinf(high) else high}{right}"
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be {wanted}, got {short(value)}.")
+    number = float(value)
+    above = number >= low if left == "[" else number > low
+    below = number <= high if right == "]" else number < high
+    if not (above and below):
+        raise ValueError(f"`{name}` must be {wanted}, got {value}.")
+    return number
+
+
+def one_of(name: str, value: Any, known: Iterable[Any]) -> Any:
+    """Return an argument that must be one of the known choices.
+
+    Examples
+    --------
+    >>> one_of("strategy", "lst", ["last", "seasonal"])
+    Traceback (most recent call last):
+    ...
+    ValueError: `strategy` must be one of 'last', 'seasonal', got 'lst'.
+    """
+    choices = list(known)
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"`{name}` must be one of {listed}, got {short(value)}.")
+    return value
+
+
+def short(value: Any) -> str:
+    """Return a representation that fits into one line of a message."""
+    if hasattr(value, "shape"):
+        return f"a {type(value).__name__} of shape {value.shape}"
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,1 @@
+"""Room 1: frames become arrays; pandas and numpy, no torch."""

@@ -1,0 +1,116 @@
+"""Updates: a history continued by new values, on the same grid."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.frequency import extend_grid_to, locate, same_clock
+from forecast.data.panel import Panel, ranges
+
+
+def append(panel: Panel, new: Panel) -> Panel:
+    """Return a history continued by new values; a gap between the two is unobserved.
+
+    Parameters
+    ----------
+    panel
+        The history.
+    new
+        The same series, read with `freq=panel.freq`, in any order, each after its history's end.
+
+    Raises
+    ------
+    ValueError
+        If series are unknown or missing, new values overlap the history, or their times are not on
+        the grid of the history.
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> old, new = pd.Series([1.0, 2.0]), pd.Series([5.0], index=[4])
+    >>> append(read_frames(old), read_frames(new)).values.tolist()
+    [1.0, 2.0, nan, nan, 5.0]
+    """
+    order = _matching_series(panel, new)
+    grid, shift = _common_grid(panel, new)
+    starts, lengths = new.starts[order] + shift, new.lengths[order]
+    _check_no_overlap(panel, grid, starts)
+    total = starts + lengths - panel.starts
+    offsets = np.concatenate(([0], np.cumsum(total)))
+    before = ranges(offsets[:-1], panel.lengths)
+    source = ranges(new.offsets[order], lengths)
+    after = ranges(offsets[1:] - lengths, lengths)
+    values = np.full(offsets[-1], np.nan, dtype=np.result_type(panel.values, new.values))
+    values[before], values[after] = panel.values, new.values[source]
+    longer = replace(panel, values=values, offsets=offsets, grid=grid)
+    if panel.X is None and new.X is None:
+        return longer
+    X = np.empty((len(values), len(panel.X_names)))
+    X[before], X[after] = panel.X, _matching_covariates(panel, new, starts)[source]
+    return replace(longer, X=X)
+
+
+def _matching_series(panel: Panel, new: Panel) -> np.ndarray:
+    """Return where each series of the history is among the new ones."""
+    if panel.layout.kind == "series" == new.layout.kind:
+        return np.zeros(1, dtype=np.int64)
+    unknown = new.ids.difference(panel.ids, sort=False)
+    absent = panel.ids.difference(new.ids, sort=False)
+    if len(unknown) or len(absent):
+        raise ValueError(
+            "new values must be of the series of the history: "
+            f"unknown {list(unknown[:5])} ({len(unknown)}), missing {list(absent[:5])} "
+            f"({len(absent)}). Fit again to add or drop series."
+        )
+    return locate(new.ids, panel.ids)
+
+
+def _common_grid(panel: Panel, new: Panel) -> tuple[pd.Index, int]:
+    """Return the history's grid up to the last new time, and where the new grid starts in it."""
+    same_clock(panel.grid, new.grid, "new values")
+    if new.grid[0] < panel.grid[0]:
+        early = new.ids[int(np.argmin(new.starts))]
+        raise ValueError(
+            f"new values must start after the history: series {early!r} has new values from "
+            f"{new.grid[0]}, before the first time of all, {panel.grid[0]}."
+        )
+    grid = extend_grid_to(panel.grid, new.grid[-1])
+    places = locate(grid, new.grid)
+    wrong = np.flatnonzero((places < 0) | (np.diff(places, prepend=places[0] - 1) != 1))
+    if len(wrong):
+        raise ValueError(
+            f"new values must follow the frequency of the history, {panel.freq!r}, on its grid "
+            f"from {grid[0]}: {new.grid[wrong[0]]} does not."
+        )
+    return grid, int(places[0])
+
+
+def _check_no_overlap(panel: Panel, grid: pd.Index, starts: np.ndarray) -> None:
+    overlapping = np.flatnonzero(starts < panel.ends)
+    if len(overlapping):
+        i = overlapping[0]
+        raise ValueError(
+            f"new values must start after the history: series {panel.ids[i]!r} ends at "
+            f"{grid[panel.ends[i] - 1]}, the new values start at {grid[starts[i]]}."
+        )
+
+
+def _matching_covariates(panel: Panel, new: Panel, starts: np.ndarray) -> np.ndarray:
+    """Return the new covariates in the history's order of columns; gaps cannot be filled."""
+    if new.X is None or sorted(panel.X_names) != sorted(new.X_names):
+        raise ValueError(
+            f"`X` must have the columns of the history, {list(panel.X_names)}, got "
+            f"{list(new.X_names)}."
+        )
+    late = np.flatnonzero(starts > panel.ends)
+    if len(late):
+        i = late[0]
+        raise ValueError(
+            f"`X` must have a row for every time since the history: series {panel.ids[i]!r} ends "
+            f"at {panel.grid[panel.ends[i] - 1]}, but the new rows start "
+            f"{starts[i] - panel.ends[i]} steps late. Give these steps too, with NaN as value."
+        )
+    return new.X[:, [new.X_names.index(name) for name in panel.X_names]]

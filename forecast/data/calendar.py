@@ -1,0 +1,194 @@
+"""The calendar: how long a season is at a frequency, and features of the time of day and year."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.offsets import BaseOffset, Day, Tick
+
+from forecast._checks import is_integer
+from forecast.data.aliases import parse_freq
+from forecast.data.panel import Panel
+
+# Steps per season of the calendar frequencies: a week of days, a year of everything longer.
+_SEASONS = {"D": 7, "B": 5, "C": 5, "W": 52, "SM": 24, "M": 12, "Q": 4, "Y": 1}
+_SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
+
+# Season lengths tried where time is whole numbers: quarters, weekdays, months, hours, half hours,
+# weeks, quarter hours.
+CANDIDATES = (4, 7, 12, 24, 48, 52, 96)
+_SERIES_LOOKED_AT, _VALUES_LOOKED_AT = 200, 2_000
+# An autocorrelation counts from three standard errors of white noise; a large panel makes these
+# tiny, so it must also be worth a seasonal model.
+_STANDARD_ERRORS, _SMALLEST = 3.0, 0.1
+# A season of 4 shows at 12, 24, ... as well: the shortest that is nearly as strong is meant.
+_NEARLY = 0.8
+
+
+def season_lengths(freq: Any) -> tuple[int, ...]:
+    """Return the usual season lengths of a frequency in steps, the main one first.
+
+    Parameters
+    ----------
+    freq
+        A pandas alias or offset, old or new; a whole number has no calendar and gives (1,).
+
+    Examples
+    --------
+    >>> season_lengths("h"), season_lengths("15min"), season_lengths("D"), season_lengths("MS")
+    ((24, 168), (96, 672), (7,), (12,))
+    >>> season_lengths("B"), season_lengths("W-SUN"), season_lengths("2Q"), season_lengths("YE")
+    ((5,), (52,), (2,), (1,))
+    """
+    if is_integer(freq):
+        return (1,)
+    offset = parse_freq(freq)
+    if isinstance(offset, Tick) and not isinstance(offset, Day):
+        step = _seconds(offset)
+        cycles = ("day", "week") if step >= 60 else ("minute", "hour")
+        if step < 1:
+            cycles = ("second", "minute")
+        seasons = [_SECONDS[cycle] / step for cycle in cycles]
+    else:
+        seasons = [_SEASONS.get(_unit(offset), 1) / offset.n]
+    whole = tuple(round(season) for season in seasons if abs(season - round(season)) < 1e-9)
+    return tuple(season for season in whole if season > 1) or (1,)
+
+
+def infer_season_length(panel: Panel) -> int:
+    """Return the main season length of a panel, by its calendar or else by its values.
+
+    Where time is whole numbers, the season is the candidate m in 4, 7, 12, 24, 48, 52, 96 whose
+    autocorrelation r(m) of the differenced values, averaged over at most 200 series, is a peak
+    (above r(m - 1) and r(m + 1)) and above max(0.1, 3 / sqrt(number of values)). Of several, it is
+    the shortest with at least 0.8 of the highest r. Without any it is 1.
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> infer_season_length(read_frames(pd.Series([3.0, 1.0, 4.0, 1.0] * 10)))
+    4
+    """
+    if not isinstance(panel.grid, pd.RangeIndex):
+        return season_lengths(panel.freq)[0]
+    sample = np.linspace(0, panel.n_series - 1, min(panel.n_series, _SERIES_LOOKED_AT)).astype(int)
+    changes = [np.diff(panel.series(i)[-_VALUES_LOOKED_AT:].astype(np.float64)) for i in sample]
+    strengths = {m: _strength(changes, m) for m in CANDIDATES}
+    highest = max(strengths.values())
+    if highest <= 0:
+        return 1
+    return next(m for m, strength in strengths.items() if strength >= _NEARLY * highest)
+
+
+def calendar_features(index: pd.Index, freq: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return what the calendar says of each time, for the cycles that vary at the frequency.
+
+    Parameters
+    ----------
+    index
+        Times, shape (G,): datetimes (read on the local clock of their zone), periods (their
+        start), or whole numbers.
+    freq
+        Their frequency; it alone decides which features there are.
+
+    Returns
+    -------
+    features, names
+        float32 of shape (G, C) in [-1, 1], and C names: sine and cosine of the time of day, of the
+        weekday and of the time of year, and a flag for the weekend. C is 0 for whole numbers and
+        years.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2024-01-05", periods=2, freq="D")
+    >>> features, names = calendar_features(days, "D")
+    >>> names
+    ('weekday_sin', 'weekday_cos', 'weekend', 'year_sin', 'year_cos')
+    >>> features[:, 2].tolist()
+    [0.0, 1.0]
+    """
+    if not isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
+        return np.empty((len(index), 0), dtype=np.float32), ()
+    local = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index.tz_localize(None)
+    phases = {name: _phase(local, name) for name in _cycles(parse_freq(freq))}
+    columns: dict[str, np.ndarray] = {}
+    for name, phase in phases.items():
+        if name == "weekend":
+            columns[name] = phase
+        else:
+            columns[f"{name}_sin"] = np.sin(2 * np.pi * phase)
+            columns[f"{name}_cos"] = np.cos(2 * np.pi * phase)
+    features = np.empty((len(index), len(columns)), dtype=np.float32)
+    for k, column in enumerate(columns.values()):
+        features[:, k] = column
+    return features, tuple(columns)
+
+
+def _seconds(offset: Tick) -> float:
+    step: Any = offset
+    return pd.Timedelta(step).total_seconds()
+
+
+def _unit(offset: BaseOffset) -> str:
+    """Return the unit of a calendar frequency, without its anchor or the side it is counted from.
+
+    >>> _unit(parse_freq("2QE-NOV")), _unit(parse_freq("BMS")), _unit(parse_freq("B"))
+    ('Q', 'M', 'B')
+    """
+    match = re.search(r"SM|[DWMQY]|[BC]$", offset.freqstr.split("-")[0])
+    return match.group() if match else ""
+
+
+def _cycles(offset: BaseOffset) -> list[str]:
+    """Return the cycles that differ from one step to the next at a frequency."""
+    if isinstance(offset, Tick) and not isinstance(offset, Day):
+        days = _seconds(offset) / _SECONDS["day"]
+        names = ["hour"] if days % 1 else []
+        return names + (["weekday", "weekend"] if days % 7 else []) + ["year"]
+    unit = _unit(offset)
+    if unit == "D":
+        return ["weekday", "weekend", "year"] if offset.n % 7 else ["year"]
+    if unit in ("B", "C"):
+        return ["weekday", "year"]
+    return ["year"] if offset.n % _SEASONS.get(unit, 1) else []
+
+
+def _phase(times: pd.DatetimeIndex, name: str) -> np.ndarray:
+    """Return how much of a cycle has passed at each time, in [0, 1)."""
+    if name == "hour":
+        return np.asarray((times - times.normalize()) / pd.Timedelta(days=1))
+    if name == "weekday":
+        return np.asarray(times.day_of_week / 7)
+    if name == "weekend":
+        return np.asarray(times.day_of_week >= 5)
+    return np.asarray((times.month - 1 + (times.day - 1) / times.days_in_month) / 12)
+
+
+def _strength(changes: list[np.ndarray], m: int) -> float:
+    """Return the mean autocorrelation at lag m, 0 unless it is a significant peak."""
+    long_enough = [change for change in changes if len(change) >= 2 * m]
+    if not long_enough:
+        return 0.0
+    below, at, above = (
+        float(np.mean([_autocorrelation(change, lag) for change in long_enough]))
+        for lag in (m - 1, m, m + 1)
+    )
+    n = sum(np.count_nonzero(~np.isnan(change)) for change in long_enough)
+    floor = max(_SMALLEST, _STANDARD_ERRORS / np.sqrt(max(n, 1)))
+    return at if at > floor and at > max(below, above) else 0.0
+
+
+def _autocorrelation(values: np.ndarray, lag: int) -> float:
+    """Return the autocorrelation of a series over its observed pairs, 0 for a constant one."""
+    observed = ~np.isnan(values)
+    if not observed.any():
+        return 0.0
+    centred = np.where(observed, values - values[observed].mean(), 0.0)
+    pairs = np.count_nonzero(observed[lag:] & observed[:-lag])
+    variance = float(np.mean(centred[observed] ** 2))
+    if not pairs or variance == 0:
+        return 0.0
+    return float(centred[lag:] @ centred[:-lag]) / pairs / variance

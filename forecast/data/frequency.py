@@ -1,0 +1,329 @@
+"""The time axis: which frequency timestamps have, and where each lies on the regular grid."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.offsets import BaseOffset, Day, Tick
+
+from forecast._checks import is_integer
+from forecast.data.aliases import aliases_of_step, parse_freq
+
+# Inference looks at the first steps inside the series; more would not change the most common one.
+_STEPS_LOOKED_AT = 100_000
+Step = BaseOffset | int
+
+
+def as_times(index: pd.Index, where: str) -> pd.Index:
+    """Return an index as the time axis it stands for: datetimes, periods or whole numbers.
+
+    Raises
+    ------
+    TypeError
+        If the index holds anything else, such as strings or floats.
+    ValueError
+        If a time is missing.
+    """
+    if index.hasnans:
+        raise ValueError(
+            f"{where} must have a time in every row, got "
+            f"{np.count_nonzero(index.isna())} missing. Drop these rows: they cannot be placed."
+        )
+    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
+        return index
+    if pd.api.types.is_datetime64_any_dtype(index.dtype):
+        return pd.DatetimeIndex(index)
+    if pd.api.types.is_integer_dtype(index.dtype):
+        return pd.Index(index.to_numpy(dtype=np.int64), name=index.name)
+    raise TypeError(
+        f"{where} must hold datetimes, periods or whole numbers, got {index.dtype} "
+        f"(first value {index[0]!r}). Convert it with pd.to_datetime, or number the rows."
+        if len(index)
+        else f"{where} must hold datetimes, periods or whole numbers, got {index.dtype}."
+    )
+
+
+def regular_positions(
+    times: pd.Index, freq: Any, before: np.ndarray, after: np.ndarray
+) -> tuple[Step, np.ndarray]:
+    """Return the step of the regular axis that holds all times, and where each lies on it.
+
+    Parameters
+    ----------
+    times
+        Distinct times in rising order, of all series together, shape (T,).
+    freq
+        What the user said, or None to read the frequency from the steps inside the series.
+    before, after
+        Positions in `times` of neighbours in one series: (steps,) each.
+
+    Returns
+    -------
+    step, positions
+        An offset or a whole number, and how many steps each time is after the first, (T,) int64.
+
+    Raises
+    ------
+    ValueError
+        If a time is not on the axis; the message names the first such time.
+
+    Examples
+    --------
+    >>> days = pd.DatetimeIndex(["2024-01-30", "2024-01-31", "2024-02-02"])
+    >>> step, positions = regular_positions(days, None, np.array([0, 1]), np.array([1, 2]))
+    >>> step, positions.tolist()
+    (<Day>, [0, 1, 3])
+    """
+    before, after = before[:_STEPS_LOOKED_AT], after[:_STEPS_LOOKED_AT]
+    step = _given_step(times, freq)
+    if step is None:
+        step = _usual_step(times, before, after)
+    positions = _positions(times, step)
+    off_grid = np.flatnonzero(positions < 0)
+    if len(off_grid):
+        raise ValueError(_off_grid_message(times, int(off_grid[0]), freq, step, before, after))
+    gaps = positions[after] - positions[before]
+    if freq is not None and len(times) > 2 and not (gaps == 1).any():
+        raise ValueError(
+            f"`freq`={_name(step)!r} is finer than the data: no two neighbouring rows are one "
+            f"step apart, the first times are {times[0]} and {times[1]}. Leave `freq` out."
+        )
+    return step, positions
+
+
+def regular_grid(times: pd.Index, length: int, step: Step) -> pd.Index:
+    """Return the regular axis of a given length that starts at the first time.
+
+    Examples
+    --------
+    >>> regular_grid(pd.Index([3, 7]), 4, 2).tolist()
+    [3, 5, 7, 9]
+    """
+    first, name = times[0], times.name
+    if isinstance(step, int):
+        return pd.RangeIndex(int(first), int(first) + length * step, step, name=name)
+    if isinstance(times, pd.PeriodIndex):
+        return pd.period_range(first, periods=length, freq=step, name=name)
+    assert isinstance(times, pd.DatetimeIndex)
+    if _is_duration(step):
+        grid = pd.date_range(first, periods=length, freq=step, name=name)
+        return grid.as_unit(times.unit)
+    return _calendar_grid(times, step, periods=length)
+
+
+def extend_grid(grid: pd.Index, steps: int) -> pd.Index:
+    """Return a regular axis continued by some steps into the future.
+
+    Examples
+    --------
+    >>> extend_grid(pd.RangeIndex(0, 6, 2), 2).tolist()
+    [0, 2, 4, 6, 8]
+    """
+    step = _step_of(grid)
+    if _has_moved_midnight(grid):
+        return regular_grid(grid, len(grid) + steps, step)
+    # pandas makes calendar steps one by one: make the new ones only, an update is often one step.
+    return grid.append(regular_grid(grid[-1:], steps + 1, step)[1:])
+
+
+def extend_grid_to(grid: pd.Index, last: Any) -> pd.Index:
+    """Return a regular axis continued up to a time, if that is later than its end.
+
+    Examples
+    --------
+    >>> extend_grid_to(pd.RangeIndex(0, 6, 2), 9).tolist()
+    [0, 2, 4, 6, 8]
+    """
+    if last <= grid[-1]:
+        return grid
+    step = _step_of(grid)
+    known = grid if _has_moved_midnight(grid) else grid[-1:]
+    if isinstance(known, pd.DatetimeIndex) and not _is_duration(step):
+        reached = _calendar_grid(known, step, end=last).searchsorted(last, side="right")
+        return extend_grid(grid, int(reached) - len(known))
+    ends = known.append(pd.Index([last], dtype=grid.dtype))
+    return extend_grid(grid, int(_steps(ends, step)[0][-1]))
+
+
+def freq_of(grid: pd.Index) -> str | int:
+    """Return the frequency of a regular axis: an alias, or the step of a whole-number axis.
+
+    Examples
+    --------
+    >>> freq_of(pd.date_range("2024-01-01", periods=3, freq="MS")), freq_of(pd.RangeIndex(1, 9))
+    ('MS', 1)
+    """
+    # Periods spell their frequency as periods do ("M", not "ME").
+    return str(grid.freqstr) if isinstance(grid, pd.PeriodIndex) else _name(_step_of(grid))
+
+
+def locate(grid: pd.Index, times: pd.Index) -> np.ndarray:
+    """Return the position of each time on an axis, -1 where it has none."""
+    return grid.get_indexer(times).astype(np.int64)
+
+
+def same_clock(grid: pd.Index, times: pd.Index, where: str) -> None:
+    """Check that times are of the kind of an axis: datetimes in the same zone, periods, numbers.
+
+    Raises
+    ------
+    TypeError
+        If they are not, so no row could ever match.
+    """
+    if _clock(grid) != _clock(times):
+        raise TypeError(
+            f"{where} must hold the same kind of time as `y`: y has {_clock(grid)}, "
+            f"got {_clock(times)}."
+        )
+
+
+def _clock(times: pd.Index) -> str:
+    if isinstance(times, pd.DatetimeIndex):
+        return "datetimes without a time zone" if times.tz is None else f"datetimes in {times.tz}"
+    if isinstance(times, pd.PeriodIndex):
+        return f"periods of frequency {times.freqstr}"
+    return "whole numbers"
+
+
+def _given_step(times: pd.Index, freq: Any) -> Step | None:
+    """Return the step that the user or the index itself states, or None."""
+    if isinstance(times, pd.DatetimeIndex):
+        if is_integer(freq):
+            raise ValueError(f"`freq` must be an alias such as 'D' for datetimes, got {freq}.")
+        return None if freq is None else parse_freq(freq)
+    if isinstance(times, pd.PeriodIndex):
+        own = times.freq
+        if freq is not None and (is_integer(freq) or parse_freq(freq, period=True) != own):
+            raise ValueError(
+                f"`freq`={freq!r} differs from the frequency of the periods, {times.freqstr!r}. "
+                "Leave `freq` out, or convert with .asfreq."
+            )
+        return own
+    if freq is None:
+        return None
+    if not is_integer(freq) or freq < 1:
+        raise ValueError(
+            "`freq` must be a positive whole number of steps where time is whole numbers, "
+            f"got {freq!r}."
+        )
+    return int(freq)
+
+
+def _usual_step(times: pd.Index, before: np.ndarray, after: np.ndarray) -> Step:
+    """Return the most common step inside the series; of calendar steps the first that fits all."""
+    if not isinstance(times, pd.DatetimeIndex):
+        if not len(before):
+            return 1
+        values = times.to_numpy()
+        return int(_mode(values[after] - values[before]))
+    if not len(before):
+        raise ValueError(
+            f"the frequency cannot be read from single timestamps (first {times[0]}): give it, "
+            "for example freq='D'."
+        )
+    wall = times.tz_localize(None).to_numpy()
+    usual = _mode(wall[after] - wall[before])
+    days = usual / np.timedelta64(1, "D")
+    if days < 1 or days != int(days):
+        absolute = _absolute(times)
+        return parse_freq(pd.Timedelta(_mode(absolute[after] - absolute[before])))
+    candidates = [parse_freq(alias) for alias in aliases_of_step(times, int(days))]
+    fitting = (step for step in candidates if (_positions(times, step) >= 0).all())
+    return next(fitting, candidates[-1])
+
+
+def _mode(steps: np.ndarray) -> Any:
+    """Return the most common step, the smallest of equals."""
+    values, counts = np.unique(steps, return_counts=True)
+    return values[np.argmax(counts)]
+
+
+def _is_duration(step: Any) -> TypeGuard[Tick]:
+    """Tell whether a step is a fixed time on every clock; a day is not, where clocks change."""
+    return isinstance(step, Tick) and not isinstance(step, Day)
+
+
+def _absolute(times: pd.DatetimeIndex) -> np.ndarray:
+    utc = times if times.tz is None else times.tz_convert("UTC").tz_localize(None)
+    return utc.to_numpy()
+
+
+def _positions(times: pd.Index, step: Step) -> np.ndarray:
+    """Return the whole number of steps from the first time to each, -1 where it is not whole."""
+    if isinstance(times, pd.DatetimeIndex) and not _is_duration(step):
+        return locate(_calendar_grid(times, step, end=times[-1]), times)
+    positions, rest = _steps(times, step)
+    return np.where(rest == rest.dtype.type(0), positions, -1).astype(np.int64)
+
+
+def _steps(times: pd.Index, step: Step) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many whole steps of equal length each time is after the first, and the rest."""
+    unit: Any
+    if isinstance(step, int):
+        values, unit = times.to_numpy(), step
+    elif isinstance(times, pd.PeriodIndex):
+        values, unit = times.asi8, step.n
+    else:
+        assert isinstance(times, pd.DatetimeIndex)
+        values, unit = _absolute(times), _length(step)
+    return np.divmod(values - values[0], unit)
+
+
+def _length(step: Any) -> np.timedelta64:
+    return pd.Timedelta(step).to_timedelta64()
+
+
+def _calendar_grid(times: pd.DatetimeIndex, step: Any, **limit: Any) -> pd.DatetimeIndex:
+    """Return the axis of a calendar step (day, week, month, ...), counted on the wall clock."""
+    wall = times[:1].tz_localize(None)
+    if "end" in limit:
+        # The last wall clock time may have been moved by an hour; a day more finds its step.
+        limit["end"] = limit["end"].tz_localize(None) + pd.Timedelta(hours=23)
+    grid = pd.date_range(wall[0], freq=step, name=times.name, **limit).as_unit(times.unit)
+    if times.tz is None:
+        return grid
+    # Midnight does not exist on some days of summer time: such a day starts an hour later.
+    local = grid.tz_localize(
+        times.tz, nonexistent="shift_forward", ambiguous=np.ones(len(grid), dtype=bool)
+    )
+    if (local.tz_localize(None) == grid).all():
+        return pd.DatetimeIndex(local, freq=step)
+    return local
+
+
+def _has_moved_midnight(grid: pd.Index) -> bool:
+    """Tell whether a day of the axis starts late: pandas gives such an axis no freq of its own."""
+    return isinstance(grid, pd.DatetimeIndex) and grid.freq is None
+
+
+def _step_of(grid: pd.Index) -> Step:
+    if isinstance(grid, pd.RangeIndex):
+        return int(grid.step)
+    freq = getattr(grid, "freq", None)
+    if isinstance(freq, BaseOffset):
+        return freq
+    rows = np.arange(len(grid))
+    return _usual_step(grid, rows[:-1], rows[1:])
+
+
+def _name(step: Step) -> str | int:
+    return step if isinstance(step, int) else str(step.freqstr)
+
+
+def _off_grid_message(
+    times: pd.Index, row: int, freq: Any, step: Step, before: np.ndarray, after: np.ndarray
+) -> str:
+    if freq is None:
+        return (
+            f"the index must be regular: its usual step is {_name(step)!r} from {times[0]}, but "
+            f"{times[row]} is not on that grid. Resample the data, or give `freq`."
+        )
+    try:
+        usual = _usual_step(times, before, after)
+        fits = bool((_positions(times, usual) >= 0).all())
+    except ValueError:
+        fits = False
+    remedy = f"the data fit freq={_name(usual)!r}." if fits else "resample the data to it first."
+    return f"`freq`={_name(step)!r} does not fit the index: {times[row]} is not on it; {remedy}"

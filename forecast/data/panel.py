@@ -1,0 +1,145 @@
+"""The panel: many series in one flat array, and what is needed to give them back as they came."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.frequency import freq_of
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The kind of table that came in, and the names needed to give the same kind back.
+
+    Parameters
+    ----------
+    kind
+        "series", "list" (of Series), "wide" (a column is a series), "long" (id, time and target
+        columns) or "multi" ((id, time) MultiIndex).
+    id_col, time_col, target_col
+        Column names of a long frame; for "multi" the names of the levels and of the target.
+    names
+        The name of a Series, the names of each Series of a list, the name of the columns of a wide
+        frame: whatever the kind needs beyond the ids.
+    as_frame
+        Whether a "multi" table was a frame of one column rather than a Series.
+    """
+
+    kind: str
+    id_col: Hashable = "unique_id"
+    time_col: Hashable = "ds"
+    target_col: Hashable = "y"
+    names: tuple[Hashable, ...] = ()
+    as_frame: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Hold n series of unequal length, each on its own stretch of one regular time axis.
+
+    Parameters
+    ----------
+    values
+        All series one after the other, shape (N,), float32 or float64; NaN is unobserved. A series
+        starts at its first observed value; gaps in time are filled with NaN.
+    offsets
+        Series i is `values[offsets[i]:offsets[i + 1]]`, shape (n + 1,), int64.
+    starts
+        Position in `grid` of the first value of each series, shape (n,), int64.
+    grid
+        One regular time axis that covers all series: DatetimeIndex, PeriodIndex or RangeIndex.
+    ids
+        The names of the series, shape (n,).
+    X
+        Known covariates aligned with `values`, shape (N, K), or None.
+    X_names
+        The names of the K covariates.
+    layout
+        The kind of table that came in.
+    """
+
+    values: np.ndarray
+    offsets: np.ndarray
+    starts: np.ndarray
+    grid: pd.Index
+    ids: pd.Index
+    X: np.ndarray | None
+    X_names: tuple[str, ...]
+    layout: Layout
+
+    @property
+    def n_series(self) -> int:
+        """The number of series, n."""
+        return len(self.ids)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """The number of values of each series, shape (n,)."""
+        return self.offsets[1:] - self.offsets[:-1]
+
+    @property
+    def ends(self) -> np.ndarray:
+        """Position in `grid` of the first step after each series, shape (n,)."""
+        return self.starts + self.lengths
+
+    @property
+    def freq(self) -> str | int:
+        """The frequency of the grid: a pandas alias, or the step of a whole-number axis."""
+        return freq_of(self.grid)
+
+    def series(self, i: int) -> np.ndarray:
+        """Return the values of series i, a view."""
+        return self.values[self.offsets[i] : self.offsets[i + 1]]
+
+    def times(self, i: int) -> pd.Index:
+        """Return the times of series i."""
+        return self.grid[self.starts[i] : self.ends[i]]
+
+    def head(self, lengths: np.ndarray) -> Panel:
+        """Return the first values of each series: the past as it was at an earlier time.
+
+        Parameters
+        ----------
+        lengths
+            How many values of each series to keep, shape (n,), between 1 and its length.
+
+        Returns
+        -------
+        Panel
+            On the same grid. Memory is shared where the kept values are contiguous.
+
+        Raises
+        ------
+        ValueError
+            If a length is not between 1 and the length of its series.
+        """
+        lengths = np.asarray(lengths, dtype=np.int64)
+        wrong = np.flatnonzero((lengths < 1) | (lengths > self.lengths))
+        if len(wrong):
+            i = wrong[0]
+            raise ValueError(
+                f"`lengths` must lie between 1 and the length of each series: series "
+                f"{self.ids[i]!r} has {self.lengths[i]} values, got {lengths[i]}."
+            )
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        rows: slice | np.ndarray = slice(0, int(offsets[-1]))
+        if (self.offsets[:-1] != offsets[:-1]).any():
+            rows = ranges(self.offsets[:-1], lengths)
+        kept_X = None if self.X is None else self.X[rows]
+        return replace(self, values=self.values[rows], offsets=offsets, X=kept_X)
+
+
+def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return start, start + 1, ... of each range, one range after the other.
+
+    Examples
+    --------
+    >>> ranges(np.array([5, 20]), np.array([2, 3])).tolist()
+    [5, 6, 20, 21, 22]
+    """
+    before = np.cumsum(lengths) - lengths
+    return np.arange(np.sum(lengths)) + np.repeat(starts - before, lengths)

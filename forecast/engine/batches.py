@@ -1,0 +1,114 @@
+"""The one gather: windows of a panel as tensors, by index arithmetic on flat values."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forecast.data.frames import Panel
+from forecast.engine.reader import Reader
+
+
+class Batch(NamedTuple):
+    """Windows of B series, read at T steps."""
+
+    past: Tensor  # (B, M + T P) raw values, NaN = unobserved
+    steps: Tensor  # (T,) the columns of `past` at which the network reads
+    targets: Tensor  # (B, T, R) raw values after each step
+    known: Tensor  # (B, T, R, K)
+
+
+class Windows:
+    """Gather windows of a panel; nothing is copied beforehand and nothing is padded.
+
+    Parameters
+    ----------
+    panel : Panel
+        n series on one grid.
+    calendar : array (G, C)
+        Calendar features on the panel's grid, maybe longer than it.
+    covariates : array (N, K - C), optional
+        The user's own, aligned with the panel's values, scaled.
+    device : torch.device
+        Where values and covariates live.
+    """
+
+    def __init__(
+        self,
+        panel: Panel,
+        calendar: np.ndarray,
+        covariates: np.ndarray | None,
+        device: torch.device,
+    ) -> None:
+        self.values = torch.as_tensor(panel.values, device=device)  # (N,)
+        self.offsets = torch.as_tensor(panel.offsets[:-1], device=device)  # (n,)
+        self.lengths = torch.as_tensor(panel.lengths, device=device)  # (n,)
+        self.starts = torch.as_tensor(panel.starts, device=device)  # (n,)
+        self.calendar = torch.as_tensor(calendar, device=device)  # (G, C)
+        own = None if covariates is None else torch.as_tensor(covariates, device=device)
+        self.covariates = own  # (N, K - C)
+        self.device = device
+
+    @property
+    def n_series(self) -> int:
+        """Number of series."""
+        return len(self.lengths)
+
+    def take(self, series: Tensor, first: Tensor, width: int, ends: Tensor) -> Tensor:
+        """Return `width` values (B, width) of each series from local position `first` on.
+
+        What lies before a series or at and after `ends` (B,) is NaN.
+        """
+        local = first[:, None] + torch.arange(width, device=self.device)
+        inside = (local >= 0) & (local < ends[:, None])
+        flat = (self.offsets[series][:, None] + local).clamp(0, len(self.values) - 1)
+        return torch.where(inside, self.values[flat], torch.nan)
+
+    def known(self, series: Tensor, first: Tensor, width: int) -> Tensor:
+        """Return known covariates (B, width, K): the calendar, then the user's own."""
+        local = first[:, None] + torch.arange(width, device=self.device)
+        grid = (self.starts[series][:, None] + local).clamp(0, max(len(self.calendar) - 1, 0))
+        parts = [self.calendar[grid]] if self.calendar.shape[1] else []
+        if self.covariates is not None:
+            flat = (self.offsets[series][:, None] + local).clamp(0, len(self.covariates) - 1)
+            parts.append(self.covariates[flat])
+        if not parts:
+            return torch.zeros(*local.shape, 0, device=self.device)
+        return torch.cat(parts, -1)
+
+    def batch(
+        self, series: Tensor, first: Tensor, ends: Tensor, *, n_steps: int, reader: Reader
+    ) -> Batch:
+        """Return windows that read `n_steps` patches from `first` on, with their targets."""
+        P, R, M = reader.patch, reader.block, reader.memory
+        T = n_steps * P
+        values = self.take(series, first - M, M + T + R, ends)
+        steps = torch.arange(M + P - 1, M + T, P, device=self.device)
+        ahead = steps[:, None] + torch.arange(1, R + 1, device=self.device)  # (T, R)
+        known = self.known(series, first, T + R)[:, ahead - M]
+        return Batch(values[:, : M + T], steps, values[:, ahead], known)
+
+    def draw(
+        self,
+        batch_size: int,
+        ends: Tensor,
+        *,
+        n_steps: int,
+        reader: Reader,
+        generator: torch.Generator,
+    ) -> Batch:
+        """Draw random windows, every series equally often, none before its first value.
+
+        A window begins up to P - 1 steps before the series does, as a forecast's first patch
+        may; what reaches past `ends` (n,) is unobserved.
+        """
+        P = reader.patch
+        series = torch.randint(self.n_series, (batch_size,), generator=generator).to(self.device)
+        latest = (ends[series] - n_steps * P - 1).clamp(min=0)  # one target at least, if possible
+        share = torch.rand(batch_size, generator=generator, dtype=torch.float64).to(self.device)
+        first = (share * (latest + P)).long() - (P - 1)
+        return self.batch(series, first, ends[series], n_steps=n_steps, reader=reader)
+

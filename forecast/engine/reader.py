@@ -1,0 +1,199 @@
+"""The reader stands between values and network: it owns scale, patches, lags and flags.
+
+It is a machine of the same kind as a network: its state is one tensor, the last M raw values,
+and what it gives at step t depends on values up to and including t alone. Values keep their own
+precision until they are scaled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Scale(NamedTuple):
+    """Level and spread of the last W observed values up to a step, in target units.
+
+    `count` tells how many values were observed. All three have one shape, (B, T).
+    """
+
+    level: Tensor
+    spread: Tensor
+    count: Tensor
+
+    def apply(self, values: Tensor) -> Tensor:
+        """Return (values - level) / spread; values have trailing axes more than the scale."""
+        axes = (...,) + (None,) * (values.dim() - self.level.dim())
+        return (values - self.level[axes]) / self.spread[axes]
+
+    def invert(self, z: Tensor) -> Tensor:
+        """Return level + spread * z in the scale's precision."""
+        axes = (...,) + (None,) * (z.dim() - self.level.dim())
+        return self.level[axes] + self.spread[axes] * z.to(self.level)
+
+
+class Reading(NamedTuple):
+    """What the reader gives at T steps."""
+
+    inputs: Tensor  # (B, T, F) for the network
+    scale: Scale  # (B, T) each
+    templates: Tensor  # (B, T, R, J): the last value and the seasons last seen, scaled
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Read raw values into network inputs, in a causal scale.
+
+    At every step t the inputs are the last `window` values, expressed in the scale of t, their
+    observed flags and, with `drift`, the change of level (in spreads) and the log ratio of
+    spreads since the last patch.
+
+    Parameters
+    ----------
+    patch : int
+        P, values between two steps of the network.
+    window : int
+        Values shown at a step, at least P.
+    block : int
+        R, steps of a readout.
+    scale_window : int
+        W, observed values that make level and spread.
+    lags : sequence of int
+        Seasons whose last cycle is offered to the readout as a template.
+    drift : bool
+        Show how the scale moved since the last patch.
+    dtype : torch.dtype
+        Precision of what the network sees.
+
+    Examples
+    --------
+    >>> reader = Reader(patch=1, window=2, block=1, scale_window=4)
+    >>> values = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
+    >>> reading, memory = reader.absorb(values, reader.initial_state(1))
+    >>> [round(level, 2) for level in reading.scale.level[0].tolist()]
+    [1.0, 1.5, 2.0, 2.5]
+    >>> [round(z, 2) for z in reading.inputs[0, -1].tolist()]  # values, flags, drift
+    [0.45, 1.34, 1.0, 1.0, 0.45, 0.31]
+    """
+
+    patch: int
+    window: int
+    block: int
+    scale_window: int
+    lags: Sequence[int] = ()
+    drift: bool = True
+    dtype: torch.dtype = field(default=torch.float32)
+
+    @property
+    def input_size(self) -> int:
+        """F: values, flags and drift."""
+        return 2 * self.window + 2 * self.drift
+
+    @property
+    def n_templates(self) -> int:
+        """J: the last value and one per seasonal lag."""
+        return 1 + len(self.lags)
+
+    @property
+    def memory(self) -> int:
+        """M: raw values that must be remembered from one call to the next."""
+        scale = self.scale_window - 1 + (self.patch if self.drift else 1)
+        return max(self.window, scale, *self.lags)
+
+    def initial_state(self, batch_size: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return the memory (B, M) before any value: all unobserved."""
+        return torch.full((batch_size, self.memory), torch.nan, dtype=dtype)
+
+    def absorb(
+        self, values: Tensor, state: Tensor, *, every: int = 1, spread: Tensor | None = None
+    ) -> tuple[Reading, Tensor]:
+        """Read values (B, T), NaN = unobserved, at each step, or at each `every`-th one.
+
+        Parameters
+        ----------
+        values, state : Tensor (B, T) and (B, M)
+        every : int
+            Read at steps every - 1, 2 every - 1, ...
+        spread : Tensor (B, 1), optional
+            A spread that holds for all steps: in a rollout that of the origin, because a
+            spread fed by its own samples multiplies.
+        """
+        past = torch.cat([state, values], 1)  # (B, M + T)
+        steps = torch.arange(state.shape[1] + every - 1, past.shape[1], every, device=past.device)
+        return self.at(past, steps, spread), past[:, past.shape[1] - state.shape[1] :]
+
+    def at(self, past: Tensor, steps: Tensor, spread: Tensor | None = None) -> Reading:
+        """Read at chosen columns of raw values (B, N); each has M columns before it."""
+        scales = rolling_scale(past, self.scale_window)
+        if spread is not None:
+            scales = scales._replace(spread=spread.expand_as(past))
+        scale = Scale(*(part[:, steps] for part in scales))
+        recent = steps[:, None] + torch.arange(1 - self.window, 1, device=steps.device)
+        window = past[:, recent]  # (B, T, window)
+        parts = [
+            scale.apply(window).nan_to_num(0.0).to(self.dtype),
+            (~window.isnan()).to(self.dtype),
+        ]
+        if self.drift:
+            before = Scale(*(part[:, steps - self.patch] for part in scales))
+            parts.append(drift(before, scale).to(self.dtype))
+        templates = scale.apply(past[:, self._template_columns(steps)]).nan_to_num(0.0)
+        return Reading(torch.cat(parts, -1), scale, templates.to(self.dtype))
+
+    def _template_columns(self, steps: Tensor) -> Tensor:
+        """Return the columns (T, R, J) of what was last seen of step t + j's season."""
+        ahead = torch.arange(self.block, device=steps.device)  # j - 1
+        columns = [torch.zeros_like(ahead)]
+        columns += [ahead % lag - lag + 1 for lag in self.lags]
+        return steps[:, None, None] + torch.stack(columns, -1)
+
+
+def drift(before: Scale, scale: Scale) -> Tensor:
+    """Return how the scale moved, (B, T, 2): level in spreads, log ratio of spreads."""
+    moved = torch.stack(
+        [(scale.level - before.level) / scale.spread, (scale.spread / before.spread).log()], -1
+    )
+    # a first patch has nothing before it; jumps beyond 8 spreads say no more than "a jump"
+    return moved.clamp(-8, 8) * (before.count > 0)[..., None]
+
+
+def rolling_scale(values: Tensor, width: int) -> Scale:
+    """Return level and spread of the last `width` values up to each step, (B, T) each.
+
+    Sums run inside blocks of `width`: a window that ends in a block is the head of this block
+    and the tail of the one before, so that no error grows with the length of the series (a
+    cumulative sum over a long series at level 1e6 would lose the spread). A spread of zero is
+    replaced by the level's size, or 1.
+    """
+    B, T = values.shape
+    n_blocks = -(-T // width)
+    padded = torch.nn.functional.pad(values, (width, n_blocks * width - T), value=torch.nan)
+    blocks = padded.view(B, n_blocks + 1, width)
+    pair = torch.cat([blocks[:, :-1], blocks[:, 1:]], -1)  # (B, n_blocks, 2 W)
+    observed = ~pair.isnan()
+    # deviations from a value that is near: squares of raw values would cancel at high levels
+    first = observed.to(torch.uint8).argmax(-1, keepdim=True)
+    near = pair.gather(-1, first).nan_to_num(0.0)
+    deviation = torch.where(observed, pair - near, 0.0)
+    sums = [window_sum(part) for part in (deviation, deviation.square(), observed.to(values))]
+    total, squares, count = (part.reshape(B, -1)[:, :T] for part in sums)
+    near = near.expand(-1, -1, width).reshape(B, -1)[:, :T]
+    present = count.clamp(min=1)
+    mean = total / present
+    level = near * (count > 0) + mean
+    spread = (squares / present - mean.square()).clamp(min=0).sqrt()
+    flat = spread <= 64 * torch.finfo(values.dtype).eps * level.abs()
+    size = torch.where(level == 0, 1.0, level.abs())
+    return Scale(level, torch.where(flat, size, spread), count)
+
+
+def window_sum(pair: Tensor) -> Tensor:
+    """Sum windows of W that end in the second half of a pair of blocks: (..., 2 W) to (..., W)."""
+    tail, head = pair.tensor_split(2, -1)
+    after = tail.flip(-1).cumsum(-1).flip(-1)  # from column k to the end of the first block
+    after = torch.nn.functional.pad(after[..., 1:], (0, 1))
+    return head.cumsum(-1) + after

@@ -1,0 +1,93 @@
+"""The only autoregressive loop: write a block, read it back, go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from forecast.engine.model import Model
+from forecast.engine.stream import Stream
+from forecast.networks.base import tile
+
+# raw (B, r, raw_size), the block's number -> scaled values (B, r)
+Choose = Callable[[Tensor, int], Tensor]
+
+
+def rollout(
+    model: Model,
+    stream: Stream,
+    known: Tensor,
+    choose: Choose,
+    *,
+    hold_spread: bool = True,
+) -> Tensor:
+    """Write H steps after a stream.
+
+    Parameters
+    ----------
+    model : Model
+    stream : Stream
+        The newest phase is written on; nothing in it changes.
+    known : Tensor (B, H, K)
+        What is known of the steps to come.
+    choose : callable
+        Turns a block's raw numbers into scaled values: `greedy` or `sampled`.
+    hold_spread : bool
+        Keep the spread of the origin while the level follows the forecast. A spread fed by its
+        own samples multiplies: paths grow without bound.
+
+    Returns
+    -------
+    Tensor (B, H)
+        In target units, in the precision of the values read.
+    """
+    horizon, P = known.shape[1], model.reader.patch
+    memory = stream.memory
+    scale, templates = model.origin(memory)
+    held = scale.spread if hold_spread else None
+    writer, features, state = model.network.begin(stream.features, stream.phases[-1])
+    written: list[Tensor] = []
+    for block, start in enumerate(range(0, horizon, model.stride)):
+        r = min(model.stride, horizon - start)
+        raw = model.readout(features, known[:, start : start + r], templates[:, :r])
+        values = scale.invert(choose(raw, block)[:, None])[:, 0]  # (B, r)
+        written.append(values)
+        if start + r < horizon:
+            reading, memory = model.reader.absorb(values, memory, every=P, spread=held)
+            read, state = writer.absorb(reading.inputs, state)
+            features, templates = read[:, -1], reading.templates[:, -1]
+            scale = scale.__class__(*(part[:, -1:] for part in reading.scale))
+    return torch.cat(written, 1)
+
+
+def greedy(model: Model, point: str = "median") -> Choose:
+    """Return the rule that writes each step's median, or its mean."""
+    if point == "mean":
+        return lambda raw, block: model.head.mean(raw)
+    return lambda raw, block: model.head.quantile(raw, 0.5)
+
+
+def sampled(model: Model, generator: torch.Generator) -> Choose:
+    """Return the rule that draws each block jointly.
+
+    Noise is drawn for whole blocks and cut, so that a shorter horizon draws the same paths.
+    """
+
+    def choose(raw: Tensor, block: int) -> Tensor:
+        factor = model.noise_factor
+        noise = torch.randn(len(raw), len(factor), generator=generator, dtype=factor.dtype)
+        dependent = noise.to(factor.device) @ factor.T  # (B, R)
+        return model.head.sample(raw, dependent[:, : raw.shape[1]])
+
+    return choose
+
+
+def paths(
+    model: Model, stream: Stream, known: Tensor, n_samples: int, generator: torch.Generator
+) -> Tensor:
+    """Draw S joint futures of every row, (B, S, H): the history is read once, its state tiled."""
+    tiled = Stream(*tile((stream.memory, stream.features, (stream.phases[-1],)), n_samples))
+    futures = rollout(model, tiled, tile(known, n_samples), sampled(model, generator))
+    return futures.unflatten(0, (-1, n_samples))

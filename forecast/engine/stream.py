@@ -1,0 +1,108 @@
+"""Live states: read a history once, then absorb each new value in constant cost.
+
+With P values per recurrent step a series has P phases: the network that reads at steps P, 2 P,
+... and those shifted by one. A stream keeps the state of each, oldest first. A new value
+completes the patch of the oldest, which goes to the end: one cell call, no counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from forecast.engine.batches import Windows
+from forecast.engine.model import Model
+from forecast.networks.base import State, pick, stack, where
+
+
+class Stream(NamedTuple):
+    """What a fitted network remembers of B series.
+
+    `phases` holds the network's states, oldest first; the last belongs to `features` and is the
+    one to forecast from. Nothing in a stream is ever written to.
+    """
+
+    memory: Tensor  # (B, M) raw values
+    features: Tensor  # (B, D) after the newest value
+    phases: tuple[State, ...]  # P states, or the newest alone
+
+
+def begin(model: Model, batch_size: int, dtype: torch.dtype = torch.float32) -> Stream:
+    """Return the stream of series of which nothing has been seen."""
+    states = (model.network.initial_state(batch_size),) * model.reader.patch
+    features = states[0].new_zeros if isinstance(states[0], Tensor) else states[0][0].new_zeros
+    memory = model.reader.initial_state(batch_size, dtype)
+    return Stream(memory, features(batch_size, model.network.width), states)
+
+
+def absorb(model: Model, values: Tensor, stream: Stream) -> tuple[Tensor, Stream]:
+    """Absorb values (B, T) into a stream of P phases; features (B, T, D) at every step.
+
+    All phases are rows of one batch, except for the T mod P steps that come first.
+    """
+    P = model.reader.patch
+    (B, T), lead = values.shape, values.shape[1] % P
+    memory, newest, phases = stream
+    features = []
+    for t in range(lead):
+        reading, memory = model.reader.absorb(values[:, t : t + 1], memory)
+        newest, state = model.network.advance(reading.inputs[:, 0], phases[0])
+        phases = (*phases[1:], state)
+        features.append(newest[:, None])
+    if T > lead:
+        reading, memory = model.reader.absorb(values[:, lead:], memory)
+        # step k of phase p is step k P + p of the series: (B, T, F) -> (P B, T / P, F)
+        inputs = reading.inputs.unflatten(1, (-1, P)).permute(2, 0, 1, 3).flatten(0, 1)
+        read, states = model.network.absorb(inputs, stack(phases))
+        phases = tuple(pick(states, slice(p * B, (p + 1) * B)) for p in range(P))
+        features.append(read.unflatten(0, (P, B)).permute(1, 2, 0, 3).flatten(1, 2))
+    every = torch.cat(features, 1)
+    return every, Stream(memory, every[:, -1], phases)
+
+
+def encode(
+    model: Model, windows: Windows, series: Tensor, ends: Tensor, max_steps: int | None = None
+) -> Stream:
+    """Read the history of B series up to local positions `ends`, in their newest phase alone.
+
+    A history whose length is no multiple of P begins with a shorter patch. `max_steps` limits
+    how many patches are read, from the newest back.
+    """
+    reader, network = model.reader, model.network
+    P, M = reader.patch, reader.memory
+    n_steps = (ends + P - 1) // P
+    limits = [limit for limit in (max_steps, network.reach) if limit is not None]
+    n_steps = n_steps.clamp(max=min(limits)) if limits else n_steps
+    most = max(int(n_steps.max()), 1)
+    first = ends - n_steps * P
+    past = windows.take(series, first - M, M + most * P, ends)
+    steps = torch.arange(M + P - 1, past.shape[1], P, device=past.device)
+    inputs = reader.at(past, steps).inputs
+    ragged = bool((n_steps != most).any())
+    lengths = n_steps.clamp(min=1) if ragged else None
+    before = network.initial_state(len(series))
+    features, state = network.absorb(inputs, before, lengths)
+    newest = features[torch.arange(len(series)), n_steps.clamp(min=1) - 1]
+    if ragged:  # a series of which nothing has been seen yet
+        empty = n_steps == 0
+        state, newest = where(empty, before, state), newest.masked_fill(empty[:, None], 0.0)
+    return Stream(windows.take(series, ends - M, M, ends), newest, (state,))
+
+
+def encode_phases(model: Model, windows: Windows, series: Tensor, ends: Tensor) -> Stream:
+    """Read the history of B series in all P phases, so that values can be absorbed after it."""
+    P = model.reader.patch
+    older = [
+        encode(model, windows, series, (ends - back).clamp(min=0)).phases[0]
+        for back in range(P - 1, 0, -1)
+    ]
+    newest = encode(model, windows, series, ends)
+    return newest._replace(phases=(*older, *newest.phases))
+
+
+def join(streams: Sequence[Stream]) -> Stream:
+    """Join streams along the batch."""
+    return Stream(*stack([tuple(stream) for stream in streams]))

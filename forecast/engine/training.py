@@ -1,0 +1,189 @@
+"""The training loop: random windows, loss at every step, validation by rollout."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from forecast.engine.batches import Batch
+from forecast.engine.model import Model
+
+STEPS_PER_EPOCH = 50  # windows are drawn, so an epoch has no natural length
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What happened in one epoch."""
+
+    epoch: int
+    training_loss: float  # scaled units
+    validation_loss: float  # scaled units; NaN without a validation part
+    learning_rate: float
+    gradient_norm: float  # largest before clipping
+    seconds: float  # since training began
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train; the names are those of the forecasters' parameters."""
+
+    learning_rate: float
+    max_epochs: int
+    n_iter_no_change: int | None  # None: no early stopping
+    weight_decay: float
+    clip_norm: float | None
+    clip_value: float | None
+    warm: int  # values that a scale must hold before its targets count
+    hide: float  # share of windows that lose some of their values
+
+
+def train(
+    model: Model,
+    draw: Callable[[], Batch],
+    validate: Callable[[], float],
+    settings: Settings,
+    generator: torch.Generator,
+    on_gradients: Callable[[Model], None] | None = None,
+) -> Iterator[Epoch]:
+    """Train a model in place; yield a record after every epoch and restore the best weights.
+
+    Parameters
+    ----------
+    model : Model
+    draw : callable
+        Returns a batch of windows.
+    validate : callable
+        Returns the loss of a rollout over the validation part, or NaN without one.
+    settings : Settings
+    generator : torch.Generator
+    on_gradients : callable, optional
+        Called with the model after each backward pass, before clipping.
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss is not finite.
+    """
+    optimizer = torch.optim.AdamW(
+        model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
+    total = settings.max_epochs * STEPS_PER_EPOCH
+    best, best_weights, patience, began = math.inf, None, 0, time.perf_counter()
+    for epoch in range(settings.max_epochs):
+        model.train()
+        losses, norms = [], []
+        for step in range(epoch * STEPS_PER_EPOCH, (epoch + 1) * STEPS_PER_EPOCH):
+            rate = settings.learning_rate * schedule(step / total)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            batch = draw()
+            past = hide(batch.past, settings.hide, generator)
+            loss, observed, *_ = model.losses(
+                past, batch.steps, batch.targets, batch.known, warm=settings.warm
+            )
+            mean = (loss * observed).sum() / observed.sum().clamp(min=1)
+            optimizer.zero_grad()
+            mean.backward()
+            if on_gradients is not None:
+                on_gradients(model)
+            norms.append(clip(model, settings.clip_norm, settings.clip_value))
+            optimizer.step()
+            losses.append(mean.detach())
+        training_loss = torch.stack(losses).mean().item()
+        if not math.isfinite(training_loss):
+            raise FloatingPointError(
+                f"The training loss is {training_loss} in epoch {epoch + 1}: the updates "
+                f"diverge. Lower `learning_rate` (now {settings.learning_rate}) or set "
+                f"`clip_norm` (now {settings.clip_norm})."
+            )
+        model.eval()
+        loss_ahead = validate()
+        gradient_norm = torch.stack(norms).max().item()
+        yield Epoch(
+            epoch + 1, training_loss, loss_ahead, rate, gradient_norm, time.perf_counter() - began
+        )
+        if loss_ahead < best:
+            best, best_weights, patience = loss_ahead, copy.deepcopy(model.state_dict()), 0
+        else:
+            patience += 1
+        if settings.n_iter_no_change is not None and patience >= settings.n_iter_no_change:
+            break
+    if best_weights is not None:
+        model.load_state_dict(best_weights)
+
+
+def schedule(progress: float) -> float:
+    """Return the share of the learning rate: a linear rise over a tenth, then half a cosine.
+
+    Examples
+    --------
+    >>> [round(schedule(share), 2) for share in (0.0, 0.05, 0.1, 0.55, 1.0)]
+    [0.01, 0.51, 1.0, 0.5, 0.0]
+    """
+    rise = 0.1
+    if progress < rise:
+        return 0.01 + 0.99 * progress / rise
+    return 0.5 * (1 + math.cos(math.pi * (progress - rise) / (1 - rise)))
+
+
+def clip(model: nn.Module, norm: float | None, value: float | None) -> Tensor:
+    """Clip gradients by value, g <- max(-v, min(v, g)), then by norm, g <- min(1, c / |g|) g.
+
+    Returns the norm before either.
+    """
+    parameters = list(model.parameters())
+    before = nn.utils.clip_grad_norm_(parameters, math.inf if norm is None or value else norm)
+    if value is not None:
+        nn.utils.clip_grad_value_(parameters, value)
+        if norm is not None:
+            nn.utils.clip_grad_norm_(parameters, norm)
+    return before
+
+
+def hide(past: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Hide a tenth of the values of a share of the windows, as gaps met later will."""
+    if not share:
+        return past
+    rows = torch.rand(len(past), 1, generator=generator) < share
+    lost = rows & (torch.rand(past.shape, generator=generator) < 0.1)
+    return past.masked_fill(lost.to(past.device), torch.nan)
+
+
+def correlation_factor(scores: Tensor, observed: Tensor) -> Tensor:
+    """Return the Cholesky factor (R, R) of the correlation between the steps of a block.
+
+    Parameters
+    ----------
+    scores : Tensor (N, R)
+        Normal scores of the validation part: its probability-integral transforms.
+    observed : Tensor (N, R)
+
+    Notes
+    -----
+    With few blocks the estimate is shrunk towards a first-order autoregression of the same
+    lag-one correlation, which is a correlation matrix whatever the data.
+    """
+    steps = scores.shape[1]
+    scores = torch.where(observed, scores, 0.0).clamp(-4, 4).double()
+    count = observed.double()
+    size = (scores.square().sum(0) / count.sum(0).clamp(min=1)).sqrt().clamp(min=1e-6)
+    scores = scores / size
+    together = count.T @ count
+    sample = scores.T @ scores / together.clamp(min=1)
+    lag = torch.arange(steps, dtype=torch.float64)
+    beside = sample.diagonal(1)[together.diagonal(1) > 0]
+    rho = beside.mean().clamp(0.0, 0.99) if len(beside) else torch.tensor(0.0)
+    smooth = rho.double() ** (lag[:, None] - lag).abs().to(rho.device)
+    weight = together / (together + 4 * steps)
+    mixed = weight * sample + (1 - weight) * smooth
+    mixed.fill_diagonal_(1.0)
+    values, vectors = torch.linalg.eigh(mixed)
+    mixed = vectors @ torch.diag(values.clamp(min=1e-4)) @ vectors.T
+    unit = mixed.diagonal().rsqrt()
+    return torch.linalg.cholesky(unit[:, None] * mixed * unit)

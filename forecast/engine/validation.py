@@ -1,0 +1,121 @@
+"""Judge a model by rollouts over the held-out last part of time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from forecast.engine.batches import Windows
+from forecast.engine.model import Model
+from forecast.engine.rollout import greedy, rollout
+from forecast.engine.stream import encode
+from forecast.engine.training import correlation_factor
+
+ROWS = 512  # origins judged per epoch: about the cost of a few training steps
+CONTEXT = 64  # patches read before each origin
+
+
+class Validation:
+    """Rolling origins over the part of each series that training does not see.
+
+    Parameters
+    ----------
+    model : Model
+    windows : Windows
+        Whole series, the held-out part included.
+    held_out : Tensor (n,)
+        Local position where the held-out part of each series begins.
+    horizon : int
+        Steps per rollout; those past the end of a series do not count.
+    season_length : int
+        Of the seasonal naive forecast.
+
+    Attributes
+    ----------
+    naive_loss : float
+        Loss of the best of the naive, seasonal naive and drift forecasts.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        windows: Windows,
+        held_out: Tensor,
+        horizon: int,
+        season_length: int,
+    ) -> None:
+        self.model, self.windows = model, windows
+        held_out = held_out.to(windows.device)
+        self.series, self.origins = spread_origins(held_out, windows.lengths, ROWS)
+        self.known = windows.known(self.series, self.origins, horizon)
+        ends = windows.lengths[self.series]
+        self.targets = windows.take(self.series, self.origins, horizon, ends)
+        M = model.reader.memory
+        memory = windows.take(self.series, self.origins - M, M, self.origins)
+        self.spread = model.origin(memory)[0].spread  # (N, 1)
+        self.naive_loss = min(
+            self._error(forecast)
+            for forecast in naive_forecasts(
+                windows, self.series, self.origins, horizon, season_length
+            )
+        )
+
+    def loss(self) -> float:
+        """Return the mean absolute error of greedy rollouts, in spreads at the origin."""
+        with torch.inference_mode():
+            live = encode(self.model, self.windows, self.series, self.origins, CONTEXT)
+            return self._error(rollout(self.model, live, self.known, greedy(self.model)))
+
+    def calibrate(self) -> None:
+        """Learn what residuals of the held-out part teach: spread of points, joint blocks."""
+        model, block = self.model, self.model.reader.block
+        with torch.no_grad():
+            live = encode(model, self.windows, self.series, self.origins, CONTEXT)
+            scale, templates = model.origin(live.memory)
+            _, features, _ = model.network.begin(live.features, live.phases[-1])
+            known = self.windows.known(self.series, self.origins, block)
+            raw = model.readout(features, known, templates)  # (N, R, raw)
+            ends = self.windows.lengths[self.series]
+            targets = self.windows.take(self.series, self.origins, block, ends)
+            z = scale.apply(targets[:, None])[:, 0].to(raw)
+            observed = ~z.isnan()
+            model.head.calibrate(raw, z, observed)
+            scores = model.head.pit(raw, z.nan_to_num(0.0))
+            model.noise_factor.copy_(correlation_factor(scores, observed))
+
+    def _error(self, forecast: Tensor) -> float:
+        error = (forecast - self.targets).abs() / self.spread
+        return error.nanmean().item()
+
+
+def spread_origins(held_out: Tensor, lengths: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Return (series, origin) pairs, at most `most`, spread evenly over the held-out steps.
+
+    An origin is the number of values seen: from `held_out` to one before the end.
+    """
+    steps = (lengths - held_out).clamp(min=1)  # (n,)
+    chosen = torch.arange(len(lengths), device=lengths.device)
+    if len(chosen) > most:
+        chosen = torch.linspace(0, len(lengths) - 1, most, device=lengths.device).long()
+    each = max(most // len(chosen), 1)
+    share = (torch.arange(each, device=lengths.device) + 0.5) / each
+    back = (share * steps[chosen][:, None]).long()  # (n, each)
+    pairs = torch.stack([chosen[:, None].expand_as(back), held_out[chosen][:, None] + back], -1)
+    series, origins = pairs.flatten(0, 1).unique(dim=0).unbind(-1)
+    return series, origins
+
+
+def naive_forecasts(
+    windows: Windows, series: Tensor, origins: Tensor, horizon: int, season_length: int
+) -> list[Tensor]:
+    """Return last value, last season and drift forecasts, (N, H) each; missing values are NaN."""
+    ahead = torch.arange(1, horizon + 1, device=origins.device)
+    first = windows.take(series, torch.zeros_like(origins), 1, origins)
+    last = windows.take(series, origins - 1, 1, origins)
+    season = windows.take(series, origins - season_length, season_length, origins)
+    slope = (last - first) / (origins - 1).clamp(min=1)[:, None]
+    return [
+        last.expand(-1, horizon),
+        season[:, (ahead - 1) % season_length],
+        last + slope * ahead,
+    ]

@@ -1,0 +1,266 @@
+"""Forecast from past origins, as if each were today, and put every forecast beside what came.
+
+Room 4. `rolling_origins` walks through time and hands out what was known at each origin; `backtest`
+lets a model forecast there and returns the forecast table. Any object with `fit` and `predict` will
+do. Rolling origins: Tashman 2000.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import clone
+
+from forecast._checks import number_between, positive_integer
+from forecast.data.frames import read_frames
+from forecast.data.frequency import locate
+from forecast.data.panel import Panel
+from forecast.evaluation.table import Places, given, read_options, row_keys, tabulate
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """Hold one moment to forecast from.
+
+    Parameters
+    ----------
+    number
+        0 for the earliest origin.
+    y, X
+        The whole target and covariates, as the user gave them.
+    panel
+        The whole target; n series.
+    lengths
+        How many values of each series are known here, (n,).
+    before
+        How many were known at the origin before this one, (n,); None at the first.
+    horizon
+        How many steps are scored.
+    gap
+        How many steps lie between the origin and the first scored one.
+    """
+
+    number: int
+    y: Any
+    X: Any
+    panel: Panel
+    lengths: Places
+    before: Places | None
+    horizon: int
+    gap: int
+
+    @property
+    def cutoffs(self) -> pd.Index:
+        """The last known time of each series, (n,)."""
+        return self.panel.grid[self.panel.starts + self.lengths - 1]
+
+    @property
+    def history(self) -> Any:
+        """The target up to the origin, the same kind of table as `y`."""
+        return _between(self.y, self.panel, None, self.lengths)
+
+    @property
+    def new(self) -> Any:
+        """The part of the target that became known since the origin before; at first all of it."""
+        return _between(self.y, self.panel, self.before, self.lengths)
+
+    @property
+    def X_history(self) -> Any:
+        """The covariates up to the origin, or None."""
+        return None if self.X is None else _between(self.X, self.panel, None, self.lengths)
+
+    @property
+    def X_new(self) -> Any:
+        """The covariates of `new`, or None."""
+        return None if self.X is None else _between(self.X, self.panel, self.before, self.lengths)
+
+    @property
+    def X_future(self) -> Any:
+        """The covariates of the steps to forecast, the gap included, or None."""
+        if self.X is None:
+            return None
+        return _between(self.X, self.panel, self.lengths, self.lengths + self.gap + self.horizon)
+
+
+def rolling_origins(
+    y: Any,
+    horizon: int,
+    *,
+    X: pd.DataFrame | None = None,
+    n_windows: int = 1,
+    step: int | None = None,
+    gap: int = 0,
+    **columns: Any,
+) -> Iterator[Origin]:
+    """Yield past origins in order of time; the last window ends where each series ends.
+
+    Parameters
+    ----------
+    y
+        A Series, a wide or long frame, ... whatever `read_frames` reads.
+    horizon
+        Steps to score after each origin.
+    X
+        Known covariates.
+    n_windows
+        The number of origins.
+    step
+        Steps from one origin to the next; by default `horizon`, so that windows do not overlap.
+    gap
+        Steps between an origin and its first scored step.
+    **columns
+        `freq, id_col, time_col, target_col` of `read_frames`.
+
+    Yields
+    ------
+    Origin
+
+    Raises
+    ------
+    ValueError
+        If a series is too short to leave a value before its first window.
+
+    Examples
+    --------
+    >>> y = pd.Series([1.0, 2.0, 3.0, 4.0, 5.0])
+    >>> [list(origin.history) for origin in rolling_origins(y, 1, n_windows=2)]
+    [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0]]
+    """
+    horizon = positive_integer("horizon", horizon)
+    n_windows = positive_integer("n_windows", n_windows)
+    step = horizon if step is None else positive_integer("step", step)
+    gap = positive_integer("gap", gap, minimum=0)
+    panel = read_frames(y, **columns)
+    needed = gap + horizon + (n_windows - 1) * step
+    if (panel.lengths <= needed).any():
+        i = int(np.argmin(panel.lengths))
+        raise ValueError(
+            f"`n_windows`={n_windows} windows of horizon={horizon}, step={step}, gap={gap} need "
+            f"more than {needed} values, series {panel.ids[i]!r} has {panel.lengths[i]}. Use fewer "
+            "windows or a shorter horizon, or drop the series."
+        )
+    before = None
+    for number in range(n_windows):
+        lengths = panel.lengths - needed + number * step
+        yield Origin(number, y, X, panel, lengths, before, horizon, gap)
+        before = lengths
+
+
+def backtest(
+    model: Any,
+    y: Any,
+    horizon: int,
+    *,
+    X: pd.DataFrame | None = None,
+    n_windows: int = 1,
+    step: int | None = None,
+    gap: int = 0,
+    refit: bool | int = False,
+    quantiles: Iterable[float] = (),
+) -> pd.DataFrame:
+    """Forecast from rolling origins and return the forecast table.
+
+    The model is cloned first and never sees a value after the origin that it forecasts from.
+
+    Parameters
+    ----------
+    model
+        Anything with `fit(y)` and `predict(horizon)` that returns the same kind of table as `y`.
+    y
+        A Series, a list of Series, a wide or long frame, or a table with an (id, time) MultiIndex.
+    horizon
+        Steps to score after each origin.
+
+    X
+        Known covariates; to fit the model is given those up to the origin, to forecast those after.
+    n_windows, step, gap
+        Number of origins, steps between them (by default `horizon`), steps left out after each.
+    refit
+        False: fit once, then `update` with the values between two origins. True: fit at every
+        origin. An integer k: fit at every k-th, update at the others. A model without `update` is
+        always fitted.
+    quantiles
+        Levels to ask of `predict_quantiles`, each a column `q0.1` ...
+
+    Returns
+    -------
+    DataFrame
+        `unique_id, cutoff, ds, step, model, y, y_hat` and the quantiles; n_windows x n x horizon
+        rows. `step` counts from the origin, so the first scored one is `gap` + 1.
+
+    Examples
+    --------
+    >>> class Last:
+    ...     def fit(self, y):
+    ...         self.y = y
+    ...
+    ...     def predict(self, horizon):
+    ...         index = range(self.y.index[-1] + 1, self.y.index[-1] + 1 + horizon)
+    ...         return pd.Series(self.y.iloc[-1], index=index)
+    >>> table = backtest(Last(), pd.Series([1.0, 2.0, 4.0, 8.0]), horizon=1, n_windows=2)
+    >>> table[["cutoff", "ds", "step", "model", "y", "y_hat"]]
+       cutoff  ds  step model    y  y_hat
+    0       1   2     1  Last  4.0    2.0
+    1       2   3     1  Last  8.0    4.0
+    """
+    every = _refit_every(model, refit)
+    levels = tuple(number_between("quantiles", level, 0, 1) for level in quantiles)
+    origins = rolling_origins(
+        y, horizon, X=X, n_windows=n_windows, step=step, gap=gap, **read_options(model)
+    )
+    tables = []
+    for origin in origins:
+        if origin.number % every == 0:
+            learner = _unfitted(model)
+            learner.fit(origin.history, **given(origin.X_history))
+        else:
+            learner.update(origin.new, **given(origin.X_new))
+        tables.append(
+            tabulate(learner, origin.panel, origin.lengths, horizon, gap, origin.X_future, levels)
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _refit_every(model: Any, refit: bool | int) -> float:
+    if isinstance(refit, bool):
+        every = 1 if refit else math.inf
+    else:
+        every = positive_integer("refit", refit)
+    return every if hasattr(model, "update") else 1
+
+
+def _unfitted(model: Any) -> Any:
+    return clone(model) if hasattr(model, "get_params") else copy.deepcopy(model)
+
+
+def _between(data: Any, panel: Panel, first: Places | None, stop: Places) -> Any:
+    """Return the rows from step `first` of each series up to, not including, step `stop`."""
+    after = None if first is None else panel.starts + first - 1
+    until = panel.starts + stop - 1
+    kind = panel.layout.kind
+    if isinstance(data, list | tuple):
+        return [
+            one[_inside(one.index, panel.grid, None if after is None else after[i], until[i])]
+            for i, one in enumerate(data)
+        ]
+    if kind in ("long", "multi"):
+        ids, times = row_keys(data, panel.layout)
+        owner = locate(panel.ids, ids)
+        lower = None if after is None else after[owner]
+        return data[_inside(times, panel.grid, lower, until[owner]) & (owner >= 0)]
+    # Series that share an index: those of a wide frame end together, a list may share one X.
+    return data[
+        _inside(data.index, panel.grid, None if after is None else after.min(), until.max())
+    ]
+
+
+def _inside(times: pd.Index, grid: pd.Index, after: Any, until: Any) -> npt.NDArray[np.bool_]:
+    inside = np.asarray(times <= grid[until])
+    return inside if after is None else inside & np.asarray(times > grid[after])

@@ -1,0 +1,225 @@
+"""The pieces that figures share: lines, bands, legends, axes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import cycle, product
+from typing import Any
+
+import matplotlib.dates as mdates
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.legend_handler import HandlerTuple
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+from sklearn.isotonic import isotonic_regression
+
+from forecast.evaluation.table import central_intervals, quantile_columns
+
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#222222", "#8C8C8C"
+PALE = "#C8C8C8"
+COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+SMALL, MEDIUM = 11, 12.5  # points: still readable when the figure is halved
+
+LABELS = {
+    "mae": "mean absolute error",
+    "mse": "mean squared error",
+    "rmse": "root mean squared error",
+    "mape": "mean absolute error (fraction)",
+    "smape": "sMAPE (%)",
+    "mase": "MASE (in-sample naive = 1)",
+    "r2": "R² (1 = perfect)",
+    "pinball": "mean pinball loss",
+    "mql": "weighted quantile loss",
+}
+_IN_TARGET_UNITS = ("mae", "rmse", "pinball")
+_CADENCES = {
+    "s": ("seconds", "by the second"),
+    "min": ("minutes", "by the minute"),
+    "h": ("hours", "hourly"),
+    "D": ("days", "daily"),
+    "B": ("business days", "business days"),
+    "W": ("weeks", "weekly"),
+    "M": ("months", "monthly"),
+    "Q": ("quarters", "quarterly"),
+    "Y": ("years", "yearly"),
+}
+
+
+def draw_line(
+    ax: Axes, values: pd.Series, colour: str, label: str, *, after: Any = None, **style: Any
+) -> None:
+    """Draw values; with `after`, bridge the step from the last value before them."""
+    style = {"color": colour, "lw": 1.6, **style}
+    x, y = _times(values.index), values.to_numpy(np.float64)
+    marker = "o" if after is not None and len(values) <= 12 else None
+    ax.plot(x, y, label=label, marker=marker, ms=4.5, **style)
+    if after is not None:
+        last = _times(after.index[-1:])
+        ax.plot([last[0], x[0]], [after.iloc[-1], y[0]], **style)
+
+
+def draw_past(ax: Axes, past: pd.Series, actual: pd.Series | None) -> None:
+    """Draw the history, what came after it if that is known, and the border between the two."""
+    draw_line(ax, past, BLACK, "history" if actual is None else "actual")
+    if actual is not None:
+        draw_line(ax, actual, BLACK, "_actual", after=past, zorder=3)
+    ax.axvline(_times(past.index[-1:])[0], color=GREY, lw=1, ls=(0, (2, 3)), zorder=0)
+
+
+def draw_bands(ax: Axes, frame: pd.DataFrame, colour: str) -> dict[str, tuple[Patch, ...]]:
+    """Fill every central interval, the inner on the outer ones; return the entry of the legend."""
+    frame = frame.dropna(axis=1, how="all")  # a model without quantiles among others with
+    named: dict[float, Any] = dict(quantile_columns(frame))
+    if not named:
+        named = {level: level for level in frame.columns if isinstance(level, float)}  # type: ignore[misc]
+    intervals = [(named[a], named[b]) for a, b in central_intervals(named).values()]
+    if {"lower", "upper"} <= set(frame.columns):
+        intervals = [("lower", "upper")]
+    alpha = 0.3 / max(len(intervals), 1) ** 0.6
+    for low, high in intervals:
+        ax.fill_between(
+            _times(frame.index), frame[low], frame[high], color=colour, alpha=alpha, lw=0, zorder=1
+        )
+    # A swatch lies alone where its band lies on all the outer ones: it needs their alpha together.
+    together = [1 - (1 - alpha) ** (k + 1) for k in range(len(intervals))]
+    patches = tuple(Patch(color=colour, alpha=one, lw=0) for one in together)
+    percents = ", ".join(f"{100 * nominal:g}" for nominal in central_intervals(named))
+    return {f"{percents} % band" if percents else "interval": patches} if patches else {}
+
+
+def label_ends(ax: Axes, ends: dict[str, tuple[Any, float, str]]) -> None:
+    """Write each line's name at its end, moved apart where they would overlap."""
+    low, high = ax.get_ylim()
+    names = sorted(ends, key=lambda name: ends[name][1])
+    # Closest places in the same order with room for a line of text between them.
+    room = 0.065 * (high - low) * np.arange(len(names))
+    spots = isotonic_regression(np.array([ends[name][1] for name in names]) - room) + room
+    for spot, name in zip(spots, names, strict=True):
+        x, y, colour = ends[name]
+        ax.annotate(
+            name,
+            (x, y),
+            xytext=(1.02, (spot - low) / (high - low)),
+            textcoords="axes fraction",
+            color=colour,
+            fontsize=SMALL,
+            va="center",
+            fontweight="bold",
+        )
+
+
+def dress(ax: Axes, xlabel: str, ylabel: str) -> None:
+    """Label the axes and quieten everything that is no data."""
+    ax.set_xlabel(xlabel, fontsize=MEDIUM)
+    ax.set_ylabel(ylabel, fontsize=MEDIUM)
+    ax.tick_params(labelsize=SMALL, color=GREY)
+    ax.grid(visible=True, color="#E4E4E4", lw=0.8)
+    ax.set_axisbelow(True)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_color(GREY)
+
+
+def legend_above(
+    ax: Axes, bands: dict[str, tuple[Patch, ...]], only: Sequence[str] | None = None
+) -> None:
+    """Put the legend above the data, where it covers none."""
+    handles, labels = ax.get_legend_handles_labels()
+    entries: dict[str, Any] = dict(zip(labels, handles, strict=True))
+    entries = {name: entries[name] for name in (labels if only is None else only)} | bands
+    ax.legend(
+        entries.values(),
+        entries.keys(),
+        handler_map={tuple: HandlerTuple(ndivide=None, pad=0)},
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=len(entries),
+        frameon=False,
+        fontsize=SMALL,
+        borderaxespad=0.2,
+        columnspacing=1.4,
+    )
+
+
+def line_styles(models: pd.Index, naive: Sequence[str]) -> dict[Any, dict[str, Any]]:
+    """Return how the line of each model looks: a colour each, the naive ones grey."""
+    greys = cycle([(0, (1, 1)), (0, (4, 2)), (0, (6, 2, 1, 2))])
+    looks = cycle(product(("-", (0, (5, 1.5)), (0, (1, 1))), COLOURS))
+    styles = {}
+    for model in models:
+        line, colour = (next(greys), GREY) if model in naive else next(looks)
+        styles[model] = {"color": colour, "ls": line, "lw": 1.6 if model in naive else 2.2}
+    return styles
+
+
+def metric_label(metric: str, unit: str | None) -> str:
+    """Return what an axis of a metric is called."""
+    return with_unit(LABELS[metric], unit) if metric in _IN_TARGET_UNITS else LABELS[metric]
+
+
+def with_unit(name: str, unit: str | None) -> str:
+    """Return a name with its unit, if it has one."""
+    return f"{name} ({unit})" if unit else name
+
+
+def _times(index: pd.Index) -> npt.NDArray[Any]:
+    """Return times that matplotlib can place; periods are drawn at their start."""
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    if isinstance(index, pd.DatetimeIndex):
+        # The wall clock of the zone is what readers of a figure know.
+        return index.tz_localize(None).to_numpy()
+    return index.to_numpy()
+
+
+def time_ticks(ax: Axes, index: pd.Index) -> None:
+    """Place ticks at round dates, or at whole numbers."""
+    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
+        # 4 and 9: with fewer there are spans that none of its intervals fits, and it warns.
+        locator = mdates.AutoDateLocator(minticks=4, maxticks=9)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+        ax.xaxis.get_offset_text().set_fontsize(SMALL)
+    else:
+        ax.xaxis.set_major_locator(whole_numbers())
+
+
+def whole_numbers() -> MaxNLocator:
+    """Return a locator of round whole numbers."""
+    return MaxNLocator(8, integer=True, steps=[1, 2, 5, 10])
+
+
+def time_label(index: pd.Index) -> str:
+    """Return what a time axis is called."""
+    if not isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
+        return "step"
+    adverb = cadence(index)[1]
+    return f"time ({adverb})" if adverb else "time"
+
+
+def cadence(index: pd.Index) -> tuple[str, str]:
+    """Return what one step is called, in the plural, and how often there is one, "" if unknown.
+
+    Examples
+    --------
+    >>> cadence(pd.date_range("2024-01-01", periods=9, freq="h"))
+    ('hours', 'hourly')
+    >>> cadence(pd.RangeIndex(9))
+    ('steps', '')
+    """
+    freq = getattr(index, "freqstr", None)
+    if freq is None and isinstance(index, pd.DatetimeIndex) and len(index) >= 3:
+        freq = pd.infer_freq(index.sort_values())
+    match = re.match(r"(\d*)(?:B?(min|[shDWMQY])|(B)$)", freq or "")
+    if match is None:
+        return "steps", ""
+    plural, adverb = _CADENCES[match[2] or match[3]]
+    if not match[1]:
+        return plural, adverb
+    return f"steps of {match[1]} {plural}", f"every {match[1]} {plural}"

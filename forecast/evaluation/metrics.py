@@ -1,0 +1,383 @@
+"""Score forecasts: a metric is a pointwise error and a way to average it.
+
+Room 4. The functions `mae` ... `mql` score plain arrays, through scikit-learn where it has the
+metric; `evaluate` scores a whole forecast table, any number of models and series at once.
+
+sMAPE, MASE and OWA are those of the M4 competition (Makridakis, Spiliotis and Assimakopoulos 2020),
+the scaled error is due to Hyndman and Koehler 2006, the quantile loss to Koenker and Bassett 1978.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn import metrics as sklearn_metrics
+
+from forecast._checks import number_between, one_of, positive_integer
+from forecast.evaluation.scoring import (
+    METRICS,
+    coverages,
+    known_rows,
+    naive_scales,
+    quantile_loss,
+    scored_rows,
+    symmetric_percentage,
+    warn_no_scale,
+)
+from forecast.evaluation.table import Array, forecast_ahead, quantile_columns
+
+NEED_QUANTILES = ("pinball", "mql", "coverage")
+DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+# Scores of plain arrays.
+
+
+def mae(y: npt.ArrayLike, y_hat: npt.ArrayLike) -> float:
+    """Average the absolute error, in target units; missing values of `y` do not count.
+
+    Examples
+    --------
+    >>> mae([3, 5, None], [2, 8, 9])
+    2.0
+    """
+    return float(sklearn_metrics.mean_absolute_error(*_observed(y, y_hat)))
+
+
+def mse(y: npt.ArrayLike, y_hat: npt.ArrayLike) -> float:
+    """Average the squared error, in squared target units.
+
+    Examples
+    --------
+    >>> mse([3, 5], [2, 8])
+    5.0
+    """
+    return float(sklearn_metrics.mean_squared_error(*_observed(y, y_hat)))
+
+
+def rmse(y: npt.ArrayLike, y_hat: npt.ArrayLike) -> float:
+    """Return the root of the mean squared error, in target units.
+
+    Examples
+    --------
+    >>> rmse([3, 5], [2, 12])
+    5.0
+    """
+    return float(sklearn_metrics.root_mean_squared_error(*_observed(y, y_hat)))
+
+
+def mape(y: npt.ArrayLike, y_hat: npt.ArrayLike) -> float:
+    """Average the absolute error as a fraction of the actual value (0.1 is ten percent).
+
+    Examples
+    --------
+    >>> mape([100, 200], [110, 180])
+    0.1
+    """
+    return float(sklearn_metrics.mean_absolute_percentage_error(*_observed(y, y_hat)))
+
+
+def smape(y: npt.ArrayLike, y_hat: npt.ArrayLike) -> float:
+    """Average the symmetric percentage error of M4, between 0 and 200.
+
+    Examples
+    --------
+    >>> smape([100, 0], [300, 0])
+    50.0
+    """
+    return float(np.mean(symmetric_percentage(*_observed(y, y_hat))))
+
+
+def r2(y: npt.ArrayLike, y_hat: npt.ArrayLike) -> float:
+    """Return the share of the variance of `y` that the forecast explains (1 is perfect).
+
+    Examples
+    --------
+    >>> r2([1, 2, 3], [1, 2, 4])
+    0.5
+    """
+    return float(sklearn_metrics.r2_score(*_observed(y, y_hat)))
+
+
+def pinball(y: npt.ArrayLike, y_hat: npt.ArrayLike, level: float) -> float:
+    """Average the quantile loss of a forecast of one quantile, in target units.
+
+    Examples
+    --------
+    >>> round(pinball([10, 10], [8, 12], 0.9), 6)  # 2 * .9 below, 2 * .1 above
+    1.0
+    """
+    level = number_between("level", level, 0, 1)
+    return float(sklearn_metrics.mean_pinball_loss(*_observed(y, y_hat), alpha=level))
+
+
+def coverage(y: npt.ArrayLike, lower: npt.ArrayLike, upper: npt.ArrayLike) -> float:
+    """Return the share of actual values inside their interval, ends included.
+
+    Examples
+    --------
+    >>> coverage([1, 2, 3, 4], [0, 0, 0, 0], [3, 3, 3, 3])
+    0.75
+    """
+    actual, low, high = _observed(y, lower, upper)
+    return float(np.mean((low <= actual) & (actual <= high)))
+
+
+def mql(y: npt.ArrayLike, quantiles: npt.ArrayLike, levels: Sequence[float]) -> float:
+    """Return the mean weighted quantile loss: twice the pinball losses over the sum of |y|.
+
+    Parameters
+    ----------
+    y
+        Actual values, (n,).
+    quantiles
+        Forecast quantiles, (n, Q), a column per level.
+    levels
+        The Q levels, each between 0 and 1.
+
+    Examples
+    --------
+    >>> mql([10, 10], [[8, 10], [12, 10]], levels=[0.5, 0.9])
+    0.1
+    """
+    columns = np.asarray(quantiles, dtype=np.float64)
+    if columns.ndim != 2 or columns.shape[1] != len(levels):
+        raise ValueError(
+            f"`quantiles` must have one column per level: {len(levels)} levels, "
+            f"got shape {columns.shape}."
+        )
+    actual, *forecasts = _observed(y, *columns.T)
+    losses = [
+        quantile_loss(actual, forecast, number_between("levels", level, 0, 1))
+        for forecast, level in zip(forecasts, levels, strict=True)
+    ]
+    return float(2 * np.mean(losses) / np.mean(np.abs(actual)))
+
+
+def naive_scale(history: npt.ArrayLike, season_length: int) -> float:
+    """Return the mean absolute error of the seasonal naive forecast inside a history.
+
+    It is the unit of MASE. Not a number where no two values are a season apart.
+
+    Examples
+    --------
+    >>> naive_scale([1, 2, 4, 7], season_length=1)
+    2.0
+    """
+    m = positive_integer("season_length", season_length)
+    x = np.asarray(history, dtype=np.float64)
+    changes = np.abs(x[m:] - x[:-m])
+    changes = changes[~np.isnan(changes)]
+    return float(changes.mean()) if len(changes) else float("nan")
+
+
+def mase(
+    y: npt.ArrayLike, y_hat: npt.ArrayLike, history: npt.ArrayLike, season_length: int
+) -> float:
+    """Return the absolute error of one series in units of its own seasonal naive error.
+
+    Parameters
+    ----------
+    y, y_hat
+        Actual and forecast values, (h,).
+    history
+        The values before the forecast, (n,), n > season_length.
+    season_length
+        Steps in a season; 1 where there is none.
+
+    Returns
+    -------
+    float
+        Below 1 is better than the naive forecast inside the history. Not a number, with a
+        `ForecastWarning`, where the history never changes from one season to the next.
+
+    Examples
+    --------
+    >>> mase([11, 14], [7, 7], history=[1, 2, 4, 7], season_length=1)
+    2.75
+    """
+    scale = naive_scale(history, season_length)
+    if not scale > 0:
+        warn_no_scale("`history`")
+        return float("nan")
+    return mae(y, y_hat) / scale
+
+
+def owa(smape: float, mase: float, smape_naive2: float, mase_naive2: float) -> float:
+    """Average two ratios of means to Naive2's, M4's overall weighted average.
+
+    Examples
+    --------
+    >>> round(owa(9.328, 0.893, 18.383, 2.395), 3)  # the M4 winner on the hourly series
+    0.44
+    """
+    return 0.5 * (smape / smape_naive2 + mase / mase_naive2)
+
+
+def skill(error: float, naive_errors: npt.ArrayLike) -> float:
+    """Return the share of the best naive forecast's error that a model saves.
+
+    1 is perfect, 0 as good as the best naive forecast, negative worse.
+
+    Examples
+    --------
+    >>> skill(0.75, [1.0, 1.5])
+    0.25
+    """
+    best = float(np.min(naive_errors))
+    if best == 0:
+        return 0.0 if error == 0 else float("-inf")
+    return 1 - error / best
+
+
+def _observed(y: npt.ArrayLike, *forecasts: npt.ArrayLike) -> list[Array]:
+    """Return flat arrays of one length without the places where `y` is missing."""
+    for forecast in forecasts:
+        both = (
+            isinstance(y, pd.Series | pd.DataFrame),
+            isinstance(forecast, pd.Series | pd.DataFrame),
+        )
+        if all(both) and not y.index.equals(forecast.index):  # type: ignore[union-attr]
+            raise ValueError(
+                "`y` and its forecast must have the same index; reindex one to the other."
+            )
+    arrays = [np.asarray(values, dtype=np.float64) for values in (y, *forecasts)]
+    if len({array.shape for array in arrays}) > 1:
+        shapes = " and ".join(str(array.shape) for array in arrays)
+        raise ValueError(f"`y` and its forecast must have the same shape, got {shapes}.")
+    seen = ~np.isnan(arrays[0])
+    if not seen.any():
+        raise ValueError(f"`y` has no observed value to score: all {arrays[0].size} are missing.")
+    return [array[seen] for array in arrays]
+
+
+# Scores of a forecast table.
+
+
+def evaluate(
+    table: pd.DataFrame,
+    history: Any = None,
+    season_length: int | None = None,
+    by: str | Sequence[str] = ("model",),
+    metrics: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Score a forecast table, one row per group.
+
+    Rows without an actual value do not count. `smape` and `mase` are averaged over each series
+    first and then over the series, all others over all rows of the group at once.
+
+    Parameters
+    ----------
+    table
+        Forecast table: `unique_id, cutoff, ds, step, model, y, y_hat` and maybe `q0.1` ...
+    history
+        What the models were trained on, as a frame or a `Panel`; needed by `mase` only. Values
+        after a cutoff are not looked at, so the whole series may be given.
+    season_length
+        Steps in a season; needed by `mase` only. M4 takes 1 for weekly and daily series.
+    by
+        Columns that make the groups: `model`, `step`, `unique_id`, `cutoff`, or several.
+    metrics
+        Out of `mae, mse, rmse, mape, smape, r2, mase, pinball, mql` and `coverage`, which is one
+        column for each central interval of the table. By default `mae, rmse, smape`, then `mase` if
+        there is a history, then `mql` and `coverage` if there are quantiles.
+
+    Returns
+    -------
+    DataFrame
+        Index: the groups in order of appearance. Columns: the metrics, `coverage0.8` and so on.
+
+    Raises
+    ------
+    ValueError
+        If a forecast is missing where the actual value is known: a model that stays silent on hard
+        steps must not score better for it.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"unique_id": "A", "model": "naive", "y": [5, 8], "y_hat": [4, 4]})
+    >>> evaluate(table, metrics=["mae", "mse"]).to_dict("index")
+    {'naive': {'mae': 2.5, 'mse': 8.5}}
+    """
+    levels = quantile_columns(table)
+    names = _names(metrics, has_history=history is not None, has_quantiles=bool(levels))
+    keys = [by] if isinstance(by, str) else list(by)
+    table = known_rows(table, keys)
+    scale = np.empty(0)
+    if "mase" in names:
+        scale = naive_scales(table, *_mase_needs(history, season_length))
+    rows, labels = scored_rows(table, keys, scale)
+    columns: dict[str, Array] = {}
+    for name in names:
+        if name == "coverage":
+            columns |= coverages(rows)
+        else:
+            columns[name] = METRICS[name](rows)
+    return pd.DataFrame(columns, index=labels)
+
+
+def _mase_needs(history: Any, season_length: int | None) -> tuple[Any, int]:
+    if history is None or season_length is None:
+        missing = "history" if history is None else "season_length"
+        raise ValueError(
+            f"`mase` needs `{missing}`: its unit is the error of the seasonal naive forecast "
+            "inside the history. Call evaluate(table, history, season_length)."
+        )
+    return history, season_length
+
+
+def _names(
+    metrics: Sequence[str] | None, *, has_history: bool, has_quantiles: bool
+) -> Sequence[str]:
+    if metrics is None:
+        point = ["mae", "rmse", "smape", *["mase"] * has_history]
+        return point + ["mql", "coverage"] * has_quantiles
+    for name in metrics:
+        one_of("metrics", name, [*METRICS, "coverage"])
+        if name in NEED_QUANTILES and not has_quantiles:
+            raise ValueError(
+                f"`{name}` needs quantile columns such as 'q0.1' in the table. "
+                "Make it with quantiles, for example backtest(..., quantiles=(0.1, 0.5, 0.9))."
+            )
+    return metrics
+
+
+# Scoring for scikit-learn's searches.
+
+
+def scorer(metric: str) -> Callable[..., float]:
+    """Return a scoring function for `GridSearchCV` or `cross_val_score`; greater is better.
+
+    Parameters
+    ----------
+    metric
+        A name out of `METRICS`. Errors are returned negative.
+
+    Returns
+    -------
+    callable
+        `(estimator, y_test, X_test=None) -> float`. Forecasts are matched to `y_test` by time, so
+        a gap between training and test part is skipped over.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+    >>> cv = TimeSeriesSplit(3, test_size=12)
+    >>> search = partial(GridSearchCV, cv=cv, scoring=scorer("rmse"))
+    """
+    one_of("metric", metric, METRICS)
+    return partial(_score, metric)
+
+
+def _score(metric: str, estimator: Any, y_test: Any, X_test: Any = None) -> float:
+    table = forecast_ahead(
+        estimator, y_test, X_test, levels=DECILES if metric in NEED_QUANTILES else ()
+    )
+    result = evaluate(table, estimator.panel_, estimator.season_length_, metrics=[metric])
+    value = float(result[metric].iloc[0])
+    return value if metric == "r2" else -value

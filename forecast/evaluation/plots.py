@@ -1,0 +1,271 @@
+"""Draw forecasts and their errors.
+
+Room 4. Every function takes frames, draws on the Axes it is given or makes its own, and returns
+them; none opens a window or changes matplotlib's settings. Colours: Okabe and Ito 2008, which the
+colour-blind tell apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from forecast._checks import one_of, positive_integer, short
+from forecast.data.frames import read_frames
+from forecast.data.panel import Panel
+from forecast.evaluation.canvas import (
+    BLACK,
+    BLUE,
+    COLOURS,
+    LABELS,
+    MEDIUM,
+    PALE,
+    SMALL,
+    cadence,
+    draw_bands,
+    draw_line,
+    draw_past,
+    dress,
+    label_ends,
+    legend_above,
+    line_styles,
+    metric_label,
+    time_label,
+    time_ticks,
+    whole_numbers,
+    with_unit,
+)
+from forecast.evaluation.metrics import evaluate
+
+
+def plot_forecast(
+    history: pd.Series,
+    forecast: pd.Series,
+    bands: pd.DataFrame | None = None,
+    actual: pd.Series | None = None,
+    *,
+    tail: int | None = None,
+    unit: str | None = None,
+    label: str = "forecast",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the forecast of one series behind the end of its history.
+
+    Parameters
+    ----------
+    history
+        The known values.
+    forecast
+        The values to come, H steps.
+    bands
+        A column per quantile level (0.1 ... or `q0.1` ...), or the columns `lower` and `upper`.
+        Each central interval becomes a band.
+    actual
+        What really came.
+
+    tail
+        How many values of the history to show; by default 3 H, at least 40.
+    unit
+        The unit of the values; by default `history.attrs["unit"]`, if it has one.
+    label
+        The name of the forecast.
+    ax
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    TypeError
+        If `history` or `forecast` is not one Series.
+    """
+    for name, series in (("history", history), ("forecast", forecast)):
+        if not isinstance(series, pd.Series):
+            raise TypeError(
+                f"`{name}` must be one Series, got a {type(series).__name__}. "
+                f"Draw one series at a time, for example {name}['A']."
+            )
+    ax = plt.subplots(figsize=(8, 4), layout="constrained")[1] if ax is None else ax
+    shown = max(3 * len(forecast), 40) if tail is None else positive_integer("tail", tail)
+    past = history.iloc[-shown:]
+    draw_past(ax, past, actual)
+    draw_line(ax, forecast, BLUE, label, after=past, lw=2.4)
+    band = {} if bands is None else draw_bands(ax, bands, BLUE)
+    unit = history.attrs.get("unit") if unit is None else unit
+    name = "value" if history.name is None else str(history.name)
+    dress(ax, time_label(history.index), with_unit(name, unit))
+    time_ticks(ax, history.index)
+    legend_above(ax, band)
+    return ax
+
+
+def plot_error_by_step(
+    table: pd.DataFrame,
+    metric: str = "mae",
+    *,
+    history: Any = None,
+    season_length: int | None = None,
+    naive: Sequence[str] = (),
+    unit: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how the error grows with the number of steps ahead, a line per model.
+
+    Parameters
+    ----------
+    table
+        Forecast table.
+    metric
+        Any but `coverage` of `evaluate`.
+
+    history, season_length
+        Needed by `mase`, as in `evaluate`.
+    naive
+        Which models are naive forecasts; they are drawn thin and grey.
+    unit
+        The unit of the target.
+    ax
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+    """
+    one_of("metric", metric, LABELS)
+    ax = plt.subplots(figsize=(8, 4), layout="constrained")[1] if ax is None else ax
+    scores = evaluate(table, history, season_length, by=("model", "step"), metrics=[metric])
+    styles = line_styles(scores.index.unique("model"), naive)
+    ends = {}
+    for model, style in styles.items():
+        curve = scores[metric].xs(model, level="model").sort_index()
+        marker = "o" if len(curve) <= 12 else None
+        ax.plot(curve.index, curve.to_numpy(), marker=marker, **style)
+        ends[str(model)] = (curve.index[-1], float(curve.iloc[-1]), style["color"])
+    plural = cadence(pd.Index(table["ds"].unique()))[0]
+    dress(ax, f"{plural} ahead", metric_label(metric, unit))
+    ax.xaxis.set_major_locator(whole_numbers())
+    if metric != "r2":
+        ax.set_ylim(bottom=0)
+    label_ends(ax, ends)
+    return ax
+
+
+def plot_comparison(
+    table: pd.DataFrame,
+    scores: pd.DataFrame,
+    history: Any,
+    *,
+    metric: str = "mase",
+    naive: Sequence[str] = (),
+    best: int = 3,
+    series: Any = None,
+    unit: str | None = None,
+) -> npt.NDArray[np.object_]:
+    """Draw a contest: the best forecasts of the last window, and the score of every model.
+
+    Parameters
+    ----------
+    table
+        Forecast table of several models.
+    scores
+        One row per model, as `evaluate` returns.
+    history
+        What the models were trained on, as a frame or a `Panel`.
+
+    metric
+        The column of `scores` to rank by.
+    naive
+        Which models are naive forecasts; the best of them is the line to beat.
+    best
+        How many models to draw the forecasts of; the winner gets its bands.
+    series
+        The id of the series to draw; by default the first.
+    unit
+        The unit of the target.
+
+    Returns
+    -------
+    array of two Axes
+        The forecasts and the scores.
+    """
+    one_of("metric", metric, [name for name in scores.columns if name in LABELS])
+    ranked = scores[metric].dropna().sort_values(ascending=metric != "r2")
+    colours = dict(zip(ranked.index[:best], COLOURS, strict=False))
+    size, ratio = (11, 4.2), (1.75, 1)
+    axes = plt.subplots(1, 2, figsize=size, width_ratios=ratio, layout="constrained")[1]
+    _last_window(axes[0], table, history, colours, series, unit)
+    _score_bars(axes[1], ranked, colours, naive)
+    axes[1].set_xlabel(metric_label(metric, unit), fontsize=MEDIUM)
+    return np.asarray(axes)
+
+
+def _last_window(
+    ax: Axes, table: pd.DataFrame, history: Any, colours: dict[Any, str], series: Any, unit: Any
+) -> None:
+    panel = history if isinstance(history, Panel) else read_frames(history)
+    chosen = table["unique_id"].iloc[0] if series is None else series
+    if chosen not in panel.ids:
+        raise ValueError(
+            f"`series` must be one of {short(panel.ids.tolist())}, got {short(chosen)}."
+        )
+    rows = table[table["unique_id"] == chosen]
+    rows = rows[rows["cutoff"] == rows["cutoff"].max()].set_index("ds")
+    i = panel.ids.tolist().index(chosen)
+    past = pd.Series(panel.series(i), index=panel.times(i)).loc[: rows["cutoff"].iloc[0]]
+    forecasts = {model: rows[rows["model"] == model].sort_index() for model in colours}
+    winner, first = next(iter(forecasts.items()))
+    past = past.iloc[-max(2 * len(first), 40) :]
+    draw_past(ax, past, first["y"])
+    for model, part in reversed(forecasts.items()):
+        draw_line(ax, part["y_hat"], colours[model], str(model), after=past, lw=2.2)
+    band = draw_bands(ax, first, colours[winner])
+    dress(ax, time_label(past.index), with_unit(str(chosen), unit))
+    time_ticks(ax, past.index)
+    legend_above(
+        ax, {f"{winner}, {text}": patches for text, patches in band.items()}, only=("actual",)
+    )
+
+
+def _score_bars(ax: Axes, ranked: pd.Series, colours: dict[Any, str], naive: Sequence[str]) -> None:
+    places = np.arange(len(ranked))
+    values = ranked.to_numpy(np.float64)
+    beaten = [score for model, score in ranked.items() if model in naive][:1]
+    # One hopeless model must not press all others against the axis.
+    limit = min(values.max(), 4 * max(float(np.median(values)), *beaten, 1e-12))
+    shades = [colours.get(model, PALE) for model in ranked.index]
+    ax.barh(places, np.minimum(values, limit), color=shades, height=0.68)
+    for score in beaten:
+        ax.axvline(score, color=BLACK, lw=1.2, ls=(0, (4, 3)), zorder=1.5)
+        ax.annotate(
+            "best naive",
+            (score, 1.01),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            fontsize=SMALL,
+        )
+    for place, value in zip(places, values, strict=True):
+        ax.annotate(
+            f"{value:.3g}{' →' if value > limit else ''}",
+            (float(min(value, limit)), float(place)),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+            bbox={"color": "white", "pad": 1},
+        )
+    dress(ax, "", "")
+    ax.set_yticks(places, [str(model) for model in ranked.index], fontsize=SMALL)
+    ax.set_xlim(min(0.0, values.min()), limit * 1.18)
+    ax.invert_yaxis()
+    ax.grid(visible=False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    ax.xaxis.set_major_locator(MaxNLocator(4))

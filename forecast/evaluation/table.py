@@ -1,0 +1,234 @@
+"""The forecast table: one long frame with a row per model, series, cutoff and step.
+
+Room 4. Its columns are `unique_id, cutoff, ds, step, model, y, y_hat`, then one per quantile:
+`q0.1` ... Fitted models fill it here; `metrics` scores it and `plots` draws it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from forecast._checks import short
+from forecast.data.frames import append, extend_grid, read_frames
+from forecast.data.frequency import locate
+from forecast.data.panel import Layout, Panel
+
+Array = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
+
+_QUANTILE = re.compile(r"q(0?\.\d+)")
+_KINDS: dict[str, tuple[type, ...]] = {
+    "series": (pd.Series,),
+    "list": (list, tuple),
+    "wide": (pd.DataFrame,),
+    "long": (pd.DataFrame,),
+    "multi": (pd.Series, pd.DataFrame),
+}
+_COLUMNS = ("freq", "id_col", "time_col", "target_col")
+
+
+def quantile_columns(table: pd.DataFrame) -> dict[float, str]:
+    """Return the quantile columns of a table by level, in rising order.
+
+    Examples
+    --------
+    >>> quantile_columns(pd.DataFrame(columns=["y_hat", "q0.9", "q0.1"]))
+    {0.1: 'q0.1', 0.9: 'q0.9'}
+    """
+    names = (name for name in table.columns if isinstance(name, str))
+    matches = [match for name in names if (match := _QUANTILE.fullmatch(name))]
+    return dict(sorted((float(match[1]), match[0]) for match in matches))
+
+
+def central_intervals(levels: Iterable[float]) -> dict[float, tuple[float, float]]:
+    """Return the lower and upper level of each central interval by its coverage, widest first.
+
+    Examples
+    --------
+    >>> central_intervals([0.1, 0.25, 0.5, 0.9])
+    {0.8: (0.1, 0.9)}
+    """
+    mirrored = {round(1 - level, 10): level for level in levels if level > 0.5}
+    pairs = {level: mirrored[level] for level in sorted(levels) if level in mirrored}
+    return {round(high - low, 10): (low, high) for low, high in pairs.items()}
+
+
+def forecast_ahead(
+    model: Any, y: Any, X: pd.DataFrame | None = None, *, levels: Sequence[float] = ()
+) -> pd.DataFrame:
+    """Let a fitted forecaster forecast up to the end of new values, and set both side by side.
+
+    Parameters
+    ----------
+    model
+        A fitted forecaster; its history is `panel_`.
+    y
+        What came after the history, the same kind of table; a gap in between is skipped over.
+    X
+        Known covariates of every step after the history.
+    levels
+        Levels to ask of `predict_quantiles`.
+
+    Returns
+    -------
+    DataFrame
+        Forecast table of one window; `y` is NaN where `y` has no value.
+    """
+    history = replace(model.panel_, X=None, X_names=())
+    new = read_frames(y, allow_unobserved=True, **read_options(model) | {"freq": history.freq})
+    panel = append(history, new)
+    horizon = int((panel.lengths - history.lengths).max())
+    return tabulate(model, panel, history.lengths, horizon, 0, X, tuple(levels))
+
+
+def tabulate(
+    model: Any,
+    panel: Panel,
+    lengths: Places,
+    horizon: int,
+    gap: int,
+    X: pd.DataFrame | None,
+    levels: tuple[float, ...],
+) -> pd.DataFrame:
+    """Ask a fitted model for its forecasts and set them beside the values of the panel.
+
+    Parameters
+    ----------
+    model
+        A fitted model, whose history ends where `lengths` says.
+    panel
+        All values, those to score included; n series.
+    lengths
+        How many values of each series the model has seen, (n,).
+    horizon, gap
+        Steps to score, and steps between the last value seen and the first scored one.
+    X
+        Known covariates of the gap + horizon steps, or None.
+    levels
+        Quantile levels to ask for.
+
+    Returns
+    -------
+    DataFrame
+        n x horizon rows; `y` is NaN where the panel has no value.
+    """
+    total = gap + horizon
+    steps = np.arange(gap + 1, total + 1)
+    row = lengths[:, None] + steps - 1  # (n, H), counted inside each series
+    places = panel.starts[:, None] + row
+    grid = panel.grid
+    if places.max() >= len(grid):
+        grid = extend_grid(grid, int(places.max()) + 1 - len(grid))
+    inside = row < panel.lengths[:, None]
+    flat = np.where(inside, panel.offsets[:-1, None] + row, 0)
+    columns = {"y_hat": _align(model.predict(total, **given(X)), panel, grid, places)}
+    if levels:
+        frame = model.predict_quantiles(total, **given(X), levels=levels)
+        for level in levels:
+            column = _one_level(frame, level, panel.layout)
+            columns[f"q{level:g}"] = _align(column, panel, grid, places)
+    return pd.DataFrame(
+        {
+            "unique_id": panel.ids.repeat(horizon),
+            "cutoff": panel.grid[panel.starts + lengths - 1].repeat(horizon),
+            "ds": grid[places.ravel()],
+            "step": np.tile(steps, panel.n_series),
+            "model": type(model).__name__,
+            "y": np.where(inside, panel.values[flat].astype(np.float64), np.nan).ravel(),
+        }
+        | {name: values.ravel() for name, values in columns.items()}
+    )
+
+
+def _align(forecast: Any, panel: Panel, grid: pd.Index, places: Places) -> Array:
+    """Return a model's forecasts at the wanted places of the grid, (n, H)."""
+    _check_kind(forecast, panel.layout)
+    owner, place, values = _flatten(forecast, panel, grid)
+    step = place - places[owner, 0]
+    wanted = (owner >= 0) & (place >= 0) & (step >= 0) & (step < places.shape[1])
+    aligned = np.full(places.shape, np.nan)
+    seen = np.zeros(places.shape, dtype=bool)
+    aligned[owner[wanted], step[wanted]] = values[wanted]
+    seen[owner[wanted], step[wanted]] = True
+    if not seen.all():
+        i, j = np.argwhere(~seen)[0]
+        raise ValueError(
+            f"the model must forecast every step of every series: {(~seen).sum()} of {seen.size} "
+            f"are missing, the first for series {panel.ids[i]!r} at {grid[places[i, j]]}. "
+            "Check the index of what `predict` returns."
+        )
+    return aligned
+
+
+def _check_kind(forecast: Any, layout: Layout) -> None:
+    if not isinstance(forecast, _KINDS[layout.kind]):
+        raise TypeError(
+            f"`predict` must return the kind of table that `fit` got ({layout.kind}), "
+            f"got {short(forecast)}."
+        )
+
+
+def _flatten(forecast: Any, panel: Panel, grid: pd.Index) -> tuple[Places, Places, Array]:
+    """Return the number of the series, the place in the grid and the value of every forecast."""
+    layout = panel.layout
+    if layout.kind == "list":
+        owner = np.repeat(np.arange(len(forecast)), [len(one) for one in forecast])
+        place = np.concatenate([locate(grid, one.index) for one in forecast])
+        values = np.concatenate([one.to_numpy(np.float64) for one in forecast])
+    elif layout.kind in ("long", "multi"):
+        ids, times = row_keys(forecast, layout)
+        owner, place = locate(panel.ids, ids), locate(grid, times)
+        values = _values(forecast, layout)
+    else:
+        frame = forecast.to_frame(panel.ids[0]) if layout.kind == "series" else forecast
+        owner = np.repeat(locate(panel.ids, frame.columns), len(frame))
+        place = np.tile(locate(grid, frame.index), frame.shape[1])
+        values = frame.to_numpy(np.float64).T.ravel()
+    return owner, place, values
+
+
+def _values(forecast: pd.Series | pd.DataFrame, layout: Layout) -> Array:
+    if isinstance(forecast, pd.DataFrame):
+        forecast = forecast.drop(columns=[layout.id_col, layout.time_col], errors="ignore")
+        if forecast.shape[1] != 1:
+            raise ValueError(
+                f"the model must return one column of forecasts, got {list(forecast.columns)}."
+            )
+    return forecast.to_numpy(np.float64).ravel()
+
+
+def _one_level(frame: Any, level: float, layout: Layout) -> Any:
+    """Return the forecasts of one quantile, in the kind of table that point forecasts have."""
+    if layout.kind == "list":
+        return [one[level] for one in frame]
+    if layout.kind == "wide":
+        return frame.xs(level, axis=1, level=-1)
+    if layout.kind == "series":
+        return frame[level]
+    name = f"q{level}" if f"q{level}" in frame.columns else level
+    keys = [layout.id_col, layout.time_col] if layout.kind == "long" else []
+    return frame[[*keys, name]]
+
+
+def row_keys(data: Any, layout: Layout) -> tuple[pd.Index, pd.Index]:
+    """Return the id and the time of each row of a long frame or one with an (id, time) index."""
+    if layout.kind == "long":
+        return pd.Index(data[layout.id_col]), pd.Index(data[layout.time_col])
+    return data.index.get_level_values(0), data.index.get_level_values(1)
+
+
+def read_options(model: Any) -> dict[str, Any]:
+    """Return how a forecaster reads its frames, as keywords of `read_frames`."""
+    return {name: getattr(model, name) for name in _COLUMNS if hasattr(model, name)}
+
+
+def given(X: Any) -> dict[str, Any]:
+    """Return X as a keyword, none without X: a model of another house may not know it."""
+    return {} if X is None else {"X": X}

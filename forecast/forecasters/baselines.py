@@ -1,0 +1,131 @@
+"""The forecasts that every other one must beat: naive rules (room 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from forecast._checks import one_of
+from forecast.data.frames import Panel
+from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.history import Residuals, differences, fill_gaps, tails
+
+STRATEGIES = ("last", "seasonal", "drift")
+
+
+class NaiveForecaster(BaseForecaster):
+    """Repeat the past: the last value, the last season, or the mean change.
+
+    Missing values: the last observed value counts, for "seasonal" that of the same season. Paths
+    are random walks whose steps are past one-step errors.
+
+    Parameters
+    ----------
+    strategy
+        "last" repeats the last value; "seasonal" the last season; "drift" continues the line from
+        the first to the last value.
+    horizon, season_length, freq, id_col, time_col, target_col
+        As in every forecaster.
+
+    Attributes
+    ----------
+    season_
+        (n, m), the values that are repeated; m is 1 but for "seasonal".
+    slope_
+        (n,), change per step; 0 but for "drift".
+    residuals_
+        Past errors, to draw from.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> y = pd.Series([1.0, 5.0, 2.0, 6.0])
+    >>> NaiveForecaster(strategy="seasonal", season_length=2).fit(y).predict(3).tolist()
+    [2.0, 6.0, 2.0]
+    >>> NaiveForecaster(strategy="drift").fit(y).predict(2).round(2).tolist()
+    [7.67, 9.33]
+    """
+
+    def __init__(
+        self,
+        strategy: str = "last",
+        *,
+        horizon: int | None = None,
+        season_length: int | None = None,
+        freq: Any = None,
+        id_col: str = "unique_id",
+        time_col: str = "ds",
+        target_col: str = "y",
+    ) -> None:
+        super().__init__(
+            horizon=horizon,
+            season_length=season_length,
+            freq=freq,
+            id_col=id_col,
+            time_col=time_col,
+            target_col=target_col,
+        )
+        self.strategy = strategy
+
+    def _fit(self, panel: Panel) -> None:
+        one_of("strategy", self.strategy, STRATEGIES)
+        m = self.season_length_ if self.strategy == "seasonal" else 1
+        season = tails(fill_gaps(panel, m), panel, m)  # (n, m)
+        unborn = np.arange(m) < m - panel.lengths[:, None]
+        self.season_ = np.where(unborn, season[:, -1:], season)
+        self.slope_ = np.zeros(panel.n_series)
+        if self.strategy == "drift":
+            last = _last_observed(panel)
+            rise = self.season_[:, 0] - panel.values[panel.offsets[:-1]]
+            self.slope_ = rise / np.maximum(last, 1)
+            # The line has gone on since, through values that were missed.
+            self.season_ = self.season_ + (self.slope_ * (panel.lengths - 1 - last))[:, None]
+        self.residuals_ = self._residuals(panel, m)
+
+    def _residuals(self, panel: Panel, m: int) -> Residuals:
+        # A series younger than two seasons has no seasonal error: its last changes say how rough it
+        # is. One without any change has told nothing, and gets a zero.
+        parts = [differences(panel, m), differences(panel, 1)]
+        parts.append((np.zeros(panel.n_series), np.arange(panel.n_series)))
+        errors, series = np.empty(0), np.empty(0, dtype=np.int64)
+        for more, owners in parts:
+            keep = np.isfinite(more) & ~np.isin(owners, series)
+            errors, series = np.r_[errors, more[keep]], np.r_[series, owners[keep]]
+        order = np.argsort(series, kind="stable")
+        errors, series = errors[order], series[order]
+        return Residuals.gather(errors - self.slope_[series], series, panel.n_series)
+
+    def _update(self, panel: Panel, added: np.ndarray) -> None:
+        # The rule is the model: it keeps nothing of the old history that the new one does not tell.
+        self._fit(panel)
+
+    def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
+        steps = np.arange(horizon)
+        return self.season_[:, steps % self.season_.shape[1]] + self.slope_[:, None] * (steps + 1)
+
+    def _sample(
+        self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
+    ) -> np.ndarray:
+        n, m = self.season_.shape
+        cycles = -(-horizon // m)
+        # Up and down are alike but for a drift: a growing series has erred on one side only.
+        mirrored = (rng.random((n, n_samples)) < 0.5) & (self.strategy != "drift")
+        errors = self.residuals_.draw(rng, n_samples, cycles * m)  # (cycles * m, n, S)
+        walk = np.where(mirrored, -errors, errors).reshape(cycles, m, n, n_samples).cumsum(axis=0)
+        walk = walk.reshape(cycles * m, n, n_samples)[:horizon]  # (H, n, S)
+        return self._predict(horizon, known)[:, None, :] + walk.transpose(1, 2, 0)  # (n, S, H)
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        arrays = {"season": self.season_, "slope": self.slope_}
+        return {}, arrays | self.residuals_.arrays()
+
+    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        self.season_, self.slope_ = arrays["season"], arrays["slope"]
+        self.residuals_ = Residuals.from_arrays(arrays)
+
+
+def _last_observed(panel: Panel) -> np.ndarray:
+    """Return where in each series its last observed value is, (n,)."""
+    position = np.arange(len(panel.values)) - np.repeat(panel.offsets[:-1], panel.lengths)
+    return np.maximum.reduceat(np.where(np.isnan(panel.values), 0, position), panel.offsets[:-1])

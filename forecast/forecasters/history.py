@@ -1,0 +1,118 @@
+"""What classical forecasters read off a history: filled values, last windows, residuals (room 5)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from forecast.data.frames import Panel
+
+
+class Residuals(NamedTuple):
+    """One-step errors of every series, to be drawn from.
+
+    Attributes
+    ----------
+    values
+        All errors, series after series.
+    offsets
+        (n + 1,); series i owns values[offsets[i]:offsets[i + 1]]. One that owns none draws from all.
+    """
+
+    values: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def gather(cls, errors: np.ndarray, series: np.ndarray, n_series: int) -> Residuals:
+        """Keep the finite errors of every series.
+
+        Parameters
+        ----------
+        errors
+            (E,), ordered by series.
+        series
+            (E,), the series of each.
+        n_series
+            Their number.
+
+        Examples
+        --------
+        >>> Residuals.gather(np.array([1.0, np.nan, 3.0]), np.array([0, 0, 2]), 3)
+        Residuals(values=array([1., 3.]), offsets=array([0, 1, 1, 2]))
+        """
+        seen = np.isfinite(errors)
+        return cls(errors[seen], np.searchsorted(series[seen], np.arange(n_series + 1)))
+
+    def draw(self, rng: np.random.Generator, n_samples: int, *steps: int) -> np.ndarray:
+        """Draw errors with replacement: (n, S), or (steps, n, S)."""
+        counts, first = np.diff(self.offsets), self.offsets[:-1]
+        counts = np.where(counts > 0, counts, len(self.values))[:, None]  # (n, 1)
+        first = np.where(np.diff(self.offsets) > 0, first, 0)[:, None]
+        uniform = rng.random((*steps, len(counts), n_samples))
+        return self.values[first + (uniform * counts).astype(np.int64)]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return both arrays by the names they are saved under."""
+        return {"residuals": self.values, "residual_offsets": self.offsets}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Residuals:
+        """Take what `arrays` returned."""
+        return cls(arrays["residuals"], arrays["residual_offsets"])
+
+
+def series_numbers(panel: Panel) -> np.ndarray:
+    """Return the series that each flat value belongs to, (N,)."""
+    return np.repeat(np.arange(panel.n_series), panel.lengths)
+
+
+def differences(panel: Panel, lag: int) -> tuple[np.ndarray, np.ndarray]:
+    """Subtract from each value the one `lag` steps earlier in the same series.
+
+    Returns
+    -------
+    The differences (E,), NaN where a value is missing, and the series of each (E,).
+    """
+    values, series = panel.values.astype(np.float64), series_numbers(panel)
+    same = series[lag:] == series[:-lag]
+    return (values[lag:] - values[:-lag])[same], series[lag:][same]
+
+
+def fill_gaps(panel: Panel, season_length: int) -> np.ndarray:
+    """Replace every missing value by the last one observed in the same season.
+
+    Where that season was never observed before, and where there is no season (`season_length` of
+    1), the last observed value steps in. Only the past is read.
+
+    Returns
+    -------
+    (N,) float64, without NaN.
+    """
+    values = panel.values.astype(np.float64)
+    if not np.isnan(values).any():
+        return values
+    series = series_numbers(panel)
+    position = np.arange(len(values)) - panel.offsets[series]
+    order = np.lexsort((position, position % season_length, series))
+    by_season, group = values[order], (series * season_length + position % season_length)[order]
+    starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+    filled = np.empty_like(values)
+    filled[order] = _carry(by_season, starts)
+    return np.where(np.isnan(filled), _carry(values, panel.offsets[:-1]), filled)
+
+
+def _carry(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Carry observed values forward, not past the `starts` of the groups."""
+    observed = np.where(np.isnan(values), 0, np.arange(len(values)))
+    observed[starts] = starts
+    return values[np.maximum.accumulate(observed)]
+
+
+def tails(values: np.ndarray, panel: Panel, length: int) -> np.ndarray:
+    """Return the last `length` values of every series, (n, length).
+
+    A shorter series is continued to the left by its first value.
+    """
+    back = np.arange(-length, 0)  # (length,)
+    return values[np.maximum(panel.offsets[1:, None] + back, panel.offsets[:-1, None])]

@@ -1,0 +1,483 @@
+"""Forecasters that learn a network: window (MLP) and latent state (RNN, LSTM).
+
+One parent holds all parameters and the five hops from `fit` to the loss; a final class says
+which network it has.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import warnings
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from forecast._checks import ForecastWarning, number_between, one_of, positive_integer
+from forecast.data.calendar import calendar_features, season_lengths
+from forecast.data.frames import extend_grid
+from forecast.data.panel import Panel
+from forecast.data.windows import validation_lengths
+from forecast.engine import rollout, stream, training
+from forecast.engine.batches import Windows
+from forecast.engine.model import Model
+from forecast.engine.reader import Reader
+from forecast.engine.stream import Stream
+from forecast.engine.validation import Validation
+from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.recipe import Recipe, recurrent_recipe, usable_lags, window_recipe
+from forecast.networks.base import Network, pick
+from forecast.networks.heads import Head, NormalHead, PointHead, QuantileHead
+from forecast.networks.readout import Readout
+from forecast.networks.recurrent import Recurrent
+from forecast.networks.window import MLP
+
+HEADS = ("quantile", "normal", *PointHead.criteria)
+ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
+
+
+class NeuralForecaster(BaseForecaster, abc.ABC):
+    """The parent of all forecasters that train a network (abstract).
+
+    One network is trained over all series of a panel. Each value is read in the scale of its
+    own recent past, each block of forecasts is a mixture of what was last seen of its season
+    and a correction, and the whole distribution is learned.
+
+    Parameters
+    ----------
+    horizon : int, optional
+        Steps to train and validate for; any number can be predicted. Default: one season, at
+        least 8, capped by the data.
+    context_length : int, optional
+        The order n of a window model; of a recurrent one the values per training window, that
+        is the length of backpropagation through time. Default: by the recipe.
+    hidden_size, num_layers : int
+        Units per layer, and layers.
+    dropout : float
+        Share of units silenced between layers while training.
+    residual : bool
+        Add each layer's input to its output, from the second layer on.
+    head : {"quantile", "normal", "mae", "mse", "huber"}
+        The distribution of a step: quantiles .1 to .9, a normal one, or a point with the
+        residuals of the validation part around it.
+    point : {"median", "mean"}
+        What `predict` returns, and what is fed back over long horizons.
+    calendar : bool
+        Show the readout the calendar of each step (hour, weekday, month, by frequency).
+    learning_rate, weight_decay : float
+        Of AdamW; the rate rises over a tenth of training and falls by a cosine.
+    batch_size : int, optional
+        Windows per step of the optimiser. Default: about 2,000 patches.
+    max_epochs : int
+        Epochs of 50 steps each.
+    early_stopping : bool
+        Hold out the last part of time, judge every epoch by a rollout over it, stop when it
+        does not improve for `n_iter_no_change` epochs, keep the best weights.
+    validation_fraction : float
+        Share of each series that is held out; at least one horizon.
+    n_iter_no_change : int
+        Patience in epochs.
+    clip_norm, clip_value : float, optional
+        Bounds on the gradient: on its norm, and on each element.
+    random_state : int, optional
+        Same seed, same bits. None draws a fresh one.
+    device : str
+        "auto" (CUDA, then MPS, then CPU) or a torch device.
+    verbose : int
+        1 shows a progress bar.
+    season_length, freq, id_col, time_col, target_col
+        As in every forecaster.
+
+    Attributes
+    ----------
+    model_ : torch.nn.Module
+        Reader, network, readout and head.
+    recipe_ : Recipe
+        The sizes in use.
+    history_ : pandas.DataFrame
+        One row per epoch: losses in scaled units, rate, gradient norm, seconds.
+    n_parameters_ : int
+        Trained numbers.
+    """
+
+    def __init__(
+        self,
+        *,
+        horizon: int | None = None,
+        context_length: int | None = None,
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        residual: bool = False,
+        head: str = "quantile",
+        point: str = "median",
+        calendar: bool = True,
+        learning_rate: float = 3e-3,
+        weight_decay: float = 1e-2,
+        batch_size: int | None = None,
+        max_epochs: int = 30,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        clip_norm: float | None = 1.0,
+        clip_value: float | None = None,
+        random_state: int | None = None,
+        device: str = "auto",
+        verbose: int = 0,
+        season_length: int | None = None,
+        freq: Any = None,
+        id_col: str = "unique_id",
+        time_col: str = "ds",
+        target_col: str = "y",
+    ) -> None:
+        super().__init__(
+            horizon=horizon,
+            season_length=season_length,
+            freq=freq,
+            id_col=id_col,
+            time_col=time_col,
+            target_col=target_col,
+        )
+        self.context_length = context_length
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.residual = residual
+        self.head = head
+        self.point = point
+        self.calendar = calendar
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    # What a final class says
+
+    @abc.abstractmethod
+    def _network(self, input_size: int) -> Network:
+        """Return a fresh network."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def _recipe(
+        lags: tuple[int, ...], lengths: np.ndarray, horizon: int, context_length: int | None
+    ) -> Recipe:
+        """Return the sizes for a panel."""
+
+    # What the base asks for
+
+    def _fit(self, panel: Panel) -> None:
+        self._check_parameters()
+        seasons = (self.season_length_, *_longer_seasons(self.season_length_, panel.freq))
+        lags = usable_lags(seasons, panel.lengths, self.horizon_)
+        recipe = self._recipe(lags, panel.lengths, self.horizon_, self.context_length)
+        if self.batch_size is not None:
+            recipe = dataclasses.replace(recipe, batch_size=self.batch_size)
+        self.recipe_ = recipe
+        if panel.X is not None:
+            spread = np.nanstd(panel.X, 0)
+            self.X_scale_ = np.nanmean(panel.X, 0), np.where(spread > 0, spread, 1.0)
+        seed = self.random_state
+        seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.model_ = self._build(panel).to(_device(self.device))
+            self._train(panel, torch.Generator().manual_seed(seed))
+        self.n_parameters_ = sum(p.numel() for p in self.model_.parameters() if p.requires_grad)
+        self.seen_ = panel.lengths
+        self.stream_ = self._read_all(panel)
+
+    def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
+        choose = rollout.greedy(self.model_, self.point)
+        return self._rollout(
+            horizon, known, 1, lambda live, ahead: rollout.rollout(self.model_, live, ahead, choose)
+        )
+
+    def _predict_quantiles(
+        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> np.ndarray:
+        """Return the head's own quantiles within the first block, those of paths beyond."""
+        direct = min(horizon, self.recipe_.stride)
+
+        def quantiles(live: Stream, ahead: Tensor) -> Tensor:
+            scale, templates = self.model_.origin(live.memory)
+            _, features, _ = self.model_.network.begin(live.features, live.phases[-1])
+            raw = self.model_.readout(features, ahead[:, :direct], templates[:, :direct])
+            z = [self.model_.head.quantile(raw, level) for level in levels]
+            return scale.invert(torch.stack(z, -1)[:, None])[:, 0]  # (B, H, Q)
+
+        first = self._rollout(horizon, known, 1, quantiles)
+        if horizon == direct:
+            return first
+        beyond = super()._predict_quantiles(horizon, levels, known)
+        return np.concatenate([first, beyond[:, direct:]], 1)
+
+    def _sample(
+        self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
+    ) -> np.ndarray:
+        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        return self._rollout(
+            horizon,
+            known,
+            n_samples,
+            lambda live, ahead: rollout.paths(self.model_, live, ahead, n_samples, generator),
+        )
+
+    def _update(self, panel: Panel, new: Panel) -> None:
+        """Absorb new values: one step of the network per value and series.
+
+        The first update reads the history once more, for the phases that `predict` never needs;
+        so do new values that are more for some series than for others.
+        """
+        ahead = panel.lengths - self.seen_
+        complete = len(self.stream_.phases) == self.recipe_.patch
+        if complete and (ahead == ahead[0]).all():
+            rows = panel.offsets[1:, None] + np.arange(-int(ahead[0]), 0)
+            values = torch.as_tensor(panel.values[rows], device=self._device())
+            with torch.inference_mode():
+                _, self.stream_ = stream.absorb(self.model_, values, self.stream_)
+        else:
+            self.stream_ = self._read_all(panel, phases=True)
+        self.seen_ = panel.lengths
+
+    # Between the two
+
+    def _check_parameters(self) -> None:
+        for name in ("hidden_size", "num_layers", "max_epochs", "n_iter_no_change"):
+            positive_integer(name, getattr(self, name))
+        for name in ("context_length", "batch_size"):
+            if getattr(self, name) is not None:
+                positive_integer(name, getattr(self, name))
+        number_between("dropout", self.dropout, 0, 1, ends="left")
+        number_between("validation_fraction", self.validation_fraction, 0, 1)
+        number_between("learning_rate", self.learning_rate, 0, np.inf)
+        number_between("weight_decay", self.weight_decay, 0, np.inf, ends="left")
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) is not None:
+                number_between(name, getattr(self, name), 0, np.inf)
+        one_of("head", self.head, HEADS)
+        one_of("point", self.point, ("median", "mean"))
+
+    def _build(self, panel: Panel) -> Model:
+        """Return the untrained model for a panel."""
+        sizes = self.recipe_
+        reader = Reader(
+            patch=sizes.patch,
+            window=sizes.window,
+            block=sizes.block,
+            scale_window=sizes.scale_window,
+            lags=sizes.lags,
+            drift=sizes.drift,
+        )
+        network = self._network(reader.input_size)
+        head = _head(self.head, sizes.block)
+        known_size = self._calendar(panel.grid).shape[1] + len(panel.X_names)
+        readout = Readout(
+            network.width, sizes.block, known_size, reader.n_templates, head.raw_size
+        )
+        return Model(reader, network, readout, head, sizes.stride)
+
+    def _train(self, panel: Panel, generator: torch.Generator) -> None:
+        """Train the model, judge it against naive forecasts, learn the paths' dependence."""
+        model, sizes, lengths = self.model_, self.recipe_, panel.lengths
+        windows = self._windows(panel, 0)
+        held_out = validation_lengths(panel, self.validation_fraction, self.horizon_)
+        ends = held_out if self.early_stopping else lengths
+        judge = Validation(
+            model, windows, torch.as_tensor(held_out), self.horizon_, self.season_length_
+        )
+        ends = torch.as_tensor(ends, device=windows.device)
+        settings = training.Settings(
+            learning_rate=self.learning_rate,
+            max_epochs=self.max_epochs,
+            n_iter_no_change=self.n_iter_no_change if self.early_stopping else None,
+            weight_decay=self.weight_decay,
+            clip_norm=self.clip_norm,
+            clip_value=self.clip_value,
+            warm=sizes.warm,
+            hide=0.1,
+        )
+
+        def draw() -> Any:
+            return windows.draw(
+                sizes.batch_size,
+                ends,
+                n_steps=sizes.n_steps,
+                reader=model.reader,
+                generator=generator,
+            )
+
+        epochs = training.train(model, draw, judge.loss, settings, generator)
+        self.history_ = pd.DataFrame([dataclasses.asdict(epoch) for epoch in self._watch(epochs)])
+        judge.calibrate()
+        if self.early_stopping and judge.loss() > judge.naive_loss:
+            warnings.warn(
+                f"On the validation part the trained {type(self).__name__} errs by "
+                f"{judge.loss():.3f} spreads, a naive forecast by {judge.naive_loss:.3f}: "
+                "NaiveForecaster may serve you better here.",
+                ForecastWarning,
+                stacklevel=4,
+            )
+
+    def _watch(self, epochs: Any) -> Any:
+        """Show a progress bar over the epochs if asked to."""
+        if not self.verbose:
+            yield from epochs
+            return
+        from rich.progress import Progress
+
+        with Progress() as bar:
+            task = bar.add_task(type(self).__name__, total=self.max_epochs)
+            for epoch in epochs:
+                text = f"{type(self).__name__}, validation {epoch.validation_loss:.3f}"
+                bar.update(task, advance=1, description=text)
+                yield epoch
+
+    def _calendar(self, grid: pd.Index) -> np.ndarray:
+        if not self.calendar:
+            return np.zeros((len(grid), 0), np.float32)
+        return calendar_features(grid, self.freq_)[0]
+
+    def _windows(self, panel: Panel, ahead: int) -> Windows:
+        """Return the panel's windows, with the calendar of `ahead` steps beyond its end."""
+        grid = extend_grid(panel.grid, ahead) if ahead else panel.grid
+        covariates = None if panel.X is None else self._scaled(panel.X)
+        return Windows(panel, self._calendar(grid), covariates, self._device())
+
+    def _scaled(self, covariates: np.ndarray) -> np.ndarray:
+        mean, spread = self.X_scale_
+        return ((covariates - mean) / spread).astype(np.float32)
+
+    def _device(self) -> torch.device:
+        return next(self.model_.parameters()).device
+
+    def _read_all(self, panel: Panel, *, phases: bool = False) -> Stream:
+        """Read every series to its end."""
+        windows = self._windows(panel, 0)
+        ends = windows.lengths
+        read = stream.encode_phases if phases else stream.encode
+        with torch.inference_mode():
+            parts = [
+                read(self.model_, windows, rows, ends[rows])
+                for rows in torch.arange(windows.n_series, device=windows.device).split(1024)
+            ]
+        return stream.join(parts)
+
+    def _rollout(
+        self, horizon: int, known: np.ndarray | None, copies: int, write: Any
+    ) -> np.ndarray:
+        """Run `write(stream, known)` over the series, some at a time."""
+        panel, device = self.panel_, self._device()
+        grid = extend_grid(panel.grid, horizon)
+        calendar = torch.as_tensor(self._calendar(grid), device=device)
+        ahead = torch.as_tensor(panel.ends, device=device)[:, None]
+        ahead = calendar[ahead + torch.arange(horizon, device=device)]  # (n, H, C)
+        if known is not None:
+            own = torch.as_tensor(self._scaled(known), device=device)
+            ahead = torch.cat([ahead, own], -1)
+        self.model_.eval()
+        with torch.inference_mode():
+            parts = [
+                write(Stream(*pick(tuple(self.stream_), rows)), ahead[rows])
+                for rows in torch.arange(panel.n_series).split(max(ROWS // copies, 1))
+            ]
+        return torch.cat(parts).cpu().numpy().astype(np.float64)
+
+
+class MLPForecaster(NeuralForecaster):
+    """Forecast from a fixed window with a multi-layer perceptron.
+
+    The Markov model of order n = `context_length`: p(x_t | past) = p(x_t | x_{t-n} ... x_{t-1}).
+    What happened before the window changes nothing.
+    """
+
+    _recipe = staticmethod(window_recipe)
+
+    def _network(self, input_size: int) -> Network:
+        return MLP(
+            input_size,
+            self.hidden_size,
+            num_layers=self.num_layers,
+            dropout=self.dropout,
+            residual=self.residual,
+        )
+
+
+class RecurrentForecaster(NeuralForecaster, abc.ABC):
+    """The parent of forecasters that carry a latent state (abstract)."""
+
+    cell: str
+    _recipe = staticmethod(recurrent_recipe)
+
+    def _network(self, input_size: int) -> Network:
+        return Recurrent(
+            input_size,
+            self.hidden_size,
+            cell=self.cell,
+            num_layers=self.num_layers,
+            dropout=self.dropout,
+            residual=self.residual,
+        )
+
+
+class RNNForecaster(RecurrentForecaster):
+    """Forecast with a recurrent network: h_t = f(h_{t-1}, x_t).
+
+    Parameters
+    ----------
+    cell : {"tanh", "relu", "gru"}
+        Elman's recurrence with either activation, or the gated recurrent unit.
+    **parameters
+        Those of `NeuralForecaster`.
+    """
+
+    cells: ClassVar = ("tanh", "relu", "gru")
+
+    def __init__(self, *, cell: str = "tanh", **parameters: Any) -> None:
+        super().__init__(**parameters)
+        self.cell = cell
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        return sorted(["cell", *NeuralForecaster._get_param_names()])
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        one_of("cell", self.cell, self.cells)
+
+
+class LSTMForecaster(RecurrentForecaster):
+    """Forecast with long short-term memory: gates decide what the state keeps."""
+
+    cell = "lstm"
+
+
+def _longer_seasons(season_length: int, freq: Any) -> tuple[int, ...]:
+    """Return the seasons that hold several of `season_length`: the week of hourly data."""
+    weeks = {24: 168, 48: 336, 96: 672}
+    return (weeks[season_length],) if season_length in weeks else ()
+
+
+def _head(name: str, block: int) -> Head:
+    if name == "quantile":
+        return QuantileHead()
+    return NormalHead() if name == "normal" else PointHead(name, block)
+
+
+def _device(name: str) -> torch.device:
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -1,0 +1,122 @@
+"""The default recipe: how patch, block, window, scale and context follow from the data.
+
+Everything is decided by the season, the horizon and the lengths of the series, never by the
+name of a data set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Sizes of a model and its training windows, in steps of the series."""
+
+    patch: int  # P, values between two steps of the network
+    block: int  # R, steps per readout
+    stride: int  # forecast steps written before they are read again
+    window: int  # values shown at a step of the network
+    scale_window: int  # W, values that make level and spread
+    lags: tuple[int, ...]  # seasons offered as templates
+    n_steps: int  # patches per training window: the length of backpropagation through time
+    drift: bool  # whether the network sees the scale move
+    batch_size: int
+    warm: int  # values that a scale must hold before its targets count
+
+    @property
+    def context_length(self) -> int:
+        """Values per training window."""
+        return self.patch * (self.n_steps - 1) + self.window
+
+
+def usable_lags(seasons: tuple[int, ...], lengths: np.ndarray, horizon: int) -> tuple[int, ...]:
+    """Return the seasons that half of the series hold twice besides the horizon.
+
+    Examples
+    --------
+    >>> usable_lags((24, 168), np.array([700, 960]), 48)
+    (24, 168)
+    >>> usable_lags((12,), np.array([20, 30]), 8)
+    ()
+    """
+    room = float(np.median(lengths)) - horizon
+    return tuple(season for season in seasons if 1 < season <= room / 2)
+
+
+def largest_divisor(number: int, at_most: int) -> int:
+    """Return the largest divisor of a number up to a bound.
+
+    Examples
+    --------
+    >>> largest_divisor(24, 8), largest_divisor(52, 30)
+    (8, 26)
+    """
+    return max(d for d in range(1, min(number, at_most) + 1) if number % d == 0)
+
+
+def batch_size(lengths: np.ndarray, patch: int, n_steps: int) -> int:
+    """Return windows per optimiser step: a quarter of all readings, between 256 and 2,048.
+
+    Small data in large batches would be seen whole at every step, and learned by heart.
+    """
+    readings = np.clip(int(lengths.sum()) // patch // 4, 256, 2048)
+    return max(int(readings) // n_steps, 4)
+
+
+def window_recipe(
+    lags: tuple[int, ...], lengths: np.ndarray, horizon: int, context_length: int | None
+) -> Recipe:
+    """Choose the sizes of a model that reads a fixed window of `context_length` values.
+
+    The window holds two seasons or the longest lag, whichever is longer, at least 8 values, and
+    at most half of a typical series.
+    """
+    wanted = max(2 * lags[0], *lags) if lags else max(horizon, 8)
+    half = max(int(np.median(lengths) - horizon) // 2, 2)
+    window = context_length or min(wanted, half)
+    return Recipe(
+        patch=1,
+        block=horizon,
+        stride=horizon,
+        window=window,
+        scale_window=window,
+        lags=tuple(lag for lag in lags if lag <= window),
+        n_steps=1,
+        drift=False,
+        batch_size=batch_size(lengths, 1, 1),
+        warm=min(window, 8),
+    )
+
+
+def recurrent_recipe(
+    lags: tuple[int, ...], lengths: np.ndarray, horizon: int, context_length: int | None
+) -> Recipe:
+    """Choose the sizes of a model that carries a state.
+
+    Short seasons (up to 12) are read value by value through a window of one season; long ones in
+    patches, the largest divisor of the season that fits into the horizon, so that a season is
+    few recurrent steps. The scale holds the longest season.
+    """
+    season = lags[0] if lags else 1
+    patch = largest_divisor(season, horizon) if season > 12 else 1
+    window = max(season, patch, 2) if lags else 4
+    typical = int(np.median(lengths))
+    longest = max(lags, default=8)
+    wanted = context_length or max(4 * longest, 32)
+    n_steps = max(min(wanted, typical) // patch, 2)
+    scale = max(longest, 8) if longest >= 24 else max(2 * season, 8)
+    return Recipe(
+        patch=patch,
+        block=horizon,
+        stride=horizon // patch * patch,
+        window=window,
+        scale_window=scale,
+        lags=lags,
+        n_steps=n_steps,
+        drift=True,
+        batch_size=batch_size(lengths, patch, n_steps),
+        warm=min(scale, 8),
+    )

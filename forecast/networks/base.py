@@ -1,0 +1,97 @@
+"""The contract of all networks: state in, state out.
+
+Letters used in all shapes: B batch, T time, F input features, D feature width, H horizon,
+S sample paths, Q quantile levels, K known covariates, J templates, P values read per recurrent
+step (the patch), R values given per readout (the block), M values the reader remembers,
+W values in the scale.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+State: TypeAlias = Any  # a tensor, or a tuple of states; every tensor has the batch first
+
+
+class Network(nn.Module, abc.ABC):
+    """Turn inputs into features, one per step, and carry a state from step to step.
+
+    A network stores no hidden state. `features[:, t]` has seen the inputs up to and including
+    t and nothing later, so the state is a function of the past alone:
+    h_t = f(x_1, ..., x_t).
+
+    Attributes
+    ----------
+    width : int
+        D, the width of the features.
+    reach : int, optional
+        Steps after which an input is forgotten; None where a state may carry it for ever.
+    """
+
+    width: int
+    reach: int | None = None
+
+    @abc.abstractmethod
+    def initial_state(self, batch_size: int) -> State:
+        """Return the state before any input: tensors (B, ...) or tuples of them."""
+
+    @abc.abstractmethod
+    def absorb(
+        self, inputs: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Read inputs (B, T, F), T >= 1, into features (B, T, D) and the state after them.
+
+        With `lengths` (B,), rows are padded on the right, features past a row's length mean
+        nothing, and the returned state is that of each row's own end.
+        """
+
+    def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read the inputs of one step, (B, F) into (B, D); equals `absorb` with T = 1."""
+        features, state = self.absorb(inputs[:, None], state)
+        return features[:, 0], state
+
+    def begin(self, features: Tensor, state: State) -> tuple[Network, Tensor, State]:
+        """Return who writes the future, from which features (B, D) and which state."""
+        return self, features, state
+
+
+def state_map(function: Callable[..., Tensor], *states: State) -> State:
+    """Apply a function to the tensors that stand at the same place of several states."""
+    if isinstance(states[0], Tensor):
+        return function(*states)
+    return tuple(state_map(function, *parts) for parts in zip(*states, strict=True))
+
+
+def tile(state: State, n_samples: int) -> State:
+    """Repeat every row of a state: (B, ...) becomes (B * S, ...), copies side by side.
+
+    Examples
+    --------
+    >>> tile(torch.tensor([[1.0], [2.0]]), 2).flatten().tolist()
+    [1.0, 1.0, 2.0, 2.0]
+    """
+    return state_map(lambda tensor: tensor.repeat_interleave(n_samples, 0), state)
+
+
+def pick(state: State, rows: Tensor | slice) -> State:
+    """Return the chosen rows of a state."""
+    return state_map(lambda tensor: tensor[rows], state)
+
+
+def stack(states: Sequence[State]) -> State:
+    """Join states along the batch."""
+    return state_map(lambda *tensors: torch.cat(tensors), *states)
+
+
+def where(mask: Tensor, state: State, other: State) -> State:
+    """Take the rows of `state` where `mask` (B,) holds, those of `other` elsewhere."""
+
+    def choose(left: Tensor, right: Tensor) -> Tensor:
+        return torch.where(mask.view(-1, *[1] * (left.dim() - 1)), left, right)
+
+    return state_map(choose, state, other)

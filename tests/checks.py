@@ -1,0 +1,164 @@
+"""The conformity suite: what every network, model and forecaster must satisfy.
+
+It finds the classes by itself: a new one is checked as soon as its file exists. All equalities
+hold to 1e-10 in float64.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+import forecast.forecasters
+import forecast.networks
+from forecast.engine.model import Model
+from forecast.engine.reader import Reader
+from forecast.networks.base import Network
+from forecast.networks.heads import LEVELS, Head, NormalHead, PointHead, QuantileHead
+from forecast.networks.readout import Readout
+
+# Options beyond the defaults that a class is also checked with.
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "Recurrent": [
+        {"cell": "tanh"},
+        {"cell": "relu", "num_layers": 2},
+        {"cell": "gru", "num_layers": 3, "residual": True},
+        {"cell": "lstm", "num_layers": 2, "learn_initial_state": True},
+    ],
+    "MLP": [{}, {"num_layers": 3, "residual": True}],
+    "Elman": [{}, {"activation": "relu"}, {"activation": "identity", "learn_initial_state": True}],
+}
+HEADS = [QuantileHead, NormalHead, PointHead]
+# (P, R, stride): patch, block, steps written before they are read again
+SIZES = [(1, 1, 1), (1, 6, 6), (1, 6, 1), (4, 4, 4), (4, 12, 8), (24, 24, 24), (24, 48, 24), (4, 10, 4)]
+
+
+def concrete_subclasses(package: Any, parent: type) -> list[type]:
+    """Return all classes of a package that can be built, by walking its files."""
+    found = set()
+    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        for _, item in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            if issubclass(item, parent) and not inspect.isabstract(item):
+                found.add(item)
+    return sorted(found, key=lambda item: item.__name__)
+
+
+class NetworkCase(NamedTuple):
+    """A network class with options."""
+
+    kind: type[Network]
+    options: dict[str, Any]
+
+    def build(self, input_size: int = 3, hidden_size: int = 5) -> Network:
+        """Return it in float64, with an initial state that is not zero where it is learned."""
+        torch.manual_seed(0)
+        network = self.kind(input_size, hidden_size, **self.options).double().eval()
+        for name, parameter in network.named_parameters():
+            if name in ("initial", "s0") and parameter.requires_grad:
+                torch.nn.init.normal_(parameter)
+        return network
+
+    def __str__(self) -> str:
+        return "-".join([self.kind.__name__, *(f"{v}" for v in self.options.values())])
+
+
+def network_cases() -> list[NetworkCase]:
+    """Return every network that can stand alone, with its variants."""
+    classes = concrete_subclasses(forecast.networks, Network)
+    return [
+        NetworkCase(kind, options)
+        for kind in classes
+        for options in VARIANTS.get(kind.__name__, [{}])
+    ]
+
+
+def tensors(state: Any) -> Iterator[Tensor]:
+    """Yield the tensors of a state."""
+    if isinstance(state, Tensor):
+        yield state
+    else:
+        for part in state:
+            yield from tensors(part)
+
+
+def same(left: Any, right: Any, tolerance: float = 1e-10) -> None:
+    """Assert that two states, tensors or tuples of them, are equal."""
+    for a, b in zip(tensors(left), tensors(right), strict=True):
+        assert a.shape == b.shape
+        assert torch.isfinite(a).all()
+        assert (a - b).abs().max().item() < tolerance if a.numel() else True
+
+
+def build_model(
+    network: NetworkCase,
+    sizes: tuple[int, int, int] = (1, 1, 1),
+    *,
+    head: type[Head] = QuantileHead,
+    scale_window: int = 48,
+    lags: tuple[int, ...] = (24,),
+    known_size: int = 2,
+) -> Model:
+    """Return an untrained model in float64, its weights large enough to matter."""
+    patch, block, stride = sizes
+    reach = 30 if network.kind.reach else patch  # a network without a state needs a window
+    reader = Reader(
+        patch=patch,
+        window=reach,
+        block=block,
+        scale_window=scale_window,
+        lags=lags,
+        drift=not network.kind.reach,
+        dtype=torch.float64,
+    )
+    body = network.build(reader.input_size, 8)
+    top = {QuantileHead: lambda: QuantileHead(LEVELS), NormalHead: NormalHead,
+           PointHead: lambda: PointHead("mse", block)}[head]()  # fmt: skip
+    torch.manual_seed(1)
+    readout = Readout(8, block, known_size, reader.n_templates, top.raw_size)
+    model = Model(reader, body, readout, top, stride).double().eval()
+    if known_size:
+        torch.nn.init.normal_(model.readout.out.weight, std=0.3)
+    mixing = torch.randn(block, block, dtype=torch.float64).tril()
+    model.noise_factor.copy_(mixing / mixing.norm(dim=1, keepdim=True))
+    return model
+
+
+def gappy_data(n: int = 5, T: int = 400, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Return daily cycles with noise at five sizes, with gaps, and a known calendar."""
+    generator = torch.Generator().manual_seed(seed)
+    t = torch.arange(T, dtype=torch.float64)
+    noise = torch.randn(n, T, generator=generator, dtype=torch.float64)
+    wave = 4 * torch.sin(2 * torch.pi * t / 24)
+    size = torch.logspace(-1, 2, n, dtype=torch.float64)[:, None]
+    x = (wave + noise + 10) * size
+    x[1, 30:41] = torch.nan
+    x[2, :7] = torch.nan
+    x[3, 100:160] = torch.nan
+    x[4, 199] = torch.nan
+    clock = torch.stack([torch.sin(2 * torch.pi * t / 24), torch.cos(2 * torch.pi * t / 24)], -1)
+    return x, clock.expand(n, T, 2)
+
+
+def as_windows(x: Tensor, known: Tensor | None = None) -> Any:
+    """Return rows (n, T) of equal length as the engine's windows."""
+    import numpy as np
+    import pandas as pd
+
+    from forecast.data.panel import Layout, Panel
+    from forecast.engine.batches import Windows
+
+    n, T = x.shape
+    grid = pd.RangeIndex(T)
+    offsets = np.arange(n + 1) * T
+    panel = Panel(
+        x.reshape(-1).numpy(), offsets, np.zeros(n, int), grid, pd.RangeIndex(n), None, (),
+        Layout("wide"),
+    )  # fmt: skip
+    own = None if known is None else known.reshape(n * T, -1).numpy()
+    return Windows(panel, np.zeros((T, 0)), own, torch.device("cpu"))

@@ -1,0 +1,300 @@
+"""Every bad input, and what the message says about it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.data.frames import future_known, read_frames
+
+DAYS = pd.date_range("2024-01-01", periods=5, freq="D")
+
+
+def series(values: object, index: pd.Index = DAYS, name: str = "a") -> pd.Series:
+    return pd.Series(values, index=index, name=name)
+
+
+def long(ids: list, times: object, values: list) -> pd.DataFrame:
+    return pd.DataFrame({"unique_id": ids, "ds": times, "y": values})
+
+
+def fails(error: type[Exception], *parts: str, y: object, **options: object) -> None:
+    with pytest.raises(error) as caught:
+        read_frames(y, **options)
+    for part in parts:
+        assert part in str(caught.value), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pd.Series([], dtype=float),
+        pd.DataFrame({"a": []}, dtype=float),
+        long([], pd.DatetimeIndex([]), []).astype({"y": float}),
+        long([], pd.DatetimeIndex([]), []).astype({"y": float}).set_index(["unique_id", "ds"])["y"],
+    ],
+)
+def test_empty(y: object) -> None:
+    fails(ValueError, "`y` must have at least one row, got an empty table", y=y)
+
+
+def test_empty_list_and_empty_series_in_a_list() -> None:
+    fails(ValueError, "at least one series, got an empty list", y=[])
+    fails(ValueError, "series 'b' must have at least one row", y=[
+        series(np.ones(5)), series([], DAYS[:0], "b").astype(float)])  # fmt: skip
+
+
+def test_a_frame_without_columns() -> None:
+    fails(ValueError, "at least one column", "shape (5, 0)", y=pd.DataFrame(index=DAYS))
+
+
+def test_all_nan_names_the_series() -> None:
+    fails(ValueError, "series 'a' must have at least one observed value", y=series([np.nan] * 5))
+    wide = pd.DataFrame({"a": np.ones(5), "b": np.nan, "c": np.nan})
+    fails(ValueError, "series 'b'", "(2 such series)", "Drop it", y=wide)
+    assert read_frames(wide, allow_unobserved=True).n_series == 3
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf])
+def test_infinity_names_the_series_and_the_time(bad: float) -> None:
+    y = pd.DataFrame({"a": np.ones(5), "b": [1, 2, 3, bad, 5]}, index=DAYS)
+    fails(ValueError, "series 'b' must be finite", str(bad), "2024-01-04", "NaN", y=y)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1", "2", "3", "4", "5"],
+        [1, "x", None, 2, 3],
+        np.ones(5) * 1j,
+        DAYS,
+        pd.to_timedelta(np.arange(5), unit="D"),
+        pd.Categorical([1, 2, 3, 4, 5]),
+    ],
+)
+def test_wrong_dtype_names_the_series(values: object) -> None:
+    fails(TypeError, "series 'a' must hold real numbers", y=series(values))
+    frame = pd.DataFrame({"b": np.ones(5), "a": values}, index=DAYS)
+    fails(TypeError, "series 'a' must hold real numbers", y=frame)
+
+
+def test_a_date_column_says_to_make_it_the_index() -> None:
+    y = pd.DataFrame({"date": DAYS, "a": np.ones(5)})
+    fails(TypeError, "series 'date'", "datetime64", "set_index", y=y)
+
+
+def test_duplicated_times_name_the_series_and_the_time() -> None:
+    twice = DAYS[[0, 1, 1, 2, 3]]
+    fails(
+        ValueError,
+        "series 'a' has more than one row at 2024-01-02",
+        "groupby",
+        y=series(1.0, twice),
+    )
+    y = long(["a", "b", "b", "b"], [1, 1, 2, 2], [1.0, 2.0, 3.0, 4.0])
+    fails(ValueError, "series 'b' has more than one row at 2 ", "(1 such rows", y=y)
+
+
+def test_the_hour_that_comes_twice_mentions_the_time_zone() -> None:
+    hours = pd.date_range("2024-10-26 22:00", periods=8, freq="h", tz="Europe/Paris")
+    naive = series(np.arange(8.0), hours.tz_localize(None))
+    fails(ValueError, "2024-10-27 02:00:00", "time zone", "ambiguous='infer'", y=naive)
+    assert read_frames(series(np.arange(8.0), hours)).lengths.tolist() == [8]
+
+
+@pytest.mark.parametrize(
+    "y",
+    [np.ones(3), [1.0, 2.0], {"a": 1}, "co2", None, 3.0],
+)
+def test_no_table_at_all(y: object) -> None:
+    fails(TypeError, "`y` must be a pandas Series", "'unique_id', 'ds', 'y'", y=y)
+
+
+def test_numpy_arrays_get_their_own_remedy() -> None:
+    fails(TypeError, "ndarray of shape (3,)", "pd.Series(y)", y=np.ones(3))
+
+
+@pytest.mark.parametrize(
+    "index",
+    [pd.Index(list("abcde")), pd.Index(np.arange(5) / 2), pd.to_timedelta(np.arange(5), unit="h")],
+)
+def test_an_index_that_is_no_time(index: pd.Index) -> None:
+    expected = "the index of `y` must hold datetimes, periods or whole numbers"
+    fails(TypeError, expected, str(index.dtype), y=series(np.ones(5), index))
+
+
+def test_times_as_strings_in_a_long_frame() -> None:
+    fails(TypeError, "column 'ds'", "pd.to_datetime", y=long(["a"], ["2024-01-01"], [1.0]))
+
+
+def test_missing_times_and_ids() -> None:
+    times = pd.DatetimeIndex(["2024-01-01", None])
+    fails(ValueError, "column 'ds' must have a time in every row, got 1 missing",
+          y=long(["a", "a"], times, [1.0, 2.0]))  # fmt: skip
+    fails(ValueError, "row 1 has no 'unique_id'", y=long(["a", None], DAYS[:2], [1.0, 2.0]))
+
+
+def test_long_frames_must_have_their_columns_and_no_others() -> None:
+    y = long(["a", "a"], [1, 2], [1.0, 2.0])
+    fails(ValueError, "column 'ds' (`time_col`)", y=y.drop(columns="ds"))
+    fails(
+        ValueError, "column 'unique_id' (`id_col`)", "pass a Series", y=y.drop(columns="unique_id")
+    )
+    fails(ValueError, "column 'y' (`target_col`)", y=y.drop(columns="y"))
+    fails(ValueError, "['price']", "`X`", y=y.assign(price=1.0))
+
+
+def test_columns_of_a_wide_frame() -> None:
+    twice = pd.DataFrame(np.ones((5, 2)), columns=["a", "a"])
+    fails(ValueError, "column 'a' occurs twice", y=twice)
+    nested = pd.DataFrame(np.ones((5, 1)), columns=pd.MultiIndex.from_tuples([("a", "b")]))
+    fails(TypeError, "one level of columns, got 2", y=nested)
+
+
+def test_multiindex_must_be_series_and_time() -> None:
+    index = pd.MultiIndex.from_tuples([("a", "b", 1)])
+    fails(ValueError, "levels (series, time), got 3", y=pd.Series([1.0], index=index))
+    two = pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])
+    frame = pd.DataFrame({"p": [1.0, 2.0], "q": 1.0}, index=two)
+    fails(ValueError, "must have the column 'y'", y=frame)
+
+
+def test_series_of_a_list_must_have_one_kind_of_index() -> None:
+    other = series(np.ones(5), pd.RangeIndex(5), "b")
+    fails(
+        TypeError, "series 'a' has DatetimeIndex", "series 'b' has", y=[series(np.ones(5)), other]
+    )
+    zoned = series(np.ones(5), DAYS.tz_localize("UTC"), "b")
+    fails(TypeError, "DatetimeIndex in UTC", y=[series(np.ones(5)), zoned])
+
+
+# --- frequency
+
+
+def test_wrong_freq_names_the_first_offending_time_and_what_fits() -> None:
+    ends = pd.date_range("2024-01-31", periods=5, freq="ME")
+    fails(ValueError, "`freq`='MS' does not fit the index: 2024-01-31", "freq='ME'",
+          y=series(np.ones(5), ends), freq="MS")  # fmt: skip
+    fails(ValueError, "`freq`='2D' does not fit", "2024-01-02", y=series(np.ones(5)), freq="2D")
+
+
+def test_too_fine_freq() -> None:
+    fails(ValueError, "`freq`='h' is finer than the data", y=series(np.ones(5)), freq="h")
+
+
+@pytest.mark.parametrize("freq", ["fortnight", "", "-1D", "0D", 3.5, object()])
+def test_unknown_freq(freq: object) -> None:
+    fails(ValueError, "`freq` must be a pandas frequency", y=series(np.ones(5)), freq=freq)
+
+
+def test_freq_of_the_wrong_kind() -> None:
+    fails(ValueError, "an alias such as 'D' for datetimes, got 2", y=series(np.ones(5)), freq=2)
+    whole = series(np.ones(5), pd.RangeIndex(5))
+    fails(ValueError, "positive whole number of steps", "'D'", y=whole, freq="D")
+    fails(ValueError, "positive whole number of steps", "got 0", y=whole, freq=0)
+    months = series(np.ones(5), pd.period_range("2024-01", periods=5, freq="M"))
+    fails(ValueError, "differs from the frequency of the periods, 'M'", y=months, freq="Q")
+    assert read_frames(months, freq="ME").freq == "M"
+
+
+def test_an_irregular_index_names_the_time() -> None:
+    times = pd.DatetimeIndex(["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-03 12:34"])
+    fails(ValueError, "must be regular", "'D' from 2024-01-01", "2024-01-03 12:34:00", "Resample",
+          y=series(np.ones(4), times))  # fmt: skip
+    numbers = series(np.ones(4), pd.Index([0, 2, 4, 5]))
+    fails(ValueError, "its usual step is 2 from 0, but 5", y=numbers)
+
+
+def test_series_on_different_grids() -> None:
+    weeks = pd.date_range("2024-01-01", periods=4, freq="7D")
+    y = [series(np.ones(4), weeks), series(np.ones(4), weeks + pd.Timedelta(days=2), "b")]
+    fails(ValueError, "`freq`='7D' does not fit the index: 2024-01-03", y=y)
+
+
+def test_one_timestamp_needs_a_freq() -> None:
+    alone = pd.DatetimeIndex(["2024-01-01"])
+    fails(ValueError, "cannot be read from single timestamps", "freq='D'", y=series([1.0], alone))
+    assert read_frames(series([1.0], alone), freq="D").freq == "D"
+
+
+def test_a_stray_time_does_not_fill_the_memory() -> None:
+    times = pd.DatetimeIndex(["1900-01-01", *pd.date_range("2024-01-01", periods=5, freq="min")])
+    fails(
+        ValueError,
+        "series 'a' has 6 rows but spans",
+        "1900-01-01",
+        "stray",
+        y=series(np.ones(6), times),
+    )
+
+
+# --- covariates
+
+
+def X_for(index: pd.Index, **columns: object) -> pd.DataFrame:
+    return pd.DataFrame(columns or {"price": np.ones(len(index))}, index=index)
+
+
+def test_x_must_be_a_frame() -> None:
+    y = series(np.ones(5))
+    fails(TypeError, "`X` must be a pandas DataFrame", "ndarray", y=y, X=np.ones((5, 1)))
+    fails(TypeError, "`X` must be a pandas DataFrame", "to_frame()", y=y, X=y)
+    fails(ValueError, "at least one covariate", y=y, X=pd.DataFrame(index=DAYS))
+
+
+def test_missing_rows_of_x_name_the_time() -> None:
+    fails(ValueError, "`X` must have a row for every time", "1 missing", "2024-01-03",
+          y=series(np.ones(5)), X=X_for(DAYS).drop(DAYS[2]))  # fmt: skip
+
+
+def test_missing_values_of_x_name_the_column_and_the_time() -> None:
+    X = X_for(DAYS, promo=1.0, price=[1.0, np.nan, 3.0, 4.0, 5.0])
+    fails(ValueError, "covariate 'price' must be a finite number, got nan at 2024-01-02",
+          y=series(np.ones(5)), X=X)  # fmt: skip
+
+
+def test_x_of_the_wrong_dtype_or_twice() -> None:
+    y = series(np.ones(5))
+    fails(TypeError, "covariate 'colour' must hold real numbers", y=y, X=X_for(DAYS, colour="red"))
+    fails(
+        ValueError,
+        "one row per time, got two at 2024-01-02",
+        y=y,
+        X=X_for(DAYS[[0, 1, 1, 2, 3, 4]]),
+    )
+    same = pd.DataFrame(np.ones((5, 2)), index=DAYS, columns=["p", "p"])
+    fails(ValueError, "name each column once, got 'p' twice", y=y, X=same)
+
+
+def test_x_on_another_clock() -> None:
+    y = series(np.ones(5))
+    fails(TypeError, "datetimes without a time zone, got datetimes in UTC",
+          y=y, X=X_for(DAYS.tz_localize("UTC")))  # fmt: skip
+    fails(TypeError, "got whole numbers", y=y, X=X_for(pd.RangeIndex(5)))
+
+
+def test_x_of_a_long_frame_needs_its_keys() -> None:
+    y = long(["a", "a", "b"], [1, 2, 1], [1.0, 2.0, 3.0])
+    X = y.rename(columns={"y": "price"})
+    fails(ValueError, "key column 'ds'", y=y, X=X.drop(columns="ds"))
+    fails(ValueError, "1 missing, the first at 2 of series 'a'", y=y, X=X.drop(1))
+    fails(ValueError, "got two at 1 of series 'b'", y=y, X=pd.concat([X, X.tail(1)]))
+    multi = y.set_index(["unique_id", "ds"])
+    fails(ValueError, "(series, time) MultiIndex", y=multi, X=X_for(pd.RangeIndex(3)))
+
+
+def known_fails(*parts: str, y: object, X: object, future: object) -> None:
+    with pytest.raises(ValueError, match=".*".join(re.escape(part) for part in parts)):
+        future_known(read_frames(y, X), future, 2)
+
+
+def test_future_covariates() -> None:
+    y, X = series(np.ones(3), DAYS[:3]), X_for(DAYS)
+    known_fails("`X` was given to forecast, but `fit` had none", y=y, X=None, future=X)
+    known_fails("`X` must be given to forecast", "['price']", "2 steps", y=y, X=X, future=None)
+    known_fails("missing ['price'], unknown ['cost']", y=y, X=X,
+                future=X.rename(columns={"price": "cost"}))  # fmt: skip
+    known_fails("1 missing, the first at 2024-01-05", y=y, X=X, future=X[:4])

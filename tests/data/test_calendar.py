@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.data.calendar import calendar_features, infer_season_length, season_lengths
+from forecast.data.frames import read_frames
+
+
+@pytest.mark.parametrize(
+    ("freq", "expected"),
+    [
+        *[("h", (24, 168)), ("H", (24, 168)), ("30min", (48, 336)), ("15T", (96, 672))],
+        *[("min", (1440, 10080)), ("s", (60, 3600)), ("100ms", (10, 600)), ("6h", (4, 28))],
+        *[("7h", (24,)), ("D", (7,)), ("7D", (1,)), ("B", (5,)), ("C", (5,)), ("W", (52,))],
+        *[("W-MON", (52,)), ("2W", (26,)), ("MS", (12,)), ("M", (12,)), ("BME", (12,))],
+        *[("SMS", (24,)), ("3MS", (4,)), ("Q", (4,)), ("QS-FEB", (4,)), ("BQE", (4,))],
+        *[("YE", (1,)), ("A", (1,)), (1, (1,)), (5, (1,))],
+    ],
+)
+def test_season_lengths(freq: object, expected: tuple[int, ...]) -> None:
+    assert season_lengths(freq) == expected
+
+
+def test_an_unknown_frequency() -> None:
+    with pytest.raises(ValueError, match="`freq` must be a pandas frequency"):
+        season_lengths("fortnight")
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [
+        (pd.date_range("2024-01-01", periods=30, freq="h"), 24),
+        (pd.period_range("2024-01", periods=30, freq="M"), 12),
+        (pd.period_range("2024", periods=30, freq="Y"), 1),
+        (pd.bdate_range("2024-01-01", periods=30), 5),
+    ],
+)
+def test_the_calendar_gives_the_season_of_dates(index: pd.Index, expected: int) -> None:
+    assert infer_season_length(read_frames(pd.Series(np.ones(30), index=index))) == expected
+
+
+@pytest.mark.parametrize("m", [4, 7, 12, 24, 48, 52, 96])
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_the_data_give_the_season_of_numbers(m: int, noise: float) -> None:
+    rng = np.random.default_rng(m)
+    pattern = rng.normal(size=m)
+    panel = read_frames(
+        [
+            pd.Series(np.resize(pattern, 8 * m) + noise * rng.normal(size=8 * m) + 0.1 * i)
+            for i in range(5)
+        ]
+    )
+    assert infer_season_length(panel) == m
+
+
+@pytest.mark.parametrize("period", [5, 10, 30, 100, 628])
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_a_smooth_cycle_of_another_length_is_no_season(period: int, noise: float) -> None:
+    steps = np.arange(1000)
+    y = np.sin(2 * np.pi * steps / period) + noise * np.random.default_rng(0).normal(size=1000)
+    assert infer_season_length(read_frames(pd.Series(y))) == 1
+
+
+def test_random_walks_and_constants_have_no_season() -> None:
+    found = [
+        infer_season_length(
+            read_frames(pd.Series(np.random.default_rng(s).normal(size=200).cumsum()))
+        )
+        for s in range(40)
+    ]
+    assert found.count(1) >= 39
+    assert infer_season_length(read_frames(pd.Series(np.ones(100)))) == 1
+    assert infer_season_length(read_frames(pd.Series([1.0]))) == 1
+
+
+def test_gaps_do_not_hide_the_season() -> None:
+    y = np.resize([3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0], 210)
+    y[::13] = np.nan
+    assert infer_season_length(read_frames(pd.Series(y))) == 7
+
+
+@pytest.mark.parametrize(
+    ("freq", "expected"),
+    [
+        (
+            "h",
+            [
+                "hour_sin",
+                "hour_cos",
+                "weekday_sin",
+                "weekday_cos",
+                "weekend",
+                "year_sin",
+                "year_cos",
+            ],
+        ),
+        ("24h", ["weekday_sin", "weekday_cos", "weekend", "year_sin", "year_cos"]),
+        ("D", ["weekday_sin", "weekday_cos", "weekend", "year_sin", "year_cos"]),
+        ("7D", ["year_sin", "year_cos"]),
+        ("B", ["weekday_sin", "weekday_cos", "year_sin", "year_cos"]),
+        ("W-SUN", ["year_sin", "year_cos"]),
+        ("MS", ["year_sin", "year_cos"]),
+        ("QE-DEC", ["year_sin", "year_cos"]),
+        ("12MS", []),
+        ("YE-DEC", []),
+    ],
+)
+def test_features_vary_at_the_frequency(freq: str, expected: list[str]) -> None:
+    index = pd.date_range("2023-01-02", periods=200, freq=freq)
+    features, names = calendar_features(index, freq)
+    assert list(names) == expected
+    assert features.shape == (200, len(expected))
+    assert features.dtype == np.float32
+    assert (np.abs(features) <= 1).all()
+    assert all(len(np.unique(column)) > 1 for column in features.T)
+
+
+def test_features_read_the_local_clock() -> None:
+    local = pd.date_range("2024-03-30", periods=48, freq="h", tz="Europe/Paris")
+    here, _ = calendar_features(local, "h")
+    naive, _ = calendar_features(local.tz_localize(None), "h")
+    utc, _ = calendar_features(local.tz_convert("UTC"), "h")
+    np.testing.assert_array_equal(here, naive)
+    assert not np.array_equal(here, utc)
+
+
+def test_features_of_a_day() -> None:
+    index = pd.DatetimeIndex(["2024-01-01 00:00", "2024-01-01 06:00", "2024-07-01 12:00"])
+    features, names = calendar_features(index, "6h")
+    named = dict(zip(names, features.T, strict=True))
+    np.testing.assert_allclose(named["hour_sin"], [0, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(named["hour_cos"], [1, 0, -1], atol=1e-6)
+    np.testing.assert_allclose(named["year_cos"], [1, 1, -1], atol=1e-6)
+    np.testing.assert_allclose(named["weekday_cos"], [1, 1, 1], atol=1e-6)
+
+
+def test_periods_have_features_and_numbers_have_none() -> None:
+    periods = pd.period_range("2024-01", periods=5, freq="M")
+    dates = pd.date_range("2024-01-01", periods=5, freq="MS")
+    np.testing.assert_array_equal(
+        calendar_features(periods, "M")[0], calendar_features(dates, "MS")[0]
+    )
+    features, names = calendar_features(pd.RangeIndex(5), 1)
+    assert (features.shape, names) == ((5, 0), ())
+
+
+def test_features_of_the_future_continue_those_of_the_past() -> None:
+    index = pd.date_range("2024-01-01", periods=50, freq="D")
+    whole, _ = calendar_features(index, "D")
+    np.testing.assert_array_equal(whole[30:], calendar_features(index[30:], "D")[0])

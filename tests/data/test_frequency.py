@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.data.frames import extend_grid, read_frames, restore
+from forecast.data.frequency import extend_grid_to, freq_of, locate
+
+
+def panel_of(index: pd.Index, freq: object = None) -> object:
+    return read_frames(pd.Series(np.arange(1.0, len(index) + 1), index=index), freq=freq)
+
+
+@pytest.mark.parametrize(
+    "freq",
+    ["s", "15min", "30min", "h", "6h", "D", "2D", "B", "W-SUN", "W-MON", "2W-FRI", "MS", "ME",
+     "BMS", "BME", "2MS", "QS-JAN", "QS-FEB", "QE-DEC", "QE-NOV", "YS-JAN",
+     "YE-JUN", "YE-DEC", "2YS-JAN"],
+)  # fmt: skip
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize("tz", [None, "Europe/Paris"])
+def test_the_frequency_is_found_again(freq: str, gaps: bool, tz: str | None) -> None:
+    full = pd.date_range("2023-01-31", periods=24, freq=freq, tz=tz)
+    rows = [t for t in range(24) if not gaps or t not in (4, 5, 13)]
+    panel = panel_of(full[rows]._with_freq(None))
+    assert panel.freq == full.freqstr
+    pd.testing.assert_index_equal(panel.grid, full)
+    assert np.isnan(panel.values).sum() == (3 if gaps else 0)
+    future = extend_grid(panel.grid, 5)
+    pd.testing.assert_index_equal(future, pd.date_range(full[0], periods=29, freq=freq))
+    assert future[24:].freqstr == full.freqstr
+
+
+def test_business_days_with_holidays() -> None:
+    days = pd.bdate_range("2024-12-20", periods=12)
+    panel = panel_of(days[[d not in ("2024-12-25", "2025-01-01") for d in days.astype(str)]])
+    assert panel.freq == "B"
+    assert np.isnan(panel.values).sum() == 2
+
+
+def test_custom_business_days_are_business_days_with_gaps() -> None:
+    holiday = pd.offsets.CustomBusinessDay(holidays=["2024-12-25"])
+    panel = panel_of(pd.date_range("2024-12-20", periods=8, freq=holiday))
+    assert panel.freq == "B"
+    assert np.isnan(panel.values).sum() == 1
+
+
+def test_five_days_of_one_week_are_days_unless_the_index_knows_better() -> None:
+    week = pd.bdate_range("2024-01-01", periods=5)
+    assert panel_of(week).freq == "B"
+    assert panel_of(week._with_freq(None)).freq == "D"
+
+
+@pytest.mark.parametrize("start", ["2024-03-30 20:00", "2024-10-26 20:00"])
+def test_hours_count_absolute_time_where_clocks_change(start: str) -> None:
+    hours = pd.date_range(start, periods=12, freq="h", tz="Europe/Paris")
+    panel = panel_of(hours[[0, 1, 2, 3, 8]]._with_freq(None))
+    assert panel.lengths.tolist() == [9]
+    future = restore(panel, np.ones((1, 3)))
+    pd.testing.assert_index_equal(future.index, hours[9:])
+
+
+def test_days_count_the_wall_clock_where_clocks_change() -> None:
+    days = pd.date_range("2024-03-29", periods=6, freq="D", tz="Europe/Paris")
+    panel = panel_of(days[:4]._with_freq(None))
+    assert panel.freq == "D"
+    pd.testing.assert_index_equal(restore(panel, np.ones((1, 2))).index, days[4:])
+
+
+def test_a_day_without_midnight() -> None:
+    wall = pd.date_range("2018-11-01", periods=8, freq="D")
+    days = wall.tz_localize("America/Sao_Paulo", nonexistent="shift_forward")
+    assert days[3].hour == 1
+    panel = panel_of(days)
+    assert (panel.freq, panel.lengths.tolist()) == ("D", [8])
+    before = panel_of(days[:3])
+    pd.testing.assert_index_equal(
+        restore(before, np.ones((1, 3))).index, days[3:6], check_names=False
+    )
+    pd.testing.assert_index_equal(extend_grid(panel.grid, 1)[:8], days)
+
+
+def test_a_naive_local_clock_loses_an_hour_in_spring() -> None:
+    hours = pd.date_range("2024-03-30 22:00", periods=8, freq="h", tz="Europe/Paris")
+    assert np.isnan(panel_of(hours.tz_localize(None)).values).sum() == 1
+
+
+def test_numbers() -> None:
+    panel = panel_of(pd.Index([10, 15, 30, 20]))
+    assert (panel.freq, panel.grid.tolist()) == (5, [10, 15, 20, 25, 30])
+    assert restore(panel, np.ones((1, 2))).index.tolist() == [35, 40]
+    assert panel_of(pd.Index([4])).freq == 1
+    assert panel_of(pd.Index([0, 2, 6]), freq=2).lengths.tolist() == [4]
+    nullable = pd.Index(pd.array([1, 2], dtype="Int64"))
+    assert panel_of(nullable).grid.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("freq", ["M", "Q-DEC", "Y-DEC", "h", "D", "W-SUN"])
+def test_periods(freq: str) -> None:
+    full = pd.period_range("2024-01-01", periods=9, freq=freq)
+    panel = panel_of(full[[0, 1, 2, 5, 6]])
+    assert panel.freq == freq
+    assert np.isnan(panel.values).sum() == 2
+    pd.testing.assert_index_equal(restore(panel, np.ones((1, 2))).index, full[7:])
+    assert read_frames(restore(panel, np.ones((1, 2))), freq=panel.freq).freq == freq
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_the_resolution_of_timestamps_is_kept(unit: str) -> None:
+    for freq in ("h", "MS"):
+        index = pd.date_range("2024-01-01", periods=4, freq=freq).as_unit(unit)
+        panel = panel_of(index)
+        assert panel.grid.dtype == index.dtype
+        assert restore(panel, np.ones((1, 2))).index.dtype == index.dtype
+
+
+def test_arrow_timestamps() -> None:
+    pytest.importorskip("pyarrow")
+    days = pd.date_range("2024-01-01", periods=3, freq="D")
+    long = pd.DataFrame({"unique_id": "a", "ds": days, "y": 1.0})
+    long["ds"] = long["ds"].astype("timestamp[us][pyarrow]")
+    assert read_frames(long).freq == "D"
+
+
+def test_extend_grid_to_stops_at_the_last_step() -> None:
+    months = pd.date_range("2024-01-31", periods=2, freq="ME")
+    assert list(extend_grid_to(months, pd.Timestamp("2024-04-30"))[2:]) == [
+        pd.Timestamp("2024-03-31"), pd.Timestamp("2024-04-30")]  # fmt: skip
+    hours = pd.date_range("2024-01-01", periods=2, freq="h")
+    assert len(extend_grid_to(hours, hours[1] + pd.Timedelta(minutes=90))) == 3
+    assert len(extend_grid_to(hours, hours[0])) == 2
+    periods = pd.period_range("2024-01", periods=2, freq="M")
+    assert len(extend_grid_to(periods, pd.Period("2024-05", "M"))) == 5
+
+
+def test_locate_and_freq_of() -> None:
+    grid = pd.RangeIndex(0, 10, 2)
+    assert locate(grid, pd.Index([4, 5])).tolist() == [2, -1]
+    assert freq_of(grid) == 2
+
+
+@pytest.mark.parametrize("last", range(1, 8))
+def test_a_grid_goes_on_from_a_day_without_midnight(last: int) -> None:
+    wall = pd.date_range("2018-11-01", periods=8, freq="D")
+    days = wall.tz_localize("America/Sao_Paulo", nonexistent="shift_forward")
+    grid = panel_of(days[: last + 1]).grid
+    pd.testing.assert_index_equal(extend_grid(grid, 7 - last), days)
+    pd.testing.assert_index_equal(extend_grid_to(grid, days[7]), days)
+
+
+def test_a_single_new_step_keeps_the_frequency() -> None:
+    for index in (pd.date_range("2024-03-29", periods=9, freq="D", tz="Europe/Paris"),
+                  pd.date_range("2024-01-07", periods=9, freq="2W"),
+                  pd.period_range("2024-01", periods=9, freq="M")):  # fmt: skip
+        grid = panel_of(index[:2]).grid
+        for _ in range(7):
+            grid = extend_grid(grid, 1)
+        pd.testing.assert_index_equal(grid, index)
+        assert freq_of(grid) == index.freqstr
+    steps = extend_grid(extend_grid(pd.RangeIndex(0, 4, 2), 1), 1)
+    assert isinstance(steps, pd.RangeIndex)
+    assert steps.tolist() == [0, 2, 4, 6]

@@ -1,0 +1,295 @@
+"""What training, rollout and stream must agree on, for every network (DESIGN's traps)."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from forecast.engine import stream
+from forecast.engine.rollout import greedy, paths, rollout, sampled
+from forecast.networks.base import pick
+from forecast.networks.heads import NormalHead
+from tests.checks import HEADS, SIZES, as_windows, build_model, gappy_data, network_cases, same
+
+CASES = [case for case in network_cases()]
+every_model = pytest.mark.parametrize("sizes", SIZES, ids=str)
+every_network = pytest.mark.parametrize("case", CASES, ids=str)
+
+X, KNOWN = gappy_data()
+
+
+def history(model, T=150, phases=False):
+    windows = as_windows(X[:, :T], KNOWN[:, :T])
+    read = stream.encode_phases if phases else stream.encode
+    with torch.no_grad():
+        return read(model, windows, torch.arange(len(X)), torch.full((len(X),), T))
+
+
+def written(model, live, horizon, choose=None, **options):
+    ahead = KNOWN[: len(live.memory), 150 : 150 + horizon]
+    with torch.no_grad():
+        return rollout(model, live, ahead, choose or greedy(model), **options)
+
+
+@every_network
+@every_model
+def test_m22_stream_equals_sweep_equals_reading_anew(case, sizes):
+    model = build_model(case, sizes)
+    P = model.reader.patch
+    for T in (150, 149, 3):
+        with torch.no_grad():
+            empty = stream.begin(model, 5, torch.float64)
+            features, swept = stream.absorb(model, X[:, :T], empty)
+            live, singles = empty, []
+            for t in range(T):
+                feature, live = stream.absorb(model, X[:, t : t + 1], live)
+                singles.append(feature)
+            first, middle = stream.absorb(model, X[:, : T // 2], empty)
+            second, halves = stream.absorb(model, X[:, T // 2 : T], middle)
+        same(features, torch.cat(singles, 1))
+        same(features, torch.cat([first, second], 1))
+        anew = history(model, T, phases=True)
+        for other in (live, halves, anew):
+            assert len(other.phases) == P
+            same(swept.phases, other.phases)
+            same(swept.features, other.features)
+            assert torch.equal(swept.memory.nan_to_num(), other.memory.nan_to_num())
+
+
+@every_network
+@every_model
+def test_m09_the_future_changes_nothing_earlier(case, sizes):
+    model = build_model(case, sizes)
+    changed = X.clone()
+    changed[:, 90:] = changed[:, 90:] * 3 + 5
+    with torch.no_grad():
+        before, _ = stream.absorb(model, X[:, :150], stream.begin(model, 5, torch.float64))
+        after, _ = stream.absorb(model, changed[:, :150], stream.begin(model, 5, torch.float64))
+    assert torch.equal(before[:, :90], after[:, :90])
+    assert (before[:, 90:] - after[:, 90:]).abs().max() > 1e-6
+
+
+@every_network
+@every_model
+def test_a_short_forecast_is_the_beginning_of_a_long_one(case, sizes):
+    model = build_model(case, sizes)
+    live = history(model)
+    block = model.reader.block
+    whole = written(model, live, 55)
+    drawn = written(model, live, 55, sampled(model, torch.Generator().manual_seed(3)))
+    for horizon in {1, max(block - 1, 1), block, block + 1, 25, 54}:
+        same(whole[:, :horizon], written(model, live, horizon))
+        seeded = sampled(model, torch.Generator().manual_seed(3))
+        if horizon <= model.stride:  # later blocks draw after the whole of earlier ones
+            same(drawn[:, :horizon], written(model, live, horizon, seeded))
+        else:
+            same(drawn[:, :horizon], written(model, live, horizon, seeded))
+
+
+@every_network
+@every_model
+def test_batch_equals_singles(case, sizes):
+    model = build_model(case, sizes)
+    live = history(model)
+    whole = written(model, live, 55)
+    for row in range(5):
+        alone = as_windows(X[row : row + 1, :150], KNOWN[row : row + 1, :150])
+        with torch.no_grad():
+            single = stream.encode(model, alone, torch.tensor([0]), torch.tensor([150]))
+            ahead = KNOWN[:1, 150:205]
+            same(whole[row : row + 1], rollout(model, single, ahead, greedy(model)))
+
+
+def taught(model, n_steps, first):
+    """Return training's raw numbers and targets for windows that begin at `first`."""
+    windows = as_windows(X, KNOWN)
+    rows, start = torch.arange(5), torch.full((5,), first)
+    batch = windows.batch(rows, start, windows.lengths, n_steps=n_steps, reader=model.reader)
+    with torch.no_grad():
+        return model.losses(batch.past, batch.steps, batch.targets, batch.known, warm=8)
+
+
+@every_network
+@every_model
+def test_rollout_along_the_truth_gives_trainings_raw_numbers(case, sizes):
+    model = build_model(case, sizes)
+    P, stride = model.reader.patch, model.stride
+    first, read, n_steps = 20, 4, 9
+    _, _, raw, _ = taught(model, n_steps, first)
+    origin = first + read * P
+    seen = []
+
+    def truth(numbers, block):
+        seen.append(numbers)
+        start = origin + block * stride
+        future = X[:, start : start + numbers.shape[1]]
+        # the rollout scales what it is given back, so hand it over in the scale it will use
+        return numbers[..., 0] * 0 + future
+
+    windows = as_windows(X, KNOWN)
+    with torch.no_grad():
+        rows = torch.arange(5)
+        live = stream.encode(model, windows, rows, torch.full((5,), origin), max_steps=read)
+        horizon = (n_steps - read) * P + stride
+        live_known = KNOWN[:, origin : origin + horizon]
+        follow(model, live, live_known, truth)
+    checked = 0
+    for block, numbers in enumerate(seen):
+        step = read - 1 + block * stride // P
+        if step < n_steps:
+            same(raw[:, step, : numbers.shape[1]], numbers)
+            checked += 1
+    assert checked >= 2 or n_steps - read <= stride // P
+
+
+def follow(model, live, known, truth):
+    """Roll out with raw values chosen instead of scaled ones."""
+    scales = []
+    original = model.reader.__class__.absorb
+
+    def choose(numbers, block):
+        level, spread = scales[-1] if scales else origin_scale
+        return (truth(numbers, block) - level) / spread
+
+    scale, _ = model.origin(live.memory)
+    origin_scale = (scale.level, scale.spread)
+
+    def spy(self, values, state, **options):
+        reading, state = original(self, values, state, **options)
+        scales.append((reading.scale.level[:, -1:], reading.scale.spread[:, -1:]))
+        return reading, state
+
+    model.reader.__class__.absorb = spy
+    try:
+        rollout(model, live, known, choose, hold_spread=False)
+    finally:
+        model.reader.__class__.absorb = original
+
+
+@every_network
+@every_model
+def test_trainings_targets_through_the_rollout_give_the_truth(case, sizes):
+    # catches targets in the scale of a later step: that scale contains the answer
+    model = build_model(case, sizes)
+    P, stride = model.reader.patch, model.stride
+    first, read, n_steps = 20, 4, 9
+    _, _, _, z = taught(model, n_steps, first)
+    origin = first + read * P
+
+    def oracle(numbers, block):
+        return z[:, read - 1 + block * stride // P, : numbers.shape[1]]
+
+    blocks = (n_steps - read) // max(1, stride // P) + 1
+    blocks = min(blocks, (n_steps - read) * P // stride + 1)
+    horizon = blocks * stride
+    whole = ~X.isnan().any(1)
+    with torch.no_grad():
+        windows = as_windows(X, KNOWN)
+        rows = torch.arange(5)
+        live = stream.encode(model, windows, rows, torch.full((5,), origin), max_steps=read)
+        known = KNOWN[:, origin : origin + horizon]
+        forecast = rollout(model, live, known, oracle, hold_spread=False)
+    truth = X[:, origin : origin + horizon]
+    assert whole.sum() >= 1
+    assert torch.allclose(forecast[whole], truth[whole], rtol=1e-9)
+
+
+@every_network
+def test_gradients_are_finite_with_gaps_in_target_and_scale(case):
+    model = build_model(case, (4, 12, 8))
+    windows = as_windows(X, KNOWN)
+    rows, start = torch.arange(5), torch.tensor([20, 25, -3, 100, 190])
+    batch = windows.batch(rows, start, windows.lengths, n_steps=5, reader=model.reader)
+    loss, observed, *_ = model.losses(
+        batch.past, batch.steps, batch.targets, batch.known, warm=8
+    )
+    assert not observed.all()
+    ((loss * observed).sum() / observed.sum()).backward()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is None or torch.isfinite(parameter.grad).all(), name
+            if "initial" not in name and "s0" not in name:
+                assert parameter.grad is not None, name
+
+
+@every_network
+def test_loss_counts_only_scales_of_eight_values(case):
+    model = build_model(case, (1, 6, 6))
+    windows = as_windows(X, KNOWN)
+    rows = torch.arange(5)
+    batch = windows.batch(rows, rows * 0, windows.lengths, n_steps=12, reader=model.reader)
+    _, observed, *_ = model.losses(batch.past, batch.steps, batch.targets, batch.known, warm=8)
+    assert not observed[0, :7].any()
+    assert observed[0, 7:].all()
+    assert not observed[2, :14].any()  # its first seven values are missing
+
+
+@pytest.mark.parametrize("sizes", [(1, 6, 6), (4, 12, 8)], ids=str)
+@pytest.mark.parametrize("head", HEADS)
+def test_paths_follow_the_heads_distribution(head, sizes):
+    case = next(case for case in CASES if str(case) == "Recurrent-tanh")
+    model = build_model(case, sizes, head=head)
+    live = history(model)
+    known = KNOWN[:, 150:156]
+    with torch.no_grad():
+        drawn = paths(model, live, known, 4000, torch.Generator().manual_seed(0))
+        scale, templates = model.origin(live.memory)
+        raw = model.readout(live.features, known, templates[:, :6])
+        levels = (0.1, 0.5, 0.9)
+        z = torch.stack([model.head.quantile(raw, level) for level in levels], -1)
+        expected = scale.invert(z[:, None])[:, 0]
+    assert drawn.shape == (5, 4000, 6)
+    found = drawn.quantile(torch.tensor(levels, dtype=torch.float64), dim=1).permute(1, 2, 0)
+    width = (expected[..., 2] - expected[..., 0])[..., None]
+    assert ((found - expected) / width).abs().max() < 0.08
+
+
+def test_steps_of_a_block_are_drawn_jointly():
+    case = next(case for case in CASES if str(case) == "Recurrent-tanh")
+    model = build_model(case, (1, 6, 6), head=NormalHead)
+    factor = model.noise_factor
+    drawn = paths(model, history(model), KNOWN[:, 150:156], 20_000, torch.Generator().manual_seed(0))
+    correlation = torch.corrcoef(drawn[0].detach().T)
+    assert (correlation - factor @ factor.T).abs().max() < 0.03
+
+
+@every_network
+def test_paths_do_not_explode_far_beyond_the_block(case):
+    model = build_model(case, (4, 12, 8), scale_window=24)
+    live = history(model)
+    far = KNOWN[:, :240]
+    with torch.no_grad():
+        drawn = paths(model, live, far, 50, torch.Generator().manual_seed(0))
+    spread = X[:, :150].nan_to_num().std(1)
+    assert torch.isfinite(drawn).all()
+    # an untrained correction may drift; the held spread keeps it from multiplying
+    late = drawn[:, :, -24:].std(1).mean(1)
+    early = drawn[:, :, 12:36].std(1).mean(1)
+    assert (late < 20 * early.clamp(min=1e-9) + 3 * spread).all()
+
+
+def test_an_update_shares_the_states_it_does_not_touch():
+    case = next(case for case in CASES if str(case) == "Recurrent-lstm-2-True")
+    model = build_model(case, (4, 12, 8))
+    live = history(model, phases=True)
+    with torch.no_grad():
+        _, after = stream.absorb(model, X[:, 150:151], live)
+    for old, new in zip(live.phases[1:], after.phases[:-1], strict=True):
+        assert old is new
+
+
+@pytest.mark.parametrize("seen", [10, 100_000])
+def test_m22_an_update_is_one_cell_call_whatever_the_history(seen):
+    case = next(case for case in CASES if str(case) == "Recurrent-lstm-2-True")
+    model = build_model(case, (4, 12, 8))
+    windows = as_windows(torch.randn(1, seen, dtype=torch.float64), torch.zeros(1, seen, 2).double())
+    with torch.no_grad():
+        live = stream.encode_phases(model, windows, torch.tensor([0]), torch.tensor([seen]))
+    calls = []
+    for layer in model.network.layers:
+        layer.register_forward_hook(lambda module, given, _: calls.append(given[0].shape))
+    with torch.no_grad():
+        _, after = stream.absorb(model, torch.ones(1, 1, dtype=torch.float64), live)
+    assert [tuple(shape[:2]) for shape in calls] == [(1, 1)] * len(model.network.layers)
+    assert after.memory.shape == live.memory.shape
+    same(pick(after.phases, slice(0, 0)), pick(live.phases, slice(0, 0)))

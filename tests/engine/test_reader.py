@@ -1,0 +1,136 @@
+"""The reader: causal scale, patches, flags, templates."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from forecast.engine.reader import Reader, rolling_scale
+from tests import naive
+from tests.checks import gappy_data, same
+
+SIZES = [(1, 1, 1), (1, 12, 6), (4, 4, 12), (24, 24, 48), (4, 30, 10)]  # patch, window, block
+
+
+def reader(patch=1, window=1, block=1, scale_window=48, lags=(24,), drift=True):
+    return Reader(patch, window, block, scale_window, lags, drift, torch.float64)
+
+
+def read(machine: Reader, values):
+    return machine.absorb(values, machine.initial_state(len(values), torch.float64))
+
+
+@pytest.mark.parametrize("width", [1, 2, 7, 48, 500])
+def test_rolling_scale_equals_its_slow_twin(width):
+    x = gappy_data()[0][:, :130]
+    for fast, slow in zip(rolling_scale(x, width), naive.rolling_scale(x, width), strict=True):
+        assert torch.allclose(fast, slow, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("level", [1e6, 1e9, -1e6])
+def test_long_series_at_a_high_level_keep_their_spread(level):
+    generator = torch.Generator().manual_seed(0)
+    x = level + torch.randn(1, 20_000, generator=generator, dtype=torch.float64)
+    scale = rolling_scale(x, 48)
+    expected = x[:, -2048:].unfold(1, 48, 1).std(-1, correction=0)
+    assert torch.allclose(scale.spread[:, -2001:], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.0, 5.0, -1e9, 1e-9])
+def test_a_constant_has_the_spread_of_its_level(value):
+    scale = rolling_scale(torch.full((1, 60), value, dtype=torch.float64), 12)
+    assert torch.allclose(scale.level, torch.tensor(value, dtype=torch.float64), rtol=1e-12)
+    assert torch.allclose(scale.spread, torch.tensor(abs(value) or 1.0, dtype=torch.float64))
+
+
+def test_an_outlier_is_forgotten_after_its_window():
+    x = torch.ones(1, 100, dtype=torch.float64) + torch.arange(100) % 2
+    x[0, 30] = 1e8
+    scale = rolling_scale(x, 10)
+    assert scale.spread[0, 35] > 1e6
+    assert torch.allclose(scale.spread[0, 50:], torch.tensor(0.5, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("patch", "window", "block"), SIZES)
+def test_two_pieces_equal_one_pass(patch, window, block):
+    x, _ = gappy_data()
+    machine = reader(patch, window, block)
+    whole, end = read(machine, x)
+    first, state = read(machine, x[:, :63])
+    second, state = machine.absorb(x[:, 63:], state)
+    pairs = zip(tuple(first), tuple(second), strict=True)
+    for joined, a_b in zip(tuple(whole), pairs, strict=True):
+        if isinstance(joined, torch.Tensor):
+            same(joined, torch.cat(a_b, 1))
+        else:
+            for part, a, b in zip(joined, *a_b, strict=True):
+                same(part, torch.cat([a, b], 1))
+    assert torch.equal(end.nan_to_num(), state.nan_to_num())
+
+
+@pytest.mark.parametrize(("patch", "window", "block"), SIZES)
+def test_the_future_changes_no_bit_of_the_past(patch, window, block):
+    x, _ = gappy_data()
+    changed = x.clone()
+    changed[:, 90:] = changed[:, 90:] * 3 + 5
+    machine = reader(patch, window, block)
+    (before, _), (after, _) = read(machine, x), read(machine, changed)
+    assert torch.equal(before.inputs[:, :90], after.inputs[:, :90])
+    assert torch.equal(before.templates[:, :90], after.templates[:, :90])
+    assert torch.equal(before.scale.level[:, :90], after.scale.level[:, :90])
+    assert not torch.equal(before.inputs[:, 90:], after.inputs[:, 90:])
+
+
+def test_a_patch_is_in_the_scale_of_its_last_step():
+    x, _ = gappy_data()
+    reading, _ = read(reader(4, 6, 1), x)
+    scale, t = reading.scale, 200
+    expected = (x[0, t - 5 : t + 1] - scale.level[0, t]) / scale.spread[0, t]
+    assert torch.allclose(reading.inputs[0, t, :6], expected)
+
+
+def test_unobserved_values_are_flagged_and_zero():
+    x, _ = gappy_data()
+    reading, _ = read(reader(1, 3, 1), x)
+    values, flags = reading.inputs[1, 31, :3], reading.inputs[1, 31, 3:6]
+    assert flags.tolist() == [1, 0, 0]
+    assert values[1:].tolist() == [0, 0]
+    assert torch.isfinite(reading.inputs).all()
+
+
+def test_templates_of_a_periodic_series_are_its_future():
+    # alignment tests cannot see a lag that is late on both sides; a noise-free period can
+    period = torch.randn(24, dtype=torch.float64)
+    x = period.repeat(12)[None]
+    machine = reader(1, 1, 55, lags=(24, 48))
+    reading, _ = read(machine, x)
+    for t in (120, 131, 200):
+        future = (x[0, t + 1 : t + 56] - reading.scale.level[0, t]) / reading.scale.spread[0, t]
+        same(reading.templates[0, t, :, 1], future)
+        same(reading.templates[0, t, :, 2], future)
+        last = (x[0, t] - reading.scale.level[0, t]) / reading.scale.spread[0, t]
+        same(reading.templates[0, t, :, 0], last.expand(55))
+
+
+def test_every_pth_step_is_read_alone():
+    x, _ = gappy_data()
+    machine = reader(4, 4, 12)
+    whole, _ = read(machine, x)
+    some, _ = machine.absorb(x, machine.initial_state(5, torch.float64), every=4)
+    same(whole.inputs[:, 3::4], some.inputs)
+    same(whole.templates[:, 3::4], some.templates)
+
+
+def test_drift_tells_how_the_scale_moved():
+    x = torch.arange(1.0, 101.0, dtype=torch.float64)[None]  # a ramp: level moves 4 per patch
+    reading, _ = read(reader(4, 4, 1, scale_window=10), x)
+    spread = torch.arange(10.0).std(correction=0).double()
+    assert torch.allclose(reading.inputs[0, -1, -2:], torch.stack([4 / spread, 0 * spread]))
+
+
+def test_values_keep_their_precision_until_scaled():
+    x = 1e9 + torch.tensor([[0.0, 1.0, 2.0, 3.0, 4.0]], dtype=torch.float64)
+    machine = Reader(1, 2, 1, 4)
+    reading, _ = machine.absorb(x, machine.initial_state(1, torch.float64))
+    assert reading.inputs.dtype == torch.float32
+    assert torch.allclose(reading.inputs[0, -1, :2], torch.tensor([0.4472, 1.3416]), atol=1e-4)

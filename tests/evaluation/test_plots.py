@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from forecast.evaluation.metrics import evaluate
+from forecast.evaluation.plots import plot_comparison, plot_error_by_step, plot_forecast
+from tests.evaluation.toys import history, table
+
+DAYS = pd.date_range("2024-01-01", periods=100, name="day")
+PAST = pd.Series(np.arange(90.0), DAYS[:90], name="load")
+AHEAD = pd.Series(np.arange(10.0) + 90, DAYS[90:])
+DECILES = pd.DataFrame({level: AHEAD + level for level in (0.1, 0.25, 0.5, 0.75, 0.9)})
+
+
+@pytest.fixture(autouse=True)
+def settings_stay():
+    before = mpl.rcParams.copy()
+    yield
+    assert mpl.rcParams == before
+
+
+def drawn(ax):
+    for figure in map(plt.figure, plt.get_fignums()):
+        figure.canvas.draw()
+    return {line.get_label(): list(line.get_ydata()) for line in ax.lines}
+
+
+def labels(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_m53_lines_are_the_numbers():
+    ax = plot_forecast(PAST, AHEAD, DECILES, AHEAD + 1, unit="MW")
+    lines = drawn(ax)
+    assert lines["forecast"] == AHEAD.tolist()
+    assert lines["actual"] == PAST.tolist()[-40:]
+    assert lines["_actual"] == (AHEAD + 1).tolist()
+    assert labels(ax) == ["actual", "forecast", "80, 50 % band"]
+    assert len(ax.collections) == 2
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (daily)", "load (MW)")
+
+
+def test_forecast_on_given_axes_with_an_interval_and_a_tail():
+    PAST.attrs["unit"] = "MW"
+    _, given = plt.subplots()
+    bounds = pd.DataFrame({"lower": AHEAD - 1, "upper": AHEAD + 1})
+    ax = plot_forecast(PAST, AHEAD, bounds, tail=7, label="LSTM", ax=given)
+    assert ax is given
+    assert drawn(ax)["history"] == PAST.tolist()[-7:]
+    assert labels(ax) == ["history", "LSTM", "interval"]
+    assert ax.get_ylabel() == "load (MW)"
+
+
+@pytest.mark.parametrize(
+    ("index", "xlabel"),
+    [
+        (pd.RangeIndex(100), "step"),
+        (pd.period_range("2000-01", periods=100, freq="M"), "time (monthly)"),
+        (pd.date_range("2024-01-01", periods=100, freq="h", tz="Asia/Tokyo"), "time (hourly)"),
+        (pd.date_range("2024-01-01", periods=100, freq="30min"), "time (every 30 minutes)"),
+        (pd.date_range("2024-01-01", periods=100, freq="B"), "time (business days)"),
+        (pd.date_range("2000-01-01", periods=100, freq="QS"), "time (quarterly)"),
+        (pd.date_range("1900-01-01", periods=100, freq="BYE"), "time (yearly)"),
+        (pd.date_range("2024-01-01", periods=100, freq="bh"), "time"),
+    ],
+)
+def test_every_kind_of_time(index, xlabel):
+    values = pd.Series(np.arange(100.0), index)
+    ax = plot_forecast(values[:99], values[99:])
+    assert drawn(ax)["forecast"] == [99.0]
+    assert ax.get_xlabel() == xlabel and ax.get_ylabel() == "value"
+
+
+def test_one_series_at_a_time():
+    with pytest.raises(TypeError, match="`history` must be one Series, got a DataFrame"):
+        plot_forecast(PAST.to_frame(), AHEAD)
+
+
+def test_error_by_step_draws_what_evaluate_says():
+    frame = table()
+    ax = plot_error_by_step(frame, "rmse", naive=["b"], unit="MW")
+    scores = evaluate(frame, by=["model", "step"], metrics=["rmse"])["rmse"]
+    drawn(ax)
+    for line, model in zip(ax.lines, ["a", "b"], strict=True):
+        assert list(line.get_ydata()) == scores[model].tolist()
+    assert [text.get_text() for text in ax.texts] != [] and ax.get_ylim()[0] == 0
+    assert ax.get_ylabel() == "root mean squared error (MW)"
+    assert ax.get_xlabel() == "steps ahead"
+    assert plot_error_by_step(frame, "mase", history=history(), season_length=1, ax=ax) is ax
+
+
+def test_labels_of_crowded_lines_stay_apart():
+    frame = table(models=tuple("abcdefgh")).assign(y_hat=1.0)
+    ax = plot_error_by_step(frame)
+    heights = sorted(text.xyann[1] for text in ax.texts)
+    assert len(heights) == 8 and np.diff(heights).min() > 0.06
+
+
+def test_comparison_shows_the_best_and_ranks_all():
+    frame = table(models=("a", "b", "naive"))
+    frame.loc[frame["model"] == "a", "y_hat"] += 50
+    scores = evaluate(frame, history(), 1)
+    left, right = plot_comparison(frame, scores, history(), naive=["naive"], best=2, series="s2")
+    lines = drawn(left)
+    shown = frame[(frame["unique_id"] == "s2")].set_index("model")
+    assert set(lines) >= {"b", "naive"} and "a" not in lines
+    assert lines["b"] == shown.loc["b", "y_hat"].tolist()
+    assert left.get_ylabel() == "s2"
+    ranked = scores["mase"].sort_values()
+    assert [text.get_text() for text in right.get_yticklabels()] == ranked.index.tolist()
+    assert right.get_xlabel() == "MASE (in-sample naive = 1)"
+    with pytest.raises(ValueError, match="`metric` must be one of 'mae'"):
+        plot_comparison(frame, scores, history(), metric="owa")
+    with pytest.raises(ValueError, match=r"`series` must be one of \['s0', 's1', 's2'\], got 's9'"):
+        plot_comparison(frame, scores, history(), series="s9")

@@ -1,0 +1,269 @@
+"""The manners of a forecaster, and what scikit-learn's own tools make of it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
+
+from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.baselines import NaiveForecaster
+from forecast.forecasters.markov import MarkovForecaster
+
+
+class Mean(BaseForecaster):
+    """Forecast the mean; break on request."""
+
+    def _fit(self, panel: Any) -> None:
+        self.mean_ = np.array([np.nanmean(panel.series(i)) for i in range(panel.n_series)])
+        if panel.values[-1] == 666:
+            raise RuntimeError("broken")
+
+    def _update(self, panel: Any, added: Any) -> None:
+        self.added_ = added
+        self._fit(panel)
+
+    def _predict(self, horizon: int, known: Any) -> np.ndarray:
+        return np.repeat(self.mean_[:, None], horizon, axis=1)
+
+    def _sample(self, horizon: int, n_samples: int, known: Any, rng: Any) -> np.ndarray:
+        noise = rng.normal(size=(horizon, len(self.mean_), n_samples))
+        return self.mean_[:, None, None] + noise.transpose(1, 2, 0)
+
+
+@pytest.fixture
+def monthly() -> pd.Series:
+    t = np.arange(96)
+    rng = np.random.default_rng(1)
+    values = 50 + 10 * np.sin(2 * np.pi * t / 12) + rng.normal(size=96)
+    return pd.Series(values, pd.date_range("2015-01-01", periods=96, freq="MS"), name="sales")
+
+
+@pytest.fixture
+def wide(monthly: pd.Series) -> pd.DataFrame:
+    return pd.DataFrame({"A": monthly, "B": 3 * monthly + 7})
+
+
+@pytest.mark.parametrize(
+    ("horizon", "message"),
+    [
+        (0, "`horizon` must be a positive integer, got 0."),
+        (-3, "`horizon` must be a positive integer, got -3."),
+        (2.5, "`horizon` must be a positive integer, got 2.5."),
+        (True, "`horizon` must be a positive integer, got True."),
+        ("12", "`horizon` must be a positive integer, got '12'."),
+    ],
+)
+@pytest.mark.parametrize("verb", ["predict", "predict_quantiles", "predict_interval", "sample"])
+def test_bad_horizon(monthly: pd.Series, verb: str, horizon: Any, message: str) -> None:
+    with pytest.raises((ValueError, TypeError)) as caught:
+        getattr(Mean().fit(monthly), verb)(horizon)
+    assert str(caught.value) == message
+    with pytest.raises((ValueError, TypeError)) as caught:
+        Mean(horizon=horizon).fit(monthly)
+    assert str(caught.value) == message
+
+
+def test_not_fitted(monthly: pd.Series, tmp_path: Any) -> None:
+    model = Mean()
+    calls = [
+        lambda: model.predict(3),
+        lambda: model.update(monthly),
+        lambda: model.score(monthly),
+        lambda: model.sample(3),
+        lambda: model.plot(3),
+        lambda: model.save(tmp_path / "x"),
+    ]
+    for call in calls:
+        with pytest.raises(NotFittedError, match="This Mean instance is not fitted yet"):
+            call()
+
+
+@pytest.mark.parametrize("kind", ["series", "frame", "array"])
+def test_predict_of_test_data_points_to_score(monthly: pd.Series, kind: str) -> None:
+    y = {"series": monthly, "frame": monthly.to_frame(), "array": monthly.to_numpy()}[kind]
+    with pytest.raises(TypeError) as caught:
+        Mean().fit(monthly).predict(y)
+    assert "must be a positive integer" in str(caught.value)
+    assert "scoring=forecast.evaluation.metrics.scorer(metric)" in str(caught.value)
+
+
+def test_bad_options(monthly: pd.Series) -> None:
+    model = Mean().fit(monthly)
+    with pytest.raises(ValueError, match=r"`coverage` must be a number in \(0, 1\), got 90"):
+        model.predict_interval(3, coverage=90)
+    with pytest.raises(ValueError, match=r"`levels` must be a number in \(0, 1\), got 1.5"):
+        model.predict_quantiles(3, levels=[0.5, 1.5])
+    with pytest.raises(ValueError, match=r"`levels` must be increasing and not empty"):
+        model.predict_quantiles(3, levels=[0.9, 0.5])
+    with pytest.raises(TypeError, match="`levels` must be a sequence"):
+        model.predict_quantiles(3, levels=0.9)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="`n_samples` must be a positive integer, got 0"):
+        model.sample(3, n_samples=0)
+    with pytest.raises(ValueError, match="`season_length` must be a positive integer, got 0"):
+        Mean(season_length=0).fit(monthly)
+    with pytest.raises(ValueError, match="`series` must be one of .'sales'., got 'x'"):
+        model.plot(3, series="x")
+
+
+def test_forecasts_come_back_as_the_kind_that_came_in(
+    monthly: pd.Series, wide: pd.DataFrame
+) -> None:
+    future = pd.date_range("2023-01-01", periods=3, freq="MS")
+    one = Mean().fit(monthly)
+    assert one.predict(3).index.equals(future) and one.predict(3).name == "sales"
+    assert one.predict_quantiles(3, levels=(0.1, 0.5)).columns.tolist() == [0.1, 0.5]
+    assert one.predict_interval(3).columns.tolist() == ["lower", "upper"]
+    assert one.sample(3, n_samples=4).columns.tolist() == [0, 1, 2, 3]
+    many = Mean().fit(wide)
+    assert many.predict(3).columns.tolist() == ["A", "B"]
+    assert many.predict_interval(3).columns.tolist()[1] == ("A", "upper")
+    long = wide.rename_axis("ds").reset_index().melt("ds", var_name="unique_id", value_name="y")
+    tall = Mean().fit(long)
+    assert tall.predict(3).columns.tolist() == ["unique_id", "ds", "y"]
+    levels = tall.predict_quantiles(3, levels=(0.1, 0.5))
+    assert levels.columns.tolist() == ["unique_id", "ds", "q0.1", "q0.5"]
+    assert tall.sample(2, n_samples=2).columns.tolist()[2:] == ["path0", "path1"]
+    np.testing.assert_allclose(
+        tall.predict(3)["y"], many.predict(3).to_numpy().T.ravel(), rtol=1e-12
+    )
+
+
+def test_default_horizon_is_a_season_capped_by_the_data(monthly: pd.Series) -> None:
+    assert Mean().fit(monthly).horizon_ == 12
+    assert len(Mean().fit(monthly).predict()) == 12
+    assert Mean(season_length=1).fit(monthly).horizon_ == 8
+    assert Mean().fit(monthly[:9]).horizon_ == 4
+    assert Mean().fit(monthly[:1]).horizon_ == 1
+    assert Mean(horizon=30).fit(monthly).horizon_ == 30
+
+
+def test_learned_attributes(monthly: pd.Series) -> None:
+    gap = monthly.drop(monthly.index[[5, 6]])
+    model = Mean().fit(gap)
+    assert (model.freq_, model.season_length_) == ("MS", 12)
+    assert model.missing_["n_missing"].tolist() == [2]
+    assert not hasattr(model, "n_features_in_")
+    X = pd.DataFrame({"x": 1.0}, monthly.index)
+    model.fit(monthly, X)
+    assert model.n_features_in_ == 1 and model.missing_.empty
+    assert not hasattr(model.fit(monthly), "n_features_in_")
+
+
+def test_missing_covariates_are_asked_for(monthly: pd.Series) -> None:
+    X = pd.DataFrame({"price": np.arange(96.0)}, monthly.index)
+    model = MarkovForecaster(order=2).fit(monthly[:90], X[:90])
+    with pytest.raises(ValueError, match="`X` must be given to forecast: .*'price'.*next 3 steps"):
+        model.predict(3)
+    with pytest.raises(ValueError, match="1 missing, the first at 2023-01-01"):
+        model.predict(7, X)
+    with pytest.raises(ValueError, match="`X` was given to forecast, but `fit` had none"):
+        model.fit(monthly[:90]).predict(3, X)
+
+
+def test_fit_and_update_are_atomic(monthly: pd.Series) -> None:
+    model = Mean().fit(monthly[:60])
+    before, kept = model.predict(5), set(vars(model))
+    bad = monthly[60:70].copy()
+    bad.iloc[-1] = 666
+    for attempt in (model.fit, model.update):
+        with pytest.raises(RuntimeError, match="broken"):
+            attempt(bad)
+        pd.testing.assert_series_equal(model.predict(5), before)
+        assert set(vars(model)) == kept
+    with pytest.raises(ValueError, match="ends at 2019-12-01"):
+        model.update(monthly[55:70])
+    pd.testing.assert_series_equal(model.predict(5), before)
+
+
+def test_update_tells_how_much_is_new(wide: pd.DataFrame) -> None:
+    model = Mean().fit(wide[:60])
+    assert model.update(wide[62:63]) is model
+    assert model.added_.tolist() == [3, 3]
+    assert model.predict(1).index[0] == wide.index[63]
+
+
+def test_inputs_are_not_changed(wide: pd.DataFrame) -> None:
+    shuffled = wide.sample(frac=1, random_state=0)
+    kept = shuffled.copy()
+    model = Mean().fit(shuffled)
+    model.predict(3)
+    pd.testing.assert_frame_equal(shuffled, kept)
+    pd.testing.assert_frame_equal(model.predict(3), Mean().fit(wide).predict(3))
+
+
+def test_same_seed_same_paths(monthly: pd.Series) -> None:
+    model = Mean().fit(monthly)
+    first, again = (model.sample(4, n_samples=7, random_state=3) for _ in range(2))
+    pd.testing.assert_frame_equal(first, again)
+    assert not first.equals(model.sample(4, n_samples=7, random_state=4))
+    pd.testing.assert_frame_equal(model.predict_interval(4), model.predict_interval(4))
+
+
+def test_quantiles_of_many_series_stay_in_memory(wide: pd.DataFrame) -> None:
+    model = Mean().fit(wide)
+    seen = []
+    model._sample = lambda h, s, known, rng: seen.append(s) or np.zeros((2, s, h))  # type: ignore
+    model._predict_quantiles(10, (0.5,), None)
+    model._predict_quantiles(100_000, (0.5,), None)
+    assert seen == [1000, 100]
+
+
+def test_clone_repr_pickle_deepcopy(monthly: pd.Series) -> None:
+    model = NaiveForecaster(strategy="seasonal", horizon=6)
+    assert repr(model) == "NaiveForecaster(horizon=6, strategy='seasonal')"
+    fitted = clone(model).fit(monthly)
+    assert clone(fitted).get_params() == model.get_params()
+    assert not hasattr(clone(fitted), "panel_")
+    for twin in (copy.deepcopy(fitted), pickle.loads(pickle.dumps(fitted))):
+        pd.testing.assert_series_equal(twin.predict(9), fitted.predict(9))
+    assert model.set_params(strategy="drift").strategy == "drift"
+
+
+def test_m43_grid_search_finds_the_planted_order() -> None:
+    rng = np.random.default_rng(0)
+    values = np.zeros(300)
+    for t in range(6, 300):
+        values[t] = 0.95 * values[t - 6] + rng.normal()
+    y = pd.Series(values)
+    search = GridSearchCV(
+        MarkovForecaster(season_length=1),
+        {"order": [1, 2, 6]},
+        cv=TimeSeriesSplit(5, test_size=6),
+    ).fit(y)
+    assert search.best_params_ == {"order": 6}
+    assert len(search.predict(4)) == 4
+
+
+def test_m43_scikit_learn_tools_work_unmodified(monthly: pd.Series, wide: pd.DataFrame) -> None:
+    cv = TimeSeriesSplit(3, test_size=12)
+    X = pd.DataFrame({"x": np.random.default_rng(0).normal(size=96)}, monthly.index)
+    for y, covariates in ((monthly, None), (wide, None), (monthly, X), (wide, X)):
+        scores = cross_val_score(MarkovForecaster(), y, covariates, cv=cv)
+        assert scores.shape == (3,) and (scores < 0).all() and (scores > -2).all()
+    gap = cross_val_score(NaiveForecaster("seasonal"), monthly, cv=TimeSeriesSplit(3, gap=5))
+    assert np.isfinite(gap).all()
+
+
+def test_score_is_negative_mase_matched_by_time() -> None:
+    y = pd.Series([1.0, 2.0, 4.0, 7.0], pd.period_range("2020", periods=4, freq="Y"))
+    later = pd.Series([8.0, 11.0, 15.0], pd.period_range("2025", periods=3, freq="Y"))
+    model = NaiveForecaster().fit(y)
+    assert model.score(later) == pytest.approx(-np.mean([1, 4, 8]) / 2)
+    frame = pd.DataFrame({"A": y, "B": 10 * y})
+    both = NaiveForecaster().fit(frame)
+    assert both.score(pd.DataFrame({"A": later, "B": 10 * later})) == pytest.approx(-13 / 6)
+
+
+def test_plot_draws_one_series(wide: pd.DataFrame) -> None:
+    ax = NaiveForecaster("seasonal").fit(wide).plot(12, series="B")
+    assert ax.get_ylabel().startswith("B")
+    lines = [line.get_ydata()[-12:] for line in ax.get_lines()]
+    assert any(np.allclose(line, wide["B"][-12:]) for line in lines if len(line) == 12)

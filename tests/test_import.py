@@ -1,0 +1,53 @@
+"""`import forecast` is light, and every name it promises is there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import forecast
+
+HEAVY = {"matplotlib", "pandas", "scipy", "sklearn", "statsmodels", "torch"}
+
+
+def modules_after(statement: str) -> set[str]:
+    """Return the top-level modules that a fresh interpreter has loaded after a statement."""
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+    assert run.returncode == 0, run.stderr
+    return {name.partition(".")[0] for name in run.stdout.split()}
+
+
+@pytest.mark.parametrize("statement", ["import forecast", "import forecast; dir(forecast)"])
+def test_import_loads_nothing_heavy(statement):
+    loaded = modules_after(statement)
+
+    assert "forecast" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_data_sets_load_without_torch():
+    assert "torch" not in modules_after("from forecast import load_dataset")
+
+
+def test_dir_lists_every_exported_name():
+    assert set(forecast.__all__) <= set(dir(forecast))
+    assert len(forecast.__all__) == len(set(forecast.__all__))
+
+
+@pytest.mark.parametrize("name", getattr(forecast, "__all__", []))
+def test_exported_name_resolves(name):
+    assert getattr(forecast, name) is not None
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="LTSMForecaster"):
+        _ = forecast.LTSMForecaster
