@@ -1,1 +1,81 @@
-"""Time-series forecasting with recurrent networks."""
+"""Time-series forecasting with recurrent networks: pandas frames in, honest forecasts out.
+
+The map
+-------
+data
+    Frames become arrays: `load_dataset`, `catalogue`, frequencies, calendars, windows.
+networks, engine
+    Tensors: cells and heads; training, rollout, streaming.
+evaluation
+    Forecast tables become numbers and pictures: `backtest`, `evaluate`.
+forecasters
+    What users hold: `NaiveForecaster`, `ETSForecaster`, `MarkovForecaster`, `MLPForecaster`,
+    `RNNForecaster`, `LSTMForecaster`; `load` reads a saved one.
+contest
+    `compare` holds the contest: one table, one verdict.
+
+Importing this package loads none of them; each name loads its own file when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from forecast._checks import ForecastWarning
+    from forecast.contest import Comparison, compare
+    from forecast.data.datasets import catalogue, load_dataset
+    from forecast.evaluation.backtest import backtest
+    from forecast.evaluation.metrics import evaluate
+    from forecast.forecasters.baselines import NaiveForecaster
+    from forecast.forecasters.ets import ETSForecaster
+    from forecast.forecasters.markov import MarkovForecaster
+    from forecast.forecasters.neural import LSTMForecaster, MLPForecaster, RNNForecaster
+    from forecast.forecasters.saving import load
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Comparison": "contest",
+    "ETSForecaster": "forecasters.ets",
+    "ForecastWarning": "_checks",
+    "LSTMForecaster": "forecasters.neural",
+    "MLPForecaster": "forecasters.neural",
+    "MarkovForecaster": "forecasters.markov",
+    "NaiveForecaster": "forecasters.baselines",
+    "RNNForecaster": "forecasters.neural",
+    "backtest": "evaluation.backtest",
+    "catalogue": "data.datasets",
+    "compare": "contest",
+    "evaluate": "evaluation.metrics",
+    "load": "forecasters.saving",
+    "load_dataset": "data.datasets",
+}
+
+__all__ = [
+    "Comparison",
+    "ETSForecaster",
+    "ForecastWarning",
+    "LSTMForecaster",
+    "MLPForecaster",
+    "MarkovForecaster",
+    "NaiveForecaster",
+    "RNNForecaster",
+    "backtest",
+    "catalogue",
+    "compare",
+    "evaluate",
+    "load",
+    "load_dataset",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'forecast' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"forecast.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

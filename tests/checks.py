@@ -12,13 +12,17 @@ import pkgutil
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
+import pandas as pd
 import torch
+from sklearn.linear_model import Ridge
 from torch import Tensor
 
 import forecast.forecasters
 import forecast.networks
 from forecast.engine.model import Model
 from forecast.engine.reader import Reader
+from forecast.forecasters.base import BaseForecaster
 from forecast.networks.base import Network
 from forecast.networks.heads import LEVELS, Head, NormalHead, PointHead, QuantileHead
 from forecast.networks.readout import Readout
@@ -34,9 +38,27 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "MLP": [{}, {"num_layers": 3, "residual": True}],
     "Elman": [{}, {"activation": "relu"}, {"activation": "identity", "learn_initial_state": True}],
 }
+FORECASTER_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "NaiveForecaster": [{}, {"strategy": "seasonal"}, {"strategy": "drift"}],
+    "MarkovForecaster": [{}, {"regressor": Ridge()}],
+    "MLPForecaster": [{}, {"head": "normal", "num_layers": 2}],
+    "RNNForecaster": [{}, {"cell": "gru", "head": "huber"}],
+    "LSTMForecaster": [{}, {"num_layers": 2, "residual": True, "dropout": 0.2, "point": "mean"}],
+}
+# What makes a forecaster small and repeatable, where it has the parameter.
+SMALL = {"hidden_size": 8, "max_epochs": 2, "random_state": 0}
 HEADS = [QuantileHead, NormalHead, PointHead]
 # (P, R, stride): patch, block, steps written before they are read again
-SIZES = [(1, 1, 1), (1, 6, 6), (1, 6, 1), (4, 4, 4), (4, 12, 8), (24, 24, 24), (24, 48, 24), (4, 10, 4)]
+SIZES = [
+    (1, 1, 1),
+    (1, 6, 6),
+    (1, 6, 1),
+    (4, 4, 4),
+    (4, 12, 8),
+    (24, 24, 24),
+    (24, 48, 24),
+    (4, 10, 4),
+]
 
 
 def concrete_subclasses(package: Any, parent: type) -> list[type]:
@@ -122,8 +144,9 @@ def build_model(
     torch.manual_seed(1)
     readout = Readout(8, block, known_size, reader.n_templates, top.raw_size)
     model = Model(reader, body, readout, top, stride).double().eval()
-    if known_size:
-        torch.nn.init.normal_(model.readout.out.weight, std=0.3)
+    for name, weights in model.readout.named_parameters():
+        if name.endswith("weight"):  # some start at zero, where features would not matter yet
+            torch.nn.init.normal_(weights, std=0.3)
     mixing = torch.randn(block, block, dtype=torch.float64).tril()
     model.noise_factor.copy_(mixing / mixing.norm(dim=1, keepdim=True))
     return model
@@ -147,9 +170,6 @@ def gappy_data(n: int = 5, T: int = 400, seed: int = 0) -> tuple[Tensor, Tensor]
 
 def as_windows(x: Tensor, known: Tensor | None = None) -> Any:
     """Return rows (n, T) of equal length as the engine's windows."""
-    import numpy as np
-    import pandas as pd
-
     from forecast.data.panel import Layout, Panel
     from forecast.engine.batches import Windows
 
@@ -162,3 +182,59 @@ def as_windows(x: Tensor, known: Tensor | None = None) -> Any:
     )  # fmt: skip
     own = None if known is None else known.reshape(n * T, -1).numpy()
     return Windows(panel, np.zeros((T, 0)), own, torch.device("cpu"))
+
+
+class ForecasterCase(NamedTuple):
+    """A forecaster class with options."""
+
+    kind: type[BaseForecaster]
+    options: dict[str, Any]
+
+    def build(self, **changes: Any) -> Any:
+        """Return it unfitted, small and with a fixed seed."""
+        known = self.kind._get_param_names()
+        small = {name: value for name, value in SMALL.items() if name in known}
+        return self.kind(**(small | self.options | changes))
+
+    @property
+    def neural(self) -> bool:
+        """Whether it trains a network."""
+        return "max_epochs" in self.kind._get_param_names()
+
+    @property
+    def savable(self) -> bool:
+        """Whether it can be saved without code; joblib serves the others."""
+        return self.options.get("regressor") is None
+
+    def __str__(self) -> str:
+        return "-".join([self.kind.__name__, *(f"{v}" for v in self.options.values())])
+
+
+def forecaster_cases() -> list[ForecasterCase]:
+    """Return every forecaster, with its variants."""
+    return [
+        ForecasterCase(kind, options)
+        for kind in concrete_subclasses(forecast.forecasters, BaseForecaster)
+        for options in FORECASTER_VARIANTS.get(kind.__name__, [{}])
+    ]
+
+
+def same_frames(left: Any, right: Any, rtol: float = 0.0) -> None:
+    """Assert that two forecasts are equal: kind, index, columns, and values (relative)."""
+    if isinstance(left, list):
+        for a, b in zip(left, right, strict=True):
+            same_frames(a, b, rtol)
+        return
+    check = pd.testing.assert_series_equal
+    if isinstance(left, pd.DataFrame):
+        check = pd.testing.assert_frame_equal
+    check(left, right, rtol=rtol, atol=0.0, check_exact=None if rtol else True)
+
+
+def numbers_of(forecast: Any) -> np.ndarray:
+    """Return the forecast values of any kind of frame as one flat array."""
+    if isinstance(forecast, list):
+        return np.concatenate([numbers_of(part) for part in forecast])
+    if isinstance(forecast, pd.DataFrame):
+        forecast = forecast.select_dtypes("float")
+    return forecast.to_numpy().ravel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,3 +20,22 @@ def rolling_scale(values: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
                 spread = level.abs() if level else torch.tensor(1.0)
             out[:, row, t] = torch.stack([level, spread, torch.tensor(float(len(seen)))])
     return out[0], out[1], out[2]
+
+
+def interpolate(at: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Read the piecewise linear function through (x, y) at each point, one by one."""
+    out = np.interp(at, x, y)
+    for k, point in enumerate(at):
+        if point < x[0]:
+            out[k] = y[0] + (point - x[0]) * (y[1] - y[0]) / (x[1] - x[0])
+        if point > x[-1]:
+            out[k] = y[-1] + (point - x[-1]) * (y[-1] - y[-2]) / (x[-1] - x[-2])
+    return out
+
+
+def take(
+    values: np.ndarray, offsets: np.ndarray, i: int, first: int, width: int, end: int
+) -> np.ndarray:
+    """Return values first ... first + width - 1 of series i, NaN outside 0 ... end - 1."""
+    series = values[offsets[i] : offsets[i + 1]]
+    return np.array([series[t] if 0 <= t < end else np.nan for t in range(first, first + width)])

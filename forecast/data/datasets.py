@@ -70,7 +70,8 @@ def load_dataset(name: str, split: str | None = None) -> Any:
     Series or DataFrame
         One series: a Series with a DatetimeIndex that carries its frequency, gaps filled with NaN
         (generated ones: whole numbers from 1). Several measured together: a wide frame. A panel: a
-        long frame `unique_id, ds, y`, where `ds` counts from 1 if there are no real dates.
+        long frame `unique_id, ds, y`, where `ds` counts from 1 if there are no real dates. The unit
+        is in `.attrs["unit"]`.
 
     Raises
     ------
@@ -99,7 +100,9 @@ def load_dataset(name: str, split: str | None = None) -> Any:
             f"data set {name!r} does not hold the expected values: the SHA-256 of its values must "
             f"be {entry.sha256}, got {fingerprint(data)}. The file has changed or is damaged."
         )
-    return data if split is None else _part(data, split, entry)
+    data = data if split is None else _part(data, split, entry)
+    data.attrs["unit"] = entry.unit  # figures write it on the axis
+    return data
 
 
 def fingerprint(data: pd.Series | pd.DataFrame) -> str:

@@ -43,7 +43,9 @@ class Windows:
         covariates: np.ndarray | None,
         device: torch.device,
     ) -> None:
-        self.values = torch.as_tensor(panel.values, device=device)  # (N,)
+        # pandas hands out read-only arrays, which torch warns about
+        values = panel.values if panel.values.flags.writeable else panel.values.copy()
+        self.values = torch.as_tensor(values, device=device)  # (N,)
         self.offsets = torch.as_tensor(panel.offsets[:-1], device=device)  # (n,)
         self.lengths = torch.as_tensor(panel.lengths, device=device)  # (n,)
         self.starts = torch.as_tensor(panel.starts, device=device)  # (n,)

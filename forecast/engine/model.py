@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from forecast.engine.reader import Reader, Reading, Scale
 from forecast.networks.base import Network
-from forecast.networks.heads import Head
+from forecast.networks.heads import NORMAL, Head
 from forecast.networks.readout import Readout
 
 
@@ -39,7 +39,7 @@ class Model(nn.Module):
             )
         self.reader, self.network, self.readout, self.head = reader, network, readout, head
         self.stride = stride
-        # Cholesky factor of the correlation of a block's normal scores; fit estimates it
+        # Cholesky factor of the covariance of a block's normal scores; fit estimates it
         self.register_buffer("noise_factor", torch.eye(reader.block, dtype=reader.dtype))
 
     def origin(self, memory: Tensor) -> tuple[Scale, Tensor]:
@@ -52,6 +52,11 @@ class Model(nn.Module):
         """Return the features (B, T, D) of readings that begin without a past."""
         state = self.network.initial_state(len(reading.inputs))
         return self.network.absorb(reading.inputs, state)[0]
+
+    def quantile(self, raw: Tensor, level: float) -> Tensor:
+        """Return the quantile (B, r) of a block's raw numbers, as wide as validation taught."""
+        spread = self.noise_factor.norm(dim=1)[: raw.shape[-2]].to(raw)  # (r,)
+        return self.head.sample(raw, (NORMAL.inv_cdf(level) * spread).expand(raw.shape[:-1]))
 
     def losses(
         self, past: Tensor, steps: Tensor, targets: Tensor, known: Tensor, *, warm: int

@@ -66,7 +66,7 @@ def greedy(model: Model, point: str = "median") -> Choose:
     """Return the rule that writes each step's median, or its mean."""
     if point == "mean":
         return lambda raw, block: model.head.mean(raw)
-    return lambda raw, block: model.head.quantile(raw, 0.5)
+    return lambda raw, block: model.quantile(raw, 0.5)
 
 
 def sampled(model: Model, generator: torch.Generator) -> Choose:

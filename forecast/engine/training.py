@@ -155,35 +155,40 @@ def hide(past: Tensor, share: float, generator: torch.Generator) -> Tensor:
     return past.masked_fill(lost.to(past.device), torch.nan)
 
 
-def correlation_factor(scores: Tensor, observed: Tensor) -> Tensor:
-    """Return the Cholesky factor (R, R) of the correlation between the steps of a block.
+def noise_factor(scores: Tensor, observed: Tensor) -> Tensor:
+    """Return the Cholesky factor (R, R) of the covariance between the steps of a block.
 
     Parameters
     ----------
     scores : Tensor (N, R)
-        Normal scores of the validation part: its probability-integral transforms.
+        Normal scores of the validation part: its probability-integral transforms. Were the
+        head right, each would have variance 1; more widens its quantiles and paths, less
+        narrows them.
     observed : Tensor (N, R)
 
     Notes
     -----
-    With few blocks the estimate is shrunk towards a first-order autoregression of the same
-    lag-one correlation, which is a correlation matrix whatever the data.
+    With few blocks the variances are shrunk towards their mean and the correlations towards a
+    first-order autoregression, which is a correlation matrix whatever the data.
     """
     steps = scores.shape[1]
-    scores = torch.where(observed, scores, 0.0).clamp(-4, 4).double()
-    count = observed.double()
-    size = (scores.square().sum(0) / count.sum(0).clamp(min=1)).sqrt().clamp(min=1e-6)
+    scores = torch.where(observed, scores, 0.0).clamp(-5, 5).double()
+    together = observed.double().T @ observed.double()
+    count = together.diagonal()
+    pooled = scores.square().sum() / count.sum().clamp(min=1)
+    trust = count / (count + 50)
+    variance = trust * scores.square().sum(0) / count.clamp(min=1) + (1 - trust) * pooled
+    size = variance.clamp(0.25, 9.0).sqrt()  # (R,)
     scores = scores / size
-    together = count.T @ count
     sample = scores.T @ scores / together.clamp(min=1)
-    lag = torch.arange(steps, dtype=torch.float64)
     beside = sample.diagonal(1)[together.diagonal(1) > 0]
-    rho = beside.mean().clamp(0.0, 0.99) if len(beside) else torch.tensor(0.0)
-    smooth = rho.double() ** (lag[:, None] - lag).abs().to(rho.device)
+    rho = beside.mean().clamp(0.0, 0.99) if len(beside) else sample.new_zeros(())
+    lag = torch.arange(steps, dtype=torch.float64, device=scores.device)
+    smooth = rho ** (lag[:, None] - lag).abs()
     weight = together / (together + 4 * steps)
     mixed = weight * sample + (1 - weight) * smooth
     mixed.fill_diagonal_(1.0)
     values, vectors = torch.linalg.eigh(mixed)
     mixed = vectors @ torch.diag(values.clamp(min=1e-4)) @ vectors.T
-    unit = mixed.diagonal().rsqrt()
+    unit = size * mixed.diagonal().rsqrt()
     return torch.linalg.cholesky(unit[:, None] * mixed * unit)

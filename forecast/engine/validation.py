@@ -9,7 +9,7 @@ from forecast.engine.batches import Windows
 from forecast.engine.model import Model
 from forecast.engine.rollout import greedy, rollout
 from forecast.engine.stream import encode
-from forecast.engine.training import correlation_factor
+from forecast.engine.training import noise_factor
 
 ROWS = 512  # origins judged per epoch: about the cost of a few training steps
 CONTEXT = 64  # patches read before each origin
@@ -81,7 +81,7 @@ class Validation:
             observed = ~z.isnan()
             model.head.calibrate(raw, z, observed)
             scores = model.head.pit(raw, z.nan_to_num(0.0))
-            model.noise_factor.copy_(correlation_factor(scores, observed))
+            model.noise_factor.copy_(noise_factor(scores, observed))
 
     def _error(self, forecast: Tensor) -> float:
         error = (forecast - self.targets).abs() / self.spread

@@ -254,7 +254,7 @@ def _score_bars(ax: Axes, ranked: pd.Series, colours: dict[Any, str], naive: Seq
         )
     for place, value in zip(places, values, strict=True):
         ax.annotate(
-            f"{value:.3g}{' →' if value > limit else ''}",
+            f"{value:#.3g}{' →' if value > limit else ''}",
             (float(min(value, limit)), float(place)),
             xytext=(4, 0),
             textcoords="offset points",

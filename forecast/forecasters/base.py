@@ -113,7 +113,7 @@ class BaseForecaster(BaseEstimator, ABC):
         -------
         The forecaster itself.
         """
-        horizon, season_length = _optional(self, "horizon"), _optional(self, "season_length")
+        horizon, season_length = self._optional("horizon"), self._optional("season_length")
         learner = copy.copy(self)
         learner.__dict__ = {
             name: value for name, value in vars(self).items() if not name.endswith("_")
@@ -305,7 +305,7 @@ class BaseForecaster(BaseEstimator, ABC):
 
         steps, known = self._ahead(horizon, X)
         panel = self.panel_
-        i = 0 if series is None else panel.ids.tolist().index(_known_id(panel, series))
+        i = 0 if series is None else _place(panel, series)
         tail = (1 - number_between("coverage", coverage, 0, 1)) / 2
         bounds = self._predict_quantiles(steps, (tail, 1 - tail), known)[i]  # (H, 2)
         times = extend_grid(panel.grid, steps)[panel.ends[i] : panel.ends[i] + steps]
@@ -383,6 +383,10 @@ class BaseForecaster(BaseEstimator, ABC):
             allow_unobserved=allow_unobserved,
         )
 
+    def _optional(self, name: str) -> int | None:
+        value = getattr(self, name)
+        return None if value is None else positive_integer(name, value)
+
     def _labels(self, prefix: str, entries: Iterable[float]) -> list[Any]:
         """Name the columns of a long frame; a column of its own needs a name that is a word."""
         long = self.panel_.layout.kind in ("long", "multi")
@@ -401,21 +405,15 @@ class BaseForecaster(BaseEstimator, ABC):
         return steps, future_known(self.panel_, X, steps)
 
 
-def _optional(forecaster: BaseForecaster, name: str) -> int | None:
-    value = getattr(forecaster, name)
-    return None if value is None else positive_integer(name, value)
-
-
 def _default_horizon(panel: Panel, season_length: int) -> int:
     return max(1, min(max(season_length, 8), int(panel.lengths.max()) // 2))
 
 
-def _known_id(panel: Panel, series: Any) -> Any:
-    if series not in panel.ids:
-        raise ValueError(
-            f"`series` must be one of {short(panel.ids.tolist())}, got {short(series)}."
-        )
-    return series
+def _place(panel: Panel, series: Any) -> int:
+    ids = panel.ids.tolist()
+    if series not in ids:
+        raise ValueError(f"`series` must be one of {short(ids)}, got {short(series)}.")
+    return ids.index(series)
 
 
 def _levels(levels: Sequence[float]) -> tuple[float, ...]:

@@ -232,7 +232,7 @@ def _around_stl(values: np.ndarray, m: int) -> Fitted:
     """Fit what STL leaves without the season, and add the season of its last cycle."""
     from statsmodels.tsa.seasonal import STL
 
-    # As good as the mean over all cycles: a narrower window takes the noise of few cycles for season.
+    # As good as the mean over all cycles: a narrower window takes noise for season.
     cycles = len(values) // m
     parts = STL(values, period=m, seasonal=10 * cycles + 1, seasonal_deg=0).fit()
     strength = 1 - np.var(parts.resid) / np.var(parts.resid + parts.seasonal)
@@ -301,12 +301,12 @@ def _smoothing(
     proportional: bool = False,
 ) -> Smoothing:
     return Smoothing(
-        np.float64(level),
-        np.float64(trend),
-        np.asarray(season, dtype=np.float64),
+        np.array(level, dtype=np.float64),
+        np.array(trend, dtype=np.float64),
+        np.array(season, dtype=np.float64),
         np.array(gains),
-        np.float64(damping),
-        np.bool_(proportional),
+        np.array(damping),
+        np.array(proportional),
     )
 
 

@@ -1,4 +1,4 @@
-"""What classical forecasters read off a history: filled values, last windows, residuals (room 5)."""
+"""What classical models read off a history: filled values, last windows, residuals (room 5)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Residuals(NamedTuple):
     values
         All errors, series after series.
     offsets
-        (n + 1,); series i owns values[offsets[i]:offsets[i + 1]]. One that owns none draws from all.
+        (n + 1,); series i owns values[offsets[i]:offsets[i + 1]]. If it owns none, it draws
+        from all.
     """
 
     values: np.ndarray

@@ -15,8 +15,8 @@ from forecast.data.frames import Panel
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.history import Residuals, fill_gaps, series_numbers, tails
 
-# The rows that every column needs, and those that a lag needs where no season asks for it: four lags
-# on twenty values forecast the yearly series of M3 a tenth worse than two.
+# The rows that every column needs, and those that a lag needs where no season asks for it: four
+# lags on twenty values forecast the yearly series of M3 a twentieth worse than two.
 ROWS_PER_COLUMN, ROWS_PER_LAG = 3, 10
 
 
@@ -169,8 +169,8 @@ class MarkovForecaster(BaseForecaster):
         if self.regressor is not None:
             raise ValueError(
                 "`regressor` must be None (linear) to save a MarkovForecaster to a file that holds "
-                f"no code, got {short(self.regressor)}. Use joblib.dump(model, path), and load only "
-                "what you trust."
+                f"no code, got {short(self.regressor)}. Use joblib.dump(model, path), and load "
+                "only what you trust."
             )
         arrays = {
             "weights": self.regressor_.coef_,

@@ -28,7 +28,7 @@ from forecast.engine.reader import Reader
 from forecast.engine.stream import Stream
 from forecast.engine.validation import Validation
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.recipe import Recipe, recurrent_recipe, usable_lags, window_recipe
+from forecast.forecasters.recipe import Recipe, recurrent_recipe, usable_seasons, window_recipe
 from forecast.networks.base import Network, pick
 from forecast.networks.heads import Head, NormalHead, PointHead, QuantileHead
 from forecast.networks.readout import Readout
@@ -54,8 +54,10 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
     context_length : int, optional
         The order n of a window model; of a recurrent one the values per training window, that
         is the length of backpropagation through time. Default: by the recipe.
-    hidden_size, num_layers : int
-        Units per layer, and layers.
+    hidden_size : int, optional
+        Units per layer. Default: 32, for panels of 10,000 values and more 64.
+    num_layers : int
+        Layers.
     dropout : float
         Share of units silenced between layers while training.
     residual : bool
@@ -108,20 +110,20 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         *,
         horizon: int | None = None,
         context_length: int | None = None,
-        hidden_size: int = 64,
+        hidden_size: int | None = None,
         num_layers: int = 1,
         dropout: float = 0.0,
         residual: bool = False,
         head: str = "quantile",
         point: str = "median",
         calendar: bool = True,
-        learning_rate: float = 3e-3,
+        learning_rate: float = 1e-3,
         weight_decay: float = 1e-2,
         batch_size: int | None = None,
         max_epochs: int = 30,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int = 6,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
         random_state: int | None = None,
@@ -171,7 +173,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
     @staticmethod
     @abc.abstractmethod
     def _recipe(
-        lags: tuple[int, ...], lengths: np.ndarray, horizon: int, context_length: int | None
+        seasons: tuple[int, ...], lengths: np.ndarray, horizon: int, context_length: int | None
     ) -> Recipe:
         """Return the sizes for a panel."""
 
@@ -180,11 +182,11 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
     def _fit(self, panel: Panel) -> None:
         self._check_parameters()
         seasons = (self.season_length_, *_longer_seasons(self.season_length_, panel.freq))
-        lags = usable_lags(seasons, panel.lengths, self.horizon_)
-        recipe = self._recipe(lags, panel.lengths, self.horizon_, self.context_length)
-        if self.batch_size is not None:
-            recipe = dataclasses.replace(recipe, batch_size=self.batch_size)
-        self.recipe_ = recipe
+        seasons = usable_seasons(seasons, panel.lengths, self.horizon_)
+        recipe = self._recipe(seasons, panel.lengths, self.horizon_, self.context_length)
+        given = {name: getattr(self, name) for name in ("batch_size", "hidden_size")}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        self.recipe_ = dataclasses.replace(recipe, **chosen)
         if panel.X is not None:
             spread = np.nanstd(panel.X, 0)
             self.X_scale_ = np.nanmean(panel.X, 0), np.where(spread > 0, spread, 1.0)
@@ -194,8 +196,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             torch.manual_seed(seed)
             self.model_ = self._build(panel).to(_device(self.device))
             self._train(panel, torch.Generator().manual_seed(seed))
-        self.n_parameters_ = sum(p.numel() for p in self.model_.parameters() if p.requires_grad)
-        self.seen_ = panel.lengths
+        self.n_parameters_ = _count(self.model_)
         self.stream_ = self._read_all(panel)
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
@@ -214,7 +215,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             scale, templates = self.model_.origin(live.memory)
             _, features, _ = self.model_.network.begin(live.features, live.phases[-1])
             raw = self.model_.readout(features, ahead[:, :direct], templates[:, :direct])
-            z = [self.model_.head.quantile(raw, level) for level in levels]
+            z = [self.model_.quantile(raw, level) for level in levels]
             return scale.invert(torch.stack(z, -1)[:, None])[:, 0]  # (B, H, Q)
 
         first = self._rollout(horizon, known, 1, quantiles)
@@ -234,29 +235,53 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             lambda live, ahead: rollout.paths(self.model_, live, ahead, n_samples, generator),
         )
 
-    def _update(self, panel: Panel, new: Panel) -> None:
+    def _update(self, panel: Panel, added: np.ndarray) -> None:
         """Absorb new values: one step of the network per value and series.
 
         The first update reads the history once more, for the phases that `predict` never needs;
         so do new values that are more for some series than for others.
         """
-        ahead = panel.lengths - self.seen_
         complete = len(self.stream_.phases) == self.recipe_.patch
-        if complete and (ahead == ahead[0]).all():
-            rows = panel.offsets[1:, None] + np.arange(-int(ahead[0]), 0)
+        if complete and (added == added[0]).all():
+            rows = panel.offsets[1:, None] + np.arange(-int(added[0]), 0)
             values = torch.as_tensor(panel.values[rows], device=self._device())
             with torch.inference_mode():
                 _, self.stream_ = stream.absorb(self.model_, values, self.stream_)
         else:
             self.stream_ = self._read_all(panel, phases=True)
-        self.seen_ = panel.lengths
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        arrays = {name: part.cpu().numpy() for name, part in self.model_.state_dict().items()}
+        history = {f"history.{name}": self.history_[name].to_numpy() for name in self.history_}
+        if self.panel_.X is not None:
+            history["X_mean"], history["X_spread"] = self.X_scale_
+        return {"recipe": dataclasses.asdict(self.recipe_)}, arrays | history
+
+    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Rebuild the model and read the history again."""
+        recipe = values["recipe"]
+        self.recipe_ = Recipe(**{**recipe, "lags": tuple(recipe["lags"])})
+        self.freq_ = self.panel_.freq
+        if self.panel_.X is not None:
+            self.X_scale_ = arrays["X_mean"], arrays["X_spread"]
+        prefix = "history."
+        columns = {name: part for name, part in arrays.items() if name.startswith(prefix)}
+        self.history_ = pd.DataFrame(
+            {name.removeprefix(prefix): part for name, part in columns.items()}
+        )
+        self.model_ = self._build(self.panel_)
+        weights = {name: torch.as_tensor(arrays[name]) for name in self.model_.state_dict()}
+        self.model_.load_state_dict(weights)
+        self.model_.to(_device(self.device)).eval()
+        self.n_parameters_ = _count(self.model_)
+        self.stream_ = self._read_all(self.panel_)
 
     # Between the two
 
     def _check_parameters(self) -> None:
-        for name in ("hidden_size", "num_layers", "max_epochs", "n_iter_no_change"):
+        for name in ("num_layers", "max_epochs", "n_iter_no_change"):
             positive_integer(name, getattr(self, name))
-        for name in ("context_length", "batch_size"):
+        for name in ("context_length", "batch_size", "hidden_size"):
             if getattr(self, name) is not None:
                 positive_integer(name, getattr(self, name))
         number_between("dropout", self.dropout, 0, 1, ends="left")
@@ -407,7 +432,7 @@ class MLPForecaster(NeuralForecaster):
     def _network(self, input_size: int) -> Network:
         return MLP(
             input_size,
-            self.hidden_size,
+            self.recipe_.hidden_size,
             num_layers=self.num_layers,
             dropout=self.dropout,
             residual=self.residual,
@@ -423,7 +448,7 @@ class RecurrentForecaster(NeuralForecaster, abc.ABC):
     def _network(self, input_size: int) -> Network:
         return Recurrent(
             input_size,
-            self.hidden_size,
+            self.recipe_.hidden_size,
             cell=self.cell,
             num_layers=self.num_layers,
             dropout=self.dropout,
@@ -467,6 +492,10 @@ def _longer_seasons(season_length: int, freq: Any) -> tuple[int, ...]:
     """Return the seasons that hold several of `season_length`: the week of hourly data."""
     weeks = {24: 168, 48: 336, 96: 672}
     return (weeks[season_length],) if season_length in weeks else ()
+
+
+def _count(model: Model) -> int:
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def _head(name: str, block: int) -> Head:

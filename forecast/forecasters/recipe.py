@@ -24,6 +24,7 @@ class Recipe:
     n_steps: int  # patches per training window: the length of backpropagation through time
     drift: bool  # whether the network sees the scale move
     batch_size: int
+    hidden_size: int
     warm: int  # values that a scale must hold before its targets count
 
     @property
@@ -32,18 +33,34 @@ class Recipe:
         return self.patch * (self.n_steps - 1) + self.window
 
 
-def usable_lags(seasons: tuple[int, ...], lengths: np.ndarray, horizon: int) -> tuple[int, ...]:
+def usable_seasons(
+    seasons: tuple[int, ...], lengths: np.ndarray, horizon: int
+) -> tuple[int, ...]:
     """Return the seasons that half of the series hold twice besides the horizon.
 
     Examples
     --------
-    >>> usable_lags((24, 168), np.array([700, 960]), 48)
+    >>> usable_seasons((24, 168), np.array([700, 960]), 48)
     (24, 168)
-    >>> usable_lags((12,), np.array([20, 30]), 8)
+    >>> usable_seasons((12,), np.array([20, 30]), 8)
     ()
     """
-    room = float(np.median(lengths)) - horizon
-    return tuple(season for season in seasons if 1 < season <= room / 2)
+    return tuple(s for s in seasons if 1 < s <= (np.median(lengths) - horizon) / 2)
+
+
+def template_lags(seasons: tuple[int, ...], reach: float) -> tuple[int, ...]:
+    """Return the lags to offer as templates: each season, and up to four cycles of the longest.
+
+    The mean of several cycles is a better season than the last one alone; the readout learns
+    the weights.
+
+    Examples
+    --------
+    >>> template_lags((24, 168), 400), template_lags((12,), 100)
+    ((24, 168, 336), (12, 24, 36, 48))
+    """
+    cycles = [k * seasons[-1] for k in (2, 3, 4)] if seasons else []
+    return tuple(lag for lag in (*seasons, *cycles) if lag <= reach)
 
 
 def largest_divisor(number: int, at_most: int) -> int:
@@ -66,15 +83,20 @@ def batch_size(lengths: np.ndarray, patch: int, n_steps: int) -> int:
     return max(int(readings) // n_steps, 4)
 
 
+def hidden_size(lengths: np.ndarray) -> int:
+    """Return the width of a layer: 32 units for a single series' worth of values, 64 for more."""
+    return 32 if lengths.sum() < 10_000 else 64
+
+
 def window_recipe(
-    lags: tuple[int, ...], lengths: np.ndarray, horizon: int, context_length: int | None
+    seasons: tuple[int, ...], lengths: np.ndarray, horizon: int, context_length: int | None
 ) -> Recipe:
     """Choose the sizes of a model that reads a fixed window of `context_length` values.
 
-    The window holds two seasons or the longest lag, whichever is longer, at least 8 values, and
-    at most half of a typical series.
+    The window holds four short seasons or two long ones, at least 8 values, and at most half of
+    a typical series.
     """
-    wanted = max(2 * lags[0], *lags) if lags else max(horizon, 8)
+    wanted = max(4 * seasons[0], 2 * seasons[-1]) if seasons else max(horizon, 8)
     half = max(int(np.median(lengths) - horizon) // 2, 2)
     window = context_length or min(wanted, half)
     return Recipe(
@@ -83,40 +105,40 @@ def window_recipe(
         stride=horizon,
         window=window,
         scale_window=window,
-        lags=tuple(lag for lag in lags if lag <= window),
+        lags=template_lags(seasons, window),
         n_steps=1,
         drift=False,
         batch_size=batch_size(lengths, 1, 1),
+        hidden_size=hidden_size(lengths),
         warm=min(window, 8),
     )
 
 
 def recurrent_recipe(
-    lags: tuple[int, ...], lengths: np.ndarray, horizon: int, context_length: int | None
+    seasons: tuple[int, ...], lengths: np.ndarray, horizon: int, context_length: int | None
 ) -> Recipe:
     """Choose the sizes of a model that carries a state.
 
     Short seasons (up to 12) are read value by value through a window of one season; long ones in
     patches, the largest divisor of the season that fits into the horizon, so that a season is
-    few recurrent steps. The scale holds the longest season.
+    few recurrent steps. The scale holds two short seasons or a long one.
     """
-    season = lags[0] if lags else 1
+    season, longest = (seasons[0], seasons[-1]) if seasons else (1, 8)
     patch = largest_divisor(season, horizon) if season > 12 else 1
-    window = max(season, patch, 2) if lags else 4
     typical = int(np.median(lengths))
-    longest = max(lags, default=8)
     wanted = context_length or max(4 * longest, 32)
     n_steps = max(min(wanted, typical) // patch, 2)
-    scale = max(longest, 8) if longest >= 24 else max(2 * season, 8)
+    scale = longest if longest >= 24 else max(2 * season, 8)
     return Recipe(
         patch=patch,
         block=horizon,
         stride=horizon // patch * patch,
-        window=window,
+        window=max(season, patch) if seasons else 4,
         scale_window=scale,
-        lags=lags,
+        lags=template_lags(seasons, (typical - horizon) / 2),
         n_steps=n_steps,
         drift=True,
         batch_size=batch_size(lengths, patch, n_steps),
+        hidden_size=hidden_size(lengths),
         warm=min(scale, 8),
     )

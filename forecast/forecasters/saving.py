@@ -269,12 +269,13 @@ def _grid_to_state(grid: pd.Index) -> tuple[dict[str, Any], np.ndarray]:
 def _grid_from_state(about: dict[str, Any], times: np.ndarray) -> pd.Index:
     name, freq = _decode(about["name"]), about["freq"]
     if about["kind"] == "period":
-        return pd.PeriodIndex.from_ordinals(times, freq=freq, name=name)
+        return pd.PeriodIndex.from_ordinals(  # type: ignore[attr-defined]
+            times, freq=freq, name=name
+        )
     if about["kind"] == "integer":
         step = int(times[1] - times[0]) if len(times) > 1 else 1
         return pd.RangeIndex(int(times[0]), int(times[-1]) + step, step, name=name)
     index = pd.DatetimeIndex(times.view(f"M8[{about['unit']}]"), name=name)
     if about["tz"] is not None:
         index = index.tz_localize("UTC").tz_convert(about["tz"])
-    index.freq = freq
-    return index
+    return pd.DatetimeIndex(index, freq=freq)

@@ -47,6 +47,9 @@ class Readout(nn.Module):
         self.block, self.units, self.known_size, self.raw_size = block, units, known_size, raw_size
         self.n_numbers = raw_size + n_templates + 1  # raw numbers and the logits of the mixture
         self.direct = nn.Linear(width, block * self.n_numbers)
+        # training starts from the mixture alone, which is a naive forecast
+        nn.init.zeros_(self.direct.weight)
+        nn.init.zeros_(self.direct.bias)
         if known_size:  # what is known meets the features in a hidden layer of every step
             self.from_features = nn.Linear(width, block * units)
             self.from_known = nn.Linear(known_size, units, bias=False)

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 import torch
 
 from forecast.engine import stream
 from forecast.engine.rollout import greedy, paths, rollout, sampled
+from forecast.networks import textbook
 from forecast.networks.base import pick
 from forecast.networks.heads import NormalHead
 from tests.checks import HEADS, SIZES, as_windows, build_model, gappy_data, network_cases, same
 
-CASES = [case for case in network_cases()]
-every_model = pytest.mark.parametrize("sizes", SIZES, ids=str)
+CASES = network_cases()
+FEW = [(1, 6, 6), (4, 12, 8), (4, 10, 4)]
+
+
+def pairs():
+    """Yield every network with some sizes, and every size with the last variant of each fast one.
+
+    Sizes are the engine's concern, options and cells the network's: a bug of either shows without
+    the whole product.
+    """
+    last = {case.kind: case for case in CASES if case.kind.__module__ != textbook.__name__}
+    for case in CASES:
+        for sizes in SIZES if case is last.get(case.kind) else FEW:
+            yield pytest.param(case, sizes, id=f"{case}-{sizes}")
+
+
 every_network = pytest.mark.parametrize("case", CASES, ids=str)
+every_model = pytest.mark.parametrize(("case", "sizes"), list(pairs()))
 
 X, KNOWN = gappy_data()
+
+
+@functools.cache
+def built(name, sizes):
+    """Return a model, which no test may change, and its stream after 150 values."""
+    model = build_model(next(case for case in CASES if str(case) == name), sizes)
+    return model, history(model)
 
 
 def history(model, T=150, phases=False):
@@ -31,35 +56,33 @@ def written(model, live, horizon, choose=None, **options):
         return rollout(model, live, ahead, choose or greedy(model), **options)
 
 
-@every_network
 @every_model
 def test_m22_stream_equals_sweep_equals_reading_anew(case, sizes):
-    model = build_model(case, sizes)
+    model, _ = built(str(case), sizes)
     P = model.reader.patch
-    for T in (150, 149, 3):
-        with torch.no_grad():
-            empty = stream.begin(model, 5, torch.float64)
+    empty = stream.begin(model, 5, torch.float64)
+    live, singles = [empty], []
+    with torch.no_grad():
+        for t in range(101):
+            feature, after = stream.absorb(model, X[:, t : t + 1], live[-1])
+            singles.append(feature)
+            live.append(after)
+        for T in (101, 100, 3):
             features, swept = stream.absorb(model, X[:, :T], empty)
-            live, singles = empty, []
-            for t in range(T):
-                feature, live = stream.absorb(model, X[:, t : t + 1], live)
-                singles.append(feature)
             first, middle = stream.absorb(model, X[:, : T // 2], empty)
             second, halves = stream.absorb(model, X[:, T // 2 : T], middle)
-        same(features, torch.cat(singles, 1))
-        same(features, torch.cat([first, second], 1))
-        anew = history(model, T, phases=True)
-        for other in (live, halves, anew):
-            assert len(other.phases) == P
-            same(swept.phases, other.phases)
-            same(swept.features, other.features)
-            assert torch.equal(swept.memory.nan_to_num(), other.memory.nan_to_num())
+            same(features, torch.cat(singles[:T], 1))
+            same(features, torch.cat([first, second], 1))
+            for other in (live[T], halves, history(model, T, phases=True)):
+                assert len(other.phases) == P
+                same(swept.phases, other.phases)
+                same(swept.features, other.features)
+                assert torch.equal(swept.memory.nan_to_num(), other.memory.nan_to_num())
 
 
-@every_network
 @every_model
 def test_m09_the_future_changes_nothing_earlier(case, sizes):
-    model = build_model(case, sizes)
+    model, _ = built(str(case), sizes)
     changed = X.clone()
     changed[:, 90:] = changed[:, 90:] * 3 + 5
     with torch.no_grad():
@@ -69,34 +92,28 @@ def test_m09_the_future_changes_nothing_earlier(case, sizes):
     assert (before[:, 90:] - after[:, 90:]).abs().max() > 1e-6
 
 
-@every_network
 @every_model
 def test_a_short_forecast_is_the_beginning_of_a_long_one(case, sizes):
-    model = build_model(case, sizes)
-    live = history(model)
-    block = model.reader.block
-    whole = written(model, live, 55)
-    drawn = written(model, live, 55, sampled(model, torch.Generator().manual_seed(3)))
-    for horizon in {1, max(block - 1, 1), block, block + 1, 25, 54}:
-        same(whole[:, :horizon], written(model, live, horizon))
+    model, live = built(str(case), sizes)
+    block, longest = model.reader.block, min(2 * model.reader.block + 7, 55)
+    whole = written(model, live, longest)
+    drawn = written(model, live, longest, sampled(model, torch.Generator().manual_seed(3)))
+    for horizon in {1, max(block - 1, 1), block, block + 1, longest - 1}:
         seeded = sampled(model, torch.Generator().manual_seed(3))
-        if horizon <= model.stride:  # later blocks draw after the whole of earlier ones
-            same(drawn[:, :horizon], written(model, live, horizon, seeded))
-        else:
-            same(drawn[:, :horizon], written(model, live, horizon, seeded))
+        same(whole[:, :horizon], written(model, live, horizon))
+        same(drawn[:, :horizon], written(model, live, horizon, seeded))
 
 
-@every_network
 @every_model
 def test_batch_equals_singles(case, sizes):
-    model = build_model(case, sizes)
-    live = history(model)
-    whole = written(model, live, 55)
+    model, live = built(str(case), sizes)
+    horizon = 2 * model.stride + 3
+    whole = written(model, live, horizon)
     for row in range(5):
         alone = as_windows(X[row : row + 1, :150], KNOWN[row : row + 1, :150])
         with torch.no_grad():
             single = stream.encode(model, alone, torch.tensor([0]), torch.tensor([150]))
-            ahead = KNOWN[:1, 150:205]
+            ahead = KNOWN[:1, 150 : 150 + horizon]
             same(whole[row : row + 1], rollout(model, single, ahead, greedy(model)))
 
 
@@ -109,10 +126,9 @@ def taught(model, n_steps, first):
         return model.losses(batch.past, batch.steps, batch.targets, batch.known, warm=8)
 
 
-@every_network
 @every_model
 def test_rollout_along_the_truth_gives_trainings_raw_numbers(case, sizes):
-    model = build_model(case, sizes)
+    model = built(str(case), sizes)[0]
     P, stride = model.reader.patch, model.stride
     first, read, n_steps = 20, 4, 9
     _, _, raw, _ = taught(model, n_steps, first)
@@ -166,11 +182,10 @@ def follow(model, live, known, truth):
         model.reader.__class__.absorb = original
 
 
-@every_network
 @every_model
 def test_trainings_targets_through_the_rollout_give_the_truth(case, sizes):
     # catches targets in the scale of a later step: that scale contains the answer
-    model = build_model(case, sizes)
+    model = built(str(case), sizes)[0]
     P, stride = model.reader.patch, model.stride
     first, read, n_steps = 20, 4, 9
     _, _, _, z = taught(model, n_steps, first)
@@ -200,9 +215,7 @@ def test_gradients_are_finite_with_gaps_in_target_and_scale(case):
     windows = as_windows(X, KNOWN)
     rows, start = torch.arange(5), torch.tensor([20, 25, -3, 100, 190])
     batch = windows.batch(rows, start, windows.lengths, n_steps=5, reader=model.reader)
-    loss, observed, *_ = model.losses(
-        batch.past, batch.steps, batch.targets, batch.known, warm=8
-    )
+    loss, observed, *_ = model.losses(batch.past, batch.steps, batch.targets, batch.known, warm=8)
     assert not observed.all()
     ((loss * observed).sum() / observed.sum()).backward()
     for name, parameter in model.named_parameters():
@@ -248,8 +261,10 @@ def test_steps_of_a_block_are_drawn_jointly():
     case = next(case for case in CASES if str(case) == "Recurrent-tanh")
     model = build_model(case, (1, 6, 6), head=NormalHead)
     factor = model.noise_factor
-    drawn = paths(model, history(model), KNOWN[:, 150:156], 20_000, torch.Generator().manual_seed(0))
-    correlation = torch.corrcoef(drawn[0].detach().T)
+    live = stream.Stream(*pick(tuple(history(model)), slice(0, 1)))
+    with torch.no_grad():
+        drawn = paths(model, live, KNOWN[:1, 150:156], 20_000, torch.Generator().manual_seed(0))
+    correlation = torch.corrcoef(drawn[0].T)
     assert (correlation - factor @ factor.T).abs().max() < 0.03
 
 
@@ -278,11 +293,13 @@ def test_an_update_shares_the_states_it_does_not_touch():
         assert old is new
 
 
-@pytest.mark.parametrize("seen", [10, 100_000])
+@pytest.mark.parametrize("seen", [10, 10_000])
 def test_m22_an_update_is_one_cell_call_whatever_the_history(seen):
     case = next(case for case in CASES if str(case) == "Recurrent-lstm-2-True")
     model = build_model(case, (4, 12, 8))
-    windows = as_windows(torch.randn(1, seen, dtype=torch.float64), torch.zeros(1, seen, 2).double())
+    windows = as_windows(
+        torch.randn(1, seen, dtype=torch.float64), torch.zeros(1, seen, 2).double()
+    )
     with torch.no_grad():
         live = stream.encode_phases(model, windows, torch.tensor([0]), torch.tensor([seen]))
     calls = []

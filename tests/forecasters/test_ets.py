@@ -60,7 +60,7 @@ def test_recursion_equals_statsmodels(form: Form) -> None:
         recursion.absorb(np.array([[value]]), np.array([[True]]))
     again = _Recursion(recursion.smoothing(), 1)
     steps = np.concatenate([again.emit(np.zeros(1)) for _ in range(10)], axis=1)[0]
-    # Where the season is a factor, statsmodels updates it by the new level, the book by the old one.
+    # If the season is a factor, statsmodels updates it by the new level, the book by the old.
     tolerance = 5e-3 if form.seasonal == "mul" else 1e-6
     np.testing.assert_allclose(steps, filtered.forecast(10), rtol=tolerance)
 

@@ -1,0 +1,184 @@
+"""The one gather against slow loops: which value, of which series, at which step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from forecast.data.panel import Layout, Panel
+from forecast.engine.batches import Windows
+from forecast.engine.reader import Reader
+from tests import naive
+
+LENGTHS = np.array([30, 7, 1, 55, 12])
+STARTS = np.array([0, 20, 3, 5, 48])
+OFFSETS = np.concatenate([[0], LENGTHS.cumsum()])
+GRID = 70  # steps of the calendar: ten beyond the last series
+READERS = [
+    Reader(patch=1, window=1, block=1, scale_window=4),
+    Reader(patch=1, window=6, block=5, scale_window=8, drift=False),
+    Reader(patch=3, window=3, block=7, scale_window=8, lags=(6,)),
+    Reader(patch=4, window=4, block=4, scale_window=12),
+]
+every_reader = pytest.mark.parametrize("reader", READERS, ids=str)
+
+
+def windows(calendar=True, covariates=True, values=None) -> Windows:
+    """Return windows whose values, calendar and covariates tell their own positions."""
+    N = int(OFFSETS[-1])
+    values = np.arange(N, dtype=float) if values is None else values
+    clock = np.stack([np.arange(GRID), -np.arange(GRID)], 1) if calendar else np.zeros((GRID, 0))
+    own = 1000.0 + np.arange(N)[:, None] if covariates else None
+    panel = Panel(
+        values, OFFSETS, STARTS, pd.RangeIndex(GRID), pd.RangeIndex(5), None, (), Layout("list")
+    )
+    return Windows(panel, clock.astype(np.float32), own, torch.device("cpu"))
+
+
+ALL = windows()
+
+
+@pytest.mark.parametrize("width", [1, 4, 80])
+def test_take_equals_its_slow_twin(width):
+    generator = np.random.default_rng(0)
+    series = generator.integers(0, 5, 300)
+    first = generator.integers(-20, 60, 300)
+    ends = generator.integers(0, LENGTHS[series] + 1)
+    taken = ALL.take(*map(torch.as_tensor, (series, first)), width, torch.as_tensor(ends))
+    assert taken.shape == (300, width)
+    for row in range(300):
+        expected = naive.take(
+            np.arange(OFFSETS[-1]), OFFSETS, series[row], first[row], width, ends[row]
+        )
+        assert np.array_equal(taken[row].numpy(), expected, equal_nan=True)
+
+
+def test_take_keeps_gaps_and_precision():
+    values = np.arange(OFFSETS[-1], dtype=float) + 2.0**40  # float32 would round it
+    values[33] = np.nan
+    taken = windows(values=values).take(torch.tensor([1]), torch.tensor([0]), 7, torch.tensor([7]))
+    assert np.array_equal(taken[0].numpy(), values[30:37], equal_nan=True)
+
+
+@pytest.mark.parametrize(("calendar", "covariates"), [(1, 1), (1, 0), (0, 1), (0, 0)])
+def test_known_equals_its_slow_twin(calendar, covariates):
+    generator = np.random.default_rng(0)
+    series = generator.integers(0, 5, 100)
+    first = generator.integers(0, LENGTHS[series])
+    own = windows(calendar, covariates)
+    known = own.known(torch.as_tensor(series), torch.as_tensor(first), 6)
+    assert known.shape == (100, 6, 2 * calendar + covariates)
+    for row, i in enumerate(series):
+        for step, t in enumerate(range(first[row], first[row] + 6)):
+            expected = [STARTS[i] + t, -(STARTS[i] + t)] if calendar else []
+            if covariates and t < LENGTHS[i]:  # the user's own end with the series
+                expected = [*expected, 1000 + OFFSETS[i] + t]
+            assert known[row, step, : len(expected)].tolist() == expected
+
+
+@every_reader
+@pytest.mark.parametrize("n_steps", [1, 4])
+def test_batch_equals_its_slow_twin(reader, n_steps):
+    P, R, M = reader.patch, reader.block, reader.memory
+    generator = np.random.default_rng(0)
+    series = generator.integers(0, 5, 60)
+    first = generator.integers(1 - P, 40, 60)
+    ends = generator.integers(1, LENGTHS[series] + 1)
+    batch = ALL.batch(*map(torch.as_tensor, (series, first, ends)), n_steps=n_steps, reader=reader)
+    assert batch.past.shape == (60, M + n_steps * P)
+    assert batch.targets.shape == (60, n_steps, R)
+    assert batch.known.shape == (60, n_steps, R, 3)
+    for row, i in enumerate(series):
+        for k in range(n_steps):
+            newest = first[row] + (k + 1) * P - 1  # the step that is read, in the series' own time
+            column = int(batch.steps[k])
+            patch = batch.past[row, column - P + 1 : column + 1].numpy()
+            arguments = np.arange(OFFSETS[-1]), OFFSETS, i
+            expected = naive.take(*arguments, newest - P + 1, P, ends[row])
+            assert np.array_equal(patch, expected, equal_nan=True)
+            expected = naive.take(*arguments, newest + 1, R, ends[row])
+            assert np.array_equal(batch.targets[row, k].numpy(), expected, equal_nan=True)
+            for j in range(R):
+                t = newest + 1 + j
+                clock = min(STARTS[i] + t, GRID - 1)
+                assert batch.known[row, k, j, :2].tolist() == [clock, -clock]
+                if t < ends[row]:
+                    assert batch.known[row, k, j, 2] == 1000 + OFFSETS[i] + t
+
+
+@every_reader
+def test_the_memory_before_a_window_is_the_series_own_past(reader):
+    M = reader.memory
+    batch = ALL.batch(
+        torch.tensor([3, 1]), torch.tensor([40, 0]), torch.tensor([55, 7]), n_steps=1, reader=reader
+    )
+    before = naive.take(np.arange(OFFSETS[-1]), OFFSETS, 3, 40 - M, M, 55)
+    assert np.array_equal(batch.past[0, :M].numpy(), before, equal_nan=True)
+    assert batch.past[1, :M].isnan().all()
+
+
+def draw(reader, n_steps, ends=LENGTHS, size=4000, own=ALL):
+    generator = torch.Generator().manual_seed(0)
+    ends = torch.as_tensor(np.asarray(ends))
+    return own.draw(size, ends, n_steps=n_steps, reader=reader, generator=generator)
+
+
+def series_of(values: torch.Tensor) -> np.ndarray:
+    return np.searchsorted(OFFSETS, values.numpy(), side="right") - 1
+
+
+@every_reader
+@pytest.mark.parametrize("n_steps", [1, 3, 12])
+def test_no_drawn_window_crosses_a_border_or_its_end(reader, n_steps):
+    ends = np.array([20, 7, 1, 50, 9])
+    batch = draw(reader, n_steps, ends)
+    everything = torch.cat([batch.past, batch.targets.flatten(1)], 1)
+    for row in everything:
+        seen = row[~row.isnan()]
+        owner = series_of(seen)
+        assert len(seen)
+        assert (owner == owner[0]).all()
+        assert seen.max() < OFFSETS[owner[0]] + ends[owner[0]]
+    # consecutive columns are consecutive steps, and targets follow the step that is read
+    steps = batch.past.diff(dim=1)
+    assert (steps[~steps.isnan()] == 1).all()
+    ahead = batch.targets - batch.past[:, batch.steps][..., None]
+    expected = torch.arange(1.0, reader.block + 1).double().expand_as(ahead)
+    assert torch.equal(ahead[~ahead.isnan()], expected[~ahead.isnan()])
+
+
+@every_reader
+@pytest.mark.parametrize("n_steps", [1, 3])
+def test_windows_are_drawn_from_all_series_and_all_places(reader, n_steps):
+    P, M = reader.patch, reader.memory
+    batch = draw(reader, n_steps)
+    newest = batch.past[:, M:].nan_to_num(-1).max(1).values
+    owner = series_of(newest)
+    counts = np.bincount(owner, minlength=5)
+    assert (np.abs(counts / 4000 - 0.2) < 0.03).all()  # every series equally often
+    for i, length in enumerate(LENGTHS):
+        last = newest[owner == i] - OFFSETS[i]
+        T = n_steps * P
+        if length > T:
+            # the first patch may hold one value; one target at least follows the last step
+            assert set(last.tolist()) == set(range(T - P, length - 1))
+            assert (~batch.targets[owner == i][:, -1, 0].isnan()).all()
+        else:
+            assert last.max() == min(T, length) - 1
+
+
+def test_known_of_drawn_windows_belongs_to_their_targets():
+    batch = draw(READERS[2], 3)
+    there = ~batch.targets.isnan()
+    assert torch.equal(batch.known[..., 2].double()[there], 1000 + batch.targets[there])
+    owner = series_of(batch.targets[there])
+    local = batch.targets[there].numpy() - OFFSETS[owner]
+    assert np.array_equal(batch.known[..., 0][there].numpy(), STARTS[owner] + local)
+
+
+def test_drawing_repeats_with_the_seed():
+    first, second = draw(READERS[2], 3), draw(READERS[2], 3)
+    for a, b in zip(first, second, strict=True):
+        assert torch.equal(a.nan_to_num(), b.nan_to_num())

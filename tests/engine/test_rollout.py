@@ -1,0 +1,220 @@
+"""Paths of a trained model: they hold the truth, do not explode, and cost what they should."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from forecast.engine.model import Model
+from forecast.engine.reader import Reader
+from forecast.engine.rollout import greedy, paths, rollout
+from forecast.engine.stream import Stream, encode, encode_phases
+from forecast.engine.training import Settings, train
+from forecast.engine.validation import Validation
+from forecast.networks.heads import NormalHead, QuantileHead
+from forecast.networks.readout import Readout
+from forecast.networks.recurrent import Recurrent
+from forecast.networks.window import MLP
+from tests.checks import NetworkCase, as_windows, build_model, gappy_data, tensors
+
+PHI, ROWS, LENGTH, SEEN, W = 0.9, 48, 420, 300, 48
+LSTM = NetworkCase(Recurrent, {"cell": "lstm", "num_layers": 2})
+
+
+def autoregression() -> torch.Tensor:
+    """Return stationary AR(.9) series of many sizes and levels, (ROWS, LENGTH)."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(ROWS, LENGTH, generator=generator)
+    x[:, 0] /= math.sqrt(1 - PHI**2)
+    for t in range(1, LENGTH):
+        x[:, t] += PHI * x[:, t - 1]
+    return x * torch.logspace(-1, 2, ROWS)[:, None] + torch.linspace(-50, 50, ROWS)[:, None]
+
+
+Y = autoregression()
+
+
+@functools.cache
+def trained(kind: str) -> Model:
+    """Return a model trained for some seconds on the first 300 values of every series."""
+    torch.manual_seed(0)
+    if kind == "mlp":
+        reader = Reader(1, W, 24, W, drift=False)
+        network, head = MLP(reader.input_size, 32), QuantileHead()
+    else:
+        reader = Reader(4, 4, 8, W)
+        network, head = Recurrent(reader.input_size, 24, cell="gru"), NormalHead()
+    readout = Readout(network.width, reader.block, 0, reader.n_templates, head.raw_size)
+    model = Model(reader, network, readout, head, reader.block)
+    windows = as_windows(Y[:, :SEEN])
+    held_out = torch.full((ROWS,), 240)
+    generator = torch.Generator().manual_seed(0)
+    judge = Validation(model, windows, held_out, 24, 1)
+    settings = Settings(1e-2, 8, None, 1e-2, 1.0, None, 8, 0.1)
+
+    def draw():
+        return windows.draw(
+            64,
+            held_out,
+            n_steps=1 if kind == "mlp" else 16,
+            reader=model.reader,
+            generator=generator,
+        )
+
+    for _ in train(model, draw, judge.loss, settings, generator):
+        pass
+    judge.calibrate()
+    return model
+
+
+def origins():
+    """Return rows and origins beyond what training and calibration have seen."""
+    rows = torch.arange(ROWS).repeat(4)
+    ends = torch.tensor([305, 335, 365, 395]).repeat_interleave(ROWS)
+    return rows, ends
+
+
+@pytest.mark.parametrize("kind", ["mlp", "gru"])
+def test_the_sum_of_24_steps_is_covered(kind):
+    # independent draws within a block make the sum's band a third of what it must be
+    model, windows = trained(kind), as_windows(Y)
+    rows, ends = origins()
+    truth = windows.take(rows, ends, 24, torch.full_like(ends, LENGTH)).sum(1)
+
+    def coverage():
+        with torch.no_grad():
+            live = encode(model, windows, rows, ends)
+            known = torch.zeros(len(rows), 24, 0)
+            drawn = paths(model, live, known, 100, torch.Generator().manual_seed(0)).sum(-1)
+        low, high = drawn.quantile(torch.tensor([0.1, 0.9]), dim=1)
+        return ((low <= truth) & (truth <= high)).float().mean().item()
+
+    assert 0.68 < coverage() < 0.92
+    if kind == "mlp":  # one block: all dependence is the matrix's
+        factor = model.noise_factor.clone()
+        try:
+            model.noise_factor.copy_(torch.eye(len(factor)))
+            assert coverage() < 0.5
+        finally:
+            model.noise_factor.copy_(factor)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "gru"])
+def test_single_steps_are_covered(kind):
+    model, windows = trained(kind), as_windows(Y)
+    rows, ends = origins()
+    truth = windows.take(rows, ends, 24, torch.full_like(ends, LENGTH))
+    with torch.no_grad():
+        live = encode(model, windows, rows, ends)
+        known = torch.zeros(len(rows), 24, 0)
+        drawn = paths(model, live, known, 100, torch.Generator().manual_seed(0))
+    low, high = drawn.quantile(torch.tensor([0.1, 0.9]), dim=1)
+    covered = ((low <= truth) & (truth <= high)).float().mean(0)
+    assert 0.72 < covered.mean() < 0.88
+    assert (covered > 0.6).all()
+
+
+@pytest.mark.parametrize("kind", ["mlp", "gru"])
+def test_paths_on_stationary_data_do_not_widen_without_end(kind):
+    model, windows = trained(kind), as_windows(Y)
+    rows, ends = torch.arange(ROWS), torch.full((ROWS,), LENGTH)
+    with torch.no_grad():
+        live = encode(model, windows, rows, ends)
+        known = torch.zeros(ROWS, 10 * W, 0)
+        drawn = paths(model, live, known, 40, torch.Generator().manual_seed(0))
+    ratio = drawn[..., -W:].std((1, 2)) / Y.std(1)
+    assert torch.isfinite(drawn).all()
+    # the level follows the path, so paths wander, but no faster than a walk
+    assert 0.3 < ratio.median() < 3
+    early = drawn[..., 4 * W : 5 * W].std((1, 2)) / Y.std(1)
+    assert (ratio / early).median() < 2
+
+
+# What a rollout costs
+
+
+X, KNOWN = gappy_data()
+
+
+def live_stream(read=encode) -> tuple[Model, Stream]:
+    model = build_model(LSTM, (4, 12, 8))
+    with torch.no_grad():
+        live = read(model, as_windows(X, KNOWN), torch.arange(5), torch.full((5,), 150))
+    return model, live
+
+
+class Largest(TorchDispatchMode):
+    """Keep the size of the largest tensor that is made."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        if isinstance(out, torch.Tensor):
+            self.numbers = max(self.numbers, out.untyped_storage().nbytes() // out.element_size())
+        return out
+
+
+def test_memory_of_many_paths_is_bounded():
+    model, live = live_stream()
+    S, M, steps = 200, model.reader.memory, model.stride
+    with torch.no_grad(), Largest() as largest:
+        paths(model, live, KNOWN[:, 150:190], S, torch.Generator().manual_seed(0))
+    # a path needs its memory, in pairs of blocks of W for the scale, and nothing of the history
+    room = 4 * (M + steps + model.reader.scale_window)
+    assert largest.numbers <= 5 * S * room
+
+
+@pytest.mark.parametrize("n_samples", [1, 200])
+def test_the_history_is_read_once_however_many_paths(n_samples):
+    model, live = live_stream(encode_phases)
+    calls = []
+    model.network.layers[0].register_forward_hook(
+        lambda module, given, _: calls.append(tuple(given[0].shape[:2]))
+    )
+    with torch.no_grad():
+        paths(model, live, KNOWN[:, 150:190], n_samples, torch.Generator().manual_seed(0))
+    # 40 steps are five blocks of 8; each but the last is read back as two patches of 4, newest phase
+    assert calls == [(5 * n_samples, 2)] * 4
+
+
+def test_a_rollout_writes_nothing_into_the_stream():
+    model, live = live_stream()
+    before = [tensor.clone() for tensor in tensors(tuple(live))]
+    with torch.no_grad():
+        first = rollout(model, live, KNOWN[:, 150:190], greedy(model))
+        paths(model, live, KNOWN[:, 150:190], 3, torch.Generator().manual_seed(0))
+        again = rollout(model, live, KNOWN[:, 150:190], greedy(model))
+    assert torch.equal(first, again)
+    for old, now in zip(before, tensors(tuple(live)), strict=True):
+        assert torch.equal(old.nan_to_num(), now.nan_to_num())
+
+
+def test_paths_of_a_row_stand_together():
+    model, live = live_stream()
+    generator = torch.Generator().manual_seed(0)
+    model.noise_factor.mul_(1e-9)  # without noise every path is the row's own forecast
+    with torch.no_grad():
+        drawn = paths(model, live, KNOWN[:, 150:190], 3, generator)
+        alone = rollout(model, live, KNOWN[:, 150:190], greedy(model))
+    assert drawn.shape == (5, 3, 40)
+    assert torch.allclose(drawn, alone[:, None].expand_as(drawn), rtol=1e-5)
+
+
+def test_values_come_back_in_the_precision_they_had():
+    model, live = live_stream()
+    model = model.float()
+    model.reader = Reader(4, 4, 12, 48, (24,))
+    state = tuple(part.float() for part in live.phases[-1])
+    mixed = Stream(live.memory + 1e9, live.features.float(), (state,))
+    with torch.no_grad():
+        written = rollout(model, mixed, KNOWN[:, 150:190].float(), greedy(model))
+    assert written.dtype == torch.float64
+    seen = torch.tensor([0, 1, 2, 4])  # the newest W values of row 3 are missing
+    assert (written - 1e9)[seen].abs().max() < 1e5
+    single = written[seen].float().double()
+    assert not torch.equal(single, written[seen])

@@ -1,0 +1,428 @@
+"""The training loop: schedule, clipping, stopping, seeds, and the dependence of a block's steps."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+
+import pytest
+import torch
+
+from forecast.engine import training
+from forecast.engine.training import Settings, clip, correlation_factor, hide, schedule, train
+from forecast.networks.heads import PointHead
+from forecast.networks.recurrent import Recurrent
+from tests.checks import NetworkCase, as_windows, build_model, gappy_data
+
+X, KNOWN = gappy_data(T=200)
+SETTINGS = Settings(
+    learning_rate=1e-2,
+    max_epochs=4,
+    n_iter_no_change=None,
+    weight_decay=0.0,
+    clip_norm=1.0,
+    clip_value=None,
+    warm=8,
+    hide=0.1,
+)
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    monkeypatch.setattr(training, "STEPS_PER_EPOCH", 3)
+
+
+def run(seed=0, validate=lambda: math.nan, on_gradients=None, dropout=0.3, **changes):
+    """Train a small model for a few steps; return it and its epochs."""
+    options = {"cell": "gru", "num_layers": 2, "dropout": dropout}
+    model = build_model(NetworkCase(Recurrent, options), (1, 4, 4), scale_window=24)
+    windows = as_windows(X, KNOWN)
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+
+    def draw():
+        return windows.draw(
+            8, windows.lengths, n_steps=10, reader=model.reader, generator=generator
+        )
+
+    judge = validate if validate.__code__.co_argcount == 0 else lambda: validate(model)
+    settings = dataclasses.replace(SETTINGS, **changes)
+    return model, list(train(model, draw, judge, settings, generator, on_gradients))
+
+
+def weights(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def equal(left, right):
+    return all(torch.equal(left[name], right[name]) for name in left)
+
+
+# The schedule
+
+
+def test_the_rate_rises_then_falls_without_a_jump():
+    shares = [k / 1000 for k in range(1001)]
+    rates = [schedule(share) for share in shares]
+    assert rates[0] == 0.01
+    assert schedule(0.1) == 1.0
+    assert rates[-1] == pytest.approx(0.0, abs=1e-12)
+    for k, (before, after) in enumerate(itertools.pairwise(rates)):
+        assert (after > before) == (shares[k] < 0.1)
+        assert abs(after - before) < 0.011
+
+
+def test_the_rate_in_use_is_the_schedules():
+    _, epochs = run(max_epochs=5)
+    for epoch in epochs:
+        last_step = (3 * epoch.epoch - 1) / 15
+        assert epoch.learning_rate == pytest.approx(1e-2 * schedule(last_step))
+    assert [epoch.epoch for epoch in epochs] == [1, 2, 3, 4, 5]
+    assert all(a.seconds <= b.seconds for a, b in itertools.pairwise(epochs))
+
+
+# Clipping
+
+
+def with_gradients(size=1.0):
+    model = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Linear(7, 2))
+    for parameter in model.parameters():
+        parameter.grad = size * torch.randn_like(parameter)
+    return model
+
+
+def gradient(model):
+    return torch.cat([parameter.grad.flatten().double() for parameter in model.parameters()])
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e6])
+@pytest.mark.parametrize("norm", [0.1, 1.0, 25.0])
+def test_m17_clipping_by_norm(size, norm):
+    model = with_gradients(size)
+    before = gradient(model)
+    assert clip(model, norm, None).item() == pytest.approx(before.norm().item(), rel=1e-5)
+    after = gradient(model)
+    assert after.norm() <= norm * (1 + 1e-6)
+    assert torch.cosine_similarity(before, after, dim=0) > 1 - 1e-9
+    if before.norm() < norm:
+        assert torch.equal(before, after)
+    else:
+        assert after.norm() > 0.999 * norm
+
+
+@pytest.mark.parametrize("value", [1e-3, 0.5, 100.0])
+def test_m17_clipping_by_value(value):
+    model = with_gradients()
+    before = gradient(model)
+    norm = clip(model, None, value)
+    assert torch.equal(gradient(model), before.clamp(-value, value).float().double())
+    assert gradient(model).abs().max() <= value * (1 + 1e-7)
+    assert norm.item() == pytest.approx(before.norm().item(), rel=1e-5)
+
+
+def test_m17_clipping_by_value_then_by_norm():
+    model = with_gradients(10)
+    before = gradient(model)
+    norm = clip(model, 1.0, 5.0)
+    assert norm.item() == pytest.approx(before.norm().item(), rel=1e-5)
+    expected = before.clamp(-5, 5)
+    assert torch.cosine_similarity(expected, gradient(model), dim=0) > 1 - 1e-9
+    assert gradient(model).norm() <= 1 + 1e-6
+
+
+def test_without_bounds_nothing_is_clipped():
+    model = with_gradients(1e4)
+    before = gradient(model)
+    assert clip(model, None, None).item() == pytest.approx(before.norm().item(), rel=1e-5)
+    assert torch.equal(gradient(model), before)
+
+
+def test_training_records_the_norm_before_clipping():
+    seen = []
+
+    def watch(model):
+        parts = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+        seen.append(torch.cat(parts).norm().item())
+
+    _, epochs = run(on_gradients=watch, clip_norm=1e-3)
+    for epoch in epochs:
+        steps = seen[3 * epoch.epoch - 3 : 3 * epoch.epoch]
+        assert epoch.gradient_norm == pytest.approx(max(steps), rel=1e-6)
+
+
+def test_m17_clipping_rescues_an_exploding_recurrence():
+    # tanh, 32 units, recurrent matrix 1.5 times orthogonal, 200 steps, plain gradient descent
+    def learn(norm):
+        torch.manual_seed(0)
+        network = Recurrent(1, 32, cell="tanh")
+        torch.nn.init.orthogonal_(network.layers[0].weight_hh_l0, gain=1.5)
+        output = torch.nn.Linear(32, 1)
+        both = torch.nn.ModuleList([network, output])
+        losses = []
+        for _ in range(120):
+            x = torch.sin(0.1 * torch.arange(201.0) + 6.3 * torch.rand(16, 1))[..., None]
+            x = x + 0.1 * torch.randn_like(x)
+            features, _ = network.absorb(x[:, :-1], network.initial_state(16))
+            loss = (output(features) - x[:, 1:]).square().mean()
+            both.zero_grad()
+            loss.backward()
+            clip(both, norm, None)
+            with torch.no_grad():
+                for parameter in both.parameters():
+                    if parameter.grad is not None:
+                        parameter -= 0.3 * parameter.grad
+            losses.append(loss.item())
+        return losses
+
+    wild, tame = learn(None), learn(0.5)
+    assert tame[-1] < 0.25 * tame[0]
+    assert not wild[-1] < 0.25 * wild[0]  # diverged, or NaN
+
+
+# Stopping and the best weights
+
+
+@pytest.mark.parametrize("losses", [[3, 1, 2, 5], [4, 3, 2, 1], [1, 2, 3, 4], [2, 1, 1, 1]])
+def test_the_best_weights_are_restored(losses):
+    script, snapshots = iter(losses), []
+
+    def validate(model):
+        snapshots.append(weights(model))
+        return next(script)
+
+    model, epochs = run(validate=validate)
+    assert [epoch.validation_loss for epoch in epochs] == losses
+    assert equal(weights(model), snapshots[losses.index(min(losses))])
+    assert not equal(snapshots[0], snapshots[-1])
+
+
+def test_without_a_validation_part_the_last_weights_stay():
+    snapshots = []
+
+    def validate(model):
+        snapshots.append(weights(model))
+        return math.nan
+
+    model, epochs = run(validate=validate)
+    assert len(epochs) == 4
+    assert equal(weights(model), snapshots[-1])
+
+
+@pytest.mark.parametrize(("patience", "stops"), [(1, 4), (2, 5), (3, 8)])
+def test_training_stops_after_epochs_without_improvement(patience, stops):
+    script = iter([5, 4, 3, 3.5, 3.4, 2.9, 3, 3, 3, 3])
+    if patience == 3:
+        script = iter([5, 4, 3, 3.5, 2.9, 3, 3, 3, 1])
+    _, epochs = run(validate=lambda: next(script), max_epochs=9, n_iter_no_change=patience)
+    assert len(epochs) == stops
+
+
+def test_validation_sees_the_model_at_rest_and_training_does_not():
+    modes = []
+
+    def validate(model):
+        modes.append(model.training)
+        return 1.0
+
+    model, _ = run(validate=validate, on_gradients=lambda model: modes.append(model.training))
+    assert modes == [True, True, True, False] * 4
+    assert not model.training
+
+
+# Seeds and failures
+
+
+def test_same_seed_same_bits():
+    (first, some), (second, same), (third, other) = run(seed=1), run(seed=1), run(seed=2)
+    assert equal(weights(first), weights(second))
+    assert not equal(weights(first), weights(third))
+    for a, b in zip(some, same, strict=True):
+        assert (a.training_loss, a.gradient_norm) == (b.training_loss, b.gradient_norm)
+    assert some[0].training_loss != other[0].training_loss
+
+
+def test_training_lowers_the_loss():
+    _, epochs = run(max_epochs=30, dropout=0.0)
+    first, last = epochs[0].training_loss, epochs[-1].training_loss
+    assert last < 0.9 * first
+
+
+def test_a_loss_that_is_not_finite_names_the_remedy():
+    def diverge(model):
+        model.readout.direct.weight.data *= math.inf
+
+    remedy = (
+        r"nan in epoch 1: .* Lower `learning_rate` \(now 0.01\) or set `clip_norm` \(now None\)"
+    )
+    with pytest.raises(FloatingPointError, match=remedy):
+        run(on_gradients=diverge, clip_norm=None)
+
+
+def test_a_batch_without_targets_changes_nothing():
+    model = build_model(NetworkCase(Recurrent, {}), (1, 4, 4), scale_window=24)
+    windows = as_windows(torch.full_like(X, torch.nan), KNOWN)
+    generator = torch.Generator().manual_seed(0)
+
+    def draw():
+        return windows.draw(
+            8, windows.lengths, n_steps=10, reader=model.reader, generator=generator
+        )
+
+    before = weights(model)
+    (epoch,) = train(
+        model, draw, lambda: 1.0, dataclasses.replace(SETTINGS, max_epochs=1), generator
+    )
+    assert epoch.training_loss == 0
+    assert equal(before, weights(model))
+
+
+# Hiding values
+
+
+def test_hide_takes_a_tenth_of_the_values_of_a_share_of_the_windows():
+    past = torch.arange(400 * 200, dtype=torch.float64).view(400, 200)
+    hidden = hide(past, 0.25, torch.Generator().manual_seed(0))
+    lost = hidden.isnan()
+    assert torch.equal(hidden[~lost], past[~lost])
+    touched = lost.any(1)
+    assert 0.18 < touched.double().mean() < 0.32
+    assert lost[touched].double().mean() == pytest.approx(0.1, abs=0.01)
+    assert not past.isnan().any()  # the batch itself stays whole
+
+
+def test_hide_keeps_gaps_and_can_be_switched_off():
+    past = torch.full((3, 50), torch.nan)
+    assert hide(past, 1.0, torch.Generator().manual_seed(0)).isnan().all()
+    assert hide(past, 0.0, torch.Generator().manual_seed(0)) is past
+
+
+def test_targets_are_never_hidden():
+    seen = []
+    original = PointHead.loss
+
+    class Spy(PointHead):
+        def loss(self, raw, z):
+            seen.append(z)
+            return original(self, raw, z)
+
+    model = build_model(NetworkCase(Recurrent, {}), (1, 4, 4), head=PointHead, scale_window=24)
+    model.head = Spy("mse", 4).double()
+    windows = as_windows(X[:1], KNOWN[:1])
+    generator = torch.Generator().manual_seed(0)
+    batch = windows.batch(
+        torch.zeros(6, dtype=torch.long),
+        torch.arange(6) * 5,
+        windows.lengths.expand(6),
+        n_steps=40,
+        reader=model.reader,
+    )
+    settings = dataclasses.replace(SETTINGS, max_epochs=1, hide=1.0)
+    counts = []
+    before = model.losses
+
+    def losses(*arguments, **options):
+        answer = before(*arguments, **options)
+        counts.append((arguments[0].isnan().sum().item(), answer[1].sum().item()))
+        return answer
+
+    model.losses = losses
+    list(train(model, lambda: batch, lambda: 1.0, settings, generator))
+    del model.losses
+    assert counts[0][0] > batch.past.isnan().sum() + 20
+    assert all(torch.isfinite(z).all() for z in seen)
+    assert counts[0][1] > 0.8 * batch.targets.numel()
+
+
+# The dependence of a block's steps
+
+
+def ar_scores(rows, steps, phi=0.9, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(rows, steps, generator=generator, dtype=torch.float64)
+    scores = noise.clone()
+    for step in range(1, steps):
+        scores[:, step] = phi * scores[:, step - 1] + math.sqrt(1 - phi**2) * noise[:, step]
+    return scores
+
+
+def ar_matrix(steps, phi=0.9):
+    lag = torch.arange(steps, dtype=torch.float64)
+    return phi ** (lag[:, None] - lag).abs()
+
+
+def assert_is_a_factor(factor, steps):
+    assert factor.shape == (steps, steps)
+    assert torch.equal(factor, factor.tril())
+    assert (factor.diagonal() > 0).all()
+    assert torch.allclose(factor.square().sum(1), torch.ones(steps, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("size", [0.3, 1.0, 4.0])
+def test_correlation_of_autoregressive_scores_is_recovered(size):
+    # scores of a head that is too wide or too narrow keep their dependence
+    scores = (size * ar_scores(6000, 24)).clamp(-4, 4) if size > 1 else size * ar_scores(6000, 24)
+    factor = correlation_factor(scores, torch.ones(6000, 24, dtype=torch.bool))
+    assert_is_a_factor(factor, 24)
+    tolerance = 0.12 if size > 1 else 0.04  # scores beyond 4 are cut
+    assert (factor @ factor.T - ar_matrix(24)).abs().max() < tolerance
+
+
+def test_correlation_of_independent_scores_is_none():
+    factor = correlation_factor(ar_scores(6000, 12, 0.0), torch.ones(6000, 12, dtype=torch.bool))
+    assert (factor - torch.eye(12)).abs().max() < 0.06
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 5, 30])
+@pytest.mark.parametrize("steps", [1, 2, 24])
+def test_correlation_of_few_rows_is_a_factor(rows, steps):
+    for seed in range(5):
+        scores = ar_scores(rows, steps, seed=seed)
+        factor = correlation_factor(scores, torch.ones(rows, steps, dtype=torch.bool))
+        assert_is_a_factor(factor, steps)
+
+
+def test_few_rows_are_shrunk_towards_an_autoregression():
+    errors = []
+    for seed in range(10):
+        factor = correlation_factor(ar_scores(12, 24, seed=seed), torch.ones(12, 24).bool())
+        errors.append((factor @ factor.T - ar_matrix(24)).abs().mean().item())
+    nothing = (torch.eye(24) - ar_matrix(24)).abs().mean().item()
+    raw = [
+        (torch.corrcoef(ar_scores(12, 24, seed=seed).T) - ar_matrix(24)).abs().mean().item()
+        for seed in range(10)
+    ]
+    assert sum(errors) / 10 < 0.5 * nothing
+    assert sum(errors) < sum(raw)
+
+
+def test_correlation_with_unobserved_steps():
+    scores = ar_scores(6000, 12)
+    observed = torch.arange(12) < torch.randint(4, 13, (6000, 1))  # ends of series
+    observed &= torch.rand(6000, 12) < 0.9
+    hidden = torch.where(observed, scores, 1e9)  # what is unobserved must not count
+    factor = correlation_factor(hidden, observed)
+    assert_is_a_factor(factor, 12)
+    assert (factor @ factor.T - ar_matrix(12)).abs().max() < 0.08
+    assert torch.equal(
+        factor, correlation_factor(torch.where(observed, scores, torch.nan), observed)
+    )
+
+
+def test_correlation_where_a_step_is_never_observed():
+    observed = torch.ones(300, 6, dtype=torch.bool)
+    observed[:, 3:] = False
+    factor = correlation_factor(ar_scores(300, 6), observed)
+    assert_is_a_factor(factor, 6)
+    assert (factor @ factor.T - ar_matrix(6)).abs().max() < 0.15  # by the autoregression
+    nothing = correlation_factor(ar_scores(300, 6), torch.zeros_like(observed))
+    assert torch.equal(nothing, torch.eye(6, dtype=torch.float64))
+
+
+def test_wild_scores_still_make_a_factor():
+    scores = ar_scores(50, 8)
+    scores[3] = 1e30
+    scores[4, 2] = -math.inf
+    assert_is_a_factor(correlation_factor(scores, torch.ones(50, 8, dtype=torch.bool)), 8)
+    same = torch.ones(50, 8, dtype=torch.float64)  # perfectly dependent: still positive definite
+    assert_is_a_factor(correlation_factor(same, torch.ones(50, 8, dtype=torch.bool)), 8)

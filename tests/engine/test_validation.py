@@ -1,0 +1,163 @@
+"""Validation against slow loops: origins, naive forecasts, rollouts one by one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from forecast.engine import validation
+from forecast.engine.rollout import greedy, rollout
+from forecast.engine.stream import encode
+from forecast.engine.validation import Validation, naive_forecasts, spread_origins
+from forecast.networks.heads import NormalHead, PointHead
+from forecast.networks.recurrent import Recurrent
+from tests.checks import NetworkCase, as_windows, build_model, gappy_data
+
+X, KNOWN = gappy_data(T=220)
+GRU = NetworkCase(Recurrent, {"cell": "gru"})
+
+
+def slow_origins(held_out, lengths, most):
+    """Return the pairs one by one."""
+    n = len(lengths)
+    chosen = range(n)
+    if n > most:
+        chosen = [int(k * (n - 1) / (most - 1)) for k in range(most)]
+    each = max(most // len(chosen), 1)
+    return sorted(
+        {
+            (i, held_out[i] + int((k + 0.5) / each * max(lengths[i] - held_out[i], 1)))
+            for i in chosen
+            for k in range(each)
+        }
+    )
+
+
+@pytest.mark.parametrize("most", [2, 7, 64, 512])
+@pytest.mark.parametrize("n", [1, 3, 64, 600])
+def test_origins_equal_their_slow_twin(n, most):
+    generator = np.random.default_rng(0)
+    lengths = generator.integers(2, 150, n)
+    held_out = lengths - generator.integers(1, lengths)
+    series, origins = spread_origins(torch.as_tensor(held_out), torch.as_tensor(lengths), most)
+    pairs = list(zip(series.tolist(), origins.tolist(), strict=True))
+    if n <= most:
+        assert pairs == slow_origins(held_out, lengths, most)
+    assert len(pairs) == len(set(pairs)) <= most
+    assert len(set(series.tolist())) == min(n, most)
+    assert (origins.numpy() >= held_out[series]).all()
+    assert (origins.numpy() < lengths[series]).all()
+
+
+def test_origins_are_spread_evenly_over_time_and_series():
+    held_out, lengths = torch.tensor([100] * 4), torch.tensor([500] * 4)
+    series, origins = spread_origins(held_out, lengths, 40)
+    assert torch.equal(series.bincount(), torch.tensor([10] * 4))
+    assert torch.equal(origins[series == 2], 120 + 40 * torch.arange(10))
+    series, _ = spread_origins(torch.full((1000,), 5), torch.full((1000,), 9), 10)
+    assert (series.diff() == 111).all()
+
+
+def test_a_series_that_is_all_held_out_in_one_step():
+    series, origins = spread_origins(torch.tensor([3, 8]), torch.tensor([4, 9]), 512)
+    assert series.tolist() == [0, 1]
+    assert origins.tolist() == [3, 8]
+
+
+@pytest.mark.parametrize("season", [1, 4, 24])
+@pytest.mark.parametrize("horizon", [1, 6, 30])
+def test_naive_forecasts_equal_their_slow_twins(season, horizon):
+    windows = as_windows(X)
+    series = torch.tensor([0, 0, 1, 1, 2, 3, 4])
+    origins = torch.tensor([1, 219, 35, 60, 9, 110, 200])
+    fast = naive_forecasts(windows, series, origins, horizon, season)
+    for row, (i, t) in enumerate(zip(series.tolist(), origins.tolist(), strict=True)):
+        past = X[i, :t].numpy()
+        for j in range(horizon):
+            place = t - season + j % season
+            expected = [
+                past[-1],
+                past[place] if place >= 0 else math.nan,
+                past[-1] + (j + 1) * (past[-1] - past[0]) / max(t - 1, 1),
+            ]
+            found = [forecast[row, j].item() for forecast in fast]
+            assert found == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("sizes", [(1, 6, 6), (4, 12, 8)], ids=str)
+def test_the_loss_equals_rollouts_one_by_one(sizes, monkeypatch):
+    monkeypatch.setattr(validation, "ROWS", 20)
+    model, windows = build_model(GRU, sizes), as_windows(X, KNOWN)
+    judge = Validation(model, windows, torch.full((5,), 190), 10, 24)
+    assert len(judge.series) == 20
+    errors = {"model": [], "last": [], "season": [], "drift": []}
+    for i, t in zip(judge.series, judge.origins, strict=True):
+        i, t = i[None], t[None]
+        with torch.no_grad():
+            live = encode(model, windows, i, t, validation.CONTEXT)
+            ahead = KNOWN[i, t : t + 10]
+            ahead = torch.cat([ahead, ahead[:, -1:].expand(-1, 10 - ahead.shape[1], -1)], 1)
+            forecasts = [rollout(model, live, ahead, greedy(model))]
+            spread = model.origin(live.memory)[0].spread
+        forecasts += naive_forecasts(windows, i, t, 10, 24)
+        truth = X[i, t : t + 10]
+        for name, forecast in zip(errors, forecasts, strict=True):
+            error = (forecast[:, : truth.shape[1]] - truth).abs() / spread
+            errors[name] += error[~error.isnan()].tolist()
+    assert judge.loss() == pytest.approx(np.mean(errors.pop("model")))
+    assert judge.naive_loss == pytest.approx(min(map(np.mean, errors.values())))
+
+
+def test_the_loss_sees_no_value_after_an_origin():
+    model = build_model(GRU, (4, 12, 8))
+    changed = X.clone()
+    changed[:, 205:] = 1e6
+    before, after = (
+        Validation(model, as_windows(x, KNOWN), torch.full((5,), 190), 12, 24) for x in (X, changed)
+    )
+    early = before.origins <= 205
+    assert early.any()
+    with torch.no_grad():
+        forecasts = [
+            rollout(model, encode(model, judge.windows, judge.series, judge.origins, 64), judge.known,
+                    greedy(model))
+            for judge in (before, after)
+        ]  # fmt: skip
+    assert torch.equal(forecasts[0][early], forecasts[1][early])
+    assert torch.equal(before.spread[early], after.spread[early])
+
+
+def test_judging_changes_nothing_in_the_model():
+    model = build_model(GRU, (4, 12, 8))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    judge = Validation(model, as_windows(X, KNOWN), torch.full((5,), 190), 12, 24)
+    assert judge.loss() == judge.loss()
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("head", [NormalHead, PointHead])
+def test_calibrate_learns_the_dependence_of_a_blocks_steps(head):
+    # forecasts that miss a shared level miss all steps of a block alike
+    generator = torch.Generator().manual_seed(0)
+    walk = torch.randn(40, 300, generator=generator, dtype=torch.float64).cumsum(1)
+    model = build_model(GRU, (1, 8, 8), head=head, known_size=0, lags=(), scale_window=24)
+    with torch.no_grad():
+        for parameter in model.readout.parameters():
+            parameter.zero_()
+        model.readout.direct.bias.unflatten(0, (8, -1))[:, -2] = (
+            20.0  # all weight on the last value
+        )
+    judge = Validation(model, as_windows(walk), torch.full((40,), 150), 8, 1)
+    judge.calibrate()
+    factor = model.noise_factor
+    assert torch.equal(factor, factor.tril())
+    found = factor @ factor.T
+    steps = torch.arange(1.0, 9.0).double()
+    expected = torch.minimum(steps[:, None], steps).div((steps[:, None] * steps).sqrt())
+    assert (found - expected).abs().max() < 0.12
+    if head is PointHead:  # the spread of a random walk grows with the root of the step
+        spread = model.head.residuals.std(1)
+        assert torch.allclose(spread / spread[0], steps.sqrt(), rtol=0.15)

@@ -1,0 +1,112 @@
+"""The readout: a step from its own features, known covariates and templates alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.autograd.functional import jacobian
+
+from forecast.networks.readout import Readout
+
+D, R, J, RAW = 7, 5, 3, 4
+every_size = pytest.mark.parametrize("known_size", [0, 2])
+
+
+def build(known_size: int) -> Readout:
+    torch.manual_seed(0)
+    readout = Readout(D, R, known_size, J, RAW).double()
+    for weights in readout.parameters():  # some start at zero, where nothing would matter yet
+        torch.nn.init.normal_(weights, std=0.5)
+    return readout
+
+
+def given(known_size: int, *rows: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    shapes = (*rows, D), (*rows, R, known_size), (*rows, R, J)
+    return tuple(
+        3 * torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes
+    )
+
+
+@every_size
+@pytest.mark.parametrize("r", [1, 2, R])
+def test_a_short_block_is_the_beginning_of_a_whole_one(known_size, r):
+    readout = build(known_size)
+    features, known, templates = given(known_size, 6, 11)  # (B, T, ...), as in training
+    whole = readout(features, known, templates)
+    assert whole.shape == (6, 11, R, RAW)
+    short = readout(features, known[..., :r, :], templates[..., :r, :])
+    assert torch.allclose(whole[..., :r, :], short, rtol=1e-12)
+    for t in (0, 10):  # (B, ...), as in a rollout
+        assert torch.allclose(whole[:, t], readout(features[:, t], known[:, t], templates[:, t]))
+
+
+@every_size
+def test_the_location_is_a_convex_mixture_of_templates_and_level(known_size):
+    readout = build(known_size)
+    features, known, templates = given(known_size)
+    slope = jacobian(lambda t: readout(features, known, t), templates)  # (R, RAW, R, J)
+    assert not slope[:, 1:].any()  # templates reach the location alone
+    for step in range(R):
+        weights = slope[step, 0, step]
+        assert (weights >= 0).all()
+        assert weights.sum() < 1  # the rest belongs to the level
+    # the weights do not depend on the templates: the mixture is linear in them
+    correction = readout(features, known, 0 * templates)
+    mixed = torch.einsum("asj,sj->a", slope[:, 0], templates)
+    assert torch.allclose(readout(features, known, templates)[:, 0], correction[:, 0] + mixed)
+
+
+def test_a_mixture_without_correction_cannot_explode():
+    readout = build(0)
+    with torch.no_grad():
+        readout.direct.weight.zero_()
+        readout.direct.bias.normal_().unflatten(0, (R, -1))[:, 0] = 0  # no correction
+    features, known, templates = given(0)
+    bound = templates.abs().max()
+    for _ in range(1000):
+        block = readout(features, known, templates)[:, 0]
+        assert block.abs().max() <= bound
+        templates = torch.stack([block, block.roll(1), block[-1].expand(R)], -1)
+
+
+def test_a_step_depends_on_its_own_known_and_templates_alone():
+    readout = build(2)
+    features, known, templates = given(2)
+    by_known = jacobian(lambda k: readout(features, k, templates), known)  # (R, RAW, R, K)
+    by_template = jacobian(lambda t: readout(features, known, t), templates)
+    for step in range(R):
+        for other in range(R):
+            own = step == other
+            assert by_known[step, :, other].any() == own
+            assert by_template[step, :, other].any() == own
+
+
+@every_size
+def test_every_step_reads_the_features_in_its_own_way(known_size):
+    readout = build(known_size)
+    features, known, templates = given(known_size)
+    same = known[:1].expand(R, -1), templates[:1].expand(R, -1)
+    slope = jacobian(lambda f: readout(f, *same), features)  # (R, RAW, D)
+    assert slope.flatten(1).any(1).all()
+    assert torch.linalg.matrix_rank(slope[:, 0]) == R
+
+
+def test_without_covariates_nothing_is_asked_of_them():
+    readout = build(0)
+    features, known, templates = given(0)
+    assert known.shape == (R, 0)
+    assert {name.split(".")[0] for name, _ in readout.named_parameters()} == {"direct"}
+    assert torch.isfinite(readout(features, known, templates)).all()
+
+
+@every_size
+def test_training_starts_from_a_mixture_of_naive_forecasts(known_size):
+    features, known, templates = given(known_size, 6)
+    raw = Readout(D, R, known_size, J, RAW).double()(features, known, templates)
+    assert not raw[..., 1:].any()
+    other = Readout(D, R, known_size, J, RAW).double()(-features, -known, templates)
+    assert torch.equal(raw, other)
+    offered = torch.cat([templates, 0 * templates[..., :1]], -1)
+    assert (raw[..., 0] <= offered.amax(-1)).all()
+    assert (raw[..., 0] >= offered.amin(-1)).all()

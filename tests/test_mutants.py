@@ -1,0 +1,203 @@
+"""Bugs planted on purpose: the suite is only worth what it catches.
+
+Each mutant is a copy of the package with one classic mistake of a forecasting engine in it, and the
+quick part of the suite that must fail on it. Source that has changed makes a mutant fail to apply:
+then translate it, do not drop it. A mutant that reads attention over empty memory slots belongs here
+as soon as there is attention.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ENGINE = "tests/engine/test_engine.py"
+READER = "tests/engine/test_reader.py"
+BATCHES = "tests/engine/test_batches.py"
+NETWORKS = "tests/networks/test_networks.py"
+VALIDATION = "tests/engine/test_validation.py"
+
+pytestmark = pytest.mark.slow
+
+
+class Mutant(NamedTuple):
+    """A file, what to replace in it, and the tests (file, expression) that must notice."""
+
+    file: str
+    edits: list[tuple[str, str]]
+    tests: str
+    chosen: str
+
+
+MUTANTS = {
+    "target in the scale of a later step": Mutant(
+        "engine/model.py",
+        [
+            (
+                "z = reading.scale.apply(targets)",
+                "z = Scale(*(part.roll(-1, 1) for part in reading.scale)).apply(targets)",
+            )
+        ],
+        ENGINE,
+        "trainings_targets",
+    ),
+    "known covariates off by one in training": Mutant(
+        "engine/batches.py",
+        [("[:, ahead - M]", "[:, ahead - M - 1]")],
+        ENGINE,
+        "trainings_raw_numbers",
+    ),
+    "target off by one": Mutant(
+        "engine/batches.py",
+        [("values[:, ahead]", "values[:, ahead - 1]")],
+        ENGINE,
+        "trainings_targets",
+    ),
+    "template one step late": Mutant(
+        "engine/reader.py",
+        [("ahead % lag - lag + 1", "ahead % lag - lag")],
+        READER,
+        "templates",
+    ),
+    "phases not rotated": Mutant(
+        "engine/stream.py",
+        [("phases = (*phases[1:], state)", "phases = (state, *phases[1:])")],
+        ENGINE,
+        "stream_equals_sweep",
+    ),
+    "recurrent state with the batch second": Mutant(
+        "networks/recurrent.py",
+        [
+            ("part.expand(batch_size, -1, -1)", "part[:, None].expand(-1, batch_size, -1)"),
+            ("part[:, depth][None]", "part[depth][None]"),
+            (
+                "torch.stack([end[part] for end in ends], 1)",
+                "torch.stack([end[part] for end in ends], 0)",
+            ),
+        ],
+        NETWORKS,
+        "batch_equals_singles",
+    ),
+    "noise drawn for the short block alone": Mutant(
+        "engine/rollout.py",
+        [
+            ("torch.randn(len(raw), len(factor),", "torch.randn(len(raw), raw.shape[1],"),
+            ("@ factor.T", "@ factor[: raw.shape[1], : raw.shape[1]].T"),
+        ],
+        ENGINE,
+        "short_forecast",
+    ),
+    "stride depends on the horizon": Mutant(
+        "engine/rollout.py",
+        [
+            (
+                "for block, start in enumerate(range(0, horizon, model.stride)):",
+                "stride = model.reader.block if horizon <= model.reader.block else P\n"
+                "    for block, start in enumerate(range(0, horizon, stride)):",
+            ),
+            ("r = min(model.stride, horizon - start)", "r = min(stride, horizon - start)"),
+        ],
+        ENGINE,
+        "short_forecast",
+    ),
+    "scale of the whole window": Mutant(
+        "engine/reader.py",
+        [
+            (
+                "level = near * (count > 0) + mean",
+                "level = (near * (count > 0) + mean).mean(1, True).expand_as(count)",
+            )
+        ],
+        READER,
+        "future_changes or slow_twin",
+    ),
+    "level frozen at the origin in the rollout": Mutant(
+        "engine/rollout.py",
+        [("scale = scale.__class__(*(part[:, -1:] for part in reading.scale))", "pass")],
+        ENGINE,
+        "trainings_targets",
+    ),
+    "rollout reads the wrong phase of the patch": Mutant(
+        "engine/rollout.py",
+        [
+            ("memory, every=P, spread=held)", "memory, spread=held)"),
+            (
+                "absorb(reading.inputs, state)",
+                "absorb(reading.inputs[:, max(P - 2, 0) :: P], state)",
+            ),
+        ],
+        ENGINE,
+        "trainings_raw_numbers",
+    ),
+    "validation sees one value too many": Mutant(
+        "engine/validation.py",
+        [
+            (
+                "encode(self.model, self.windows, self.series, self.origins, CONTEXT)",
+                "encode(self.model, self.windows, self.series, self.origins + 1, CONTEXT)",
+            )
+        ],
+        VALIDATION,
+        "one_by_one",
+    ),
+    "values of the next series": Mutant(
+        "engine/batches.py",
+        [("(local < ends[:, None])", "(local <= ends[:, None])")],
+        BATCHES,
+        "border",
+    ),
+}
+
+
+def copied(folder: Path) -> Path:
+    """Return a copy of what a run of the tests needs."""
+    for name in ("forecast", "tests"):
+        ignore = shutil.ignore_patterns("__pycache__", "*.csv", "*.parquet")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def plant(folder: Path, mutant: Mutant) -> None:
+    """Write a mutant's edits into a copy."""
+    path = folder / "forecast" / mutant.file
+    text = path.read_text()
+    for old, new in mutant.edits:
+        assert text.count(old) == 1, f"{mutant.file} holds {text.count(old)} times: {old}"
+        text = text.replace(old, new)
+    path.write_text(text)
+
+
+def outcome(folder: Path, tests: str, chosen: str) -> subprocess.CompletedProcess[str]:
+    """Run some tests in a copy until the first failure."""
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-k", chosen]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", tests, *options],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_suite_catches(name, tmp_path):
+    mutant = MUTANTS[name]
+    plant(copied(tmp_path), mutant)
+    run = outcome(tmp_path, mutant.tests, mutant.chosen)
+    assert run.returncode == 1, run.stdout + run.stderr  # tests ran, and some failed
+    assert "\nFAILED tests/" in run.stdout
+
+
+@pytest.mark.parametrize("tests", sorted({mutant.tests for mutant in MUTANTS.values()}))
+def test_the_suite_passes_without_a_mutant(tests, tmp_path):
+    chosen = sorted({mutant.chosen for mutant in MUTANTS.values() if mutant.tests == tests})
+    run = outcome(copied(tmp_path), tests, " or ".join(chosen))
+    assert run.returncode == 0, run.stdout + run.stderr
