@@ -1,9 +1,9 @@
 """Bugs planted on purpose: the suite is only worth what it catches.
 
-Each mutant is a copy of the package with one classic mistake of a forecasting engine in it, and the
-quick part of the suite that must fail on it. Source that has changed makes a mutant fail to apply:
-then translate it, do not drop it. A mutant that reads attention over empty memory slots belongs here
-as soon as there is attention.
+Each mutant is a copy of the package with one classic mistake of a forecasting engine in it, and
+the quick part of the suite that must fail on it. Source that has changed makes a mutant fail to
+apply: then translate it, do not drop it. One classic is missing, because there is no attention yet:
+reading memory slots that hold nothing.
 """
 
 from __future__ import annotations

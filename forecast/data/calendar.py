@@ -58,6 +58,21 @@ def season_lengths(freq: Any) -> tuple[int, ...]:
     return tuple(season for season in whole if season > 1) or (1,)
 
 
+def longer_seasons(season_length: int, freq: Any) -> tuple[int, ...]:
+    """Return the seasons that hold several of `season_length`: the week beside the day.
+
+    Where time is whole numbers, 24, 48 and 96 steps are taken for a day.
+
+    Examples
+    --------
+    >>> longer_seasons(24, "h"), longer_seasons(48, 1), longer_seasons(12, "MS")
+    ((168,), (336,), ())
+    """
+    whole_numbers = (7 * season_length,) if season_length in (24, 48, 96) else ()
+    seasons = whole_numbers if is_integer(freq) else season_lengths(freq)
+    return tuple(season for season in seasons if season > season_length)
+
+
 def infer_season_length(panel: Panel) -> int:
     """Return the main season length of a panel, by its calendar or else by its values.
 

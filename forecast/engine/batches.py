@@ -113,4 +113,3 @@ class Windows:
         share = torch.rand(batch_size, generator=generator, dtype=torch.float64).to(self.device)
         first = (share * (latest + P)).long() - (P - 1)
         return self.batch(series, first, ends[series], n_steps=n_steps, reader=reader)
-

@@ -83,6 +83,6 @@ class Model(nn.Module):
         reading = self.reader.at(past, steps)
         raw = self.readout(self.features(reading), known, reading.templates)
         z = reading.scale.apply(targets).to(raw)
-        observed = ~z.isnan() & (reading.scale.count >= warm)[..., None]
+        observed = ~z.isnan() & (reading.scale.seen >= warm)[..., None]
         z = z.nan_to_num(0.0)
         return self.head.loss(raw, z), observed, raw, z

@@ -18,12 +18,12 @@ from torch import Tensor
 class Scale(NamedTuple):
     """Level and spread of the last W observed values up to a step, in target units.
 
-    `count` tells how many values were observed. All three have one shape, (B, T).
+    `seen` tells how many values were observed. All three have one shape, (B, T).
     """
 
     level: Tensor
     spread: Tensor
-    count: Tensor
+    seen: Tensor
 
     def apply(self, values: Tensor) -> Tensor:
         """Return (values - level) / spread; values have trailing axes more than the scale."""
@@ -158,7 +158,7 @@ def drift(before: Scale, scale: Scale) -> Tensor:
         [(scale.level - before.level) / scale.spread, (scale.spread / before.spread).log()], -1
     )
     # a first patch has nothing before it; jumps beyond 8 spreads say no more than "a jump"
-    return moved.clamp(-8, 8) * (before.count > 0)[..., None]
+    return moved.clamp(-8, 8) * (before.seen > 0)[..., None]
 
 
 def rolling_scale(values: Tensor, width: int) -> Scale:

@@ -175,7 +175,7 @@ def noise_factor(scores: Tensor, observed: Tensor) -> Tensor:
     scores = torch.where(observed, scores, 0.0).clamp(-5, 5).double()
     together = observed.double().T @ observed.double()
     count = together.diagonal()
-    pooled = scores.square().sum() / count.sum().clamp(min=1)
+    pooled = (scores.square().sum() + 1) / (count.sum() + 1)  # without any scores: 1
     trust = count / (count + 50)
     variance = trust * scores.square().sum(0) / count.clamp(min=1) + (1 - trust) * pooled
     size = variance.clamp(0.25, 9.0).sqrt()  # (R,)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import inspect
 import warnings
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from forecast._checks import ForecastWarning, number_between, one_of, positive_integer
-from forecast.data.calendar import calendar_features, season_lengths
+from forecast.data.calendar import calendar_features, longer_seasons
 from forecast.data.frames import extend_grid
 from forecast.data.panel import Panel
 from forecast.data.windows import validation_lengths
@@ -181,7 +182,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
 
     def _fit(self, panel: Panel) -> None:
         self._check_parameters()
-        seasons = (self.season_length_, *_longer_seasons(self.season_length_, panel.freq))
+        seasons = (self.season_length_, *longer_seasons(self.season_length_, panel.freq))
         seasons = usable_seasons(seasons, panel.lengths, self.horizon_)
         recipe = self._recipe(seasons, panel.lengths, self.horizon_, self.context_length)
         given = {name: getattr(self, name) for name in ("batch_size", "hidden_size")}
@@ -308,21 +309,19 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         network = self._network(reader.input_size)
         head = _head(self.head, sizes.block)
         known_size = self._calendar(panel.grid).shape[1] + len(panel.X_names)
-        readout = Readout(
-            network.width, sizes.block, known_size, reader.n_templates, head.raw_size
-        )
+        readout = Readout(network.width, sizes.block, known_size, reader.n_templates, head.raw_size)
         return Model(reader, network, readout, head, sizes.stride)
 
     def _train(self, panel: Panel, generator: torch.Generator) -> None:
         """Train the model, judge it against naive forecasts, learn the paths' dependence."""
-        model, sizes, lengths = self.model_, self.recipe_, panel.lengths
+        model, sizes = self.model_, self.recipe_
         windows = self._windows(panel, 0)
-        held_out = validation_lengths(panel, self.validation_fraction, self.horizon_)
-        ends = held_out if self.early_stopping else lengths
-        judge = Validation(
-            model, windows, torch.as_tensor(held_out), self.horizon_, self.season_length_
+        held_out = torch.as_tensor(
+            validation_lengths(panel, self.validation_fraction, self.horizon_),
+            device=windows.device,
         )
-        ends = torch.as_tensor(ends, device=windows.device)
+        judge = Validation(model, windows, held_out, self.horizon_, self.season_length_)
+        ends = held_out if self.early_stopping else windows.lengths
         settings = training.Settings(
             learning_rate=self.learning_rate,
             max_epochs=self.max_epochs,
@@ -442,18 +441,28 @@ class MLPForecaster(NeuralForecaster):
 class RecurrentForecaster(NeuralForecaster, abc.ABC):
     """The parent of forecasters that carry a latent state (abstract)."""
 
-    cell: str
     _recipe = staticmethod(recurrent_recipe)
+
+    @property
+    @abc.abstractmethod
+    def _cell(self) -> str:
+        """The recurrence."""
 
     def _network(self, input_size: int) -> Network:
         return Recurrent(
             input_size,
             self.recipe_.hidden_size,
-            cell=self.cell,
+            cell=self._cell,
             num_layers=self.num_layers,
             dropout=self.dropout,
             residual=self.residual,
         )
+
+
+def _joined(init: Any, parent: Any) -> inspect.Signature:
+    """Return a signature that names a parent's parameters in place of `**parameters`."""
+    named = inspect.signature(init).parameters | inspect.signature(parent).parameters
+    return inspect.Signature([one for one in named.values() if one.kind is not one.VAR_KEYWORD])
 
 
 class RNNForecaster(RecurrentForecaster):
@@ -473,9 +482,14 @@ class RNNForecaster(RecurrentForecaster):
         super().__init__(**parameters)
         self.cell = cell
 
-    @classmethod
-    def _get_param_names(cls) -> list[str]:
-        return sorted(["cell", *NeuralForecaster._get_param_names()])
+    # scikit-learn reads the parameters and their defaults from the signature
+    __init__.__signature__ = _joined(  # type: ignore[attr-defined]
+        __init__, NeuralForecaster.__init__
+    )
+
+    @property
+    def _cell(self) -> str:
+        return self.cell
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -485,13 +499,7 @@ class RNNForecaster(RecurrentForecaster):
 class LSTMForecaster(RecurrentForecaster):
     """Forecast with long short-term memory: gates decide what the state keeps."""
 
-    cell = "lstm"
-
-
-def _longer_seasons(season_length: int, freq: Any) -> tuple[int, ...]:
-    """Return the seasons that hold several of `season_length`: the week of hourly data."""
-    weeks = {24: 168, 48: 336, 96: 672}
-    return (weeks[season_length],) if season_length in weeks else ()
+    _cell = "lstm"
 
 
 def _count(model: Model) -> int:

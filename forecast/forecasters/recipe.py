@@ -33,9 +33,7 @@ class Recipe:
         return self.patch * (self.n_steps - 1) + self.window
 
 
-def usable_seasons(
-    seasons: tuple[int, ...], lengths: np.ndarray, horizon: int
-) -> tuple[int, ...]:
+def usable_seasons(seasons: tuple[int, ...], lengths: np.ndarray, horizon: int) -> tuple[int, ...]:
     """Return the seasons that half of the series hold twice besides the horizon.
 
     Examples

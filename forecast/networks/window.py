@@ -56,7 +56,7 @@ class MLP(Network):
 
     def initial_state(self, batch_size: int) -> Tensor:
         """Return the empty state (B, 0): all that is remembered is the reader's window."""
-        return self.layers[0].weight.new_zeros(batch_size, 0)
+        return next(self.parameters()).new_zeros(batch_size, 0)
 
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None

@@ -242,6 +242,8 @@ def test_loss_counts_only_scales_of_eight_values(case):
 def test_paths_follow_the_heads_distribution(head, sizes):
     case = next(case for case in CASES if str(case) == "Recurrent-tanh")
     model = build_model(case, sizes, head=head)
+    widths = torch.linspace(0.5, 2, model.reader.block, dtype=torch.float64)
+    model.noise_factor.mul_(widths[:, None])
     live = history(model)
     known = KNOWN[:, 150:156]
     with torch.no_grad():
@@ -249,7 +251,7 @@ def test_paths_follow_the_heads_distribution(head, sizes):
         scale, templates = model.origin(live.memory)
         raw = model.readout(live.features, known, templates[:, :6])
         levels = (0.1, 0.5, 0.9)
-        z = torch.stack([model.head.quantile(raw, level) for level in levels], -1)
+        z = torch.stack([model.quantile(raw, level) for level in levels], -1)
         expected = scale.invert(z[:, None])[:, 0]
     assert drawn.shape == (5, 4000, 6)
     found = drawn.quantile(torch.tensor(levels, dtype=torch.float64), dim=1).permute(1, 2, 0)

@@ -21,7 +21,7 @@ from forecast.networks.recurrent import Recurrent
 from forecast.networks.window import MLP
 from tests.checks import NetworkCase, as_windows, build_model, gappy_data, tensors
 
-PHI, ROWS, LENGTH, SEEN, W = 0.9, 48, 420, 300, 48
+PHI, ROWS, LENGTH, SEEN, W = 0.9, 64, 420, 300, 48
 LSTM = NetworkCase(Recurrent, {"cell": "lstm", "num_layers": 2})
 
 
@@ -118,8 +118,8 @@ def test_single_steps_are_covered(kind):
     assert (covered > 0.6).all()
 
 
-@pytest.mark.parametrize("kind", ["mlp", "gru"])
-def test_paths_on_stationary_data_do_not_widen_without_end(kind):
+@pytest.mark.parametrize(("kind", "bound"), [("mlp", 4), ("gru", 3)])
+def test_paths_on_stationary_data_do_not_widen_without_end(kind, bound):
     model, windows = trained(kind), as_windows(Y)
     rows, ends = torch.arange(ROWS), torch.full((ROWS,), LENGTH)
     with torch.no_grad():
@@ -128,10 +128,10 @@ def test_paths_on_stationary_data_do_not_widen_without_end(kind):
         drawn = paths(model, live, known, 40, torch.Generator().manual_seed(0))
     ratio = drawn[..., -W:].std((1, 2)) / Y.std(1)
     assert torch.isfinite(drawn).all()
-    # the level follows the path, so paths wander, but no faster than a walk
-    assert 0.3 < ratio.median() < 3
+    assert 0.3 < ratio.median() < bound
+    # the level follows the path, so paths wander: as the root of the time, not by multiplying
     early = drawn[..., 4 * W : 5 * W].std((1, 2)) / Y.std(1)
-    assert (ratio / early).median() < 2
+    assert (ratio / early).median() < 1.7
 
 
 # What a rollout costs
@@ -178,7 +178,7 @@ def test_the_history_is_read_once_however_many_paths(n_samples):
     )
     with torch.no_grad():
         paths(model, live, KNOWN[:, 150:190], n_samples, torch.Generator().manual_seed(0))
-    # 40 steps are five blocks of 8; each but the last is read back as two patches of 4, newest phase
+    # 40 steps are five blocks of 8; each but the last is read back as two patches of 4
     assert calls == [(5 * n_samples, 2)] * 4
 
 

@@ -72,7 +72,9 @@ def test_m09_the_other_time_convention_is_the_same_model_shifted():
         assert torch.equal(h, s[:, t - 1]) or torch.allclose(h, s[:, t - 1], atol=1e-15)
 
 
-@pytest.mark.parametrize(("activation", "low", "high"), [("tanh", -1e9, 0.0), ("identity", 0.95, 1)])
+@pytest.mark.parametrize(
+    ("activation", "low", "high"), [("tanh", -1e9, 0.0), ("identity", 0.95, 1)]
+)
 def test_m10_a_tanh_output_cannot_pass_one(activation, low, high):
     torch.manual_seed(0)
     x = torch.rand(32, 20, 1) * 2 - 1
