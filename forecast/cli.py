@@ -55,7 +55,10 @@ def _read(data: str) -> Any:
 
     if not Path(data).is_file():
         return forecast.load_dataset(data)
-    return pd.read_csv(data, index_col=0, parse_dates=True).squeeze("columns")
+    table = pd.read_csv(data, index_col=0)
+    if table.index.dtype.kind != "i":
+        table.index = pd.to_datetime(table.index)
+    return table.squeeze("columns")
 
 
 def _show(table: Any, index: str = "model") -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from sklearn.base import clone
 
 from forecast._checks import ForecastWarning, positive_integer
 from forecast.data.calendar import infer_season_length
@@ -207,7 +208,7 @@ def compare(
         asked = {"horizon": steps, "season_length": season_length, "freq": freq}
         missing = {k: v for k, v in asked.items() if k in known and known[k] is None}
         if missing:
-            model.set_params(**missing)
+            model = clone(model).set_params(**missing)
         with warnings.catch_warnings():  # the verdict says what these warnings would
             warnings.simplefilter("ignore", ForecastWarning)
             levels = LEVELS if hasattr(model, "predict_quantiles") else ()

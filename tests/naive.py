@@ -14,7 +14,9 @@ def rolling_scale(values: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
         for t in range(values.shape[1]):
             window = values[row, max(t - width + 1, 0) : t + 1]
             seen = window[~window.isnan()]
-            level = seen.mean() if len(seen) else torch.tensor(0.0)
+            before = values[row, : t + 1][~values[row, : t + 1].isnan()]
+            last = before[-1] if len(before) else torch.tensor(0.0, dtype=values.dtype)
+            level = seen.mean() if len(seen) else last
             spread = seen.std(correction=0) if len(seen) else torch.tensor(0.0)
             if spread <= 64 * torch.finfo(values.dtype).eps * level.abs():
                 spread = level.abs() if level else torch.tensor(1.0)

@@ -46,6 +46,8 @@ class Windows:
         # pandas hands out read-only arrays, which torch warns about
         values = panel.values if panel.values.flags.writeable else panel.values.copy()
         self.values = torch.as_tensor(values, device=device)  # (N,)
+        carried = carried_forward(panel) if np.isnan(values).any() else None
+        self.carried = None if carried is None else torch.as_tensor(carried, device=device)
         self.offsets = torch.as_tensor(panel.offsets[:-1], device=device)  # (n,)
         self.lengths = torch.as_tensor(panel.lengths, device=device)  # (n,)
         self.starts = torch.as_tensor(panel.starts, device=device)  # (n,)
@@ -59,15 +61,30 @@ class Windows:
         """Number of series."""
         return len(self.lengths)
 
-    def take(self, series: Tensor, first: Tensor, width: int, ends: Tensor) -> Tensor:
+    def take(
+        self,
+        series: Tensor,
+        first: Tensor,
+        width: int,
+        ends: Tensor,
+        values: Tensor | None = None,
+    ) -> Tensor:
         """Return `width` values (B, width) of each series from local position `first` on.
 
-        What lies before a series or at and after `ends` (B,) is NaN.
+        What lies before a series or at and after `ends` (B,) is NaN. `values` (N,) may stand for
+        the panel's own.
         """
         local = first[:, None] + torch.arange(width, device=self.device)
         inside = (local >= 0) & (local < ends[:, None])
         flat = (self.offsets[series][:, None] + local).clamp(0, len(self.values) - 1)
-        return torch.where(inside, self.values[flat], torch.nan)
+        return torch.where(inside, (self.values if values is None else values)[flat], torch.nan)
+
+    def read(self, series: Tensor, first: Tensor, width: int, ends: Tensor) -> Tensor:
+        """Return values as a reader wants them: the oldest column carries the last value seen."""
+        values = self.take(series, first, width, ends)
+        if self.carried is not None:
+            values[:, :1] = self.take(series, first, 1, ends, self.carried)
+        return values
 
     def known(self, series: Tensor, first: Tensor, width: int) -> Tensor:
         """Return known covariates (B, width, K): the calendar, then the user's own."""
@@ -87,7 +104,7 @@ class Windows:
         """Return windows that read `n_steps` patches from `first` on, with their targets."""
         P, R, M = reader.patch, reader.block, reader.memory
         T = n_steps * P
-        values = self.take(series, first - M, M + T + R, ends)
+        values = self.read(series, first - M, M + T + R, ends)
         steps = torch.arange(M + P - 1, M + T, P, device=self.device)
         ahead = steps[:, None] + torch.arange(1, R + 1, device=self.device)  # (T, R)
         known = self.known(series, first, T + R)[:, ahead - M]
@@ -113,3 +130,11 @@ class Windows:
         share = torch.rand(batch_size, generator=generator, dtype=torch.float64).to(self.device)
         first = (share * (latest + P)).long() - (P - 1)
         return self.batch(series, first, ends[series], n_steps=n_steps, reader=reader)
+
+
+def carried_forward(panel: Panel) -> np.ndarray:
+    """Return the values (N,) with every gap filled by the last value seen in its series."""
+    places = np.arange(len(panel.values))
+    places[np.isnan(panel.values)] = 0
+    starts = np.repeat(panel.offsets[:-1], panel.lengths)
+    return panel.values[np.maximum(np.maximum.accumulate(places), starts)]

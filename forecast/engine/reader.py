@@ -100,9 +100,13 @@ class Reader:
 
     @property
     def memory(self) -> int:
-        """M: raw values that must be remembered from one call to the next."""
+        """M: raw values that must be remembered from one call to the next.
+
+        One more than are read: the oldest column carries the last value seen before the others,
+        without which a gap longer than the memory would leave no level.
+        """
         scale = self.scale_window - 1 + (self.patch if self.drift else 1)
-        return max(self.window, scale, *self.lags)
+        return 1 + max(self.window, scale, *self.lags)
 
     def initial_state(self, batch_size: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return the memory (B, M) before any value: all unobserved."""
@@ -124,7 +128,9 @@ class Reader:
         """
         past = torch.cat([state, values], 1)  # (B, M + T)
         steps = torch.arange(state.shape[1] + every - 1, past.shape[1], every, device=past.device)
-        return self.at(past, steps, spread), past[:, past.shape[1] - state.shape[1] :]
+        oldest = carried(past[:, : values.shape[1] + 1])[:, -1:]
+        memory = torch.cat([oldest, past[:, values.shape[1] + 1 :]], 1)
+        return self.at(past, steps, spread), memory
 
     def at(self, past: Tensor, steps: Tensor, spread: Tensor | None = None) -> Reading:
         """Read at chosen columns of raw values (B, N); each has M columns before it."""
@@ -166,8 +172,9 @@ def rolling_scale(values: Tensor, width: int) -> Scale:
 
     Sums run inside blocks of `width`: a window that ends in a block is the head of this block
     and the tail of the one before, so that no error grows with the length of the series (a
-    cumulative sum over a long series at level 1e6 would lose the spread). A spread of zero is
-    replaced by the level's size, or 1.
+    cumulative sum over a long series at level 1e6 would lose the spread). A window without any
+    observed value has the level of the last one seen before it. A spread of zero is replaced by
+    the level's size, or 1.
     """
     B, T = values.shape
     n_blocks = -(-T // width)
@@ -184,11 +191,20 @@ def rolling_scale(values: Tensor, width: int) -> Scale:
     near = near.expand(-1, -1, width).reshape(B, -1)[:, :T]
     present = count.clamp(min=1)
     mean = total / present
-    level = near * (count > 0) + mean
+    level = near + mean
+    if (count == 0).any():
+        level = torch.where(count > 0, level, carried(values).nan_to_num(0.0))
     spread = (squares / present - mean.square()).clamp(min=0).sqrt()
     flat = spread <= 64 * torch.finfo(values.dtype).eps * level.abs()
     size = torch.where(level == 0, 1.0, level.abs())
     return Scale(level, torch.where(flat, size, spread), count)
+
+
+def carried(values: Tensor) -> Tensor:
+    """Carry the last observed value forward, (B, T); NaN before the first."""
+    columns = torch.arange(values.shape[1], device=values.device)
+    last = torch.where(values.isnan(), 0, columns).cummax(1).values
+    return values.gather(1, last)
 
 
 def window_sum(pair: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ def encode(
     n_steps = n_steps.clamp(max=min(limits)) if limits else n_steps
     most = max(int(n_steps.max()), 1)
     first = ends - n_steps * P
-    past = windows.take(series, first - M, M + most * P, ends)
+    past = windows.read(series, first - M, M + most * P, ends)
     steps = torch.arange(M + P - 1, past.shape[1], P, device=past.device)
     inputs = reader.at(past, steps).inputs
     ragged = bool((n_steps != most).any())
@@ -89,7 +89,7 @@ def encode(
     if ragged:  # a series of which nothing has been seen yet
         empty = n_steps == 0
         state, newest = where(empty, before, state), newest.masked_fill(empty[:, None], 0.0)
-    return Stream(windows.take(series, ends - M, M, ends), newest, (state,))
+    return Stream(windows.read(series, ends - M, M, ends), newest, (state,))
 
 
 def encode_phases(model: Model, windows: Windows, series: Tensor, ends: Tensor) -> Stream:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -51,14 +53,11 @@ class Validation:
         ends = windows.lengths[self.series]
         self.targets = windows.take(self.series, self.origins, horizon, ends)
         M = model.reader.memory
-        memory = windows.take(self.series, self.origins - M, M, self.origins)
+        memory = windows.read(self.series, self.origins - M, M, self.origins)
         self.spread = model.origin(memory)[0].spread  # (N, 1)
-        self.naive_loss = min(
-            self._error(forecast)
-            for forecast in naive_forecasts(
-                windows, self.series, self.origins, horizon, season_length
-            )
-        )
+        naive = naive_forecasts(windows, self.series, self.origins, horizon, season_length)
+        errors = [self._error(forecast) for forecast in naive]
+        self.naive_loss = min((error for error in errors if error == error), default=math.nan)
 
     def loss(self) -> float:
         """Return the mean absolute error of greedy rollouts, in spreads at the origin."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import abc
 import dataclasses
 import inspect
+import itertools
+import math
 import warnings
 from typing import Any, ClassVar
 
@@ -228,13 +230,15 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
     def _sample(
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
     ) -> np.ndarray:
-        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-        return self._rollout(
-            horizon,
-            known,
-            n_samples,
-            lambda live, ahead: rollout.paths(self.model_, live, ahead, n_samples, generator),
-        )
+        # each part of a large panel draws from a generator of its own, so that a longer horizon
+        # for one part does not move the draws of the next
+        seeds = itertools.count(int(rng.integers(2**31)))
+
+        def draw(live: Stream, ahead: Tensor) -> Tensor:
+            generator = torch.Generator().manual_seed(next(seeds))
+            return rollout.paths(self.model_, live, ahead, n_samples, generator)
+
+        return self._rollout(horizon, known, n_samples, draw)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         """Absorb new values: one step of the network per value and series.
@@ -342,7 +346,8 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
                 generator=generator,
             )
 
-        epochs = training.train(model, draw, judge.loss, settings, generator)
+        validate = judge.loss if self.early_stopping else lambda: math.nan
+        epochs = training.train(model, draw, validate, settings, generator)
         self.history_ = pd.DataFrame([dataclasses.asdict(epoch) for epoch in self._watch(epochs)])
         judge.calibrate()
         if self.early_stopping and judge.loss() > judge.naive_loss:

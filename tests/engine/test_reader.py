@@ -7,7 +7,7 @@ import torch
 
 from forecast.engine.reader import Reader, rolling_scale
 from tests import naive
-from tests.checks import gappy_data, same
+from tests.checks import as_windows, gappy_data, same
 
 SIZES = [(1, 1, 1), (1, 12, 6), (4, 4, 12), (24, 24, 48), (4, 30, 10)]  # patch, window, block
 
@@ -134,3 +134,20 @@ def test_values_keep_their_precision_until_scaled():
     reading, _ = machine.absorb(x, machine.initial_state(1, torch.float64))
     assert reading.inputs.dtype == torch.float32
     assert torch.allclose(reading.inputs[0, -1, :2], torch.tensor([0.4472, 1.3416]), atol=1e-4)
+
+
+def test_a_gap_longer_than_the_memory_leaves_the_level():
+    x = torch.cat([torch.tensor([1000.0, 1002.0]), torch.full((300,), torch.nan)]).double()[None]
+    machine = reader(scale_window=24)
+    assert machine.memory < 300
+    whole, end = read(machine, x)
+    live = machine.initial_state(1, torch.float64)
+    for t in range(x.shape[1]):
+        reading, live = machine.absorb(x[:, t : t + 1], live)
+    for scale in (whole.scale, reading.scale):
+        assert scale.level[0, -1] == scale.spread[0, -1] == 1002
+        assert scale.seen[0, -1] == 0
+    assert torch.equal(end.nan_to_num(), live.nan_to_num())
+    series, first, stop = torch.tensor([[0], [50], [302]])
+    remembered = as_windows(x).read(series, first, 9, stop)
+    assert torch.equal(remembered.nan_to_num(), torch.tensor([[1002.0] + [0.0] * 8]).double())

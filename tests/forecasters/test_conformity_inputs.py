@@ -35,7 +35,7 @@ INDEXES: dict[str, Callable[[int], pd.Index]] = {
     ],
     "winter": lambda n: pd.date_range("2024-10-25", periods=n, freq="D", tz="America/New_York"),
     "business": lambda n: pd.date_range("2024-01-01", periods=n, freq="B"),
-    "no freq": lambda n: pd.DatetimeIndex(np.array(pd.date_range("2024", periods=n, freq="15min"))),
+    "no freq": lambda n: pd.DatetimeIndex(np.array(pd.date_range("2024", periods=n, freq="30min"))),
     "quarters": lambda n: pd.period_range("2010Q1", periods=n, freq="Q"),
     "integers": lambda n: pd.RangeIndex(5, 5 + 3 * n, 3),
 }
@@ -213,20 +213,18 @@ def test_few_values_are_forecast_or_refused_in_words(case: ForecasterCase, index
 @every_forecaster
 def test_a_very_short_series_beside_long_ones(case: ForecasterCase) -> None:
     parts = [
-        series(size=60).rename("old"),
-        series()[57:].rename("new"),
-        series()[59:].rename("one"),
+        series()[first:].rename(name) for first, name in ((0, "old"), (57, "new"), (59, "one"))
     ]
     forecast = small(case).fit(parts).predict(AHEAD)
     assert np.isfinite(numbers_of(forecast)).all()
     for part in forecast[1:]:
-        assert part.between(0, 110).all()
+        assert part.between(-300, 400).all()  # hardly trained, but not wild
 
 
 @every_forecaster
 def test_gaps_anywhere_are_no_obstacle(case: ForecasterCase) -> None:
     rng = np.random.default_rng(4)
-    for lost in (rng.random(SIZE) < 0.3, np.arange(SIZE) >= 54, np.arange(SIZE) % 2 == 1):
+    for lost in (rng.random(SIZE) < 0.3, np.arange(SIZE) >= 54, np.arange(SIZE) % 3 == 1):
         y = series().mask(lost)
         model = small(case).fit(y)
         assert np.isfinite(numbers_of(model.predict(20))).all()
@@ -236,7 +234,8 @@ def test_gaps_anywhere_are_no_obstacle(case: ForecasterCase) -> None:
 
 # Bad data
 
-MONTHS = INDEXES["months"](SIZE)
+ODD = pd.DatetimeIndex([*pd.date_range("2024", periods=8), pd.Timestamp("2024-01-09 05:00")])
+HALVES = np.arange(SIZE) / 2
 BAD: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "empty": (series()[:0], {}, ValueError, "at least one row"),
     "nothing seen": (series() * np.nan, {}, ValueError, "'sales'.*at least one observed value"),
@@ -247,18 +246,13 @@ BAD: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "array": (values(), {}, TypeError, "pandas Series.*ndarray"),
     "freq": (series(), {"freq": "MS"}, ValueError, "`freq`='MS'.*2020-01-31.*freq='ME'"),
     "no times": (
-        series().set_axis(np.arange(60) / 2),
+        series().set_axis(HALVES),
         {},
         TypeError,
         "datetimes, periods or whole",
     ),
-    "irregular": (
-        series().set_axis([*MONTHS[:-1], MONTHS[-1] + pd.Timedelta("3D")]),
-        {},
-        ValueError,
-        "2025-01-03",
-    ),
-    "columns": (long_frame(), {"id_col": "store"}, ValueError, "'store'"),
+    "irregular": (series("winter").iloc[:9].set_axis(ODD), {}, ValueError, "2024-01-09 05:00"),
+    "columns": (long_frame(), LONG | {"id_col": "store"}, ValueError, "'store'"),
 }
 
 
