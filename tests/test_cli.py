@@ -71,7 +71,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 def test_datasets_are_listed() -> None:
     shown = run("datasets")
-    assert "nile" in shown and "co2" in shown and "frequency" in shown
+    assert "nile" in shown and "co2" in shown and "horizon" in shown
 
 
 def test_help_names_the_commands() -> None:

@@ -72,13 +72,19 @@ def largest_divisor(number: int, at_most: int) -> int:
     return max(d for d in range(1, min(number, at_most) + 1) if number % d == 0)
 
 
-def batch_size(lengths: np.ndarray, patch: int, n_steps: int) -> int:
-    """Return windows per optimiser step: a quarter of all readings, between 256 and 2,048.
+def batch_size(lengths: np.ndarray, horizon: int, n_steps: int) -> int:
+    """Return windows per optimiser step: as many targets as a quarter of all values.
 
-    Small data in large batches would be seen whole at every step, and learned by heart.
+    Between 4,096 and 49,152 targets, at least 4 windows. Small data in large batches would be seen
+    whole at every step, and learned by heart.
+
+    Examples
+    --------
+    >>> batch_size(np.array([732]), 12, 48), batch_size(np.full(414, 850), 48, 28)
+    (7, 36)
     """
-    readings = np.clip(int(lengths.sum()) // patch // 4, 256, 2048)
-    return max(int(readings) // n_steps, 4)
+    targets = np.clip(int(lengths.sum()) // 4, 4096, 49152)
+    return max(int(targets) // (horizon * n_steps), 4)
 
 
 def hidden_size(lengths: np.ndarray) -> int:
@@ -106,7 +112,7 @@ def window_recipe(
         lags=template_lags(seasons, window),
         n_steps=1,
         drift=False,
-        batch_size=batch_size(lengths, 1, 1),
+        batch_size=batch_size(lengths, horizon, 1),
         hidden_size=hidden_size(lengths),
         warm=min(window, 8),
     )
@@ -136,7 +142,7 @@ def recurrent_recipe(
         lags=template_lags(seasons, (typical - horizon) / 2),
         n_steps=n_steps,
         drift=True,
-        batch_size=batch_size(lengths, patch, n_steps),
+        batch_size=batch_size(lengths, horizon, n_steps),
         hidden_size=hidden_size(lengths),
         warm=min(scale, 8),
     )

@@ -36,9 +36,9 @@ LEVELS = (0.05, 0.1, 0.5, 0.9, 0.95)
 
 @pytest.fixture(autouse=True, scope="module")
 def few_steps() -> Any:
-    """Train for five steps an epoch."""
+    """Train for two steps an epoch."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "STEPS_PER_EPOCH", 5)
+        patch.setattr(training, "STEPS_PER_EPOCH", 2)
         yield
 
 
@@ -315,7 +315,7 @@ def test_ctrl_c_inside_training_leaves_the_old_model(
 
     def clip(*given: Any) -> Any:
         steps.append(1)
-        if len(steps) == 7:
+        if len(steps) == 3:
             raise KeyboardInterrupt
         return original(*given)
 
