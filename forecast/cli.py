@@ -54,7 +54,10 @@ def _read(data: str) -> Any:
     import forecast
 
     if not Path(data).is_file():
-        return forecast.load_dataset(data)
+        try:
+            return forecast.load_dataset(data)
+        except ValueError as error:
+            raise typer.BadParameter(f"{error} There is no file {data!r} either.") from error
     table = pd.read_csv(data, index_col=0)
     if table.index.dtype.kind != "i":
         table.index = pd.to_datetime(table.index)
@@ -67,7 +70,8 @@ def _show(table: Any, index: str = "model") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table(index, box=box.SIMPLE_HEAD)
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    shown.add_column(index, no_wrap=True)
     for column, values in table.items():
         numeric = values.dtype.kind in "fi"
         shown.add_column(str(column), justify="right" if numeric else "left")

@@ -90,7 +90,8 @@ def numbers(column: pd.Series | pd.DataFrame, what: str) -> np.ndarray:
             remedy = (
                 "make it the index: .set_index(...)."
                 if pd.api.types.is_datetime64_any_dtype(dtype)
-                else "convert it with pd.to_numeric."
+                else "convert it with pd.to_numeric, or, if it names the series of a long frame, "
+                "pass id_col=, time_col= and target_col=."
             )
             raise TypeError(f"{what.format(name)} must hold real numbers, got {dtype}; {remedy}")
     single = all(dtype == np.float32 for dtype in frame.dtypes.unique())

@@ -178,7 +178,7 @@ def noise_factor(scores: Tensor, observed: Tensor) -> Tensor:
     pooled = (scores.square().sum() + 1) / (count.sum() + 1)  # without any scores: 1
     trust = count / (count + 50)
     variance = trust * scores.square().sum(0) / count.clamp(min=1) + (1 - trust) * pooled
-    size = variance.clamp(0.25, 9.0).sqrt()  # (R,)
+    size = variance.clamp(1e-4, 9.0).sqrt()  # (R,)
     scores = scores / size
     sample = scores.T @ scores / together.clamp(min=1)
     beside = sample.diagonal(1)[together.diagonal(1) > 0]

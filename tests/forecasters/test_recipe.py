@@ -97,10 +97,10 @@ def test_templates_reach_back_no_further_than_asked() -> None:
 
 
 def test_small_data_are_not_learned_by_heart() -> None:
-    assert batch_size(lengths(100), 1, 1) == 256  # windows of one step
-    assert batch_size(lengths(100), 1, 48) == 5
-    assert batch_size(lengths(10**6), 24, 7) == 2048 // 7
-    assert batch_size(lengths(10), 1, 500) == 4
+    assert batch_size(lengths(100), 8, 1) == 4096 // 8  # targets a step at least
+    assert batch_size(lengths(40_000, 40_000), 8, 5) == 20_000 // 40  # a quarter of all values
+    assert batch_size(lengths(10**7), 24, 8) == 49_152 // 192  # at most
+    assert batch_size(lengths(10), 60, 500) == 4  # windows at least
     assert (hidden_size(lengths(9999)), hidden_size(lengths(5000, 5000))) == (32, 64)
 
 
