@@ -168,7 +168,7 @@ def compare(
     y
         A Series, list of Series, wide or long frame, or one with an (id, time) MultiIndex.
     horizon : int, optional
-        Steps to score after each origin. Default: one season, at least 8.
+        Steps to score after each origin. Default: one season, at least 8, capped by the data.
     X : DataFrame, optional
         Known covariates, aligned with `y`.
     models : mapping of str to forecaster, optional
@@ -197,9 +197,14 @@ def compare(
     """
     panel = read_frames(y, freq=freq)
     season = season_length or infer_season_length(panel)
-    steps = positive_integer("horizon", max(season, 8) if horizon is None else horizon)
+    # the shortest series must hold all origins and as much again to learn from
+    longest = max(int(panel.lengths.min()) // (2 * n_windows), 1)
+    default = min(max(season, 8), longest)
+    steps = positive_integer("horizon", default if horizon is None else horizon)
     defaults = default_models(season, random_state)
     naive = {name: model for name, model in defaults.items() if name in NAIVE}
+    if models is not None and (taken := sorted(set(models) & set(naive))):
+        raise ValueError(f"`models` must not use the names of the naive forecasts, got {taken}.")
     contestants = defaults if models is None else naive | dict(models)
     tables, seconds = [], {}
     for name, model in _watched(contestants, verbose):

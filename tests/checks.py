@@ -181,7 +181,7 @@ def as_windows(x: Tensor, known: Tensor | None = None) -> Any:
         Layout("wide"),
     )  # fmt: skip
     own = None if known is None else known.reshape(n * T, -1).numpy()
-    return Windows(panel, np.zeros((T, 0)), own, torch.device("cpu"))
+    return Windows(panel, np.zeros((T, 0)), own, np.full(n, np.nan), torch.device("cpu"))
 
 
 class ForecasterCase(NamedTuple):

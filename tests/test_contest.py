@@ -129,7 +129,11 @@ def test_many_series_covariates_and_gap() -> None:
 
 def test_default_horizon_is_a_season() -> None:
     assert compare(monthly(), models={}).forecasts["step"].max() == 12
-    assert compare(ar1(60, seed=0), models={}).forecasts["step"].max() == 8
+    assert compare(ar1(80, seed=0), models={}).forecasts["step"].max() == 8
+    # four origins and as much again to learn from must fit into the series
+    assert compare(ar1(60, seed=0), models={}).forecasts["step"].max() == 7
+    with pytest.raises(ValueError, match="must not use the names of the naive forecasts"):
+        compare(monthly(), models={"drift": MarkovForecaster()})
     with pytest.raises(ValueError, match="`horizon` must be a positive integer, got -3"):
         compare(monthly(), -3, models={})
 

@@ -32,6 +32,8 @@ class Windows:
         Calendar features on the panel's grid, maybe longer than it.
     covariates : array (N, K - C), optional
         The user's own, aligned with the panel's values, scaled.
+    spreads : array (n,)
+        What each series falls back on where its recent values do not vary, in target units.
     device : torch.device
         Where values and covariates live.
     """
@@ -41,6 +43,7 @@ class Windows:
         panel: Panel,
         calendar: np.ndarray,
         covariates: np.ndarray | None,
+        spreads: np.ndarray,
         device: torch.device,
     ) -> None:
         # pandas hands out read-only arrays, which torch warns about
@@ -48,6 +51,7 @@ class Windows:
         self.values = torch.as_tensor(values, device=device)  # (N,)
         carried = carried_forward(panel) if np.isnan(values).any() else None
         self.carried = None if carried is None else torch.as_tensor(carried, device=device)
+        self.spreads = torch.as_tensor(spreads, dtype=torch.float64, device=device)  # (n,)
         self.offsets = torch.as_tensor(panel.offsets[:-1], device=device)  # (n,)
         self.lengths = torch.as_tensor(panel.lengths, device=device)  # (n,)
         self.starts = torch.as_tensor(panel.starts, device=device)  # (n,)
@@ -69,7 +73,7 @@ class Windows:
         ends: Tensor,
         values: Tensor | None = None,
     ) -> Tensor:
-        """Return `width` values (B, width) of each series from local position `first` on.
+        """Return `width` values (B, width), float64, of each series from position `first` on.
 
         What lies before a series or at and after `ends` (B,) is NaN. `values` (N,) may stand for
         the panel's own.
@@ -77,13 +81,18 @@ class Windows:
         local = first[:, None] + torch.arange(width, device=self.device)
         inside = (local >= 0) & (local < ends[:, None])
         flat = (self.offsets[series][:, None] + local).clamp(0, len(self.values) - 1)
-        return torch.where(inside, (self.values if values is None else values)[flat], torch.nan)
+        chosen = (self.values if values is None else values)[flat].double()
+        return torch.where(inside, chosen, torch.nan)
 
     def read(self, series: Tensor, first: Tensor, width: int, ends: Tensor) -> Tensor:
-        """Return values as a reader wants them: the oldest column carries the last value seen."""
+        """Return values as a reader remembers them, (B, width).
+
+        Column 0 holds the spread to fall back on, column 1 carries the last value seen.
+        """
         values = self.take(series, first, width, ends)
+        values[:, 0] = self.spreads[series]
         if self.carried is not None:
-            values[:, :1] = self.take(series, first, 1, ends, self.carried)
+            values[:, 1:2] = self.take(series, first + 1, 1, ends, self.carried)
         return values
 
     def known(self, series: Tensor, first: Tensor, width: int) -> Tensor:
@@ -138,3 +147,16 @@ def carried_forward(panel: Panel) -> np.ndarray:
     places[np.isnan(panel.values)] = 0
     starts = np.repeat(panel.offsets[:-1], panel.lengths)
     return panel.values[np.maximum(np.maximum.accumulate(places), starts)]
+
+
+def typical_spreads(panel: Panel) -> np.ndarray:
+    """Return the standard deviation (n,) of each series; zero where it never varies."""
+    observed = ~np.isnan(panel.values)
+    numbers = np.repeat(np.arange(panel.n_series), panel.lengths)[observed]
+    values = panel.values[observed].astype(np.float64)
+    count = np.maximum(np.bincount(numbers, minlength=panel.n_series), 1)
+    mean = np.bincount(numbers, values, minlength=panel.n_series) / count
+    deviation = values - mean[numbers]
+    # rounding of the mean is no variation
+    deviation[np.abs(deviation) <= 8 * np.finfo(np.float64).eps * np.abs(mean[numbers])] = 0.0
+    return np.sqrt(np.bincount(numbers, deviation**2, minlength=panel.n_series) / count)

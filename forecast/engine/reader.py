@@ -102,11 +102,11 @@ class Reader:
     def memory(self) -> int:
         """M: raw values that must be remembered from one call to the next.
 
-        One more than are read: the oldest column carries the last value seen before the others,
-        without which a gap longer than the memory would leave no level.
+        Two more than are read, for gaps and constants longer than the memory: column 0 holds the
+        spread to fall back on, column 1 carries the last value seen before the others.
         """
         scale = self.scale_window - 1 + (self.patch if self.drift else 1)
-        return 1 + max(self.window, scale, *self.lags)
+        return 2 + max(self.window, scale, *self.lags)
 
     def initial_state(self, batch_size: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return the memory (B, M) before any value: all unobserved."""
@@ -128,16 +128,17 @@ class Reader:
         """
         past = torch.cat([state, values], 1)  # (B, M + T)
         steps = torch.arange(state.shape[1] + every - 1, past.shape[1], every, device=past.device)
-        oldest = carried(past[:, : values.shape[1] + 1])[:, -1:]
-        memory = torch.cat([oldest, past[:, values.shape[1] + 1 :]], 1)
+        T = values.shape[1]
+        oldest = carried(past[:, 1 : T + 2])[:, -1:]
+        memory = torch.cat([state[:, :1], oldest, past[:, T + 2 :]], 1)
         return self.at(past, steps, spread), memory
 
     def at(self, past: Tensor, steps: Tensor, spread: Tensor | None = None) -> Reading:
         """Read at chosen columns of raw values (B, N); each has M columns before it."""
-        scales = rolling_scale(past, self.scale_window)
+        scales = rolling_scale(past[:, 1:], self.scale_window, past[:, :1])
         if spread is not None:
-            scales = scales._replace(spread=spread.expand_as(past))
-        scale = Scale(*(part[:, steps] for part in scales))
+            scales = scales._replace(spread=spread.expand_as(scales.spread))
+        scale = Scale(*(part[:, steps - 1] for part in scales))
         recent = steps[:, None] + torch.arange(1 - self.window, 1, device=steps.device)
         window = past[:, recent]  # (B, T, window)
         parts = [
@@ -145,7 +146,7 @@ class Reader:
             (~window.isnan()).to(self.dtype),
         ]
         if self.drift:
-            before = Scale(*(part[:, steps - self.patch] for part in scales))
+            before = Scale(*(part[:, steps - 1 - self.patch] for part in scales))
             parts.append(drift(before, scale).to(self.dtype))
         templates = scale.apply(past[:, self._template_columns(steps)]).nan_to_num(0.0)
         return Reading(torch.cat(parts, -1), scale, templates.to(self.dtype))
@@ -167,14 +168,14 @@ def drift(before: Scale, scale: Scale) -> Tensor:
     return moved.clamp(-8, 8) * (before.seen > 0)[..., None]
 
 
-def rolling_scale(values: Tensor, width: int) -> Scale:
+def rolling_scale(values: Tensor, width: int, fallback: Tensor | None = None) -> Scale:
     """Return level and spread of the last `width` values up to each step, (B, T) each.
 
     Sums run inside blocks of `width`: a window that ends in a block is the head of this block
     and the tail of the one before, so that no error grows with the length of the series (a
     cumulative sum over a long series at level 1e6 would lose the spread). A window without any
     observed value has the level of the last one seen before it. A spread of zero is replaced by
-    the level's size, or 1.
+    `fallback` (B, 1), where there is none by the level's size, or 1.
     """
     B, T = values.shape
     n_blocks = -(-T // width)
@@ -197,6 +198,8 @@ def rolling_scale(values: Tensor, width: int) -> Scale:
     spread = (squares / present - mean.square()).clamp(min=0).sqrt()
     flat = spread <= 64 * torch.finfo(values.dtype).eps * level.abs()
     size = torch.where(level == 0, 1.0, level.abs())
+    if fallback is not None:
+        size = torch.where(fallback > 0, fallback, size)
     return Scale(level, torch.where(flat, size, spread), count)
 
 

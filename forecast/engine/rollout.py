@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from forecast.engine.model import Model
+from forecast.engine.reader import Scale
 from forecast.engine.stream import Stream
 from forecast.networks.base import tile
 
@@ -60,6 +61,13 @@ def rollout(
             features, templates = read[:, -1], reading.templates[:, -1]
             scale = scale.__class__(*(part[:, -1:] for part in reading.scale))
     return torch.cat(written, 1)
+
+
+def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Tensor]:
+    """Return the scale (B, 1) and raw numbers (B, r, raw) of the first r <= R steps."""
+    scale, templates = model.origin(stream.memory)
+    _, features, _ = model.network.begin(stream.features, stream.phases[-1])
+    return scale, model.readout(features, known, templates[:, : known.shape[1]])
 
 
 def greedy(model: Model, point: str = "median") -> Choose:

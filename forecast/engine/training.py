@@ -110,7 +110,7 @@ def train(
         )
         if loss_ahead < best:
             best, best_weights, patience = loss_ahead, copy.deepcopy(model.state_dict()), 0
-        else:
+        elif math.isfinite(loss_ahead):
             patience += 1
         if settings.n_iter_no_change is not None and patience >= settings.n_iter_no_change:
             break

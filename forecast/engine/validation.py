@@ -9,7 +9,7 @@ from torch import Tensor
 
 from forecast.engine.batches import Windows
 from forecast.engine.model import Model
-from forecast.engine.rollout import greedy, rollout
+from forecast.engine.rollout import first_block, greedy, rollout
 from forecast.engine.stream import encode
 from forecast.engine.training import noise_factor
 
@@ -70,10 +70,8 @@ class Validation:
         model, block = self.model, self.model.reader.block
         with torch.no_grad():
             live = encode(model, self.windows, self.series, self.origins, CONTEXT)
-            scale, templates = model.origin(live.memory)
-            _, features, _ = model.network.begin(live.features, live.phases[-1])
             known = self.windows.known(self.series, self.origins, block)
-            raw = model.readout(features, known, templates)  # (N, R, raw)
+            scale, raw = first_block(model, live, known)  # (N, R, raw)
             ends = self.windows.lengths[self.series]
             targets = self.windows.take(self.series, self.origins, block, ends)
             z = scale.apply(targets[:, None])[:, 0].to(raw)
@@ -90,16 +88,17 @@ class Validation:
 def spread_origins(held_out: Tensor, lengths: Tensor, most: int) -> tuple[Tensor, Tensor]:
     """Return (series, origin) pairs, at most `most`, spread evenly over the held-out steps.
 
-    An origin is the number of values seen: from `held_out` to one before the end.
+    An origin is the number of values seen: from `held_out`, which alone has a whole horizon ahead
+    where the held-out part is one horizon long, to one before the end.
     """
     steps = (lengths - held_out).clamp(min=1)  # (n,)
     chosen = torch.arange(len(lengths), device=lengths.device)
     if len(chosen) > most:
         chosen = torch.linspace(0, len(lengths) - 1, most, device=lengths.device).long()
     each = max(most // len(chosen), 1)
-    share = (torch.arange(each, device=lengths.device) + 0.5) / each
-    back = (share * steps[chosen][:, None]).long()  # (n, each)
-    pairs = torch.stack([chosen[:, None].expand_as(back), held_out[chosen][:, None] + back], -1)
+    share = torch.arange(each, device=lengths.device) / each
+    ahead = (share * steps[chosen][:, None]).long()  # (n, each)
+    pairs = torch.stack([chosen[:, None].expand_as(ahead), held_out[chosen][:, None] + ahead], -1)
     series, origins = pairs.flatten(0, 1).unique(dim=0).unbind(-1)
     return series, origins
 

@@ -25,7 +25,7 @@ from forecast.data.frames import extend_grid
 from forecast.data.panel import Panel
 from forecast.data.windows import validation_lengths
 from forecast.engine import rollout, stream, training
-from forecast.engine.batches import Windows
+from forecast.engine.batches import Windows, typical_spreads
 from forecast.engine.model import Model
 from forecast.engine.reader import Reader
 from forecast.engine.stream import Stream
@@ -75,12 +75,13 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
     learning_rate, weight_decay : float
         Of AdamW; the rate rises over a tenth of training and falls by a cosine.
     batch_size : int, optional
-        Windows per step of the optimiser. Default: about 2,000 patches.
+        Windows per step of the optimiser. Default: as many as hold a quarter of all values.
     max_epochs : int
         Epochs of 50 steps each.
     early_stopping : bool
         Hold out the last part of time, judge every epoch by a rollout over it, stop when it
-        does not improve for `n_iter_no_change` epochs, keep the best weights.
+        does not improve for `n_iter_no_change` epochs, keep the best weights. Otherwise all
+        values are trained on, and nothing held out tells how much too narrow the bands are.
     validation_fraction : float
         Share of each series that is held out; at least one horizon.
     n_iter_no_change : int
@@ -90,7 +91,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
     random_state : int, optional
         Same seed, same bits. None draws a fresh one.
     device : str
-        "auto" (CUDA, then MPS, then CPU) or a torch device.
+        "auto" (CUDA, else the CPU) or a torch device.
     verbose : int
         1 shows a progress bar.
     season_length, freq, id_col, time_col, target_col
@@ -190,6 +191,8 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         given = {name: getattr(self, name) for name in ("batch_size", "hidden_size")}
         chosen = {name: value for name, value in given.items() if value is not None}
         self.recipe_ = dataclasses.replace(recipe, **chosen)
+        held_out = validation_lengths(panel, self.validation_fraction, self.horizon_)
+        self.spreads_ = typical_spreads(panel.head(held_out))
         if panel.X is not None:
             spread = np.nanstd(panel.X, 0)
             self.X_scale_ = np.nanmean(panel.X, 0), np.where(spread > 0, spread, 1.0)
@@ -198,7 +201,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.model_ = self._build(panel).to(_device(self.device))
-            self._train(panel, torch.Generator().manual_seed(seed))
+            self._train(panel, held_out, torch.Generator().manual_seed(seed))
         self.n_parameters_ = _count(self.model_)
         self.stream_ = self._read_all(panel)
 
@@ -215,9 +218,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         direct = min(horizon, self.recipe_.stride)
 
         def quantiles(live: Stream, ahead: Tensor) -> Tensor:
-            scale, templates = self.model_.origin(live.memory)
-            _, features, _ = self.model_.network.begin(live.features, live.phases[-1])
-            raw = self.model_.readout(features, ahead[:, :direct], templates[:, :direct])
+            scale, raw = rollout.first_block(self.model_, live, ahead[:, :direct])
             z = [self.model_.quantile(raw, level) for level in levels]
             return scale.invert(torch.stack(z, -1)[:, None])[:, 0]  # (B, H, Q)
 
@@ -249,7 +250,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         complete = len(self.stream_.phases) == self.recipe_.patch
         if complete and (added == added[0]).all():
             rows = panel.offsets[1:, None] + np.arange(-int(added[0]), 0)
-            values = torch.as_tensor(panel.values[rows], device=self._device())
+            values = torch.as_tensor(panel.values[rows], dtype=torch.float64, device=self._device())
             with torch.inference_mode():
                 _, self.stream_ = stream.absorb(self.model_, values, self.stream_)
         else:
@@ -260,13 +261,14 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         history = {f"history.{name}": self.history_[name].to_numpy() for name in self.history_}
         if self.panel_.X is not None:
             history["X_mean"], history["X_spread"] = self.X_scale_
+        history["spreads"] = self.spreads_
         return {"recipe": dataclasses.asdict(self.recipe_)}, arrays | history
 
     def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Rebuild the model and read the history again."""
         recipe = values["recipe"]
         self.recipe_ = Recipe(**{**recipe, "lags": tuple(recipe["lags"])})
-        self.freq_ = self.panel_.freq
+        self.spreads_ = arrays["spreads"]
         if self.panel_.X is not None:
             self.X_scale_ = arrays["X_mean"], arrays["X_spread"]
         prefix = "history."
@@ -289,6 +291,8 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         for name in ("context_length", "batch_size", "hidden_size"):
             if getattr(self, name) is not None:
                 positive_integer(name, getattr(self, name))
+        if self.random_state is not None:
+            positive_integer("random_state", self.random_state, minimum=0)
         number_between("dropout", self.dropout, 0, 1, ends="left")
         number_between("validation_fraction", self.validation_fraction, 0, 1)
         number_between("learning_rate", self.learning_rate, 0, np.inf)
@@ -316,16 +320,13 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         readout = Readout(network.width, sizes.block, known_size, reader.n_templates, head.raw_size)
         return Model(reader, network, readout, head, sizes.stride)
 
-    def _train(self, panel: Panel, generator: torch.Generator) -> None:
+    def _train(self, panel: Panel, held_out: np.ndarray, generator: torch.Generator) -> None:
         """Train the model, judge it against naive forecasts, learn the paths' dependence."""
         model, sizes = self.model_, self.recipe_
-        windows = self._windows(panel, 0)
-        held_out = torch.as_tensor(
-            validation_lengths(panel, self.validation_fraction, self.horizon_),
-            device=windows.device,
-        )
-        judge = Validation(model, windows, held_out, self.horizon_, self.season_length_)
-        ends = held_out if self.early_stopping else windows.lengths
+        windows = self._windows(panel)
+        first = torch.as_tensor(held_out, device=windows.device)
+        judge = Validation(model, windows, first, self.horizon_, self.season_length_)
+        ends = first if self.early_stopping else windows.lengths
         settings = training.Settings(
             learning_rate=self.learning_rate,
             max_epochs=self.max_epochs,
@@ -350,11 +351,12 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         epochs = training.train(model, draw, validate, settings, generator)
         self.history_ = pd.DataFrame([dataclasses.asdict(epoch) for epoch in self._watch(epochs)])
         judge.calibrate()
-        if self.early_stopping and judge.loss() > judge.naive_loss:
+        error = validate()
+        if error > judge.naive_loss + 1e-3:  # a constant is no reason to warn
             warnings.warn(
-                f"On the validation part the trained {type(self).__name__} errs by "
-                f"{judge.loss():.3f} spreads, a naive forecast by {judge.naive_loss:.3f}: "
-                "NaiveForecaster may serve you better here.",
+                f"On the validation part the trained {type(self).__name__} errs by {error:.3f} "
+                f"spreads, a naive forecast by {judge.naive_loss:.3f}: NaiveForecaster may serve "
+                "you better here.",
                 ForecastWarning,
                 stacklevel=4,
             )
@@ -378,11 +380,11 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             return np.zeros((len(grid), 0), np.float32)
         return calendar_features(grid, self.freq_)[0]
 
-    def _windows(self, panel: Panel, ahead: int) -> Windows:
-        """Return the panel's windows, with the calendar of `ahead` steps beyond its end."""
-        grid = extend_grid(panel.grid, ahead) if ahead else panel.grid
+    def _windows(self, panel: Panel) -> Windows:
+        """Return the panel's windows on the model's device."""
         covariates = None if panel.X is None else self._scaled(panel.X)
-        return Windows(panel, self._calendar(grid), covariates, self._device())
+        calendar = self._calendar(panel.grid)
+        return Windows(panel, calendar, covariates, self.spreads_, self._device())
 
     def _scaled(self, covariates: np.ndarray) -> np.ndarray:
         mean, spread = self.X_scale_
@@ -393,7 +395,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
 
     def _read_all(self, panel: Panel, *, phases: bool = False) -> Stream:
         """Read every series to its end."""
-        windows = self._windows(panel, 0)
+        windows = self._windows(panel)
         ends = windows.lengths
         read = stream.encode_phases if phases else stream.encode
         with torch.inference_mode():
@@ -522,4 +524,4 @@ def _device(name: str) -> torch.device:
         return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    return torch.device("cpu")

@@ -72,7 +72,7 @@ def largest_divisor(number: int, at_most: int) -> int:
     return max(d for d in range(1, min(number, at_most) + 1) if number % d == 0)
 
 
-def batch_size(lengths: np.ndarray, horizon: int, n_steps: int) -> int:
+def batch_size(lengths: np.ndarray, block: int, n_steps: int) -> int:
     """Return windows per optimiser step: as many targets as a quarter of all values.
 
     Between 4,096 and 49,152 targets, at least 4 windows. Small data in large batches would be seen
@@ -84,12 +84,25 @@ def batch_size(lengths: np.ndarray, horizon: int, n_steps: int) -> int:
     (7, 36)
     """
     targets = np.clip(int(lengths.sum()) // 4, 4096, 49152)
-    return max(int(targets) // (horizon * n_steps), 4)
+    return max(int(targets) // (block * n_steps), 4)
 
 
 def hidden_size(lengths: np.ndarray) -> int:
     """Return the width of a layer: 32 units for a single series' worth of values, 64 for more."""
     return 32 if lengths.sum() < 10_000 else 64
+
+
+def warm(lengths: np.ndarray, scale_window: int) -> int:
+    """Return how many values a scale must hold before its targets count: 8, fewer if short."""
+    return min(scale_window, 8, max(int(np.median(lengths)) // 3, 1))
+
+
+def longest_block(lengths: np.ndarray, horizon: int) -> int:
+    """Return R: the horizon, but at most a third of a typical series.
+
+    Steps that reach past most training windows would never be taught; the rollout writes them.
+    """
+    return min(horizon, max(int(np.median(lengths)) // 3, 1))
 
 
 def window_recipe(
@@ -100,21 +113,22 @@ def window_recipe(
     The window holds four short seasons or two long ones, at least 8 values, and at most half of
     a typical series.
     """
-    wanted = max(4 * seasons[0], 2 * seasons[-1]) if seasons else max(horizon, 8)
+    block = longest_block(lengths, horizon)
+    wanted = max(4 * seasons[0], 2 * seasons[-1]) if seasons else max(block, 8)
     half = max(int(np.median(lengths) - horizon) // 2, 2)
     window = context_length or min(wanted, half)
     return Recipe(
         patch=1,
-        block=horizon,
-        stride=horizon,
+        block=block,
+        stride=block,
         window=window,
         scale_window=window,
         lags=template_lags(seasons, window),
         n_steps=1,
         drift=False,
-        batch_size=batch_size(lengths, horizon, 1),
+        batch_size=batch_size(lengths, block, 1),
         hidden_size=hidden_size(lengths),
-        warm=min(window, 8),
+        warm=warm(lengths, window),
     )
 
 
@@ -128,21 +142,22 @@ def recurrent_recipe(
     few recurrent steps. The scale holds two short seasons or a long one.
     """
     season, longest = (seasons[0], seasons[-1]) if seasons else (1, 8)
-    patch = largest_divisor(season, horizon) if season > 12 else 1
+    block = longest_block(lengths, horizon)
+    patch = largest_divisor(season, block) if season > 12 else 1
     typical = int(np.median(lengths))
     wanted = context_length or max(4 * longest, 32)
     n_steps = max(min(wanted, typical) // patch, 2)
     scale = longest if longest >= 24 else max(2 * season, 8)
     return Recipe(
         patch=patch,
-        block=horizon,
-        stride=horizon // patch * patch,
+        block=block,
+        stride=block // patch * patch,
         window=max(season, patch) if seasons else 4,
         scale_window=scale,
         lags=template_lags(seasons, (typical - horizon) / 2),
         n_steps=n_steps,
         drift=True,
-        batch_size=batch_size(lengths, horizon, n_steps),
+        batch_size=batch_size(lengths, block, n_steps),
         hidden_size=hidden_size(lengths),
-        warm=min(scale, 8),
+        warm=warm(lengths, scale),
     )

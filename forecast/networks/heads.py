@@ -194,13 +194,21 @@ class PointHead(Head):
         return interpolate(z - raw[..., 0], knots, self.scores.to(raw))
 
     def calibrate(self, raw: Tensor, z: Tensor, observed: Tensor) -> None:
-        """Learn the residual quantiles of every step; raw (N, R, 1), z and observed (N, R)."""
+        """Learn the residual quantiles of every step; raw (N, R, 1), z and observed (N, R).
+
+        Steps with few residuals lean on those of all steps.
+        """
+        if not observed.any():
+            return
         error = torch.where(observed, z - raw[..., 0], torch.nan)
         levels = torch.tensor(self.levels).to(error)
-        knots = error.nanquantile(levels, dim=0).T.to(self.residuals)  # (R, 19)
+        pooled = error.flatten().nanquantile(levels)  # (19,)
+        knots = error.nanquantile(levels, dim=0).T  # (R, 19)
+        count = observed.sum(0)[:, None]
+        trust = count / (count + 50)
+        mixed = trust * torch.where(knots.isnan(), pooled, knots) + (1 - trust) * pooled
         # equal residuals would make the inverse a division by zero
-        knots = knots + 1e-4 * self.scores
-        self.residuals.copy_(torch.where(knots.isnan(), self.residuals, knots))
+        self.residuals.copy_(mixed + 1e-4 * self.scores)
 
 
 def interpolate(at: Tensor, x: Tensor, y: Tensor) -> Tensor:

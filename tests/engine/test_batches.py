@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from forecast.data.panel import Layout, Panel
-from forecast.engine.batches import Windows
+from forecast.engine.batches import Windows, typical_spreads
 from forecast.engine.reader import Reader
 from tests import naive
 
@@ -34,7 +34,9 @@ def windows(calendar=True, covariates=True, values=None) -> Windows:
     panel = Panel(
         values, OFFSETS, STARTS, pd.RangeIndex(GRID), pd.RangeIndex(5), None, (), Layout("list")
     )
-    return Windows(panel, clock.astype(np.float32), own, torch.device("cpu"))
+    return Windows(
+        panel, clock.astype(np.float32), own, np.full(panel.n_series, np.nan), torch.device("cpu")
+    )
 
 
 ALL = windows()
@@ -115,7 +117,9 @@ def test_the_memory_before_a_window_is_the_series_own_past(reader):
         torch.tensor([3, 1]), torch.tensor([40, 0]), torch.tensor([55, 7]), n_steps=1, reader=reader
     )
     before = naive.take(np.arange(OFFSETS[-1]), OFFSETS, 3, 40 - M, M, 55)
-    assert np.array_equal(batch.past[0, :M].numpy(), before, equal_nan=True)
+    # column 0 holds the spread to fall back on, which these series do not have
+    assert batch.past[:, 0].isnan().all()
+    assert np.array_equal(batch.past[0, 1:M].numpy(), before[1:], equal_nan=True)
     assert batch.past[1, :M].isnan().all()
 
 
@@ -182,3 +186,24 @@ def test_drawing_repeats_with_the_seed():
     first, second = draw(READERS[2], 3), draw(READERS[2], 3)
     for a, b in zip(first, second, strict=True):
         assert torch.equal(a.nan_to_num(), b.nan_to_num())
+
+
+def test_a_window_carries_what_the_memory_would_lose():
+    values = np.arange(int(OFFSETS[-1]), dtype=float)
+    values[OFFSETS[3] + 10 : OFFSETS[3] + 30] = np.nan
+    own = windows(values=values)
+    own.spreads[:] = torch.arange(5)
+    read = own.read(torch.tensor([3, 3]), torch.tensor([20, 0]), 6, torch.tensor([55, 55]))
+    carried = values[OFFSETS[3] + 9]
+    nan = np.nan
+    assert np.array_equal(read[0], [3, carried, nan, nan, nan, nan], equal_nan=True)
+    assert np.array_equal(read[1], [3, *values[OFFSETS[3] + 1 : OFFSETS[3] + 6]])
+
+
+def test_typical_spreads_equal_numpys():
+    values = np.r_[np.arange(9.0), np.nan, np.full(5, 1e9 + 0.1), 3.0]
+    offsets, places = np.array([0, 10, 15, 16]), np.zeros(3, int)
+    panel = Panel(
+        values, offsets, places, pd.RangeIndex(10), pd.RangeIndex(3), None, (), Layout("list")
+    )
+    assert np.allclose(typical_spreads(panel), [np.arange(9).std(), 0, 0], rtol=1e-12, atol=0)

@@ -150,4 +150,16 @@ def test_a_gap_longer_than_the_memory_leaves_the_level():
     assert torch.equal(end.nan_to_num(), live.nan_to_num())
     series, first, stop = torch.tensor([[0], [50], [302]])
     remembered = as_windows(x).read(series, first, 9, stop)
-    assert torch.equal(remembered.nan_to_num(), torch.tensor([[1002.0] + [0.0] * 8]).double())
+    assert torch.equal(remembered.nan_to_num(), torch.tensor([[0.0, 1002.0] + [0.0] * 7]).double())
+
+
+def test_a_scale_that_does_not_vary_falls_back_on_the_series_spread():
+    x = torch.tensor([[5.0] * 30, [0.0] * 30], dtype=torch.float64)
+    fallback = torch.tensor([[2.0], [0.0]], dtype=torch.float64)
+    assert rolling_scale(x, 12, fallback).spread[:, -1].tolist() == [2.0, 1.0]
+    machine = reader(scale_window=12)
+    memory = machine.initial_state(2, torch.float64)
+    memory[:, :1] = fallback
+    for t in range(0, 30, 5):  # the fallback stays however long the stream goes on
+        reading, memory = machine.absorb(x[:, t : t + 5], memory)
+    assert reading.scale.spread[:, -1].tolist() == [2.0, 1.0]

@@ -90,7 +90,7 @@ def test_the_sum_of_24_steps_is_covered(kind):
             live = encode(model, windows, rows, ends)
             known = torch.zeros(len(rows), 24, 0)
             drawn = paths(model, live, known, 100, torch.Generator().manual_seed(0)).sum(-1)
-        low, high = drawn.quantile(torch.tensor([0.1, 0.9]), dim=1)
+        low, high = drawn.quantile(torch.tensor([0.1, 0.9], dtype=torch.float64), dim=1)
         return ((low <= truth) & (truth <= high)).float().mean().item()
 
     assert 0.68 < coverage() < 0.92
@@ -112,7 +112,7 @@ def test_single_steps_are_covered(kind):
         live = encode(model, windows, rows, ends)
         known = torch.zeros(len(rows), 24, 0)
         drawn = paths(model, live, known, 100, torch.Generator().manual_seed(0))
-    low, high = drawn.quantile(torch.tensor([0.1, 0.9]), dim=1)
+    low, high = drawn.quantile(torch.tensor([0.1, 0.9], dtype=torch.float64), dim=1)
     covered = ((low <= truth) & (truth <= high)).float().mean(0)
     assert 0.72 < covered.mean() < 0.88
     assert (covered > 0.6).all()

@@ -407,3 +407,54 @@ def test_m46_a_shuffled_series_explains_nothing(case: ForecasterCase) -> None:
         residual = np.mean((table["y"] - table["y_hat"]) ** 2)
         scores.append(1 - residual / np.var(table["y"]))
     assert np.mean(scores) <= 0.02
+
+
+# Gaps and intermittent series: a scale that finds nothing to measure
+
+
+@quiet
+@every_kind
+def test_a_long_gap_leaves_level_and_width(kind: type, few_steps: None) -> None:
+    y = 1000 + monthly().sub(50)
+    model = kind(horizon=12, **QUICK).fit(y)
+    before = model.predict_interval(12)
+    index = pd.date_range(y.index[-1], periods=51, freq="MS")[1:]
+    model.update(pd.Series(np.nan, index, name="sales"))
+    after = model.predict_interval(12)
+    width = [(band["upper"] - band["lower"]).mean() for band in (before, after)]
+    assert abs(after.mean().mean() - 1000) < 40
+    assert 0.2 * width[0] < width[1] < 5 * width[0]
+
+
+@quiet
+@every_kind
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_intermittent_counts_are_forecast_in_any_unit(
+    kind: type, unit: float, few_steps: None
+) -> None:
+    rng = np.random.default_rng(0)
+    counts = pd.Series((rng.random(400) < 0.05) * rng.integers(1, 5, 400), dtype=float)
+    plain = kind(horizon=8, **QUICK).fit(counts).predict_quantiles(8)
+    scaled = kind(horizon=8, **QUICK).fit(counts * unit).predict_quantiles(8) / unit
+    assert np.abs(plain.to_numpy()).max() < 10
+    assert np.allclose(plain, scaled, atol=1e-3)
+
+
+def test_float32_at_a_high_level_is_no_constant() -> None:
+    rng = np.random.default_rng(0)
+    y = pd.Series(1e6 + 5 * rng.normal(size=200))
+    widths = [
+        LSTMForecaster(horizon=8, **QUICK)
+        .fit(data)
+        .predict_interval(8)
+        .diff(axis=1)["upper"]
+        .mean()
+        for data in (y, y.astype(np.float32))
+    ]
+    assert widths[1] == pytest.approx(widths[0], rel=0.05)
+
+
+@pytest.mark.parametrize("seed", [1.5, -1, "a", np.random.RandomState(0)])  # noqa: NPY002
+def test_a_seed_is_a_whole_number(seed: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="`random_state` must be an integer"):
+        LSTMForecaster(random_state=seed).fit(monthly())
