@@ -111,7 +111,7 @@ MUTANTS = {
         "engine/reader.py",
         [
             (
-                "level = near * (count > 0) + mean",
+                "level = near + mean",
                 "level = (near * (count > 0) + mean).mean(1, True).expand_as(count)",
             )
         ],
