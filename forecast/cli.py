@@ -70,7 +70,7 @@ def _show(table: Any, index: str = "model") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
     shown.add_column(index, no_wrap=True)
     for column, values in table.items():
         numeric = values.dtype.kind in "fi"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import time
@@ -116,6 +117,21 @@ def train(
             break
     if best_weights is not None:
         model.load_state_dict(best_weights)
+
+
+@contextlib.contextmanager
+def one_thread(when: bool) -> Iterator[None]:
+    """Run torch on one thread, and give it back the threads it had.
+
+    Small tensors gain nothing from a second thread, and lose most of their time waiting for it
+    when another process holds the core.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if when else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def schedule(progress: float) -> float:

@@ -198,7 +198,9 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             self.X_scale_ = np.nanmean(panel.X, 0), np.where(spread > 0, spread, 1.0)
         seed = self.random_state
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
-        with torch.random.fork_rng():
+        sizes = self.recipe_
+        small = sizes.batch_size * sizes.n_steps * sizes.hidden_size < 32_000
+        with torch.random.fork_rng(), training.one_thread(small):
             torch.manual_seed(seed)
             self.model_ = self._build(panel).to(_device(self.device))
             self._train(panel, held_out, torch.Generator().manual_seed(seed))

@@ -10,7 +10,15 @@ import pytest
 import torch
 
 from forecast.engine import training
-from forecast.engine.training import Settings, clip, hide, noise_factor, schedule, train
+from forecast.engine.training import (
+    Settings,
+    clip,
+    hide,
+    noise_factor,
+    one_thread,
+    schedule,
+    train,
+)
 from forecast.networks.heads import PointHead
 from forecast.networks.recurrent import Recurrent
 from tests.checks import NetworkCase, as_windows, build_model, gappy_data
@@ -442,3 +450,17 @@ def test_wild_scores_still_make_a_factor():
     assert_is_a_factor(noise_factor(scores, observed), 8)
     # perfectly dependent: still positive definite
     assert_is_a_factor(noise_factor(torch.ones(50, 8, dtype=torch.float64), observed), 8)
+
+
+def test_one_thread_gives_the_others_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(KeyError), one_thread(True):
+            assert torch.get_num_threads() == 1
+            raise KeyError
+        with one_thread(False):
+            assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
