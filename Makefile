@@ -48,6 +48,7 @@ bench: $(READY) ## time the package with the scripts in benchmarks/
 
 notebooks: $(READY) ## execute every notebook in a fresh kernel; the copies with output go to build/
 	@mkdir -p build/notebooks
+	@ls notebooks/*.ipynb >/dev/null 2>&1 || echo "notebooks: there are none yet"
 	@for notebook in $(sort $(wildcard notebooks/*.ipynb)); do \
 	    echo "notebooks: $$notebook"; \
 	    $(BIN)/jupyter-execute --output="$(CURDIR)/build/$$notebook" $$notebook || exit 1; \
