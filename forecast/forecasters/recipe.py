@@ -27,11 +27,6 @@ class Recipe:
     hidden_size: int
     warm: int  # values that a scale must hold before its targets count
 
-    @property
-    def context_length(self) -> int:
-        """Values per training window."""
-        return self.patch * (self.n_steps - 1) + self.window
-
 
 def usable_seasons(seasons: tuple[int, ...], lengths: np.ndarray, horizon: int) -> tuple[int, ...]:
     """Return the seasons that half of the series hold twice besides the horizon.

@@ -71,14 +71,14 @@ def test_a_long_season_is_read_in_patches(
 @pytest.mark.parametrize("order", [1, 5, 30])
 def test_context_length_is_the_order_of_a_window(order: int) -> None:
     chosen = window_recipe((12,), lengths(200), 12, order)
-    assert chosen.window == chosen.context_length == chosen.scale_window == order
+    assert chosen.window == chosen.scale_window == order
     assert all(lag <= order for lag in chosen.lags)  # nothing older is seen, templates included
     assert (chosen.patch, chosen.n_steps, chosen.drift) == (1, 1, False)
 
 
 def test_context_length_is_the_training_window_of_a_state() -> None:
     chosen = recurrent_recipe((24,), lengths(2000), 24, 240)
-    assert chosen.n_steps * chosen.patch == chosen.context_length == 240
+    assert chosen.n_steps * chosen.patch == 240
     short = recurrent_recipe((), lengths(40), 8, 500)
     assert short.n_steps == 40  # no longer than a typical series
 
