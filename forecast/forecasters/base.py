@@ -8,10 +8,11 @@ and check everything first.
 from __future__ import annotations
 
 import copy
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -30,12 +31,29 @@ from forecast.data.frames import (
     restore,
     restore_columns,
 )
+from forecast.forecasters.transform import backward, fit_transformer, forward
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Frame = pd.Series | pd.DataFrame | list[pd.Series]
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+class Common(TypedDict, total=False):
+    """The parameters of every forecaster, for the signature of a subclass that has its own.
+
+    `def __init__(self, *, own=1, **common: Unpack[Common])` shows all of them to type checkers;
+    scikit-learn and `help` see them too.
+    """
+
+    horizon: int | None
+    season_length: int | None
+    freq: Any
+    target_transform: Any
+    id_col: str
+    time_col: str
+    target_col: str
 
 
 class BaseForecaster(BaseEstimator, ABC):
@@ -51,13 +69,20 @@ class BaseForecaster(BaseEstimator, ABC):
         Steps per season. None: from the frequency, or from the data if the index is of integers.
     freq
         A pandas frequency, where the index does not tell it.
+    target_transform
+        An increasing scikit-learn transformer with an inverse, such as
+        `PowerTransformer("box-cox")`; a clone is fitted to all values of `y`. The model learns the
+        transformed values; what it returns is transformed back, so a median stays a median. None:
+        the values as they are.
     id_col, time_col, target_col
         Column names of long frames.
 
     Attributes
     ----------
     panel_
-        The history, as arrays.
+        The history, as arrays, in the units of `y`.
+    target_transform_
+        The fitted transformer, or None.
     freq_
         Frequency of the history.
     season_length_, horizon_
@@ -74,6 +99,7 @@ class BaseForecaster(BaseEstimator, ABC):
         horizon: int | None = None,
         season_length: int | None = None,
         freq: Any = None,
+        target_transform: Any = None,
         id_col: str = "unique_id",
         time_col: str = "ds",
         target_col: str = "y",
@@ -81,9 +107,20 @@ class BaseForecaster(BaseEstimator, ABC):
         self.horizon = horizon
         self.season_length = season_length
         self.freq = freq
+        self.target_transform = target_transform
         self.id_col = id_col
         self.time_col = time_col
         self.target_col = target_col
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Put the parent's parameters in place of `**common`: scikit-learn reads them there."""
+        super().__init_subclass__(**options)
+        init = cls.__dict__.get("__init__")
+        own = inspect.signature(init).parameters if init else {}
+        if any(one.kind is one.VAR_KEYWORD for one in own.values()):
+            named = own | inspect.signature(super(cls, cls).__init__).parameters
+            kept = [one for one in named.values() if one.kind is not one.VAR_KEYWORD]
+            init.__signature__ = inspect.Signature(kept)  # type: ignore[union-attr]
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that the first argument is the target itself, and may have gaps."""
@@ -126,7 +163,8 @@ class BaseForecaster(BaseEstimator, ABC):
         learner.horizon_ = horizon or _default_horizon(panel, learner.season_length_)
         if panel.X is not None:
             learner.n_features_in_ = panel.X.shape[1]
-        learner._fit(panel)
+        learner.target_transform_, seen = fit_transformer(self.target_transform, panel)
+        learner._fit(seen)
         self.__dict__ = learner.__dict__
         return self
 
@@ -150,7 +188,7 @@ class BaseForecaster(BaseEstimator, ABC):
             Before `fit`.
         """
         steps, known = self._ahead(horizon, X)
-        return restore(self.panel_, self._predict(steps, known))
+        return restore(self.panel_, self._backward(self._predict(steps, known)))
 
     def predict_quantiles(
         self,
@@ -174,7 +212,7 @@ class BaseForecaster(BaseEstimator, ABC):
         """
         steps, known = self._ahead(horizon, X)
         wanted = _levels(levels)
-        quantiles = self._predict_quantiles(steps, wanted, known)  # (n, H, Q)
+        quantiles = self._backward(self._predict_quantiles(steps, wanted, known))  # (n, H, Q)
         return restore_columns(self.panel_, quantiles, self._labels("q", wanted))
 
     def predict_interval(
@@ -198,9 +236,9 @@ class BaseForecaster(BaseEstimator, ABC):
         A frame with the columns "lower" and "upper".
         """
         steps, known = self._ahead(horizon, X)
-        tail = (1 - number_between("coverage", coverage, 0, 1)) / 2
-        bounds = self._predict_quantiles(steps, (tail, 1 - tail), known)
-        return restore_columns(self.panel_, bounds, ["lower", "upper"])
+        return restore_columns(
+            self.panel_, self._interval(coverage, steps, known), ["lower", "upper"]
+        )
 
     def sample(
         self,
@@ -228,6 +266,7 @@ class BaseForecaster(BaseEstimator, ABC):
         steps, known = self._ahead(horizon, X)
         count = positive_integer("n_samples", n_samples)
         paths = self._sample(steps, count, known, np.random.default_rng(random_state))
+        paths = self._backward(paths)  # (n, S, H)
         return restore_columns(
             self.panel_, paths.transpose(0, 2, 1), self._labels("path", range(count))
         )
@@ -251,7 +290,7 @@ class BaseForecaster(BaseEstimator, ABC):
         learner = copy.copy(self)
         learner.panel_ = panel
         learner.missing_ = missing(panel)
-        learner._update(panel, panel.lengths - self.panel_.lengths)
+        learner._update(forward(self.target_transform_, panel), panel.lengths - self.panel_.lengths)
         self.__dict__ = learner.__dict__
         return self
 
@@ -307,11 +346,13 @@ class BaseForecaster(BaseEstimator, ABC):
         panel = self.panel_
         i = 0 if series is None else _place(panel, series)
         tail = (1 - number_between("coverage", coverage, 0, 1)) / 2
-        bounds = self._predict_quantiles(steps, (tail, 1 - tail), known)[i]  # (H, 2)
+        bounds = self._backward(self._predict_quantiles(steps, (tail, 1 - tail), known))[
+            i
+        ]  # (H, 2)
         times = extend_grid(panel.grid, steps)[panel.ends[i] : panel.ends[i] + steps]
         return plot_forecast(
             pd.Series(panel.series(i), panel.times(i), name=panel.ids[i]),
-            pd.Series(self._predict(steps, known)[i], times),
+            pd.Series(self._backward(self._predict(steps, known))[i], times),
             pd.DataFrame(bounds, times, ["lower", "upper"]),
             ax=ax,
         )
@@ -322,14 +363,15 @@ class BaseForecaster(BaseEstimator, ABC):
 
         save(self, path)
 
-    # What authors write
+    # What authors write: all of it in the units of the model, that is after `target_transform`
 
     @abstractmethod
     def _fit(self, panel: Panel) -> None:
         """Learn from the history; set attributes that end in an underscore.
 
-        `panel_`, `season_length_` and `horizon_` are set. This runs on a copy of the forecaster
-        that replaces it on success, so nothing learned before needs to be restored.
+        `season_length_` and `horizon_` are set, and `panel_`, whose values are in the units of the
+        user: keep what a forecast needs of the values of `panel`. This runs on a copy of the
+        forecaster that replaces it on success, so nothing learned before needs to be restored.
         """
 
     @abstractmethod
@@ -356,16 +398,16 @@ class BaseForecaster(BaseEstimator, ABC):
         """Absorb the last `added[i]` values of every series of the grown history.
 
         Between the old history and the new values there may be a gap of NaN; it counts as added.
-        By default there is nothing to do: a forecaster that reads `panel_` sees the new values.
-        Learned attributes must be replaced, never changed in place: a failure keeps the old ones.
+        By default there is nothing to do. Learned attributes must be replaced, never changed in
+        place: a failure keeps the old ones.
         """
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what `_fit` learned: values that JSON can hold, and arrays by name."""
         raise NotImplementedError(f"{type(self).__name__} cannot be saved: it has no `_state`.")
 
-    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        """Take over what `_state` returned; `panel_`, `season_length_`, `horizon_` are set."""
+    def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Take over what `_state` returned; the rest is set as in `_fit`."""
         raise NotImplementedError(f"{type(self).__name__} cannot be loaded: it has no `_restore`.")
 
     # Between the two
@@ -382,6 +424,14 @@ class BaseForecaster(BaseEstimator, ABC):
             target_col=self.target_col,
             allow_unobserved=allow_unobserved,
         )
+
+    def _backward(self, values: np.ndarray) -> np.ndarray:
+        """Return what the model forecast, (n, ...), in the units of the user."""
+        return backward(self.target_transform_, values, self.panel_.ids)
+
+    def _interval(self, coverage: float, steps: int, known: np.ndarray | None) -> np.ndarray:
+        tail = (1 - number_between("coverage", coverage, 0, 1)) / 2
+        return self._backward(self._predict_quantiles(steps, (tail, 1 - tail), known))  # (n, H, 2)
 
     def _optional(self, name: str) -> int | None:
         value = getattr(self, name)

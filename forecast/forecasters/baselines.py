@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from forecast._checks import one_of
 from forecast.data.frames import Panel
-from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.base import BaseForecaster, Common
 from forecast.forecasters.history import Residuals, differences, fill_gaps, tails
 
 STRATEGIES = ("last", "seasonal", "drift")
@@ -25,7 +25,7 @@ class NaiveForecaster(BaseForecaster):
     strategy
         "last" repeats the last value; "seasonal" the last season; "drift" continues the line from
         the first to the last value.
-    horizon, season_length, freq, id_col, time_col, target_col
+    horizon, season_length, freq, target_transform, id_col, time_col, target_col
         As in every forecaster.
 
     Attributes
@@ -47,25 +47,8 @@ class NaiveForecaster(BaseForecaster):
     [7.67, 9.33]
     """
 
-    def __init__(
-        self,
-        strategy: str = "last",
-        *,
-        horizon: int | None = None,
-        season_length: int | None = None,
-        freq: Any = None,
-        id_col: str = "unique_id",
-        time_col: str = "ds",
-        target_col: str = "y",
-    ) -> None:
-        super().__init__(
-            horizon=horizon,
-            season_length=season_length,
-            freq=freq,
-            id_col=id_col,
-            time_col=time_col,
-            target_col=target_col,
-        )
+    def __init__(self, strategy: str = "last", **common: Unpack[Common]) -> None:
+        super().__init__(**common)
         self.strategy = strategy
 
     def _fit(self, panel: Panel) -> None:
@@ -120,7 +103,7 @@ class NaiveForecaster(BaseForecaster):
         arrays = {"season": self.season_, "slope": self.slope_}
         return {}, arrays | self.residuals_.arrays()
 
-    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self.season_, self.slope_ = arrays["season"], arrays["slope"]
         self.residuals_ = Residuals.from_arrays(arrays)
 

@@ -143,7 +143,7 @@ class ETSForecaster(BaseForecaster):
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return {}, self.smoothing_._asdict() | self.residuals_.arrays()
 
-    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self.smoothing_ = Smoothing(*(arrays[name] for name in Smoothing._fields))
         self.residuals_ = Residuals.from_arrays(arrays)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression
 
 from forecast._checks import positive_integer, short
 from forecast.data.frames import Panel
-from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.base import BaseForecaster, Common
 from forecast.forecasters.history import Residuals, fill_gaps, series_numbers, tails
 
 # The rows that every column needs, and those that a lag needs where no season asks for it: four
@@ -42,7 +42,7 @@ class MarkovForecaster(BaseForecaster):
         each; fewer, if the regression would have less than three rows to a column.
     regressor
         A scikit-learn regressor; a clone is fitted. None: `LinearRegression`.
-    horizon, season_length, freq, id_col, time_col, target_col
+    horizon, season_length, freq, target_transform, id_col, time_col, target_col
         As in every forecaster.
 
     Attributes
@@ -54,6 +54,9 @@ class MarkovForecaster(BaseForecaster):
         the target, all standardised.
     center_, scale_
         (n,), mean and standard deviation of every series.
+    window_, range_
+        (n, order) and (n, 2): the values a forecast starts from, the newest first; minimum and
+        maximum of every history. Standardised.
     coef_, intercept_
         (order,) and (n,): weights of the values 1, 2, ... steps back, and the constant of every
         series in its own units. Only without `regressor`.
@@ -72,22 +75,9 @@ class MarkovForecaster(BaseForecaster):
         self,
         order: int | None = None,
         regressor: Any = None,
-        *,
-        horizon: int | None = None,
-        season_length: int | None = None,
-        freq: Any = None,
-        id_col: str = "unique_id",
-        time_col: str = "ds",
-        target_col: str = "y",
+        **common: Unpack[Common],
     ) -> None:
-        super().__init__(
-            horizon=horizon,
-            season_length=season_length,
-            freq=freq,
-            id_col=id_col,
-            time_col=time_col,
-            target_col=target_col,
-        )
+        super().__init__(**common)
         self.order = order
         self.regressor = regressor
 
@@ -113,6 +103,16 @@ class MarkovForecaster(BaseForecaster):
             # In-sample errors are too small by the parameters that were fitted to them.
             errors *= np.sqrt(len(rows) / max(len(rows) - columns.shape[1] - 1, 1))
         self.residuals_ = Residuals.gather(errors, series[rows], panel.n_series)
+        self._update(panel, panel.lengths)
+
+    def _update(self, panel: Panel, added: np.ndarray) -> None:
+        """Keep the newest window, and how far the history ranges, both standardised."""
+        center, scale = self.center_[:, None], self.scale_[:, None]
+        newest = tails(fill_gaps(panel, self.season_length_), panel, self.order_)  # (n, order)
+        self.window_ = ((newest - center) / scale)[:, ::-1]
+        first = panel.offsets[:-1]
+        extremes = [np.fmin.reduceat(panel.values, first), np.fmax.reduceat(panel.values, first)]
+        self.range_ = (np.stack(extremes, 1) - center) / scale  # (n, 2)
 
     def _keep_coefficients(self) -> None:
         weights, constant = self.regressor_.coef_, self.regressor_.intercept_
@@ -131,7 +131,7 @@ class MarkovForecaster(BaseForecaster):
         return np.asarray(self.regressor_.predict(columns), dtype=np.float64).reshape(len(columns))
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
-        still = np.zeros((self.panel_.n_series, 1))
+        still = np.zeros((len(self.center_), 1))
         steps = self._roll(known, (still for _ in range(horizon)))
         return np.concatenate(list(steps), axis=1)  # (n, H)
 
@@ -143,11 +143,9 @@ class MarkovForecaster(BaseForecaster):
 
     def _roll(self, known: np.ndarray | None, errors: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield a step (n, S) for every (n, S) of standardised errors, each fed back."""
-        center, scale = self.center_[:, None], self.scale_[:, None]
-        filled = fill_gaps(self.panel_, self.season_length_)
-        start = (tails(filled, self.panel_, self.order_) - center) / scale  # (n, order)
-        window = start[:, None, ::-1]  # (n, 1, order), the newest first
-        low, high, reach = self._range()
+        low, high = self.range_[:, :1], self.range_[:, 1:]
+        reach = np.maximum(high - low, 1.0)
+        window = self.window_[:, None]  # (n, 1, order), the newest first
         for step, error in enumerate(errors):
             n, paths = error.shape
             window = np.broadcast_to(window, (n, paths, self.order_))
@@ -156,14 +154,7 @@ class MarkovForecaster(BaseForecaster):
             room = reach * (1 + (step + 1) / self.panel_.lengths[:, None])
             z = np.clip(z.reshape(n, paths) + error, low - room, high + room)
             window = np.concatenate([z[:, :, None], window[:, :, :-1]], axis=2)
-            yield center + scale * z
-
-    def _range(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return minimum, maximum and range of every history, standardised, (n, 1) each."""
-        values, first = self.panel_.values, self.panel_.offsets[:-1]
-        low = (np.fmin.reduceat(values, first) - self.center_) / self.scale_
-        high = (np.fmax.reduceat(values, first) - self.center_) / self.scale_
-        return low[:, None], high[:, None], np.maximum(high - low, 1.0)[:, None]
+            yield self.center_[:, None] + self.scale_[:, None] * z
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         if self.regressor is not None:
@@ -182,7 +173,7 @@ class MarkovForecaster(BaseForecaster):
             arrays |= {"X_center": self.X_center_, "X_scale": self.X_scale_}
         return {"order": self.order_}, arrays | self.residuals_.arrays()
 
-    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self.order_ = values["order"]
         self.center_, self.scale_ = arrays["center"], arrays["scale"]
         if self.panel_.X is not None:
@@ -193,6 +184,7 @@ class MarkovForecaster(BaseForecaster):
         self.regressor_.n_features_in_ = len(arrays["weights"])
         self._keep_coefficients()
         self.residuals_ = Residuals.from_arrays(arrays)
+        self._update(panel, panel.lengths)
 
 
 def _check_regressor(regressor: Any) -> None:

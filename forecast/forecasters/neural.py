@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import inspect
 import itertools
 import math
 import warnings
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import pandas as pd
@@ -30,7 +29,7 @@ from forecast.engine.model import Model
 from forecast.engine.reader import Reader
 from forecast.engine.stream import Stream
 from forecast.engine.validation import Validation
-from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.base import BaseForecaster, Common
 from forecast.forecasters.recipe import Recipe, recurrent_recipe, usable_seasons, window_recipe
 from forecast.networks.base import Network, pick
 from forecast.networks.heads import Head, NormalHead, PointHead, QuantileHead
@@ -94,7 +93,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         "auto" (CUDA, else the CPU) or a torch device.
     verbose : int
         1 shows a progress bar.
-    season_length, freq, id_col, time_col, target_col
+    season_length, freq, target_transform, id_col, time_col, target_col
         As in every forecaster.
 
     Attributes
@@ -112,7 +111,6 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
     def __init__(
         self,
         *,
-        horizon: int | None = None,
         context_length: int | None = None,
         hidden_size: int | None = None,
         num_layers: int = 1,
@@ -133,20 +131,9 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         random_state: int | None = None,
         device: str = "auto",
         verbose: int = 0,
-        season_length: int | None = None,
-        freq: Any = None,
-        id_col: str = "unique_id",
-        time_col: str = "ds",
-        target_col: str = "y",
+        **common: Unpack[Common],
     ) -> None:
-        super().__init__(
-            horizon=horizon,
-            season_length=season_length,
-            freq=freq,
-            id_col=id_col,
-            time_col=time_col,
-            target_col=target_col,
-        )
+        super().__init__(**common)
         self.context_length = context_length
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -266,24 +253,24 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         history["spreads"] = self.spreads_
         return {"recipe": dataclasses.asdict(self.recipe_)}, arrays | history
 
-    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Rebuild the model and read the history again."""
         recipe = values["recipe"]
         self.recipe_ = Recipe(**{**recipe, "lags": tuple(recipe["lags"])})
         self.spreads_ = arrays["spreads"]
-        if self.panel_.X is not None:
+        if panel.X is not None:
             self.X_scale_ = arrays["X_mean"], arrays["X_spread"]
         prefix = "history."
         columns = {name: part for name, part in arrays.items() if name.startswith(prefix)}
         self.history_ = pd.DataFrame(
             {name.removeprefix(prefix): part for name, part in columns.items()}
         )
-        self.model_ = self._build(self.panel_)
+        self.model_ = self._build(panel)
         weights = {name: torch.as_tensor(arrays[name]) for name in self.model_.state_dict()}
         self.model_.load_state_dict(weights)
         self.model_.to(_device(self.device)).eval()
         self.n_parameters_ = _count(self.model_)
-        self.stream_ = self._read_all(self.panel_)
+        self.stream_ = self._read_all(panel)
 
     # Between the two
 
@@ -468,12 +455,6 @@ class RecurrentForecaster(NeuralForecaster, abc.ABC):
         )
 
 
-def _joined(init: Any, parent: Any) -> inspect.Signature:
-    """Return a signature that names a parent's parameters in place of `**parameters`."""
-    named = inspect.signature(init).parameters | inspect.signature(parent).parameters
-    return inspect.Signature([one for one in named.values() if one.kind is not one.VAR_KEYWORD])
-
-
 class RNNForecaster(RecurrentForecaster):
     """Forecast with a recurrent network: h_t = f(h_{t-1}, x_t).
 
@@ -490,11 +471,6 @@ class RNNForecaster(RecurrentForecaster):
     def __init__(self, *, cell: str = "tanh", **parameters: Any) -> None:
         super().__init__(**parameters)
         self.cell = cell
-
-    # scikit-learn reads the parameters and their defaults from the signature
-    __init__.__signature__ = _joined(  # type: ignore[attr-defined]
-        __init__, NeuralForecaster.__init__
-    )
 
     @property
     def _cell(self) -> str:

@@ -105,10 +105,13 @@ def load(path: str | PathLike[str]) -> Any:
         forecaster.panel_ = _panel_from_state(about["panel"], _under("panel/", arrays))
         forecaster.freq_ = forecaster.panel_.freq
         forecaster.missing_ = missing(forecaster.panel_)
+        forecaster.target_transform_ = None
         forecaster.season_length_, forecaster.horizon_ = about["season_length"], about["horizon"]
         if forecaster.panel_.X is not None:
             forecaster.n_features_in_ = forecaster.panel_.X.shape[1]
-        forecaster._restore(_decode(about["learned"]), _under("learned/", arrays))
+        forecaster._restore(
+            forecaster.panel_, _decode(about["learned"]), _under("learned/", arrays)
+        )
     except (KeyError, TypeError, IndexError, AttributeError, OverflowError, RuntimeError) as error:
         raise ValueError(f"{str(path)!r} is damaged: {error!r}. Save the model again.") from error
     return forecaster
