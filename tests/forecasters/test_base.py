@@ -1,4 +1,4 @@
-"""The manners of a forecaster, and what scikit-learn's own tools make of it."""
+"""The manners that all forecasters share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
 
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.baselines import NaiveForecaster
@@ -225,31 +224,6 @@ def test_clone_repr_pickle_deepcopy(monthly: pd.Series) -> None:
     for twin in (copy.deepcopy(fitted), pickle.loads(pickle.dumps(fitted))):
         pd.testing.assert_series_equal(twin.predict(9), fitted.predict(9))
     assert model.set_params(strategy="drift").strategy == "drift"
-
-
-def test_m43_grid_search_finds_the_planted_order() -> None:
-    rng = np.random.default_rng(0)
-    values = np.zeros(300)
-    for t in range(6, 300):
-        values[t] = 0.95 * values[t - 6] + rng.normal()
-    y = pd.Series(values)
-    search = GridSearchCV(
-        MarkovForecaster(season_length=1),
-        {"order": [1, 2, 6]},
-        cv=TimeSeriesSplit(5, test_size=6),
-    ).fit(y)
-    assert search.best_params_ == {"order": 6}
-    assert len(search.predict(4)) == 4
-
-
-def test_m43_scikit_learn_tools_work_unmodified(monthly: pd.Series, wide: pd.DataFrame) -> None:
-    cv = TimeSeriesSplit(3, test_size=12)
-    X = pd.DataFrame({"x": np.random.default_rng(0).normal(size=96)}, monthly.index)
-    for y, covariates in ((monthly, None), (wide, None), (monthly, X), (wide, X)):
-        scores = cross_val_score(MarkovForecaster(), y, covariates, cv=cv)
-        assert scores.shape == (3,) and (scores < 0).all() and (scores > -2).all()
-    gap = cross_val_score(NaiveForecaster("seasonal"), monthly, cv=TimeSeriesSplit(3, gap=5))
-    assert np.isfinite(gap).all()
 
 
 def test_score_is_negative_mase_matched_by_time() -> None:
