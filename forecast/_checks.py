@@ -87,6 +87,24 @@ def one_of(name: str, value: Any, known: Iterable[Any]) -> Any:
     return value
 
 
+def boolean(name: str, value: Any) -> bool:
+    """Return an argument that must be True or False; "no" would count as True.
+
+    Examples
+    --------
+    >>> boolean("residual", True)
+    True
+    >>> boolean("early_stopping", "no")
+    Traceback (most recent call last):
+    ...
+    TypeError: `early_stopping` must be True or False, got 'no'.
+    """
+    # numpy's booleans are no subclass; its own name for them changed in version 2.
+    if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
+        raise TypeError(f"`{name}` must be True or False, got {short(value)}.")
+    return bool(value)
+
+
 def short(value: Any) -> str:
     """Return a representation that fits into one line of a message."""
     if hasattr(value, "shape"):

@@ -93,6 +93,12 @@ class BaseForecaster(BaseEstimator, ABC):
         Number of columns of X; only if `fit` had X.
     """
 
+    panel_: Panel
+    freq_: str | int
+    season_length_: int
+    horizon_: int
+    missing_: pd.DataFrame
+
     def __init__(
         self,
         *,

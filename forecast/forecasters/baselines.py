@@ -9,7 +9,7 @@ import numpy as np
 from forecast._checks import one_of
 from forecast.data.frames import Panel
 from forecast.forecasters.base import BaseForecaster, Common
-from forecast.forecasters.history import Residuals, differences, fill_gaps, tails
+from forecast.forecasters.history import Residuals, differences, fill_gaps, shaped, tails
 
 STRATEGIES = ("last", "seasonal", "drift")
 
@@ -104,7 +104,9 @@ class NaiveForecaster(BaseForecaster):
         return {}, arrays | self.residuals_.arrays()
 
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        self.season_, self.slope_ = arrays["season"], arrays["slope"]
+        m = self.season_length_ if self.strategy == "seasonal" else 1
+        self.season_ = shaped(arrays, "season", panel.n_series, m)
+        self.slope_ = shaped(arrays, "slope", panel.n_series)
         self.residuals_ = Residuals.from_arrays(arrays)
 
 

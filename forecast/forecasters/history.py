@@ -8,6 +8,12 @@ import numpy as np
 
 from forecast.data.frames import Panel
 
+# Classical models are fitted to so many values, or 10 seasons: older ones change the fit little and
+# only cost time.
+RECENT = 1000
+# Fewer values than this cannot tell one model from another.
+SHORT = 8
+
 
 class Residuals(NamedTuple):
     """One-step errors of every series, to be drawn from.
@@ -59,8 +65,27 @@ class Residuals(NamedTuple):
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Residuals:
-        """Take what `arrays` returned."""
-        return cls(arrays["residuals"], arrays["residual_offsets"])
+        """Take what `arrays` returned, if each series owns errors that are there."""
+        values, offsets = arrays["residuals"], arrays["residual_offsets"]
+        ends = np.r_[0, offsets, len(values)]
+        if offsets[0] != 0 or (np.diff(ends) < 0).any() or not np.isfinite(values).all():
+            raise ValueError("the residuals do not belong to the series")
+        return cls(values, offsets)
+
+
+def shaped(arrays: dict[str, np.ndarray], name: str, *shape: int) -> np.ndarray:
+    """Return the array of a name that was read from a file, if it has this shape.
+
+    Examples
+    --------
+    >>> shaped({"level": np.zeros(2)}, "level", 3)
+    Traceback (most recent call last):
+    ...
+    ValueError: 'level' must have shape (3,), got (2,).
+    """
+    if arrays[name].shape != shape:
+        raise ValueError(f"{name!r} must have shape {shape}, got {arrays[name].shape}.")
+    return arrays[name]
 
 
 def series_numbers(panel: Panel) -> np.ndarray:

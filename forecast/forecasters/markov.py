@@ -13,7 +13,7 @@ from sklearn.linear_model import LinearRegression
 from forecast._checks import positive_integer, short
 from forecast.data.frames import Panel
 from forecast.forecasters.base import BaseForecaster, Common
-from forecast.forecasters.history import Residuals, fill_gaps, series_numbers, tails
+from forecast.forecasters.history import Residuals, fill_gaps, series_numbers, shaped, tails
 
 # The rows that every column needs, and those that a lag needs where no season asks for it: four
 # lags on twenty values forecast the yearly series of M3 a twentieth worse than two.
@@ -174,12 +174,14 @@ class MarkovForecaster(BaseForecaster):
         return {"order": self.order_}, arrays | self.residuals_.arrays()
 
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        self.order_ = values["order"]
-        self.center_, self.scale_ = arrays["center"], arrays["scale"]
+        self.order_ = positive_integer("order", values["order"])
+        width = 0 if panel.X is None else panel.X.shape[1]
+        self.center_ = shaped(arrays, "center", panel.n_series)
+        self.scale_ = shaped(arrays, "scale", panel.n_series)
         if self.panel_.X is not None:
             self.X_center_, self.X_scale_ = arrays["X_center"], arrays["X_scale"]
         self.regressor_ = LinearRegression()
-        self.regressor_.coef_ = arrays["weights"]
+        self.regressor_.coef_ = shaped(arrays, "weights", self.order_ + width)
         self.regressor_.intercept_ = float(arrays["constant"])
         self.regressor_.n_features_in_ = len(arrays["weights"])
         self._keep_coefficients()

@@ -18,7 +18,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from forecast._checks import ForecastWarning, number_between, one_of, positive_integer
+from forecast._checks import (
+    ForecastWarning,
+    boolean,
+    number_between,
+    one_of,
+    positive_integer,
+    short,
+)
 from forecast.data.calendar import calendar_features, longer_seasons
 from forecast.data.frames import extend_grid
 from forecast.data.panel import Panel
@@ -31,7 +38,7 @@ from forecast.engine.stream import Stream
 from forecast.engine.validation import Validation
 from forecast.forecasters.base import BaseForecaster, Common
 from forecast.forecasters.recipe import Recipe, recurrent_recipe, usable_seasons, window_recipe
-from forecast.networks.base import Network, pick
+from forecast.networks.base import Network, leaves, pick, state_map
 from forecast.networks.heads import Head, NormalHead, PointHead, QuantileHead
 from forecast.networks.readout import Readout
 from forecast.networks.recurrent import Recurrent
@@ -246,31 +253,44 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             self.stream_ = self._read_all(panel, phases=True)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        arrays = {name: part.cpu().numpy() for name, part in self.model_.state_dict().items()}
-        history = {f"history.{name}": self.history_[name].to_numpy() for name in self.history_}
+        # A history that is read anew gives the same stream but for the last digits, so it is kept.
+        tensors = self.model_.state_dict() | _named(self.stream_)
+        arrays = {name: part.cpu().numpy() for name, part in tensors.items()}
+        arrays |= {f"history.{name}": self.history_[name].to_numpy() for name in self.history_}
         if self.panel_.X is not None:
-            history["X_mean"], history["X_spread"] = self.X_scale_
-        history["spreads"] = self.spreads_
-        return {"recipe": dataclasses.asdict(self.recipe_)}, arrays | history
+            arrays["X_mean"], arrays["X_spread"] = self.X_scale_
+        arrays["spreads"] = self.spreads_
+        recipe = dataclasses.asdict(self.recipe_)
+        return {"recipe": recipe, "phases": len(self.stream_.phases)}, arrays
 
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        """Rebuild the model and read the history again."""
+        """Rebuild model and stream; what the file claims is held against its arrays first."""
+        self._check_parameters()
         recipe = values["recipe"]
         self.recipe_ = Recipe(**{**recipe, "lags": tuple(recipe["lags"])})
-        self.spreads_ = arrays["spreads"]
+        if self.num_layers > len(arrays):
+            raise ValueError(f"the weights of {self.num_layers} layers are missing")
+        with torch.device("meta"):  # shapes alone: they take no memory
+            model = self._build(panel)
+            weights = _fitting(model.state_dict(), arrays)
+            live = stream.begin(model, panel.n_series, torch.float64)
+            live = live._replace(phases=live.phases[-values["phases"] :])
+            spreads = torch.empty(panel.n_series, dtype=torch.float64)
+        parts = _fitting(_named(live) | {"spreads": spreads}, arrays)
+        self.spreads_ = parts["spreads"].numpy()
         if panel.X is not None:
             self.X_scale_ = arrays["X_mean"], arrays["X_spread"]
-        prefix = "history."
-        columns = {name: part for name, part in arrays.items() if name.startswith(prefix)}
-        self.history_ = pd.DataFrame(
-            {name.removeprefix(prefix): part for name, part in columns.items()}
-        )
-        self.model_ = self._build(panel)
-        weights = {name: torch.as_tensor(arrays[name]) for name in self.model_.state_dict()}
+        columns = [field.name for field in dataclasses.fields(training.Epoch)]
+        self.history_ = pd.DataFrame({name: arrays[f"history.{name}"] for name in columns})
+        with torch.random.fork_rng():
+            self.model_ = self._build(panel)
         self.model_.load_state_dict(weights)
-        self.model_.to(_device(self.device)).eval()
+        device = _device_here(self.device)
+        self.model_.to(device).eval()
         self.n_parameters_ = _count(self.model_)
-        self.stream_ = self._read_all(panel)
+        names = iter(_named(live))
+        filled = state_map(lambda _: parts[next(names)].to(device), tuple(live))
+        self.stream_ = Stream(*filled)
 
     # Between the two
 
@@ -289,6 +309,10 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
                 number_between(name, getattr(self, name), 0, np.inf)
+        for name in ("residual", "calendar", "early_stopping"):
+            boolean(name, getattr(self, name))
+        if not isinstance(self.verbose, bool):
+            positive_integer("verbose", self.verbose, minimum=0)
         one_of("head", self.head, HEADS)
         one_of("point", self.point, ("median", "mean"))
 
@@ -355,9 +379,11 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         if not self.verbose:
             yield from epochs
             return
+        from rich.console import Console
         from rich.progress import Progress
 
-        with Progress() as bar:
+        # What a program prints may go into a file: progress is for the screen.
+        with Progress(console=Console(stderr=True)) as bar:
             task = bar.add_task(type(self).__name__, total=self.max_epochs)
             for epoch in epochs:
                 text = f"{type(self).__name__}, validation {epoch.validation_loss:.3f}"
@@ -487,6 +513,20 @@ class LSTMForecaster(RecurrentForecaster):
     _cell = "lstm"
 
 
+def _named(live: Stream) -> dict[str, Tensor]:
+    """Return the tensors of a stream under the names they are saved by."""
+    return {f"stream.{i}": part for i, part in enumerate(leaves(tuple(live)))}
+
+
+def _fitting(like: dict[str, Tensor], arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    """Return the arrays of these names as tensors, if they have these shapes and types."""
+    found = {name: torch.from_numpy(arrays[name]) for name in like}
+    for name, part in found.items():
+        if (part.shape, part.dtype) != (like[name].shape, like[name].dtype):
+            raise ValueError(f"{name!r} must have shape {tuple(like[name].shape)}")
+    return found
+
+
 def _count(model: Model) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
@@ -498,8 +538,20 @@ def _head(name: str, block: int) -> Head:
 
 
 def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("cpu")
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (AssertionError, RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"`device` must be 'auto' or a device of torch; {short(name)} is none, or is not here."
+        ) from error
+
+
+def _device_here(name: str) -> torch.device:
+    """Return the device that a model was saved from, where it is missing that of "auto"."""
+    try:
+        return _device(name)
+    except ValueError as error:
+        warnings.warn(f"{error} The model is loaded as with 'auto'.", ForecastWarning, stacklevel=5)
+        return _device("auto")

@@ -1,36 +1,39 @@
 """Save a fitted forecaster to one file that holds numbers and names, never code (room 5).
 
-The file is safetensors: arrays, and beside them one JSON text with the class, its parameters and
-how to read the arrays. Loading runs nothing that the file says.
+The file is safetensors: arrays, and beside them one JSON text with the class, its parameters, how
+to read the arrays, and a checksum of all of it. Loading runs nothing that the file says.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib
 import json
-import os
-import tempfile
+import secrets
+from inspect import isabstract
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save as to_bytes
 from sklearn.utils.validation import check_is_fitted
 
-from forecast._checks import short
-from forecast.data.frames import Layout, Panel, missing
+from forecast._checks import positive_integer, short
+from forecast.data.frames import Layout, Panel, missing, restore
 from forecast.forecasters.base import BaseForecaster
 
 FORMAT_VERSION = 1
 # Where the classes of this package are: a file names a class, never a module to import.
 HOMES = {
     "NaiveForecaster": "baselines",
+    "ARIMAForecaster": "arima",
     "ETSForecaster": "ets",
     "MarkovForecaster": "markov",
+    "ThetaForecaster": "theta",
     "MLPForecaster": "neural",
     "RNNForecaster": "neural",
     "LSTMForecaster": "neural",
@@ -57,11 +60,17 @@ def save(forecaster: BaseForecaster, path: str | PathLike[str]) -> None:
         If a parameter, a name or an id can not be written as text.
     """
     check_is_fitted(forecaster)
+    name = type(forecaster).__name__
+    if name in HOMES and _find_class(name) is not type(forecaster):
+        raise ValueError(
+            f"the class {name} is not the one of this package, and would be read as that one. "
+            "Rename your class."
+        )
     values, learned = forecaster._state()
     history, panel_arrays = _panel_to_state(forecaster.panel_)
     about = {
         "format_version": FORMAT_VERSION,
-        "class": type(forecaster).__name__,
+        "class": name,
         "params": {
             name: _encode(value, f"parameter `{name}`")
             for name, value in forecaster.get_params(deep=False).items()
@@ -75,11 +84,12 @@ def save(forecaster: BaseForecaster, path: str | PathLike[str]) -> None:
     arrays |= {f"learned/{name}": np.asarray(array) for name, array in learned.items()}
     # The format stores memory as it lies: a transposed view would come back scrambled.
     arrays = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
+    text = json.dumps(about | {"sha256": _checksum(about, arrays)})
     # One entry only: their order is random, and the same model should give the same bytes.
-    _replace_file(Path(path), to_bytes(arrays, metadata={"forecast": json.dumps(about)}))
+    _replace_file(Path(path), to_bytes(arrays, metadata={"forecast": text}))
 
 
-def load(path: str | PathLike[str]) -> Any:
+def load(path: str | PathLike[str]) -> BaseForecaster:
     """Read a forecaster that `save` wrote; it forecasts and updates as before.
 
     Parameters
@@ -99,21 +109,41 @@ def load(path: str | PathLike[str]) -> Any:
         If there is none.
     """
     about, arrays = _read_file(Path(path))
-    try:
-        cls = _find_class(about["class"])
-        forecaster = cls(**_decode(about["params"]))
-        forecaster.panel_ = _panel_from_state(about["panel"], _under("panel/", arrays))
-        forecaster.freq_ = forecaster.panel_.freq
-        forecaster.missing_ = missing(forecaster.panel_)
-        forecaster.target_transform_ = None
-        forecaster.season_length_, forecaster.horizon_ = about["season_length"], about["horizon"]
-        if forecaster.panel_.X is not None:
-            forecaster.n_features_in_ = forecaster.panel_.X.shape[1]
-        forecaster._restore(
-            forecaster.panel_, _decode(about["learned"]), _under("learned/", arrays)
+    cls = _find_class(about.get("class"))
+    if cls is None:
+        raise ValueError(
+            f"{str(path)!r} holds a {short(about.get('class'))}, which is no known forecaster; "
+            f"known are {', '.join(HOMES)}. Import your own class before loading."
         )
-    except (KeyError, TypeError, IndexError, AttributeError, OverflowError, RuntimeError) as error:
-        raise ValueError(f"{str(path)!r} is damaged: {error!r}. Save the model again.") from error
+    try:
+        with np.errstate(all="ignore"):
+            return _rebuild(cls, about, arrays)
+    except Exception as error:  # a file that somebody else wrote can go wrong in any way
+        raise ValueError(
+            f"{str(path)!r} is damaged: {short(error)}. Save the model again."
+        ) from error
+
+
+def _rebuild(
+    cls: type[BaseForecaster], about: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> BaseForecaster:
+    """Return the forecaster, after it has made a forecast of one step."""
+    forecaster = cls(**{name: _decode(value) for name, value in about["params"].items()})
+    panel = _panel_from_state(about["panel"], _under("panel/", arrays))
+    forecaster.panel_, forecaster.freq_, forecaster.missing_ = panel, panel.freq, missing(panel)
+    forecaster.target_transform_ = None
+    forecaster.season_length_ = positive_integer("season_length", about["season_length"])
+    forecaster.horizon_ = positive_integer("horizon", about["horizon"])
+    if panel.X is not None:
+        forecaster.n_features_in_ = panel.X.shape[1]
+    forecaster._restore(panel, _decode(about["learned"]), _under("learned/", arrays))
+    known = None if panel.X is None else np.zeros((panel.n_series, 1, panel.X.shape[1]))
+    values = forecaster._predict(1, known)
+    paths = forecaster._sample(1, 1, known, np.random.default_rng(0))
+    fits = values.shape == (panel.n_series, 1) and paths.shape == (panel.n_series, 1, 1)
+    if not (fits and np.isfinite(values).all() and np.isfinite(paths).all()):
+        raise ValueError("what was learned gives no forecast of this history")
+    restore(panel, values)
     return forecaster
 
 
@@ -123,43 +153,62 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
         with safe_open(path, framework="np") as file:
             about = json.loads((file.metadata() or {})["forecast"])
-            version = int(about["format_version"])
-            if version <= FORMAT_VERSION:
-                return about, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            version = positive_integer("format_version", about["format_version"])
+            readable = version <= FORMAT_VERSION
+            names = file.keys() if readable else []
+            arrays = {name: file.get_tensor(name) for name in names}
+            checksum = about.pop("sha256") if readable else None
+    except OSError:
+        raise
+    except Exception as error:  # each of the libraries has its own ways to refuse
         raise ValueError(
-            f"{str(path)!r} is no saved forecaster, or it is damaged: {error!r}. Files come from "
-            "model.save(path)."
+            f"{str(path)!r} is no saved forecaster, or it is damaged: {short(error)}. Files come "
+            "from model.save(path)."
         ) from error
-    raise ValueError(
-        f"{str(path)!r} has format version {version}, this version of forecast reads up to "
-        f"{FORMAT_VERSION}. Install a newer one."
-    )
+    if not readable:
+        raise ValueError(
+            f"{str(path)!r} has format version {version}, this version of forecast reads up to "
+            f"{FORMAT_VERSION}. Install a newer one."
+        )
+    if checksum != _checksum(about, arrays):
+        raise ValueError(
+            f"{str(path)!r} is damaged: it is not what was written. Save the model again, or take "
+            "another copy."
+        )
+    return about, arrays
+
+
+def _checksum(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
+    """Return the SHA-256 of all that a file says."""
+    total = hashlib.sha256(json.dumps(about).encode())
+    for name, array in sorted(arrays.items()):
+        total.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        total.update(array.reshape(-1).view(np.uint8).data)
+    return total.hexdigest()
 
 
 def _replace_file(path: Path, content: bytes) -> None:
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(draft).replace(path)
+        draft.write_bytes(content)
+        draft.replace(path)
     except BaseException:
-        Path(draft).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
 
 
-def _find_class(name: str) -> type[BaseForecaster]:
+def _find_class(name: Any) -> type[BaseForecaster] | None:
+    """Return the forecaster of a name: this package's, else the one defined last, else None."""
+    if not isinstance(name, str):
+        return None
     if name in HOMES:
-        importlib.import_module(f"forecast.forecasters.{HOMES[name]}")
-    candidates = [BaseForecaster]
+        home = importlib.import_module(f"forecast.forecasters.{HOMES[name]}")
+        return getattr(home, name)
+    candidates = list(BaseForecaster.__subclasses__())
     for cls in candidates:  # grows on the way
-        if cls.__name__ == name and cls is not BaseForecaster:
-            return cls
         candidates += cls.__subclasses__()
-    raise ValueError(
-        f"the file holds a {short(name)}, which is no known forecaster; known are "
-        f"{', '.join(HOMES)}. Import your own class before loading."
-    )
+    named = [cls for cls in candidates if cls.__name__ == name and not isabstract(cls)]
+    return named[-1] if named else None
 
 
 def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -200,7 +249,7 @@ def _decode(value: Any) -> Any:
         return tuple(_decode(value["tuple"]))
     if "timestamp" in value:
         return pd.Timestamp(value["timestamp"])
-    return {key: _decode(entry) for key, entry in value.get("dict", value).items()}
+    return {key: _decode(entry) for key, entry in value["dict"].items()}
 
 
 # The history.
@@ -211,6 +260,7 @@ def _panel_to_state(panel: Panel) -> tuple[dict[str, Any], dict[str, np.ndarray]
     about = {
         "grid": grid,
         "ids": [_encode(name, f"id {name!r}") for name in panel.ids],
+        "id_dtype": str(panel.ids.dtype),
         "id_name": _encode(panel.ids.name, "the name of the ids"),
         "X_names": list(panel.X_names),
         "layout": {
@@ -221,64 +271,106 @@ def _panel_to_state(panel: Panel) -> tuple[dict[str, Any], dict[str, np.ndarray]
     arrays = {"values": panel.values, "offsets": panel.offsets, "starts": panel.starts}
     if panel.X is not None:
         arrays["X"] = panel.X
-    return about, arrays | {"times": times}
+    arrays["times"] = times
+    return about, arrays
 
 
 def _panel_from_state(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> Panel:
+    ids = [_decode(name) for name in about["ids"]]
     panel = Panel(
         values=arrays["values"],
         offsets=arrays["offsets"],
         starts=arrays["starts"],
         grid=_grid_from_state(about["grid"], arrays["times"]),
-        ids=pd.Index(_decode(about["ids"]), name=_decode(about["id_name"])),
+        ids=pd.Index(ids, dtype=about["id_dtype"], name=_decode(about["id_name"])),
         X=arrays.get("X"),
         X_names=tuple(about["X_names"]),
         layout=Layout(**{name: _decode(value) for name, value in about["layout"].items()}),
     )
-    _check_panel(panel)
+    if not (_fits(panel) and _fits_layout(panel)):
+        raise ValueError("the parts of the history do not fit together")
     return panel
 
 
-def _check_panel(panel: Panel) -> None:
-    """Refuse a history whose parts do not fit: it would fail later, and far from here."""
-    fits = (
-        panel.values.ndim == 1
-        and panel.values.dtype.kind == "f"
-        and len(panel.offsets) == panel.n_series + 1 == len(panel.starts) + 1 > 1
-        and panel.offsets[0] == 0
-        and panel.offsets[-1] == len(panel.values)
+def _fits(panel: Panel) -> bool:
+    """Tell whether the arrays are a history; if not they would fail later, and far from here."""
+    values, offsets, starts = panel.values, panel.offsets, panel.starts
+    return (
+        values.ndim == offsets.ndim == starts.ndim == 1
+        and values.dtype in (np.float32, np.float64)
+        and offsets.dtype == starts.dtype == np.int64
+        and len(offsets) == panel.n_series + 1 == len(starts) + 1 > 1
+        and offsets[0] == 0
+        and offsets[-1] == len(values)
         and bool((panel.lengths > 0).all())
-        and bool((panel.starts >= 0).all())
+        and bool(((0 <= starts) & (starts < len(panel.grid))).all())
         and int(panel.ends.max()) <= len(panel.grid)
-        and (panel.X is None or panel.X.shape == (len(panel.values), len(panel.X_names)))
+        and bool(np.isfinite(values[offsets[:-1]]).all())
+        and not np.isinf(values).any()
     )
-    if not fits:
-        raise ValueError("the history in the file is damaged: its parts do not fit together.")
+
+
+def _fits_layout(panel: Panel) -> bool:
+    """Tell whether names and covariates are those of a history."""
+    layout, X, n = panel.layout, panel.X, panel.n_series
+    names = {"series": 1, "list": n, "wide": 1, "long": 0, "multi": 0}
+    return (
+        len(layout.names) == names[layout.kind]
+        and (n == 1 or layout.kind != "series")
+        and panel.ids.is_unique
+        and all(isinstance(name, str) for name in panel.X_names)
+        and (X is None) == (not panel.X_names)
+        and (
+            X is None or X.dtype.kind == "f" and X.shape == (len(panel.values), len(panel.X_names))
+        )
+    )
 
 
 def _grid_to_state(grid: pd.Index) -> tuple[dict[str, Any], np.ndarray]:
     if isinstance(grid, pd.DatetimeIndex):
-        about = {
-            "kind": "datetime",
-            "unit": grid.unit,
-            "tz": None if grid.tz is None else str(grid.tz),
-        }
+        about = {"kind": "datetime", "unit": grid.unit, "tz": _zone_name(grid)}
     else:
         about = {"kind": "period" if isinstance(grid, pd.PeriodIndex) else "integer"}
     about |= {"freq": getattr(grid, "freqstr", None), "name": _encode(grid.name, "the time's name")}
-    return about, np.asarray(getattr(grid, "asi8", grid), dtype=np.int64)
+    return about, _numbers(grid)
+
+
+def _zone_name(grid: pd.DatetimeIndex) -> str | None:
+    if grid.tz is None:
+        return None
+    try:
+        pd.DatetimeIndex([], tz=str(grid.tz))
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"the time zone {grid.tz!r} has no name to be saved under. Convert the times first, "
+            "for example with tz_convert('Europe/Berlin')."
+        ) from error
+    return str(grid.tz)
 
 
 def _grid_from_state(about: dict[str, Any], times: np.ndarray) -> pd.Index:
-    name, freq = _decode(about["name"]), about["freq"]
-    if about["kind"] == "period":
-        return pd.PeriodIndex.from_ordinals(  # type: ignore[attr-defined]
-            times, freq=freq, name=name
-        )
-    if about["kind"] == "integer":
+    kind, freq, name = about["kind"], about["freq"], _decode(about["name"])
+    grid: pd.Index
+    if kind == "integer":
         step = int(times[1] - times[0]) if len(times) > 1 else 1
-        return pd.RangeIndex(int(times[0]), int(times[-1]) + step, step, name=name)
-    index = pd.DatetimeIndex(times.view(f"M8[{about['unit']}]"), name=name)
-    if about["tz"] is not None:
-        index = index.tz_localize("UTC").tz_convert(about["tz"])
-    return pd.DatetimeIndex(index, freq=freq)
+        grid = pd.RangeIndex(int(times[0]), int(times[0]) + len(times) * step, step, name=name)
+    elif kind == "period":
+        grid = pd.period_range(
+            pd.Period(ordinal=times[0], freq=freq), periods=len(times), name=name
+        )
+    elif kind == "datetime":
+        grid = pd.DatetimeIndex(times.view(f"M8[{about['unit']}]"), name=name)
+        if about["tz"] is not None:
+            # pandas would open the file that follows "dateutil/"
+            zone = about["tz"].removeprefix("dateutil/")
+            grid = grid.tz_localize("UTC").tz_convert(zone)
+        grid = pd.DatetimeIndex(grid, freq=freq)
+    else:
+        raise ValueError(f"{short(kind)} is no kind of time")
+    if not (grid.is_monotonic_increasing and np.array_equal(_numbers(grid), times)):
+        raise ValueError("the times are not regular")
+    return grid
+
+
+def _numbers(grid: pd.Index) -> np.ndarray:
+    return np.asarray(getattr(grid, "asi8", grid), dtype=np.int64)

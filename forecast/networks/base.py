@@ -67,6 +67,13 @@ def state_map(function: Callable[..., Tensor], *states: State) -> State:
     return tuple(state_map(function, *parts) for parts in zip(*states, strict=True))
 
 
+def leaves(state: State) -> list[Tensor]:
+    """Return the tensors of a state, in the order of `state_map`."""
+    if isinstance(state, Tensor):
+        return [state]
+    return [leaf for part in state for leaf in leaves(part)]
+
+
 def tile(state: State, n_samples: int) -> State:
     """Repeat every row of a state: (B, ...) becomes (B * S, ...), copies side by side.
 

@@ -184,7 +184,7 @@ def test_m17_clipping_rescues_an_exploding_recurrence():
         return losses
 
     wild, tame = learn(None), learn(0.5)
-    assert tame[-1] < 0.25 * tame[0]
+    assert sorted(tame[-20:])[10] < 0.25 * tame[0]  # single steps are chaotic
     assert not wild[-1] < 0.25 * wild[0]  # diverged, or NaN
 
 

@@ -270,7 +270,7 @@ def test_nothing_is_printed_unless_asked(
     assert capfd.readouterr() == ("", "")
     assert list(tmp_path.iterdir()) == []
     LSTMForecaster(verbose=1, **QUICK).fit(monthly())
-    assert "LSTMForecaster" in capfd.readouterr().out
+    assert "LSTMForecaster" in capfd.readouterr().err
 
 
 def test_a_warning_says_when_naive_would_be_better(few_steps: None) -> None:
@@ -341,6 +341,10 @@ def test_predict_is_the_median_by_default_and_the_mean_on_request(
         ({"head": "gauss"}, ValueError, "`head` must be one of 'quantile', 'normal', 'mae'"),
         ({"point": "mode"}, ValueError, "`point` must be one of 'median', 'mean', got 'mode'"),
         ({"clip_norm": -1.0}, ValueError, "`clip_norm` must be a number"),
+        ({"early_stopping": "no"}, TypeError, "`early_stopping` must be True or False, got 'no'"),
+        ({"calendar": 1}, TypeError, "`calendar` must be True or False, got 1"),
+        ({"verbose": -1}, ValueError, "`verbose` must be"),
+        ({"device": "gpu"}, ValueError, "`device` must be"),
     ],
 )
 def test_bad_parameters_are_named(options: Any, error: Any, message: str) -> None:

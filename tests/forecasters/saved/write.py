@@ -1,0 +1,61 @@
+"""Write one small file per family in today's format, and what it forecasts.
+
+Run once when FORMAT_VERSION rises, and commit: `.venv/bin/python tests/forecasters/saved/write.py`.
+The files of older versions stay as they are; `test_kept_files.py` reads all of them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import forecast
+from forecast.forecasters.arima import ARIMAForecaster
+from forecast.forecasters.saving import FORMAT_VERSION
+from forecast.forecasters.theta import ThetaForecaster
+
+HERE = Path(__file__).parent
+MONTHS = pd.date_range("2020-01-31", periods=50, freq="ME", name="month")
+STEPS = np.arange(50)
+VALUES = 100 + STEPS + 10 * np.sin(STEPS * 2 * np.pi / 12) + np.cos(STEPS**2)
+SALES = pd.Series(VALUES, MONTHS, name="sales")
+TINY: Any = {"hidden_size": 2, "max_epochs": 1, "horizon": 6, "random_state": 0}
+
+
+def models() -> dict[str, Any]:
+    """Return an unfitted forecaster of every family."""
+    return {
+        "naive": forecast.NaiveForecaster("seasonal"),
+        "ets": forecast.ETSForecaster(),
+        "theta": ThetaForecaster(),
+        "arima": ARIMAForecaster(),
+        "markov": forecast.MarkovForecaster(order=3),
+        "mlp": forecast.MLPForecaster(**TINY),
+        "gru": forecast.RNNForecaster(cell="gru", **TINY),
+        "lstm": forecast.LSTMForecaster(**TINY),
+    }
+
+
+def forecasts(model: Any) -> pd.DataFrame:
+    """Return what a model forecasts before and after it is given the last two values."""
+    before = {"point": model.predict(6), "upper": model.predict_interval(6)["upper"]}
+    after = {"updated": model.update(SALES[48:]).predict(6)}
+    columns = {name: values.to_numpy() for name, values in (before | after).items()}
+    return pd.DataFrame(columns, index=pd.RangeIndex(1, 7, name="step"))
+
+
+def main() -> None:
+    """Write the files and their forecasts."""
+    warnings.simplefilter("ignore", forecast.ForecastWarning)
+    for name, model in models().items():
+        stem = f"v{FORMAT_VERSION}-{name}"
+        model.fit(SALES[:48]).save(HERE / f"{stem}.model")
+        forecasts(model).round(6).to_csv(HERE / f"{stem}.csv")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+"""Whatever a file says, loading it gives a forecaster that works, or a ValueError that names it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import resource
+import struct
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+import forecast
+from forecast.forecasters import saving
+from forecast.forecasters.arima import ARIMAForecaster
+from forecast.forecasters.theta import ThetaForecaster
+
+RNG = np.random.default_rng(0)
+DAYS = pd.date_range("2024-03-25", periods=80, freq="D", tz="Europe/Berlin", name="day")
+SALES = pd.Series(20 + RNG.normal(size=72).cumsum(), DAYS[:72], name="sales")
+PRICE = pd.DataFrame({"price": RNG.normal(size=80)}, DAYS)
+WIDE = pd.DataFrame(
+    {"a": SALES.to_numpy(), 7: 1 + SALES.to_numpy() ** 2},
+    pd.period_range("2010Q1", periods=72, freq="Q-DEC"),
+)
+LONG = WIDE.set_axis(range(5, 221, 3)).melt(
+    var_name="unique_id", value_name="y", ignore_index=False
+)
+LONG = LONG.rename_axis("ds").reset_index()
+TINY: Any = {"hidden_size": 2, "max_epochs": 1, "random_state": 0, "horizon": 4}
+BUILD = {
+    "naive": lambda: forecast.NaiveForecaster("seasonal", season_length=4).fit(WIDE),
+    "ets": lambda: forecast.ETSForecaster(season_length=4).fit(LONG),
+    "theta": lambda: ThetaForecaster(season_length=4).fit(SALES),
+    "arima": lambda: ARIMAForecaster(season_length=4).fit(SALES),
+    "markov": lambda: forecast.MarkovForecaster(order=3).fit(SALES, PRICE),
+    "mlp": lambda: forecast.MLPForecaster(season_length=4, num_layers=2, **TINY).fit(WIDE),
+    "lstm": lambda: forecast.LSTMForecaster(season_length=14, **TINY).fit(SALES, PRICE),
+}
+each_family = pytest.mark.parametrize(
+    "family",
+    [pytest.param(name, marks=[pytest.mark.slow] if name != "naive" else []) for name in BUILD],
+)
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("saved")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, build in BUILD.items():
+            build().save(folder / name)
+    return {name: folder / name for name in BUILD}
+
+
+def taken_apart(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    with safe_open(path, framework="np") as file:
+        about = json.loads(file.metadata()["forecast"])
+    del about["sha256"]
+    return about, load_file(path)
+
+
+def forged(path: Path, about: Any, arrays: dict[str, np.ndarray]) -> Path:
+    """Write a file whose checksum is right, whatever it says."""
+    arrays = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
+    signed = about | {"sha256": saving._checksum(about, arrays)}
+    save_file(arrays, path, metadata={"forecast": json.dumps(signed)})
+    return path
+
+
+def answers(path: Path) -> list[Any] | None:
+    """Return what a loaded forecaster says, or None if the file is refused as it should be."""
+    try:
+        model = forecast.load(path)
+    except ValueError as error:
+        assert repr(str(path)) in str(error) and str(error).endswith(".")
+        assert not re.search("MemoryError|not enough memory", repr(error.__cause__))
+        return None
+    X = PRICE[-8:] if model.panel_.X is not None else None
+    if X is not None:
+        X = X.set_axis(list(model.panel_.X_names), axis=1)
+    said = [model.predict(5, X), model.sample(5, X, n_samples=20, random_state=0)]
+    try:
+        said.append(model.update(model.predict(1, X), X).predict(2, X))
+    except (TypeError, ValueError) as error:  # of a parameter that `fit` would refuse
+        assert str(error)
+    return said
+
+
+def same(left: Any, right: Any) -> bool:
+    return all(a.equals(b) for a, b in zip(left, right, strict=True))
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to every entry of a JSON value."""
+    if path:
+        yield path
+    if isinstance(value, dict | list):
+        for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(entry, (*path, key))
+
+
+JUNK: list[Any] = [None, True, [], {}, [[]], 0, -1, 10**9, 10**30, 2.5, float("nan"), "\x00"]
+JUNK += ["os.system", "dateutil//etc/hosts", {"tuple": 3}, {"timestamp": "never"}, {"dict": []}]
+
+
+@each_family
+def test_junk_at_every_place_of_the_text(
+    family: str, saved: dict[str, Path], tmp_path: Path
+) -> None:
+    about, arrays = taken_apart(saved[family])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused = 0
+    for place in places(about):
+        for junk in JUNK:
+            changed = inner = copy.deepcopy(about)
+            for key in place[:-1]:
+                inner = inner[key]
+            inner[place[-1]] = junk
+            refused += answers(forged(tmp_path / "a.model", changed, arrays)) is None
+    assert refused > 100
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+
+
+def misshapen(array: np.ndarray) -> Iterator[np.ndarray]:
+    yield array[None]
+    yield array.reshape(-1)[:1]
+    yield np.zeros(())
+    yield np.concatenate([array.reshape(-1)] * 2)
+    if array.ndim:
+        yield array[:0]
+        yield array[:-1]
+    for dtype in (np.float16, np.float32, np.float64, np.int32, np.int64, np.uint8, np.bool_):
+        yield np.nan_to_num(array).astype(dtype)
+    for number in (np.nan, np.inf, 1e300) if array.dtype.kind == "f" else (99, -1, 2**62):
+        yield np.full_like(array, number)
+        last = array.copy()
+        last.reshape(-1)[-1:] = number
+        yield last
+
+
+@each_family
+def test_arrays_of_any_shape_and_content(
+    family: str, saved: dict[str, Path], tmp_path: Path
+) -> None:
+    about, arrays = taken_apart(saved[family])
+    for name, array in arrays.items():
+        for bad in misshapen(array):
+            answers(forged(tmp_path / "a.model", about, arrays | {name: bad}))
+        lacking = {other: a for other, a in arrays.items() if other != name}
+        answers(forged(tmp_path / "a.model", about, lacking))
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"hidden_size": 10**9},
+        {"window": 10**9},
+        {"scale_window": 10**9},
+        {"lags": [10**9]},
+        {"patch": 10**9, "stride": 10**9, "block": 10**9},
+        {"block": 10**9},
+        {"stride": 0},
+    ],
+    ids=str,
+)
+def test_sizes_beyond_the_file_are_not_allocated(
+    claim: dict[str, Any], saved: dict[str, Path], tmp_path: Path
+) -> None:
+    about, arrays = taken_apart(saved["lstm"])
+    about["learned"]["dict"]["recipe"]["dict"] |= claim
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert answers(forged(tmp_path / "a.model", about, arrays)) is None
+    about["params"]["num_layers"] = 10**9
+    assert answers(forged(tmp_path / "a.model", about, arrays)) is None
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format_version": 2}, "has format version 2, .* reads up to 1. Install a newer one."),
+        ({"format_version": "1"}, "is no saved forecaster, or it is damaged"),
+        ({"format_version": True}, "is no saved forecaster, or it is damaged"),
+        ({"class": "os.system"}, "holds a 'os.system', which is no known .* Import your own class"),
+        ({"class": "NeuralForecaster"}, "holds a 'NeuralForecaster', which is no known forecaster"),
+        ({"class": ["NaiveForecaster"]}, "holds a .* which is no known forecaster"),
+        ({"params": {"evil": 1}}, "is damaged: .*evil.* Save the model again."),
+        ({"horizon": 0}, "is damaged: .*`horizon` must be a positive integer"),
+    ],
+)
+def test_what_is_refused_is_said(
+    changes: dict[str, Any], message: str, saved: dict[str, Path], tmp_path: Path
+) -> None:
+    about, arrays = taken_apart(saved["naive"])
+    with pytest.raises(ValueError, match=f"a.model' {message}"):
+        forecast.load(forged(tmp_path / "a.model", about | changes, arrays))
+
+
+def test_a_change_without_a_new_checksum_is_noticed(saved: dict[str, Path], tmp_path: Path) -> None:
+    about, arrays = taken_apart(saved["naive"])
+    path = forged(tmp_path / "a.model", about, arrays)
+    arrays["learned/slope"] += 1
+    text = json.dumps(about | {"sha256": saving._checksum(*taken_apart(path))})
+    save_file(arrays, path, metadata={"forecast": text})
+    with pytest.raises(ValueError, match="is damaged: it is not what was written. Save the model"):
+        forecast.load(path)
+
+
+@given(data=st.data())
+@settings(max_examples=300)
+def test_a_flipped_bit_is_noticed(
+    data: Any, saved: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    family = data.draw(st.sampled_from(sorted(BUILD)))
+    content = bytearray(saved[family].read_bytes())
+    header = 8 + struct.unpack("<Q", content[:8])[0]
+    where = st.one_of(
+        st.integers(0, 7), st.integers(8, header - 1), st.integers(header, len(content) - 1)
+    )
+    content[data.draw(where)] ^= 1 << data.draw(st.integers(0, 7))
+    path = tmp_path_factory.getbasetemp() / "flipped.model"
+    path.write_bytes(content)
+    said = answers(path)
+    assert said is None or same(said, answers(saved[family]))
+
+
+@pytest.mark.parametrize("family", BUILD)
+def test_a_truncated_file_is_refused(family: str, saved: dict[str, Path], tmp_path: Path) -> None:
+    whole = saved[family].read_bytes()
+    path = tmp_path / "a.model"
+    for size in [*range(64), *range(64, len(whole) - 64, 97), *range(len(whole) - 64, len(whole))]:
+        path.write_bytes(whole[:size])
+        assert answers(path) is None
+    path.write_bytes(whole + b"\0")
+    assert answers(path) is None
+
+
+def raw_file(header: bytes, body: bytes = b"", length: int | None = None) -> bytes:
+    return struct.pack("<Q", len(header) if length is None else length) + header + body
+
+
+def entry(dtype: str, shape: list[int], size: int) -> bytes:
+    about = {"a": {"dtype": dtype, "shape": shape, "data_offsets": [0, size]}}
+    return raw_file(json.dumps(about).encode(), b"\0" * size)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x80\x04\x95" + b"a" * 100,
+        raw_file(b"{}", length=2**64 - 1),
+        raw_file(b"{}", length=90_000_000),
+        raw_file(b"[]"),
+        raw_file(b'{"a": '),
+        raw_file(b"\xff" * 20),
+        raw_file(json.dumps({"__metadata__": {"forecast": "[" * 100_000}}).encode()),
+        raw_file(json.dumps({"__metadata__": {"forecast": "9" * 10_000}}).encode()),
+        raw_file(json.dumps({"__metadata__": {"forecast": "null"}}).encode()),
+        raw_file(json.dumps({"__metadata__": {"forecast": '{"format_version": 1}'}}).encode()),
+        raw_file(json.dumps({"__metadata__": {"forecast": '{"format_version": -1}'}}).encode()),
+        raw_file(json.dumps({"__metadata__": {"forecast": '{"format_version": 1e999}'}}).encode()),
+        entry("F64", [2**62, 2**62], 8),
+        entry("F64", [0, 2**40], 0),
+        entry("BF16", [1], 2),
+        entry("F8_E4M3", [1], 1),
+    ],
+)
+def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.model"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="a.model' is no saved forecaster, or it is damaged: .*"):
+        forecast.load(path)

@@ -1,0 +1,72 @@
+"""What a user's type checker knows of the package: mypy reads `consumer` below, nobody runs it."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, assert_type
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+
+import forecast
+from forecast.forecasters.base import BaseForecaster
+
+
+def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
+    model = forecast.LSTMForecaster(horizon=12, season_length=12, hidden_size=8, head="normal")
+    # the class stays what it is
+    assert_type(model.fit(y, X), forecast.LSTMForecaster)
+    assert_type(forecast.NaiveForecaster("seasonal").fit(wide), forecast.NaiveForecaster)
+    assert_type(forecast.ETSForecaster().fit(y).update(y), forecast.ETSForecaster)
+    assert_type(forecast.MarkovForecaster(order=3, freq="D").fit(y), forecast.MarkovForecaster)
+    assert_type(forecast.MLPForecaster(num_layers=2).fit([y, y]), forecast.MLPForecaster)
+    assert_type(forecast.RNNForecaster(cell="gru", dropout=0.1).fit(y), forecast.RNNForecaster)
+    # what comes out
+    assert_type(model.predict(3, X), pd.Series[Any] | pd.DataFrame | list[pd.Series[Any]])
+    assert_type(model.predict_quantiles(3, X, levels=[0.1, 0.9]), pd.DataFrame)
+    assert_type(model.predict_interval(3, X, coverage=0.8), pd.DataFrame)
+    assert_type(model.sample(3, X, random_state=np.random.default_rng(0)), pd.DataFrame)
+    assert_type(model.score(y, X), float)
+    assert_type(model.plot(3, X), Axes)
+    assert_type(model.history_, pd.DataFrame)
+    model.save("a.model")
+    assert_type(forecast.load("a.model"), BaseForecaster)
+    # data, contest, evaluation
+    assert_type(forecast.catalogue(), pd.DataFrame)
+    assert_type(forecast.load_dataset("elnino"), Any)  # a Series or a frame, by the data set
+    contest = forecast.compare(y, horizon=12)
+    assert_type(contest, forecast.Comparison)
+    assert_type(contest.table, pd.DataFrame)
+    assert_type(contest.winner, str)
+    table = forecast.backtest(model, y, horizon=12, n_windows=3)
+    assert_type(table, pd.DataFrame)
+    assert_type(forecast.evaluate(table, y), pd.DataFrame)
+    assert issubclass(forecast.ForecastWarning, UserWarning)
+    # a misspelt parameter, a wrong one and a missing one are seen
+    forecast.MLPForecaster(hidden=3)  # type: ignore[call-arg]
+    forecast.LSTMForecaster(horizon="a year")  # type: ignore[arg-type]
+    forecast.compare()  # type: ignore[call-arg]
+
+
+@pytest.mark.slow
+def test_the_types_are_those_that_a_strict_checker_sees(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    root = Path(__file__).parents[1]
+    settings = tmp_path / "mypy.ini"
+    # as if installed: what the package itself does is not the user's to check
+    settings.write_text(f"[mypy]\nmypy_path = {root}\n[mypy-forecast.*]\nfollow_imports = silent\n")
+    options = ["--strict", "--config-file", str(settings), "--cache-dir", str(tmp_path / "cache")]
+    checker = [sys.executable, "-m", "mypy", *options, __file__]
+    found = subprocess.run(checker, capture_output=True, text=True, cwd=tmp_path)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_every_exported_name_is_among_them() -> None:
+    source = inspect.getsource(consumer)
+    assert [name for name in forecast.__all__ if f"forecast.{name}" not in source] == []
+    assert (Path(forecast.__file__).parent / "py.typed").is_file()
