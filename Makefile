@@ -5,9 +5,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
+# The oldest torch has no wheels for newer Pythons.
+FLOORS_PYTHON ?= python3.11
+FLOORS        := build/floors
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint format experiments bench notebooks wheel clean
+.PHONY: help demo test test-all check-floors lint format experiments bench notebooks docs \
+    docs-figures wheel clean
 
 help: ## list the targets
 	@echo "make TARGET, where TARGET is one of"
@@ -24,6 +29,13 @@ test: $(READY) ## run the doctests and the quick tests
 test-all: $(READY) ## run the slow tests too
 	@echo "test-all: doctests and all tests but the experiments"
 	@$(BIN)/python -m pytest -m "not experiment"
+
+# Old releases call what newer releases of their own dependencies deprecate, and torch 2.4 warns of
+# its own unpickling: neither is ours to mend.
+check-floors: $(FLOORS)/.installed ## run the quick tests with the oldest supported versions (5 GB)
+	@echo "check-floors: doctests and quick tests with the versions in $(FLOORS)/floors.txt"
+	@PYTHONPATH=. $(FLOORS)/bin/python -m pytest -p no:cacheprovider \
+	    -W ignore::DeprecationWarning -W 'ignore:You are using `torch.load`:FutureWarning'
 
 lint: $(READY) ## check style, format and types; notebooks too
 	@echo "lint: ruff check"
@@ -54,6 +66,13 @@ notebooks: $(READY) ## execute every notebook in a fresh kernel; the copies with
 	    $(BIN)/jupyter-execute --output="$(CURDIR)/build/$$notebook" $$notebook || exit 1; \
 	done
 
+docs: $(VENV)/.docs-installed ## build the documentation as a site in build/site
+	@echo "docs: building into build/site; open build/site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-figures: $(READY) ## draw the figures of the documentation; look at each, commit them
+	@$(BIN)/python docs/figures.py
+
 wheel: $(READY) ## build the wheel into dist/
 	@echo "wheel: building into dist/"
 	@rm -rf dist build/lib
@@ -62,6 +81,23 @@ wheel: $(READY) ## build the wheel into dist/
 clean: ## remove the environment and everything that was built
 	rm -rf $(VENV) build build.log dist forecast.egg-info forecast-demo.png
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.docs-installed: $(READY)
+	@echo "install: the tools of the documentation into $(VENV)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
+	    --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
+$(FLOORS)/.installed: pyproject.toml
+	@echo "install: the oldest supported versions into $(FLOORS); once, it takes a few minutes"
+	@$(FLOORS_PYTHON) -m venv $(FLOORS)
+	@$(FLOORS)/bin/python -c 'import tomllib; \
+	    project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	    floors = project["dependencies"] + project["optional-dependencies"]["parquet"]; \
+	    print("\n".join(floors).replace(">=", "=="))' >$(FLOORS)/floors.txt
+	@$(FLOORS)/bin/python -m pip install -qq --disable-pip-version-check \
+	    --requirement $(FLOORS)/floors.txt hypothesis pytest
+	@touch $@
 
 # An interpreter is good if it is new enough and can make an environment (Debian splits that off).
 $(READY): pyproject.toml constraints.txt

@@ -3,14 +3,15 @@
 The map
 -------
 data
-    Frames become arrays: `load_dataset`, `catalogue`, frequencies, calendars, windows.
+    Frames become arrays: `read_file`, `load_dataset`, `catalogue`, frequencies, calendars, windows.
 networks, engine
     Tensors: cells and heads; training, rollout, streaming.
 evaluation
     Forecast tables become numbers and pictures: `backtest`, `evaluate`.
 forecasters
-    What users hold: `NaiveForecaster`, `ETSForecaster`, `MarkovForecaster`, `MLPForecaster`,
-    `RNNForecaster`, `LSTMForecaster`; `load` reads a saved one.
+    What users hold: `NaiveForecaster`, `ETSForecaster`, `ThetaForecaster`, `ARIMAForecaster`,
+    `MarkovForecaster`, `MLPForecaster`, `RNNForecaster`, `LSTMForecaster`; `load` reads a saved
+    one.
 contest
     `compare` holds the contest: one table, one verdict.
 
@@ -26,17 +27,21 @@ if TYPE_CHECKING:
     from forecast._checks import ForecastWarning
     from forecast.contest import Comparison, compare
     from forecast.data.datasets import catalogue, load_dataset
+    from forecast.data.files import read_file
     from forecast.evaluation.backtest import backtest
     from forecast.evaluation.metrics import evaluate
+    from forecast.forecasters.arima import ARIMAForecaster
     from forecast.forecasters.baselines import NaiveForecaster
     from forecast.forecasters.ets import ETSForecaster
     from forecast.forecasters.markov import MarkovForecaster
     from forecast.forecasters.neural import LSTMForecaster, MLPForecaster, RNNForecaster
     from forecast.forecasters.saving import load
+    from forecast.forecasters.theta import ThetaForecaster
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ARIMAForecaster": "forecasters.arima",
     "Comparison": "contest",
     "ETSForecaster": "forecasters.ets",
     "ForecastWarning": "_checks",
@@ -45,15 +50,18 @@ _HOMES = {
     "MarkovForecaster": "forecasters.markov",
     "NaiveForecaster": "forecasters.baselines",
     "RNNForecaster": "forecasters.neural",
+    "ThetaForecaster": "forecasters.theta",
     "backtest": "evaluation.backtest",
     "catalogue": "data.datasets",
     "compare": "contest",
     "evaluate": "evaluation.metrics",
     "load": "forecasters.saving",
     "load_dataset": "data.datasets",
+    "read_file": "data.files",
 }
 
 __all__ = [
+    "ARIMAForecaster",
     "Comparison",
     "ETSForecaster",
     "ForecastWarning",
@@ -62,12 +70,14 @@ __all__ = [
     "MarkovForecaster",
     "NaiveForecaster",
     "RNNForecaster",
+    "ThetaForecaster",
     "backtest",
     "catalogue",
     "compare",
     "evaluate",
     "load",
     "load_dataset",
+    "read_file",
 ]
 
 

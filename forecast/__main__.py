@@ -2,4 +2,4 @@
 
 from forecast.cli import app
 
-app()
+app(prog_name="forecast")

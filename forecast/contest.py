@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import time
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,7 +20,7 @@ from forecast._checks import ForecastWarning, positive_integer
 from forecast.data.calendar import infer_season_length
 from forecast.data.frames import read_frames
 from forecast.data.panel import Panel
-from forecast.evaluation.backtest import backtest
+from forecast.evaluation.backtest import backtest, rolling_origins
 from forecast.evaluation.metrics import evaluate
 
 if TYPE_CHECKING:
@@ -40,6 +45,14 @@ class Comparison:
         The forecast table of all models: `unique_id, cutoff, ds, step, model, y, y_hat, q0.1` ...
     metric : str
         What ranks the models: MASE, or MAE where a constant history has no MASE.
+    panel, season_length, unit
+        The data, the steps of a season and the unit of the values, if the data tell it.
+    models : dict of str to forecaster
+        The contestants as they were run, not fitted.
+    failures : dict of str to str
+        Why a contestant could not forecast; it has no row in the table.
+    settings : dict of str to object
+        Horizon, origins, steps between them, gap, refit, and the seed of the networks.
     """
 
     table: pd.DataFrame
@@ -48,6 +61,9 @@ class Comparison:
     panel: Panel
     season_length: int
     unit: str | None = None
+    models: dict[str, Any] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def winner(self) -> str:
@@ -106,33 +122,97 @@ class Comparison:
             unit=self.unit,
         )
 
+    def report(self, path: str | PathLike[str], *, title: str | None = None) -> None:
+        """Write everything to one HTML file that needs no other and no network.
+
+        Parameters
+        ----------
+        path
+            The file.
+        title
+            Its heading. Default: the names of the data and of the contest.
+        """
+        from forecast.evaluation.report import render_report
+
+        ids = self.panel.ids
+        what = str(ids[0]) if len(ids) == 1 else f"{len(ids):,} series"
+        page = render_report(
+            self.table,
+            self.forecasts,
+            self.panel,
+            title=title or f"Forecasting {what}",
+            verdict=self.verdict,
+            metric=self.metric,
+            season_length=self.season_length,
+            naive=NAIVE,
+            unit=self.unit,
+            settings=self._settings(),
+            models={name: repr(model) for name, model in self.models.items()},
+            failures=self.failures,
+        )
+        Path(path).write_text(page, encoding="utf-8")
+
+    def _settings(self) -> dict[str, str]:
+        """Return what a reader needs to hold the contest again."""
+        asked = self.settings
+        cutoffs = self.forecasts["cutoff"]
+        refit = int(asked["refit"])
+        again = {0: "once, then updated", 1: "at every origin"}
+        return {
+            "steps ahead": str(asked["horizon"]),
+            "origins": f"{asked['n_windows']}, {_day(cutoffs.min())} to {_day(cutoffs.max())}",
+            "steps between origins": str(asked["step"] or asked["horizon"]),
+            "steps left out": str(asked["gap"]),
+            "steps in a season": str(self.season_length),
+            "frequency": str(self.panel.freq),
+            "models are fitted": again.get(refit, f"at every {refit}th origin"),
+            "seed": str(asked["random_state"]),
+            "made": f"{date.today():%Y-%m-%d}, with "
+            + ", ".join(
+                f"{name} {version(name)}" for name in ("forecast", "torch", "pandas", "numpy")
+            ),
+        }
+
     def __repr__(self) -> str:
-        return f"{self.table.to_string(float_format='{:.3f}'.format)}\n\n{self.verdict}"
+        absent = "".join(f"\n{name} has no forecast: {why}" for name, why in self.failures.items())
+        return f"{self.table.to_string(float_format='{:.3f}'.format)}\n\n{self.verdict}{absent}"
 
     def _repr_html_(self) -> str:
-        return f"{self.table.to_html(float_format='{:.3f}'.format)}<p>{self.verdict}</p>"
+        absent = [f"{name} has no forecast: {why}" for name, why in self.failures.items()]
+        below = "".join(f"<p>{html.escape(text)}</p>" for text in [self.verdict, *absent])
+        return f"{self.table.to_html(float_format='{:.3f}'.format)}{below}"
 
 
-def default_models(season_length: int, random_state: int | None = None) -> dict[str, Any]:
+def _day(time: Any) -> str:
+    return str(time).removesuffix(" 00:00:00")
+
+
+def default_models(
+    season_length: int | None = None, random_state: int | None = None
+) -> dict[str, Any]:
     """Return the contestants by the name they have in the table.
 
     Parameters
     ----------
-    season_length : int
-        Without a season there is no seasonal naive forecast.
+    season_length : int, optional
+        Of 1, that is without a season, there is no seasonal naive forecast.
     random_state : int, optional
         Seed of the networks.
     """
+    from forecast.forecasters.arima import ARIMAForecaster
     from forecast.forecasters.baselines import NaiveForecaster
     from forecast.forecasters.ets import ETSForecaster
     from forecast.forecasters.markov import MarkovForecaster
     from forecast.forecasters.neural import LSTMForecaster, MLPForecaster, RNNForecaster
+    from forecast.forecasters.theta import ThetaForecaster
 
     models = {
         "naive": NaiveForecaster(strategy="last"),
         "seasonal naive": NaiveForecaster(strategy="seasonal"),
         "drift": NaiveForecaster(strategy="drift"),
         "ETS": ETSForecaster(),
+        "Theta": ThetaForecaster(),
+        "ARIMA": ARIMAForecaster(),
         "Markov": MarkovForecaster(),
         "MLP": MLPForecaster(random_state=random_state),
         "RNN": RNNForecaster(random_state=random_state),
@@ -142,6 +222,15 @@ def default_models(season_length: int, random_state: int | None = None) -> dict[
     if season_length == 1:
         del models["seasonal naive"]
     return models
+
+
+def default_horizon(panel: Panel, season_length: int, n_windows: int) -> int:
+    """Return a season, at least 8 steps, unless the shortest series is too short for it.
+
+    It must hold all origins and as much again to learn from.
+    """
+    longest = int(panel.lengths.min()) // (2 * n_windows)
+    return max(min(max(season_length, 8), longest), 1)
 
 
 def compare(
@@ -156,12 +245,16 @@ def compare(
     refit: bool | int = False,
     season_length: int | None = None,
     freq: Any = None,
+    id_col: str = "unique_id",
+    time_col: str = "ds",
+    target_col: str = "y",
     random_state: int | None = 0,
     verbose: int = 0,
 ) -> Comparison:
     """Hold the contest: fit every model, forecast from rolling origins, score, rank.
 
-    Naive forecasts always take part: whoever cannot beat them is not worth its cost.
+    Naive forecasts always take part: whoever cannot beat them is not worth its cost. A model that
+    fails is left out of the table, with a warning that says why.
 
     Parameters
     ----------
@@ -172,12 +265,13 @@ def compare(
     X : DataFrame, optional
         Known covariates, aligned with `y`.
     models : mapping of str to forecaster, optional
-        The contestants beside the naive forecasts. Default: ETS, Markov, MLP, RNN, LSTM and a
-        deep LSTM.
+        The contestants beside the naive forecasts. Default: those of `default_models`.
     n_windows, step, gap, refit
         As in `backtest`: origins, steps between them, steps left out, and whether to fit again.
     season_length, freq
         Where the index does not tell them.
+    id_col, time_col, target_col : str
+        The columns of a long frame.
     random_state : int, optional
         Seed of the default networks.
     verbose : int
@@ -187,6 +281,11 @@ def compare(
     -------
     Comparison
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the data or an argument is wrong, or every model fails.
+
     Examples
     --------
     >>> import pandas as pd
@@ -195,43 +294,92 @@ def compare(
     >>> comparison.winner
     'drift'
     """
-    panel = read_frames(y, freq=freq)
+    columns = {"freq": freq, "id_col": id_col, "time_col": time_col, "target_col": target_col}
+    panel = replace(read_frames(y, X, **columns), X=None, X_names=())
     season = season_length or infer_season_length(panel)
-    # the shortest series must hold all origins and as much again to learn from
-    longest = max(int(panel.lengths.min()) // (2 * n_windows), 1)
-    default = min(max(season, 8), longest)
-    steps = positive_integer("horizon", default if horizon is None else horizon)
-    defaults = default_models(season, random_state)
-    naive = {name: model for name, model in defaults.items() if name in NAIVE}
-    if models is not None and (taken := sorted(set(models) & set(naive))):
-        raise ValueError(f"`models` must not use the names of the naive forecasts, got {taken}.")
-    contestants = defaults if models is None else naive | dict(models)
-    tables, seconds = [], {}
+    n_windows = positive_integer("n_windows", n_windows)
+    steps = default_horizon(panel, season, n_windows) if horizon is None else horizon
+    steps = positive_integer("horizon", steps)
+    origins: dict[str, Any] = {"n_windows": n_windows, "step": step, "gap": gap}
+    next(rolling_origins(y, steps, **origins, **columns))  # refuses what no model could do
+    chosen = _contestants(models, season, random_state)
+    asked = columns | {"horizon": steps, "season_length": season_length}
+    contestants = {name: _prepared(model, asked) for name, model in chosen.items()}
+    tables, seconds, failures = {}, {}, {}
     for name, model in _watched(contestants, verbose):
         began = time.perf_counter()
-        known = model.get_params() if hasattr(model, "get_params") else {}
-        asked = {"horizon": steps, "season_length": season_length, "freq": freq}
-        missing = {k: v for k, v in asked.items() if k in known and known[k] is None}
-        if missing:
-            model = clone(model).set_params(**missing)
-        with warnings.catch_warnings():  # the verdict says what these warnings would
-            warnings.simplefilter("ignore", ForecastWarning)
-            levels = LEVELS if hasattr(model, "predict_quantiles") else ()
-            table = backtest(
-                model, y, steps, X=X, n_windows=n_windows, step=step, gap=gap, refit=refit,
-                quantiles=levels,
-            )  # fmt: skip
-        tables.append(table.assign(model=name))
-        seconds[name] = time.perf_counter() - began
-    forecasts = pd.concat(tables, ignore_index=True)
+        try:
+            tables[name] = _run(model, y, steps, X=X, **origins, refit=refit)
+            seconds[name] = time.perf_counter() - began
+        except Exception as error:  # one contestant must not cost the others their run
+            failures[name] = f"{type(error).__name__}: {error}"
+    _report_failures(failures, contestants)
+    named = [table.assign(model=name) for name, table in tables.items()]
+    forecasts = pd.concat(named, ignore_index=True)
     scores, metric = _scores(forecasts, panel, season)
-    best = scores.loc[list(naive), metric].min()
+    naive = [name for name in NAIVE if name in scores.index]
+    best = scores.loc[naive, metric].min()
     scores.insert(1, "skill", 1 - scores[metric] / best if best else float("nan"))
     scores["seconds"] = pd.Series(seconds)
-    unit = getattr(y, "attrs", {}).get("unit")
     return Comparison(
-        scores.sort_values(metric, kind="stable"), forecasts, metric, panel, season, unit
+        scores.sort_values(metric, kind="stable"),
+        forecasts,
+        metric,
+        panel,
+        season,
+        unit=getattr(y, "attrs", {}).get("unit"),
+        models=contestants,
+        failures=failures,
+        settings={"horizon": steps, **origins, "refit": refit, "random_state": random_state},
     )
+
+
+def _contestants(
+    models: Mapping[str, Any] | None, season: int, random_state: int | None
+) -> dict[str, Any]:
+    defaults = default_models(season, random_state)
+    if models is None:
+        return defaults
+    naive = {name: model for name, model in defaults.items() if name in NAIVE}
+    if taken := sorted(set(models) & set(NAIVE)):
+        raise ValueError(f"`models` must not use the names of the naive forecasts, got {taken}.")
+    return naive | dict(models)
+
+
+def _prepared(model: Any, asked: dict[str, Any]) -> Any:
+    """Return a model that knows horizon, season and columns, where it does not say otherwise."""
+    if not hasattr(model, "get_params"):
+        return model
+    known = model.get_params()
+    usual = {"id_col": "unique_id", "time_col": "ds", "target_col": "y"}
+    new = {
+        name: value
+        for name, value in asked.items()
+        if name in known and known[name] in (None, usual.get(name)) and value != known[name]
+    }
+    return clone(model).set_params(**new)
+
+
+def _run(model: Any, y: Any, steps: int, **options: Any) -> pd.DataFrame:
+    levels = LEVELS if hasattr(model, "predict_quantiles") else ()
+    with warnings.catch_warnings():  # the verdict says what these warnings would
+        warnings.simplefilter("ignore", ForecastWarning)
+        table = backtest(model, y, steps, quantiles=levels, **options)
+    silent = table["y_hat"].isna() & table["y"].notna()
+    if silent.any():
+        raise ValueError(f"the forecast for {table['ds'][silent].iloc[0]} is missing.")
+    return table
+
+
+def _report_failures(failures: dict[str, str], contestants: dict[str, Any]) -> None:
+    if len(failures) == len(contestants):
+        name, why = next(iter(failures.items()))
+        raise ValueError(f"no model could forecast these data; {name}: {why}")
+    naive = [name for name in NAIVE if name in contestants]
+    if all(name in failures for name in naive):
+        raise ValueError(f"no naive forecast could be made: {failures[naive[0]]}")
+    for name, why in failures.items():
+        warnings.warn(f"{name} is left out of the contest: {why}", ForecastWarning, stacklevel=3)
 
 
 def _scores(forecasts: pd.DataFrame, panel: Panel, season: int) -> tuple[pd.DataFrame, str]:
@@ -245,18 +393,19 @@ def _scores(forecasts: pd.DataFrame, panel: Panel, season: int) -> tuple[pd.Data
     return scores[["mase", "smape", "mae", "mql", "coverage0.8"]], "mase"
 
 
-def _watched(contestants: dict[str, Any], verbose: int) -> Any:
+def _watched(contestants: dict[str, Any], verbose: int) -> Iterator[tuple[str, Any]]:
     """Yield the contestants, with a progress bar if asked for one."""
     if not verbose:
         yield from contestants.items()
         return
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn()) as bar:
+    console = Console(stderr=True)  # what is printed on the other stream may go into a file
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
         task = bar.add_task("", total=len(contestants))
         for name, model in contestants.items():
             bar.update(task, description=name)
             yield name, model
             bar.advance(task)
-        bar.update(task, description="done")

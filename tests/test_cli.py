@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,81 +12,321 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
-import forecast.contest
-from forecast.cli import app
-from forecast.contest import compare
+import forecast
+from forecast.cli import app, options
+from forecast.cli.screen import spelled_as_options
+from forecast.contest import default_models
+from forecast.data.files import read_file
+from forecast.forecasters.baselines import NaiveForecaster
+from forecast.forecasters.ets import ETSForecaster
 from forecast.forecasters.markov import MarkovForecaster
+
+pytestmark = pytest.mark.filterwarnings("default::forecast._checks.ForecastWarning")
+
+MONTHS = pd.date_range("2018-01", periods=60, freq="MS", name="Datum")
+NOISE = np.random.default_rng(1).normal(0, 30, 60)
+SALES = pd.Series(
+    (1500 + 8 * np.arange(60) + 300 * np.sin(np.arange(60) * np.pi / 6) + NOISE).round(2),
+    MONTHS,
+    name="Umsatz",
+)
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Let the contest be held among quick models; return what it was asked for."""
-    calls: list[Any] = []
+def messy(tmp_path: Path) -> Path:
+    """Semicolons, decimal commas, day-first dates, shuffled and copied rows, a column of text."""
+    rows = [
+        f"{day:%d.%m.%Y};{f'{value:,.2f}'.translate(str.maketrans(',.', '.,'))};{note}"
+        for (day, value), note in zip(SALES.items(), ["", "Inventur"] * 30, strict=True)
+    ]
+    rows = [rows[k] for k in np.random.default_rng(0).permutation(60)] + [rows[7], rows[9]]
+    path = tmp_path / "messy.csv"
+    path.write_bytes("\r\n".join(["Datum;Umsatz;Größe", *rows, ""]).encode("latin-1"))
+    return path
 
-    def quick(y: Any, horizon: Any = None, **options: Any) -> Any:
-        calls.append((y, horizon, options))
-        return compare(y, horizon, models={"Markov": MarkovForecaster()}, **options)
 
-    monkeypatch.setattr(forecast.contest, "compare", quick)
-    return calls
+@pytest.fixture
+def wide(tmp_path: Path) -> Path:
+    path = tmp_path / "wide.csv"
+    pd.DataFrame({"A": SALES, "B": SALES[::-1].to_numpy()}).to_csv(path)
+    return path
 
 
-def run(*arguments: str, code: int = 0) -> str:
-    result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "120"})
+def run(*arguments: object, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, [str(one) for one in arguments], env={"COLUMNS": "100"})
     assert result.exit_code == code, (result.output, result.exception)
-    return result.output
+    return result
 
 
-def test_compare_prints_table_and_verdict_and_draws(asked: list[Any], tmp_path: Path) -> None:
-    picture = tmp_path / "contest.png"
-    shown = run("compare", "nile", "--horizon", "5", "--windows", "2", "--plot", str(picture))
-    y, horizon, options = asked[0]
-    assert (horizon, options["n_windows"], len(y)) == (5, 2, 100)
-    assert "Markov" in shown and "mase" in shown and "skill" in shown
+def table(result: Result) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(result.stdout))
+
+
+def sentence(*arguments: object, code: int = 1) -> str:
+    """Return what a refused command says: one line, on stderr, without a traceback."""
+    result = run(*arguments, code=code)
+    assert result.stdout == "" and "Traceback" not in result.stderr
+    errors = [line for line in result.stderr.splitlines() if not line.startswith("note: ")]
+    if code == 1:
+        assert len(errors) == 1 and errors[0].startswith("error: ")
+    return re.sub(r"[\s│╭╮╰╯─]+", " ", " ".join(errors))
+
+
+def test_predict_reads_a_messy_file_and_prints_csv(messy: Path) -> None:
+    result = run("predict", messy, "--horizon", 3, "--quantiles", "0.9,0.1", "--coverage", 0.5)
+    shown = table(result)
+    assert shown.columns.tolist() == ["Datum", "Umsatz", "q0.1", "q0.9", "lower", "upper"]
+    assert shown["Datum"].tolist() == ["2023-01-01", "2023-02-01", "2023-03-01"]
+    expected = ETSForecaster(horizon=3).fit(SALES)
+    np.testing.assert_allclose(shown["Umsatz"], expected.predict(3))
+    np.testing.assert_allclose(
+        shown[["q0.1", "q0.9"]], expected.predict_quantiles(3, levels=[0.1, 0.9])
+    )
+    np.testing.assert_allclose(
+        shown[["lower", "upper"]], expected.predict_interval(3, coverage=0.5)
+    )
+    notes = result.stderr.splitlines()
+    assert "note: column 'Größe' (text) is not used." in notes
+    assert "note: 2 rows are left out: copies of other rows." in notes
+
+
+def test_predict_writes_paths_and_figures(wide: Path, tmp_path: Path) -> None:
+    output, plot = tmp_path / "next.csv", tmp_path / "next.svg"
+    arguments = ["--model", "seasonal-naive", "--paths", 2, "--random-state", 5, "--horizon", 2]
+    result = run("predict", wide, *arguments, "--output", output, "--plot", plot, "--series", "B")
+    assert result.stdout == "" and f"note: 2 rows are in {output}." in result.stderr
+    names = [f"{name}{more}" for name in "AB" for more in ("", " path0", " path1")]
+    assert read_file(output).columns.tolist() == names
+    model = NaiveForecaster(strategy="seasonal").fit(read_file(wide))
+    paths = model.sample(2, n_samples=2, random_state=5)
+    np.testing.assert_allclose(read_file(output)["B path1"], paths["B", 1])
+    assert plot.read_text().startswith("<?xml") and ">B<" not in plot.read_text()
+
+
+def test_predict_long_tables_and_parquet(wide: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    frame = read_file(wide).melt(ignore_index=False, var_name="shop", value_name="sales")
+    frame.reset_index().to_csv(tmp_path / "long.csv", index=False)
+    output = tmp_path / "next.parquet"
+    arguments = ["--model", "markov", "--horizon", 2, "--quantiles", 0.5, "--output", output]
+    run("predict", tmp_path / "long.csv", *arguments)
+    shown = pd.read_parquet(output)
+    assert shown.columns.tolist() == ["shop", "Datum", "sales", "q0.5"]
+    expected = MarkovForecaster().fit(read_file(wide)).predict(2)
+    np.testing.assert_allclose(shown["sales"], expected.to_numpy().T.ravel())
+
+
+def test_fit_saves_and_predict_continues(messy: Path, tmp_path: Path) -> None:
+    model = tmp_path / "sales.model"
+    (tmp_path / "past.csv").write_text(SALES[:50].to_csv())
+    arguments = ["--model", "markov", "--set", "order=13", "--horizon", 6, "--model-file", model]
+    said = run("fit", tmp_path / "past.csv", *arguments).stderr
+    assert f"forecast predict --model-file {model}" in said.replace("\n", "")
+    alone = MarkovForecaster(order=13, horizon=6).fit(SALES[:50])
+    shown = table(run("predict", "--model-file", model))
+    np.testing.assert_allclose(shown["Umsatz"], alone.predict())
+    result = run("predict", messy, "--model-file", model, "--horizon", 2)
+    assert "note: 50 of 60 rows are part of the model's history." in result.stderr
+    np.testing.assert_allclose(table(result)["Umsatz"], alone.update(SALES[50:]).predict(2))
+    again = table(run("predict", tmp_path / "past.csv", "--model-file", model))
+    np.testing.assert_allclose(again["Umsatz"], shown["Umsatz"])
+
+
+def test_a_saved_long_model_is_updated(wide: Path, tmp_path: Path) -> None:
+    frame = read_file(wide).melt(ignore_index=False, var_name="shop", value_name="y").reset_index()
+    frame.to_csv(tmp_path / "all.csv", index=False)
+    frame[frame["Datum"] < "2022-06"].to_csv(tmp_path / "past.csv", index=False)
+    model = tmp_path / "m.model"
+    run("fit", tmp_path / "past.csv", "--model", "naive", "--model-file", model)
+    shown = table(run("predict", tmp_path / "all.csv", "--model-file", model, "--horizon", 1))
+    np.testing.assert_allclose(shown["y"], read_file(wide).iloc[-1])
+
+
+def test_covariates_may_stand_in_the_same_file(tmp_path: Path) -> None:
+    x = pd.Series(np.random.default_rng(2).normal(size=72), name="temp")
+    days = pd.date_range("2024-01-01", periods=72, freq="D")
+    frame = pd.DataFrame({"day": days, "y": 3 * x, "temp": x})
+    frame.loc[60:, "y"] = np.nan
+    path, model = tmp_path / "both.csv", tmp_path / "m.model"
+    frame.to_csv(path, index=False)
+    arguments = ["--target-col", "y", "--X", path, "--model", "markov"]
+    shown = table(run("predict", path, *arguments, "--horizon", 12))
+    np.testing.assert_allclose(shown["y"], 3 * x[60:], atol=1e-6)
+    run("fit", path, *arguments, "--model-file", model)
+    again = table(run("predict", "--model-file", model, "--X", path, "--horizon", 12))
+    np.testing.assert_allclose(again["y"], shown["y"])
+    said = sentence("predict", path, *arguments, "--horizon", 13)
+    assert "--X must have a row for every time" in said and "2024-03-13" in said
+
+
+def test_networks_are_set_by_name(wide: Path) -> None:
+    small = ["--set", "max_epochs=1", "--set", "hidden_size=4", "--set", "head=normal"]
+    result = run("predict", wide, "--model", "MLP", *small, "--horizon", 1)
+    assert np.isfinite(table(result)[["A", "B"]]).all(axis=None)
+    assert "validation" in result.stderr  # the bar of the training
+    assert options.settings(["a-b=[1, 2]", "c=true", "d=null", "e=word", "f=1e-3"]) == {
+        "a_b": [1, 2], "c": True, "d": None, "e": "word", "f": 0.001,
+    }  # fmt: skip
+
+
+def test_backtest_scores_each_origin(messy: Path, tmp_path: Path) -> None:
+    output, plot = tmp_path / "table.csv", tmp_path / "error.png"
+    arguments = ["--model", "markov", "--horizon", 6, "--windows", 2, "--refit", 1]
+    result = run("backtest", messy, *arguments, "--output", output, "--plot", plot)
+    for word in ("origin", "mase", "coverage0.8", "2021-12-01", "2022-06-01", "all"):
+        assert word in result.stdout
+    expected = forecast.backtest(
+        MarkovForecaster(horizon=6), SALES, 6, n_windows=2, refit=True, quantiles=[0.1, 0.9]
+    )
+    written = pd.read_csv(output)
+    np.testing.assert_allclose(written[["y_hat", "q0.1"]], expected[["y_hat", "q0.1"]], rtol=1e-8)
+    assert (written["model"] == "markov").all()
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    mae = (expected["y"] - expected["y_hat"]).abs().mean()
+    assert f"{mae:#.4g}" in result.stdout
+
+
+def test_compare_prints_table_and_verdict_and_writes(messy: Path, tmp_path: Path) -> None:
+    files = {name: tmp_path / f"contest.{name}" for name in ("csv", "png", "html")}
+    result = run(
+        "compare", messy, "--models", "markov,Seasonal-Naive", "--horizon", 5, "--windows", 2,
+        "--output", files["csv"], "--plot", files["png"], "--report", files["html"],
+    )  # fmt: skip
+    expected = forecast.compare(SALES, 5, models={"Markov": MarkovForecaster()}, n_windows=2)
+    assert expected.verdict in result.stdout.replace("\n", " ")
+    for word in ("Markov", "seasonal naive", "drift", "mase", "skill", "seconds"):
+        assert word in result.stdout
+    written = pd.read_csv(files["csv"], index_col="model")
+    np.testing.assert_allclose(written["mase"], expected.table["mase"], rtol=1e-8)
+    assert files["png"].read_bytes().startswith(b"\x89PNG")
+    assert "<title>Forecasting messy</title>" in files["html"].read_text()
+
+
+def test_compare_takes_a_data_set_by_name() -> None:
+    shown = run("compare", "nile", "--models", "naive", "--horizon", 5, "--windows", 2).stdout
     assert "5 steps ahead, 2 origins" in shown.replace("\n", " ")
-    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_compare_reads_a_file(asked: list[Any], tmp_path: Path) -> None:
-    days = pd.date_range("2024-01-01", periods=60, freq="D", name="day")
-    y = pd.Series(np.sin(np.arange(60.0)), days, name="load")
-    y.to_csv(tmp_path / "load.csv")
-    run("compare", str(tmp_path / "load.csv"))
-    read, horizon, _ = asked[0]
-    assert horizon is None
-    pd.testing.assert_series_equal(read, y, check_freq=False)
+def test_options_reach_the_models(tmp_path: Path) -> None:
+    path = tmp_path / "steps.csv"
+    pd.DataFrame({"t": np.arange(0, 80, 2), "x": np.tile([1.0, 5, 2, 8], 10)}).to_csv(
+        path, index=False
+    )
+    arguments = ["--model", "seasonal-naive", "--season-length", 4, "--freq", 2, "--horizon", 4]
+    shown = table(run("predict", path, *arguments))
+    assert shown.to_dict("list") == {"t": [80, 82, 84, 86], "x": [1, 5, 2, 8]}
 
 
-def test_compare_reads_whole_numbers_as_times(asked: list[Any], tmp_path: Path) -> None:
-    pd.Series(np.arange(40.0) ** 2, name="y").to_csv(tmp_path / "y.csv", index_label="t")
-    run("compare", str(tmp_path / "y.csv"), "--horizon", "3")
-    assert asked[0][0].index.tolist() == list(range(40))
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["predict", "none.csv"], "there is no file 'none.csv'"),
+        (["predict", "FILE", "--horizon", -3], "--horizon must be a positive integer, got -3"),
+        (
+            ["predict", "FILE", "--decimal", "."],
+            "must have a column of numbers .*'Umsatz'.* --target-col",
+        ),
+        (["predict", "FILE", "--target-col", "Größe"], "'Größe' must hold numbers, got 'Inv"),
+        (["predict", "FILE", "--time-col", "Zeit"], "--time-col must be a column of the table"),
+        (["predict", "FILE", "--model-file", "FILE"], "is no saved forecaster"),
+        (["predict", "FILE", "--plot", "a.foo"], "Format 'foo' is not supported"),
+        (["predict", "FILE", "--series", "Z", "--plot", "a.png"], "--series must be one of"),
+        (["compare", "FILE", "--horizon", 40], "--windows=4 windows of horizon=40"),
+        (["fit", "FILE", "--set", "season_length=0", "--model-file", "m"], "--season-length must"),
+    ],
+)
+def test_a_refusal_is_one_sentence(messy: Path, arguments: list[Any], said: str) -> None:
+    arguments = [messy if one == "FILE" else one for one in arguments]
+    result = run(*arguments, code=1)
+    assert "Traceback" not in result.output
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and re.search(said, errors[0])
 
 
-def test_an_unknown_name_lists_the_known_ones() -> None:
-    result = CliRunner().invoke(app, ["compare", "nil"])
-    assert result.exit_code != 0
-    assert "'nile'" in str(result.exception) + result.output
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["predict", "nil"], "no data set of that name; known are .* nile"),
+        (["predict"], "give DATA, or --model-file FILE"),
+        (["predict", "nile", "--model", "prophet"], "'prophet' is no model; known are naive,"),
+        (["predict", "nile", "--set", "alpha=1"], "ets has no parameter 'alpha'; it has freq"),
+        (["predict", "nile", "--set", "alpha"], "needs name=value, got 'alpha'"),
+        (["predict", "nile", "--quantiles", "5"], "numbers between 0 and 1 .* got '5'"),
+        (["predict", "nile", "--quantiles", "a,b"], "numbers between 0 and 1 .* got 'a,b'"),
+        (["predict", "nile", "--output", "no/where.csv"], "there is no folder 'no'"),
+        (["predict", "nile", "--horizon", "many"], "Invalid value for '--horizon': .* integer"),
+        (["compare", "nile", "--models", "ets,arma"], "'arma' is no model"),
+        (["forecast"], "No such command"),
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: list[str], said: str) -> None:
+    assert re.search(said, sentence(*arguments, code=2))
+
+
+def test_debug_shows_where(messy: Path) -> None:
+    result = CliRunner().invoke(app, ["--debug", "predict", str(messy), "--horizon", "-3"])
+    assert isinstance(result.exception, ValueError)
+
+
+def test_ctrl_c_exits_with_130(messy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ETSForecaster, "_fit", interrupt)
+    result = run("predict", messy, code=130)
+    assert result.stdout == "" and result.stderr.endswith("interrupted\n")
+
+
+def test_messages_speak_of_options() -> None:
+    message = "`id_col` and target_col, day_first=False, decimal=',', `n_windows`=3, `levels`"
+    said = "--id-col and --target-col, --month-first, --decimal ,, --windows=3, --quantiles"
+    assert spelled_as_options(message) == said
+
+
+def test_the_names_of_models_are_those_of_the_contest() -> None:
+    labels = default_models()
+    assert [name.lower().replace(" ", "-") for name in labels] == list(options.MODELS)
+
+
+def test_a_person_sees_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forecast.cli.to_a_person", lambda: True)
+    shown = run("predict", "nile", "--model", "drift", "--horizon", 2).stdout
+    assert "1971-01-01" in shown and "──" in shown and "," not in shown
 
 
 def test_datasets_are_listed() -> None:
-    shown = run("datasets")
+    shown = run("datasets").stdout
     assert "nile" in shown and "co2" in shown and "horizon" in shown
 
 
-def test_help_names_the_commands() -> None:
-    shown = run("--help")
-    assert "compare" in shown and "datasets" in shown
+def test_help_has_examples_and_fits_80_columns() -> None:
+    for command in ("", "compare", "fit", "predict", "backtest", "datasets"):
+        result = CliRunner().invoke(
+            app, [*command.split(), "--help"], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}
+        )
+        assert result.exit_code == 0 and f"forecast {command}".strip() in result.output
+        assert "Examples" in result.output
+        assert max(map(len, result.output.splitlines())) <= 80
+    assert run("--version").stdout == f"forecast {forecast.__version__}\n"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom forecast.cli import app\napp(['--help'], standalone_mode=False)\n"
+        "print(*{'torch', 'pandas', 'numpy', 'sklearn', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == ""
 
 
 def test_python_m_forecast_is_the_command_line() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "forecast", "--help"],
+        [sys.executable, "-m", "forecast", "--version"],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[1],
         timeout=60,
     )
-    assert done.returncode == 0 and "compare" in done.stdout
+    assert done.returncode == 0 and done.stdout.startswith("forecast ")

@@ -138,6 +138,76 @@ def test_default_horizon_is_a_season() -> None:
         compare(monthly(), -3, models={})
 
 
+class Broken(NaiveForecaster):
+    """Refuse every history."""
+
+    def _fit(self, panel: Any) -> None:
+        raise RuntimeError("no luck")
+
+
+def test_a_failing_contestant_does_not_cost_the_others_their_run() -> None:
+    models = {"broken": Broken(), "Markov": MarkovForecaster()}
+    with pytest.warns(ForecastWarning, match="broken is left out .* RuntimeError: no luck"):
+        found = compare(monthly(), 4, models=models, n_windows=1)
+    assert set(found.table.index) == {*NAIVE, "Markov"}
+    assert found.failures == {"broken": "RuntimeError: no luck"}
+    assert repr(found).endswith("broken has no forecast: RuntimeError: no luck")
+    assert found.verdict in found._repr_html_() and "RuntimeError: no luck" in found._repr_html_()
+
+
+def test_a_silent_contestant_is_left_out() -> None:
+    class Silent(NaiveForecaster):
+        def _predict(self, horizon: int, known: Any) -> Any:
+            return np.full((1, horizon), np.nan)
+
+    with pytest.warns(ForecastWarning, match="silent is left out .* for 2024-09-01 .* is missing"):
+        found = compare(monthly(), 4, models={"silent": Silent()}, n_windows=1)
+    assert "silent" not in found.table.index
+
+
+def test_if_all_fail_the_first_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NaiveForecaster, "_fit", Broken._fit)
+    with pytest.raises(ValueError, match="no model could .*; naive: RuntimeError: no luck"):
+        compare(monthly(), 4, models={}, n_windows=1)
+    with pytest.raises(ValueError, match="no naive forecast could be made: RuntimeError: no luck"):
+        compare(monthly(), 4, models={"Markov": MarkovForecaster()}, n_windows=1)
+
+
+def test_what_no_model_can_do_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="`n_windows`=4 windows of horizon=40"):
+        compare(monthly(), 40, models={"broken": Broken()})
+    X = pd.DataFrame({"x": np.ones(119)}, monthly().index[:-1])
+    with pytest.raises(ValueError, match="`X` must have a row for every time of `y`"):
+        compare(monthly(), 4, X=X, models={})
+
+
+def test_long_frames_may_call_their_columns_as_they_like() -> None:
+    wide = pd.DataFrame({"A": monthly(), "B": 1e3 * monthly()[::-1].to_numpy()})
+    long = wide.rename_axis("month").reset_index().melt("month", var_name="shop", value_name="n")
+    columns = {"id_col": "shop", "time_col": "month", "target_col": "n"}
+    found = compare(long, 3, models={"Markov": MarkovForecaster()}, **columns)
+    same = compare(wide, 3, models={"Markov": MarkovForecaster()})
+    pd.testing.assert_frame_equal(
+        found.table.drop(columns="seconds"), same.table.drop(columns="seconds")
+    )
+    assert found.models["Markov"].id_col == "shop"
+    own = compare(long, 3, models={"mine": MarkovForecaster(**columns)}, **columns)
+    assert own.table.loc["mine", "mase"] == found.table.loc["Markov", "mase"]
+
+
+def test_settings_and_models_are_kept(comparison: Comparison) -> None:
+    assert comparison.settings == {
+        "horizon": 12, "n_windows": 3, "step": None, "gap": 0, "refit": False, "random_state": 0,
+    }  # fmt: skip
+    assert list(comparison.models) == [*NAIVE, *QUICK] and comparison.failures == {}
+    assert comparison.models["Markov"].horizon == 12
+
+
+def test_progress_is_shown_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    compare(monthly(), 4, models={}, n_windows=1, verbose=1)
+    assert capfd.readouterr().out == ""
+
+
 def test_warnings_of_networks_are_left_to_the_verdict() -> None:
     small = MLPForecaster(hidden_size=4, max_epochs=1, random_state=0)
     with warnings.catch_warnings():

@@ -1,0 +1,258 @@
+"""The command line: parses and delegates. What takes time to import waits until a command runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from forecast.cli import options
+from forecast.cli.screen import Sentences, note, show, to_a_person, working
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer(
+    name="forecast",
+    cls=Sentences,
+    help="Forecast time series with recurrent networks, and see whether they beat naive.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+_SCORES = {name: "{:.3f}" for name in ("mase", "mql", "coverage0.8", "coverage0.5")}
+_SCORES |= {"skill": "{:+.1%}", "smape": "{:.2f}", "seconds": "{:.1f}"}
+_SCORES |= {name: "{:#.4g}" for name in ("mae", "rmse")}
+
+
+def _examples(*commands: str) -> str:
+    lines = [f"  [cyan]forecast {command}[/cyan]" for command in commands]
+    return "\n\n".join(["[bold]Examples[/bold]", *lines])
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from forecast import __version__
+
+        typer.echo(f"forecast {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog=_examples(
+        "compare elnino",
+        "predict sales.csv --horizon 12 --coverage 0.8 --plot next.png",
+    )
+)
+def _main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    epilog=_examples(
+        "compare elnino --plot contest.png",
+        "compare sales.csv --horizon 12 --report sales.html",
+        "compare sales.csv --models ets,theta,lstm --windows 8 --refit 1",
+    )
+)
+@options.grouped
+def compare(
+    *,
+    data: options.Data,
+    horizon: options.Horizon = None,
+    models: options.Models = None,
+    origins: options.Origins,
+    random_state: options.RandomState = 0,
+    how: options.Reading,
+    report: options.Report = None,
+    output: options.Output = None,
+    plot: options.Plot = None,
+    series: options.Series = None,
+) -> None:
+    """Hold the contest: every model against the naive forecasts; print table and verdict."""
+    chosen = options.model_names(models)
+    from forecast import contest
+    from forecast.cli.work import labels, read
+
+    y, X = read(data, how)
+    known, names = contest.default_models(random_state=random_state), labels()
+    wanted = None if chosen is None else {names[one]: known[names[one]] for one in chosen}
+    comparison = contest.compare(
+        y,
+        horizon,
+        X=X,
+        models=wanted and {k: v for k, v in wanted.items() if k not in contest.NAIVE},
+        **origins.arguments,
+        season_length=how.season_length,
+        freq=options.frequency(how.freq),
+        random_state=random_state,
+        verbose=1,
+    )
+    styles = dict.fromkeys(contest.NAIVE, "dim") | {comparison.winner: "bold green"}
+    show(comparison.table, formats=_SCORES, styles=styles)
+    typer.echo(comparison.verdict)
+    if output is not None:
+        _write(comparison.table.reset_index(), output)
+    if plot is not None:
+        chosen_series = _series(comparison.panel, series)
+        _draw(lambda: comparison.plot(series=chosen_series)[0], plot)
+    if report is not None:
+        comparison.report(report, title=f"Forecasting {Path(data).stem}")
+        note(f"the report is in {report}.")
+
+
+@app.command(
+    epilog=_examples(
+        "fit sales.csv --model lstm --horizon 12 --model-file sales.model",
+        "fit sales.csv --model lstm --set hidden_size=64 --model-file sales.model",
+    )
+)
+@options.grouped
+def fit(
+    *,
+    data: options.Data,
+    choice: options.Choice,
+    horizon: options.Horizon = None,
+    random_state: options.RandomState = 0,
+    how: options.Reading,
+    model_file: options.SaveTo,
+) -> None:
+    """Fit a model to all data and save it for `forecast predict`."""
+    from forecast.cli.work import fitted, make, read
+
+    y, X = read(data, how)
+    fitted(make(choice, how, horizon=horizon, random_state=random_state), y, X).save(model_file)
+    note(f"the model is in {model_file}; next: forecast predict --model-file {model_file}")
+
+
+@app.command(
+    epilog=_examples(
+        "predict sales.csv --horizon 12 --quantiles 0.1,0.5,0.9 --output next.csv",
+        "predict sales.csv --model theta --coverage 0.8 --plot next.png",
+        "predict --model-file sales.model --horizon 12",
+        "predict newer-sales.csv --model-file sales.model > next.csv",
+    )
+)
+@options.grouped
+def predict(
+    *,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="A CSV or parquet file, or the name of a data set; with --model-file what came "
+            "since, if anything.",
+            metavar="DATA",
+        ),
+    ] = None,
+    choice: options.Choice,
+    model_file: options.ModelFile = None,
+    horizon: options.Horizon = None,
+    random_state: options.RandomState = 0,
+    how: options.Reading,
+    quantiles: options.Quantiles = None,
+    coverage: options.Coverage = None,
+    paths: options.Paths = 0,
+    output: options.Output = None,
+    plot: options.Plot = None,
+    series: options.Series = None,
+) -> None:
+    """Forecast what comes next; print it as CSV, or as a table on a terminal."""
+    levels = options.levels(quantiles)
+    if data is None and model_file is None:
+        raise typer.BadParameter("give DATA, or --model-file FILE of a model that was saved.")
+    from forecast.cli.work import fitted, load_and_update, make, read, tabulate
+
+    if model_file is not None:
+        model, X = load_and_update(model_file, data, how)
+    else:
+        y, X = read(str(data), how)
+        model = fitted(make(choice, how, horizon=horizon, random_state=random_state), y, X)
+    with working("forecasting"):
+        table = tabulate(
+            model, horizon, X, quantiles=levels, coverage=coverage, paths=paths,
+            random_state=random_state,
+        )  # fmt: skip
+    _write(table, output)
+    if plot is not None:
+        chosen = _series(model.panel_, series)
+        _draw(lambda: model.plot(horizon, X, coverage=coverage or 0.9, series=chosen), plot)
+
+
+@app.command(
+    epilog=_examples(
+        "backtest sales.csv --model lstm --horizon 12 --windows 8",
+        "backtest sales.csv --model ets --refit 1 --output forecasts.csv --plot error.png",
+    )
+)
+@options.grouped
+def backtest(
+    *,
+    data: options.Data,
+    choice: options.Choice,
+    horizon: options.Horizon = None,
+    origins: options.Origins,
+    random_state: options.RandomState = 0,
+    how: options.Reading,
+    quantiles: options.Quantiles = "0.1,0.25,0.5,0.75,0.9",
+    output: options.Output = None,
+    plot: options.Plot = None,
+) -> None:
+    """Forecast from past origins with one model; print its errors at each, and in all."""
+    levels = options.levels(quantiles)
+    from forecast.cli.work import backtested, make, read
+
+    y, X = read(data, how)
+    model = make(choice, how, horizon=horizon, random_state=random_state)
+    table, scores = backtested(model, y, X, horizon, origins.arguments, levels)
+    show(scores, formats=_SCORES, styles={"all": "bold"})
+    if output is not None:
+        _write(table.assign(model=choice.model), output)
+    if plot is not None:
+        from forecast.evaluation.plots import plot_error_by_step
+
+        table = table.assign(model=choice.model)
+        _draw(lambda: plot_error_by_step(table, unit=y.attrs.get("unit")), plot)
+
+
+@app.command(epilog=_examples("datasets", "compare nile"))
+def datasets() -> None:
+    """List the data sets that can be named in place of a file."""
+    from forecast.data.datasets import catalogue
+
+    show(catalogue()[["what", "freq", "season_length", "horizon"]])
+
+
+def _write(table: pd.DataFrame, path: Path | None) -> None:
+    """Write a table to a file, else to stdout: as CSV, but to a person as a table."""
+    import sys
+
+    from forecast.data.files import write_file
+
+    if path is not None:
+        write_file(table, path)
+        note(f"{len(table)} rows are in {path}.")
+    elif to_a_person():
+        show(table)
+    else:
+        write_file(table, sys.stdout)
+
+
+def _draw(draw: Any, path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    draw().figure.savefig(path, dpi=150)
+    note(f"the figure is in {path}.")
+
+
+def _series(panel: Any, series: str | None) -> Any:
+    """Return the id that a user means: it may be no text."""
+    return {str(one): one for one in panel.ids}.get(str(series), series)

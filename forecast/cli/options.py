@@ -1,0 +1,201 @@
+"""What can be typed after a command; light, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+# The names of `contest.default_models`, as one types them.
+MODELS = (
+    "naive",
+    "seasonal-naive",
+    "drift",
+    "ets",
+    "theta",
+    "arima",
+    "markov",
+    "mlp",
+    "rnn",
+    "lstm",
+    "deep-lstm",
+)
+
+
+def model_name(name: str) -> str:
+    """Return a name of `MODELS` in lower case, or say which there are."""
+    spelled = name.strip().lower().replace("_", "-").replace(" ", "-")
+    if spelled not in MODELS:
+        raise typer.BadParameter(f"{name!r} is no model; known are {', '.join(MODELS)}.")
+    return spelled
+
+
+def model_names(text: str | None) -> list[str] | None:
+    """Return the models of a list such as "ets,lstm"."""
+    return None if text is None else [model_name(name) for name in text.split(",")]
+
+
+def levels(text: str | None) -> list[float]:
+    """Return the levels of a list such as "0.1,0.9", in rising order."""
+    try:
+        numbers = sorted({float(number) for number in text.split(",")} if text else ())
+    except ValueError:
+        numbers = [0.0]
+    if not all(0 < number < 1 for number in numbers):
+        raise typer.BadParameter(
+            f"must be numbers between 0 and 1 such as 0.1,0.5,0.9, got {text!r}.",
+            param_hint="--quantiles",
+        )
+    return numbers
+
+
+def settings(pairs: list[str] | None) -> dict[str, Any]:
+    """Return the parameters of pairs such as "hidden_size=64", typed as Python would."""
+    return dict(_setting(pair) for pair in pairs or [])
+
+
+def frequency(text: str | None) -> str | int | None:
+    """Return a pandas alias, or a number of steps where time is whole numbers."""
+    return int(text) if text and text.isdecimal() else text
+
+
+def in_a_folder(path: Path | None) -> Path | None:
+    """Check before the work that a file can be written after it."""
+    if path is not None and not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {str(path.parent)!r}.")
+    return path
+
+
+def _setting(pair: str) -> tuple[str, Any]:
+    name, equals, text = pair.partition("=")
+    if not equals or not name.strip():
+        raise typer.BadParameter(f"--set needs name=value, got {pair!r}.")
+    json = {"true": True, "false": False, "null": None}
+    try:
+        value = json[text] if text in json else ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError):
+        value = text  # a word: head=normal
+    return name.strip().replace("-", "_"), value
+
+
+def _option(panel: str) -> Any:
+    def make(help: str, *names: str, **rest: Any) -> Any:
+        return typer.Option(*names, help=help, rich_help_panel=panel, **rest)
+
+    return make
+
+
+_data = _option("The data")
+_model = _option("The model")
+_output = _option("What comes out")
+_file = partial(_output, metavar="FILE", callback=in_a_folder)
+
+Data = Annotated[
+    str, typer.Argument(help="A CSV or parquet file, or the name of a data set.", metavar="DATA")
+]
+Horizon = Annotated[int | None, _model("Steps ahead; by default one season, at least 8.")]
+Models = Annotated[
+    str | None, _model("Contestants beside the naive ones, such as ets,lstm; by default all.")
+]
+ModelFile = Annotated[Path | None, _model("A model that `forecast fit` saved.", metavar="FILE")]
+SaveTo = Annotated[Path, _file("Save the fitted model here.", "--model-file")]
+Quantiles = Annotated[str | None, _output("Quantiles of every step, such as 0.1,0.5,0.9.")]
+Coverage = Annotated[float | None, _output("A central interval: columns lower and upper.")]
+Paths = Annotated[int, _output("Draw so many whole futures.", min=0, metavar="<int>")]
+Output = Annotated[Path | None, _file("Write the table here: .csv or .parquet.")]
+Plot = Annotated[Path | None, _file("Draw a figure: .png or .svg.")]
+Series = Annotated[str | None, _output("The series to draw; by default the first.")]
+Report = Annotated[Path | None, _file("Write everything into one HTML file.")]
+RandomState = Annotated[int, _model("Seed of networks and paths.")]
+
+
+@dataclass
+class Reading:
+    """Say how to read the data."""
+
+    X: Annotated[
+        Path | None,
+        _data("Covariates, past and future, matched by time.", "--X", metavar="FILE"),
+    ] = None
+    id_col: Annotated[str | None, _data("The column that names the series.")] = None
+    time_col: Annotated[str | None, _data("The column of times.")] = None
+    target_col: Annotated[str | None, _data("The column to forecast.")] = None
+    day_first: Annotated[
+        bool | None,
+        _data("How to read 01/02/2024, if the file does not tell.", "--day-first/--month-first"),
+    ] = None
+    decimal: Annotated[str | None, _data("The decimal mark, if the file does not tell.")] = None
+    freq: Annotated[str | None, _data("The frequency (h, D, MS), if the times do not tell.")] = None
+    season_length: Annotated[int | None, _data("Steps in a season, if freq does not tell.")] = None
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """The keywords that `read_file` and `read_covariates` share."""
+        return {name: getattr(self, name) for name in ("time_col", "day_first", "decimal")}
+
+
+@dataclass
+class Choice:
+    """Say which model to make, and how."""
+
+    model: Annotated[str, _model(", ".join(MODELS), callback=model_name)] = "ets"
+    set: Annotated[
+        list[str] | None,
+        _model("A parameter of the model; may be repeated.", metavar="NAME=VALUE"),
+    ] = None
+
+
+@dataclass
+class Origins:
+    """Say which past origins to forecast from."""
+
+    windows: Annotated[int, _model("Past origins to forecast from.")] = 4
+    step: Annotated[int | None, _model("Steps between origins; by default the horizon.")] = None
+    gap: Annotated[int, _model("Steps left out after each origin.")] = 0
+    refit: Annotated[
+        int, _model("Fit again at every so many origins; 0: once.", min=0, metavar="<int>")
+    ] = 0
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The keywords of `backtest` and `compare`."""
+        return {
+            "n_windows": self.windows,
+            "step": self.step,
+            "gap": self.gap,
+            "refit": self.refit or False,
+        }
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take groups: a parameter that is a dataclass is typed as its fields."""
+    groups: dict[str, dict[str, Any]] = {}
+    typed: list[inspect.Parameter] = []
+    for name, one in inspect.signature(command, eval_str=True).parameters.items():
+        kind = inspect.Parameter.KEYWORD_ONLY
+        if not dataclasses.is_dataclass(one.annotation):
+            typed.append(one.replace(kind=kind))
+            continue
+        hints = get_type_hints(one.annotation, include_extras=True)
+        groups[name] = {"make": one.annotation, "names": list(hints)}
+        for field in dataclasses.fields(one.annotation):
+            hint = hints[field.name]
+            typed.append(
+                inspect.Parameter(field.name, kind, default=field.default, annotation=hint)
+            )
+
+    def call(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group["make"](**{field: given.pop(field) for field in group["names"]})
+        command(**given)
+
+    call.__name__, call.__doc__ = command.__name__, command.__doc__
+    call.__signature__ = inspect.Signature(typed)  # type: ignore[attr-defined]
+    return call

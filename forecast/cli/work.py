@@ -1,0 +1,170 @@
+"""What the commands share: reading data, making a model, setting forecasts side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import typer
+
+from forecast.cli.options import Choice, Reading, frequency, settings
+from forecast.cli.screen import note, working
+from forecast.contest import default_horizon, default_models
+from forecast.data.calendar import infer_season_length
+from forecast.data.datasets import catalogue, load_dataset
+from forecast.data.files import read_covariates, read_file
+from forecast.data.frames import read_frames, restore
+from forecast.evaluation.backtest import backtest
+from forecast.evaluation.metrics import evaluate
+from forecast.forecasters.saving import load
+
+if TYPE_CHECKING:
+    from forecast.forecasters.base import BaseForecaster
+
+Target = pd.Series | pd.DataFrame
+
+
+def read(data: str, how: Reading) -> tuple[Target, pd.DataFrame | None]:
+    """Read a file, or else a data set by its name, and the covariates."""
+    if Path(data).suffix or Path(data).is_file():
+        y = read_file(data, id_col=how.id_col, target_col=how.target_col, **how.form)
+    elif data in (known := catalogue().index):
+        y = load_dataset(data)
+        if "unique_id" in y:
+            y = y.set_index(["unique_id", "ds"])["y"]
+    else:
+        raise typer.BadParameter(
+            f"there is no file {data!r}, and no data set of that name; known are "
+            f"{', '.join(known)}.",
+            param_hint="DATA",
+        )
+    return y, None if how.X is None else read_covariates(how.X, y, **how.form)
+
+
+def labels() -> dict[str, str]:
+    """Return the names of all models as tables show them, by the names one types."""
+    return {label.lower().replace(" ", "-"): label for label in default_models()}
+
+
+def make(choice: Choice, how: Reading, **usual: Any) -> BaseForecaster:
+    """Return the chosen model; `usual` counts where it has such a parameter."""
+    model = default_models()[labels()[choice.model]]
+    known, own = model.get_params(), settings(choice.set)
+    unknown = [parameter for parameter in own if parameter not in known]
+    if unknown:
+        raise typer.BadParameter(
+            f"{choice.model} has no parameter {unknown[0]!r}; it has {', '.join(known)}.",
+            param_hint="--set",
+        )
+    usual |= {"season_length": how.season_length, "freq": frequency(how.freq), "verbose": 1}
+    given = {key: value for key, value in usual.items() if key in known and value is not None}
+    return model.set_params(**given | own)
+
+
+def fitted(model: BaseForecaster, y: Target, X: pd.DataFrame | None) -> BaseForecaster:
+    """Fit a model; show that something happens where it does not show its own progress."""
+    if "verbose" in model.get_params():
+        return model.fit(y, X).set_params(verbose=0)
+    with working(f"fitting {type(model).__name__}"):
+        return model.fit(y, X)
+
+
+def load_and_update(
+    path: Path, data: str | None, how: Reading
+) -> tuple[BaseForecaster, pd.DataFrame | None]:
+    """Load a model and let it absorb what is newer than its history; a file may hold all of it."""
+    model: BaseForecaster = load(path)
+    panel = model.panel_
+    if data is None:
+        like = restore(panel, np.zeros((panel.n_series, 1)))  # it has the names of the history
+        return model, None if how.X is None else read_covariates(how.X, like, **how.form)
+    y, X = read(data, how)
+    ends = dict(zip(panel.ids, panel.grid[panel.ends - 1], strict=True))
+    if y.index.nlevels == 2:
+        owners, times = y.index.get_level_values(0), y.index.get_level_values(1)
+        known = np.array(
+            [one in ends and time <= ends[one] for one, time in zip(owners, times, strict=True)]
+        )
+    else:
+        known = np.asarray(y.index <= max(ends.values()))
+    if known.any():
+        note(f"{known.sum()} of {len(y)} rows are part of the model's history.")
+    return (model if known.all() else model.update(y.loc[~known], X)), X
+
+
+def backtested(
+    model: BaseForecaster,
+    y: Target,
+    X: pd.DataFrame | None,
+    horizon: int | None,
+    origins: dict[str, Any],
+    levels: list[float],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the forecast table of a model, and its scores at each origin and in all."""
+    panel = read_frames(y, freq=model.freq)
+    season = model.season_length or infer_season_length(panel)
+    steps = default_horizon(panel, season, origins["n_windows"]) if horizon is None else horizon
+    with working(f"forecasting from {origins['n_windows']} origins"):
+        table = backtest(
+            model.set_params(horizon=steps), y, steps, X=X, quantiles=levels, **origins
+        )
+    names = ["mase", "smape", "mae", "rmse"] + (["mql", "coverage"] if levels else [])
+    parts = [
+        evaluate(part.assign(origin=name), panel, season, by="origin", metrics=names)
+        for name, part in [
+            *((str(cut), one) for cut, one in table.groupby("cutoff")),
+            ("all", table),
+        ]
+    ]
+    return table, pd.concat(parts)
+
+
+def tabulate(
+    model: BaseForecaster,
+    horizon: int | None,
+    X: pd.DataFrame | None,
+    *,
+    quantiles: list[float],
+    coverage: float | None,
+    paths: int,
+    random_state: int,
+) -> pd.DataFrame:
+    """Return all forecasts of the next steps: time (and id), the median, and what was asked for."""
+    kind = model.panel_.layout.kind
+    parts = [_named(model.predict(horizon, X), kind)]
+    if quantiles:
+        parts.append(_named(model.predict_quantiles(horizon, X, levels=quantiles), kind, "q"))
+    if coverage is not None:
+        parts.append(_named(model.predict_interval(horizon, X, coverage=coverage), kind))
+    if paths:
+        sampled = model.sample(horizon, X, n_samples=paths, random_state=random_state)
+        parts.append(_named(sampled, kind, "path"))
+    table = pd.concat(parts, axis=1)
+    if kind == "wide":  # what belongs to a series side by side
+        pairs: list[Any] = list(table.columns)
+        order = {str(one): place for place, one in enumerate(model.panel_.ids)}
+        pairs.sort(key=lambda pair: order[pair[0]])
+        table = table[pairs].set_axis([" ".join(filter(None, pair)) for pair in pairs], axis=1)
+    usual = ["unique_id", "ds"][-table.index.nlevels :]
+    names = [str(name or other) for name, other in zip(table.index.names, usual, strict=True)]
+    return table.rename_axis(index=names).reset_index()
+
+
+def _named(forecast: Any, kind: str, prefix: str = "") -> pd.DataFrame:
+    """Return forecasts indexed by time, or by id and time, with words for column names."""
+    if kind == "list":
+        raise ValueError("the model was fitted to a list of Series: fit it to a file or a frame.")
+    if isinstance(forecast, pd.Series):
+        forecast = forecast.to_frame("y" if forecast.name is None else forecast.name)
+    if kind == "long":
+        forecast = forecast.set_index(list(forecast.columns[:2]))
+    if kind == "wide":
+        pairs = [one if isinstance(one, tuple) else (one, "") for one in forecast.columns]
+        return forecast.set_axis([(str(one), _word(label, prefix)) for one, label in pairs], axis=1)
+    return forecast.set_axis([_word(label, prefix) for label in forecast.columns], axis=1)
+
+
+def _word(label: Any, prefix: str) -> str:
+    return str(label) if isinstance(label, str) else f"{prefix}{label}"

@@ -1,0 +1,296 @@
+"""The report of a contest: one HTML file with table, figures and settings, and no other file.
+
+Room 4. Frames in, text out. What is drawn comes from `plots`; the page is `report.html`, whose
+values jinja2 escapes, since the name of a series may be anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from forecast.data.panel import Panel
+from forecast.evaluation.canvas import (
+    BLUE,
+    GREY,
+    cadence,
+    draw_bands,
+    draw_line,
+    draw_past,
+    dress,
+    label_ends,
+    legend_above,
+    line_styles,
+    time_label,
+    time_ticks,
+    with_unit,
+)
+from forecast.evaluation.metrics import evaluate
+from forecast.evaluation.plots import plot_comparison, plot_error_by_step
+from forecast.evaluation.table import quantile_columns
+
+# What a column is called, how its numbers are written, and two sentences that explain it.
+_COLUMNS = {
+    "mase": (
+        "MASE",
+        "{:.3f}",
+        "The mean absolute error, divided by that of the seasonal naive forecast inside the "
+        "history. Below 1 is better than that; series of any size can be averaged.",
+    ),
+    "skill": (
+        "skill",
+        "{:+.0%}",
+        "How much smaller the error is than that of the best naive forecast. 100% is perfect, 0% "
+        "is worth nothing, and a negative skill does harm.",
+    ),
+    "smape": (
+        "sMAPE",
+        "{:.2f}%",
+        "The absolute error in percent of the mean of forecast and actual value, between 0 and "
+        "200. It is the same for all units, but means little where values are near zero.",
+    ),
+    "mae": (
+        "MAE",
+        "{:#.4g}",
+        "The mean absolute error, in the unit of the values. A typical forecast is wrong by this "
+        "much.",
+    ),
+    "mql": (
+        "MQL",
+        "{:.3f}",
+        "The quantile loss: the error of the whole distribution, over the mean absolute value. It "
+        "rewards bands that are narrow and yet hold what they promise.",
+    ),
+    "coverage0.8": (
+        "in 80% band",
+        "{:.0%}",
+        "The share of actual values that fell inside the 80% band. Much less than 80% is "
+        "overconfident, much more is vague.",
+    ),
+    "won": (
+        "series won",
+        "{:.0f}",
+        "The number of series that the model forecast best. A model may be best on average and yet "
+        "seldom be the best.",
+    ),
+    "seconds": (
+        "seconds",
+        "{:.1f}",
+        "The time to fit and to forecast from all origins. It depends on the computer.",
+    ),
+}
+_SMALL = (6.2, 4.2)  # inches of a figure that shares its row with another
+
+
+def render_report(
+    table: pd.DataFrame,
+    forecasts: pd.DataFrame,
+    history: Panel,
+    *,
+    title: str,
+    verdict: str,
+    metric: str,
+    season_length: int,
+    naive: Sequence[str] = (),
+    unit: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    models: Mapping[str, str] | None = None,
+    failures: Mapping[str, str] | None = None,
+) -> str:
+    """Return the report of a contest as an HTML page that loads nothing.
+
+    Parameters
+    ----------
+    table
+        One row per model, the best first, as in `Comparison`.
+    forecasts
+        The forecast table of all models.
+    history
+        The data; n series.
+
+    title, verdict
+        The heading and the sentence below it.
+    metric
+        The column of `table` that ranks.
+    season_length
+        Steps in a season.
+    naive
+        Which models are naive forecasts.
+    unit
+        The unit of the values.
+    settings, models, failures
+        What else is told: names with values, models with their parameters, models with what kept
+        them from forecasting.
+
+    Returns
+    -------
+    str
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    source = resources.files("forecast.evaluation").joinpath("report.html").read_text("utf-8")
+    page = Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    ).from_string(source)
+    if history.n_series > 1:
+        table = _with_wins(table, forecasts, history, metric, season_length)
+    shown = [name for name in _COLUMNS if name in table]
+    labels = {name: (_COLUMNS[name][0], _COLUMNS[name][2]) for name in shown}
+    return page.render(
+        title=title,
+        subtitle=_subtitle(history, unit),
+        verdict=verdict,
+        columns=[{"label": label, "meaning": meaning} for label, meaning in labels.values()],
+        rows=list(_rows(table[shown], naive)),
+        figures=list(_figures(table, forecasts, history, metric, season_length, naive, unit)),
+        settings=settings or {},
+        models=models or {},
+        failures=failures or {},
+    )
+
+
+def _subtitle(history: Panel, unit: str | None) -> str:
+    n, (adverb) = history.n_series, cadence(history.grid)[1]
+    series = f"{n:,} series" if n > 1 else f"One series, {with_unit(str(history.ids[0]), unit)}"
+    first, last = (str(time).removesuffix(" 00:00:00") for time in history.grid[[0, -1]])
+    often = f", {adverb}" if adverb else ""
+    return f"{series}: {len(history.values):,} values{often}, {first} to {last}."
+
+
+def _rows(table: pd.DataFrame, naive: Sequence[str]) -> Iterator[dict[str, Any]]:
+    best_naive = next((name for name in table.index if name in naive), None)
+    for place, (model, scores) in enumerate(table.iterrows()):
+        tag = "best" if place == 0 else "best naive" if model == best_naive else ""
+        cells = [
+            {
+                "text": _COLUMNS[str(name)][1].format(value).replace("-", "\u2212")
+                if np.isfinite(value)
+                else "–",
+                # Half of the bar's width to each side: a skill of -100 % and worse fills the left.
+                "bar": 50 * max(value, -1) if name == "skill" and np.isfinite(value) else None,
+            }
+            for name, value in scores.items()
+        ]
+        kind = "best" if place == 0 else "naive" if model in naive else ""
+        yield {"model": str(model), "kind": kind, "tag": tag, "cells": cells}
+
+
+def _with_wins(
+    table: pd.DataFrame, forecasts: pd.DataFrame, history: Panel, metric: str, season_length: int
+) -> pd.DataFrame:
+    """Add how many series each model forecast best."""
+    scores = evaluate(
+        forecasts, history, season_length, by=("unique_id", "model"), metrics=[metric]
+    )[metric]
+    best = scores.dropna().groupby("unique_id").idxmin().str[1]
+    return table.assign(won=best.value_counts().reindex(table.index, fill_value=0).astype(float))
+
+
+def _figures(
+    table: pd.DataFrame,
+    forecasts: pd.DataFrame,
+    history: Panel,
+    metric: str,
+    season_length: int,
+    naive: Sequence[str],
+    unit: str | None,
+) -> Iterator[dict[str, Any]]:
+    rank = {model: place for place, model in enumerate(table.index)}
+    forecasts = forecasts.sort_values("model", key=lambda names: names.map(rank), kind="stable")
+    winner, first = table.index[0], history.ids[0]
+    of = f" of {first}" if history.n_series > 1 else ""
+    axes = plot_comparison(forecasts, table, history, metric=metric, naive=naive, unit=unit)
+    yield _picture(
+        axes[0],
+        f"Left: the best forecasts{of} from the last origin, and what came. Right: the error of "
+        "every model; the dashed line is the best naive forecast.",
+        wide=True,
+    )
+    ax = _every_origin(forecasts[forecasts["model"] == winner], history, str(winner), unit)
+    caption = f"What {winner} forecast{of} from every origin, and what came."
+    yield _picture(ax, caption, wide=True)
+    best = [name for name in table.index if name not in naive][:5]
+    if forecasts["step"].max() > forecasts["step"].min():
+        ax = plt.subplots(figsize=_SMALL, layout="constrained")[1]
+        line = [name for name in table.index if name in naive][:1]
+        shown = forecasts[forecasts["model"].isin(best + line)]
+        plot_error_by_step(
+            shown,
+            metric,
+            history=history,
+            season_length=season_length,
+            naive=naive,
+            unit=unit,
+            ax=ax,
+        )
+        yield _picture(
+            ax, "How the error of the best models grows with the steps ahead. Naive is grey."
+        )
+    levels = quantile_columns(forecasts)
+    known = forecasts.dropna(subset=["y", *levels.values()])
+    if levels and len(known):
+        shown = known[known["model"].isin(best)]
+        ax = _calibration(known if shown.empty else shown, levels)
+        yield _picture(
+            ax,
+            "How often the actual value was below each quantile. On the diagonal a forecast keeps "
+            "its promise; flatter than it, bands are too narrow.",
+        )
+
+
+def _every_origin(forecasts: pd.DataFrame, history: Panel, model: str, unit: str | None) -> Axes:
+    """Draw the forecasts of the first series from all origins over its values."""
+    ax = plt.subplots(figsize=(11, 3.8), layout="constrained")[1]
+    rows = forecasts[forecasts["unique_id"] == history.ids[0]].set_index("ds")
+    values = pd.Series(history.series(0), history.times(0), dtype=float)
+    span = int((values.index > rows["cutoff"].min()).sum())
+    past = values.iloc[-span - max(span, 20) :]
+    draw_line(ax, past, "#222222", "actual")
+    band: dict[str, Any] = {}
+    for number, (cutoff, part) in enumerate(rows.groupby("cutoff")):
+        label = model if number == 0 else f"_{number}"
+        before = values.loc[:cutoff].dropna()
+        draw_line(ax, part["y_hat"], BLUE, label, after=before, lw=2.0)
+        band = draw_bands(ax, part, BLUE)
+        draw_past(ax, before.iloc[-1:].rename("_past"), None)
+    dress(ax, time_label(values.index), with_unit(str(history.ids[0]), unit))
+    time_ticks(ax, past.index)
+    legend_above(ax, band, only=("actual", model))
+    return ax
+
+
+def _calibration(forecasts: pd.DataFrame, levels: Mapping[float, str]) -> Axes:
+    """Draw the share of actual values below each quantile, a line per model."""
+    ax = plt.subplots(figsize=_SMALL, layout="constrained")[1]
+    ends = {}
+    for model, style in line_styles(pd.Index(forecasts["model"].unique()), ()).items():
+        rows = forecasts[forecasts["model"] == model]
+        shares = [float((rows["y"] <= rows[name]).mean()) for name in levels.values()]
+        ax.plot(list(levels), shares, marker="o", **style)
+        ends[str(model)] = (1.0, shares[-1], style["color"])
+    ax.plot([0, 1], [0, 1], color=GREY, lw=1, ls=(0, (4, 3)), zorder=0)
+    ax.set_xlim(0, 1)
+    ax.set_ylim(0, 1)
+    dress(ax, "quantile", "share of values below it")
+    label_ends(ax, ends)
+    return ax
+
+
+def _picture(ax: Axes, caption: str, *, wide: bool = False) -> dict[str, Any]:
+    """Return a figure as a vector image inside the page."""
+    file, figure = io.BytesIO(), ax.figure
+    assert isinstance(figure, Figure)  # and no part of one
+    with plt.rc_context({"svg.hashsalt": "forecast"}):  # the same figure, the same bytes
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    source = "data:image/svg+xml;base64," + base64.b64encode(file.getvalue()).decode()
+    return {"source": source, "caption": caption, "wide": wide}
