@@ -23,6 +23,8 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     assert_type(model.fit(y, X), forecast.LSTMForecaster)
     assert_type(forecast.NaiveForecaster("seasonal").fit(wide), forecast.NaiveForecaster)
     assert_type(forecast.ETSForecaster().fit(y).update(y), forecast.ETSForecaster)
+    assert_type(forecast.ThetaForecaster().fit(y), forecast.ThetaForecaster)
+    assert_type(forecast.ARIMAForecaster(season_length=12).fit(y), forecast.ARIMAForecaster)
     assert_type(forecast.MarkovForecaster(order=3, freq="D").fit(y), forecast.MarkovForecaster)
     assert_type(forecast.MLPForecaster(num_layers=2).fit([y, y]), forecast.MLPForecaster)
     assert_type(forecast.RNNForecaster(cell="gru", dropout=0.1).fit(y), forecast.RNNForecaster)
@@ -38,6 +40,7 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     assert_type(forecast.load("a.model"), BaseForecaster)
     # data, contest, evaluation
     assert_type(forecast.catalogue(), pd.DataFrame)
+    assert_type(forecast.read_file("a.csv", id_col="shop"), pd.Series[Any] | pd.DataFrame)
     assert_type(forecast.load_dataset("elnino"), Any)  # a Series or a frame, by the data set
     contest = forecast.compare(y, horizon=12)
     assert_type(contest, forecast.Comparison)
