@@ -215,7 +215,7 @@ def cadence(index: pd.Index) -> tuple[str, str]:
     """
     freq = getattr(index, "freqstr", None)
     if freq is None and isinstance(index, pd.DatetimeIndex) and len(index) >= 3:
-        freq = pd.infer_freq(index.sort_values())
+        freq = pd.DatetimeIndex(index.sort_values(), freq="infer").freqstr
     match = re.match(r"(\d*)(?:B?(min|[shDWMQY])|(B)$)", freq or "")
     if match is None:
         return "steps", ""

@@ -8,6 +8,7 @@ colour-blind tell apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -27,6 +28,7 @@ from forecast.evaluation.canvas import (
     LABELS,
     MEDIUM,
     PALE,
+    SKY,
     SMALL,
     cadence,
     draw_bands,
@@ -51,6 +53,7 @@ def plot_forecast(
     bands: pd.DataFrame | None = None,
     actual: pd.Series | None = None,
     *,
+    paths: pd.DataFrame | None = None,
     tail: int | None = None,
     unit: str | None = None,
     label: str = "forecast",
@@ -70,6 +73,8 @@ def plot_forecast(
     actual
         What really came.
 
+    paths
+        Sampled futures, a column each; drawn as thin lines.
     tail
         How many values of the history to show; by default 3 H, at least 40.
     unit
@@ -98,6 +103,8 @@ def plot_forecast(
     shown = max(3 * len(forecast), 40) if tail is None else positive_integer("tail", tail)
     past = history.iloc[-shown:]
     draw_past(ax, past, actual)
+    for number, (_, path) in enumerate(() if paths is None else paths.items()):
+        draw_line(ax, path, SKY, "_path" if number else "paths", lw=0.8, alpha=0.5, zorder=1.5)
     draw_line(ax, forecast, BLUE, label, after=past, lw=2.4)
     band = {} if bands is None else draw_bands(ax, bands, BLUE)
     unit = history.attrs.get("unit") if unit is None else unit
@@ -156,6 +163,58 @@ def plot_error_by_step(
     if metric != "r2":
         ax.set_ylim(bottom=0)
     label_ends(ax, ends)
+    return ax
+
+
+def plot_steps(
+    table: pd.DataFrame,
+    steps: Sequence[int] = (1, 4, 16, 64),
+    *,
+    model: Any = None,
+    series: Any = None,
+    unit: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what a model said k steps before, for several k, over what came.
+
+    Parameters
+    ----------
+    table
+        Forecast table with origins close to each other, as `backtest(..., step=1)` returns.
+    steps
+        The k to draw; a line each.
+
+    model, series
+        Which ones, by name and id; by default the first.
+    unit
+        The unit of the values.
+    ax
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If the table has no such model, series or step.
+    """
+    rows = table
+    for argument, column, wanted in (("model", "model", model), ("series", "unique_id", series)):
+        known = rows[column].unique().tolist()
+        chosen = known[0] if wanted is None else one_of(argument, wanted, known)
+        rows = rows[rows[column] == chosen]
+    ax = plt.subplots(figsize=(8, 4), layout="constrained")[1] if ax is None else ax
+    came = rows.drop_duplicates("ds").set_index("ds")["y"].sort_index()
+    draw_line(ax, came, PALE, "actual")
+    for step, colour in zip(steps, cycle(COLOURS), strict=False):
+        one_of("steps", step, rows["step"].unique().tolist())
+        curve = rows[rows["step"] == step].set_index("ds")["y_hat"].sort_index()
+        draw_line(ax, curve, colour, f"{step} before", lw=1.8)
+    dress(ax, time_label(came.index), with_unit(str(rows["unique_id"].iloc[0]), unit))
+    time_ticks(ax, came.index)
+    legend_above(ax, {})
     return ax
 
 
@@ -240,7 +299,7 @@ def _score_bars(ax: Axes, ranked: pd.Series, colours: dict[Any, str], naive: Seq
     values = ranked.to_numpy(np.float64)
     beaten = [score for model, score in ranked.items() if model in naive][:1]
     # One hopeless model must not press all others against the axis.
-    limit = min(values.max(), 4 * max(float(np.median(values)), *beaten, 1e-12))
+    limit = min(max(values.max(), 1e-12), 4 * max(float(np.median(values)), *beaten, 1e-12))
     shades = [colours.get(model, PALE) for model in ranked.index]
     ax.barh(places, np.minimum(values, limit), color=shades, height=0.68)
     for score in beaten:

@@ -7,7 +7,12 @@ import pytest
 from matplotlib import pyplot as plt
 
 from forecast.evaluation.metrics import evaluate
-from forecast.evaluation.plots import plot_comparison, plot_error_by_step, plot_forecast
+from forecast.evaluation.plots import (
+    plot_comparison,
+    plot_error_by_step,
+    plot_forecast,
+    plot_steps,
+)
 from tests.evaluation.toys import history, table
 
 DAYS = pd.date_range("2024-01-01", periods=100, name="day")
@@ -91,6 +96,37 @@ def test_error_by_step_draws_what_evaluate_says():
     assert ax.get_ylabel() == "root mean squared error (MW)"
     assert ax.get_xlabel() == "steps ahead"
     assert plot_error_by_step(frame, "mase", history=history(), season_length=1, ax=ax) is ax
+
+
+def test_error_by_step_counts_in_the_unit_of_the_dates():
+    months = pd.date_range("2024-01-01", periods=5, freq="MS")
+    frame = table()
+    frame["ds"] = months[frame["ds"] - frame["ds"].min()]
+    assert plot_error_by_step(frame).get_xlabel() == "months ahead"
+
+
+def test_m53_paths_are_the_sampled_futures():
+    paths = pd.DataFrame({0: AHEAD + 1, 1: AHEAD - 2})
+    ax = plot_forecast(PAST, AHEAD, paths=paths)
+    lines = drawn(ax)
+    assert lines["paths"] == (AHEAD + 1).tolist() and lines["_path"] == (AHEAD - 2).tolist()
+    assert labels(ax) == ["history", "paths", "forecast"]
+
+
+def test_m53_step_lines_are_the_forecasts_made_k_steps_before():
+    frame = pd.concat([table(), table().assign(model="other", y_hat=0.0)])
+    ax = plot_steps(frame, [2, 1], series="s1", unit="MW")
+    rows = frame[(frame["model"] == "a") & (frame["unique_id"] == "s1")].sort_values("ds")
+    lines = drawn(ax)
+    for step in (1, 2):
+        assert lines[f"{step} before"] == rows.loc[rows["step"] == step, "y_hat"].tolist()
+    assert lines["actual"] == rows.drop_duplicates("ds")["y"].tolist()
+    assert labels(ax) == ["actual", "2 before", "1 before"] and ax.get_ylabel() == "s1 (MW)"
+    assert drawn(plot_steps(frame, [1], model="other"))["1 before"] == [0.0] * 2
+    with pytest.raises(ValueError, match="`steps` must be one of 1, 2, 3, 4, got 9"):
+        plot_steps(frame, [9])
+    with pytest.raises(ValueError, match="`model` must be one of 'a', 'b', 'other', got 'LSTM'"):
+        plot_steps(frame, model="LSTM")
 
 
 def test_labels_of_crowded_lines_stay_apart():

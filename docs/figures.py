@@ -1,0 +1,98 @@
+"""Draw the figures of the pages, with the package's own functions: `make docs-figures`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from sklearn.preprocessing import FunctionTransformer
+
+from forecast import (
+    ETSForecaster,
+    LSTMForecaster,
+    MarkovForecaster,
+    NaiveForecaster,
+    backtest,
+    compare,
+    load_dataset,
+)
+from forecast.evaluation.plots import plot_error_by_step, plot_forecast, plot_steps
+
+IMAGES = Path(__file__).parent / "images"
+NAIVE = ("naive", "seasonal naive", "drift")
+
+
+def main() -> None:
+    """Draw them all."""
+    mpl.use("Agg")
+    # the same picture must give the same file
+    mpl.rcParams["svg.hashsalt"] = "forecast"
+    for draw in (contest, first_forecast, fan, error_by_step, steps, transform):
+        figure = draw()
+        form = "png" if draw is contest else "svg"
+        path = IMAGES / f"{draw.__name__.replace('_', '-')}.{form}"
+        figure.savefig(path, dpi=150, metadata={"Date": None} if form == "svg" else None)
+        plt.close(figure)
+        print(path.relative_to(IMAGES.parents[1]))
+
+
+def contest() -> Figure:
+    """Draw the front page: everybody on a monthly series."""
+    return compare(load_dataset("elnino")).plot()[0].figure
+
+
+def first_forecast() -> Figure:
+    """Draw a year ahead with a band."""
+    y = load_dataset("elnino").rename("temperature")
+    return LSTMForecaster(horizon=12, random_state=0).fit(y).plot(12, coverage=0.8).figure
+
+
+def fan() -> Figure:
+    """Draw quantiles as bands, and paths that run through them."""
+    y = load_dataset("elnino")
+    past, future = y[:"2008"], y["2009":]
+    model = MarkovForecaster().fit(past)
+    return plot_forecast(
+        past,
+        model.predict(24),
+        model.predict_quantiles(24, levels=[0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95]),
+        future,
+        paths=model.sample(24, n_samples=30, random_state=0),
+        unit="°C",
+    ).figure
+
+
+def error_by_step() -> Figure:
+    """Draw how errors grow with the months ahead."""
+    models = {"Markov": MarkovForecaster(), "ETS": ETSForecaster()}
+    table = compare(load_dataset("elnino"), horizon=12, models=models, n_windows=8).forecasts
+    return plot_error_by_step(table, naive=NAIVE, unit="°C").figure
+
+
+def steps() -> Figure:
+    """Draw what a short window says of a noisy sine, 1 to 64 steps before."""
+    y = load_dataset("noisy_sine")
+    table = backtest(MarkovForecaster(order=4), y, 64, n_windows=100, step=3)
+    return plot_steps(table).figure
+
+
+def transform() -> Figure:
+    """Draw a line through the past, and one through its logarithms."""
+    gdp = load_dataset("macrodata")["realgdp"]
+    past, future = gdp[:"1993"], gdp["1994":"1999"]
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    log = FunctionTransformer(np.log, np.exp)
+    for ax, transformer, label in zip(axes, (None, log), ("drift", "drift, log"), strict=True):
+        model = NaiveForecaster(strategy="drift", target_transform=transformer).fit(past)
+        bands = model.predict_quantiles(24, levels=[0.1, 0.5, 0.9])
+        plot_forecast(past, model.predict(24), bands, future, tail=40, label=label, ax=ax)
+    axes[0].set_ylabel("real GDP (billions of dollars)", fontsize=axes[0].yaxis.label.get_size())
+    axes[1].set_ylabel("")
+    return figure
+
+
+if __name__ == "__main__":
+    main()
