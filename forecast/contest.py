@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from sklearn.base import clone
 
-from forecast._checks import ForecastWarning, positive_integer
+from forecast._checks import ForecastWarning, positive_integer, short
 from forecast.data.calendar import infer_season_length
 from forecast.data.frames import read_frames
 from forecast.data.panel import Panel
@@ -86,12 +86,12 @@ class Comparison:
         if self.winner in NAIVE or self.table["skill"].iloc[0] < MARGIN:
             return (
                 f"Nobody beats the {naive} forecast by more than {MARGIN:.0%} here "
-                f"({name} {errors[naive]:.3g}; {where})."
+                f"({name} {errors[naive]:#.3g}; {where})."
             )
         return (
-            f"{self.winner} wins with a {name} of {errors.iloc[0]:.3g}, "
+            f"{self.winner} wins with a {name} of {errors.iloc[0]:#.3g}, "
             f"{self.table['skill'].iloc[0]:.0%} below the best naive forecast "
-            f"({naive}, {errors[naive]:.3g}; {where})."
+            f"({naive}, {errors[naive]:#.3g}; {where})."
         )
 
     def plot(self, *, best: int = 3, series: Any = None) -> np.ndarray:
@@ -341,6 +341,16 @@ def _contestants(
     if models is None:
         return defaults
     naive = {name: model for name, model in defaults.items() if name in NAIVE}
+    if not isinstance(models, Mapping):
+        raise TypeError(
+            f"`models` must map names to forecasters, got {short(models)}. Write "
+            'models={"my LSTM": LSTMForecaster()}.'
+        )
+    if classes := [name for name, model in models.items() if isinstance(model, type)]:
+        raise TypeError(
+            f"`models` must hold forecasters, got the class {models[classes[0]].__name__} as "
+            f"{classes[0]!r}. Call it: {models[classes[0]].__name__}()."
+        )
     if taken := sorted(set(models) & set(NAIVE)):
         raise ValueError(f"`models` must not use the names of the naive forecasts, got {taken}.")
     return naive | dict(models)

@@ -231,3 +231,15 @@ def test_the_default_contestants_all_take_part(monkeypatch: pytest.MonkeyPatch) 
     assert set(found.table.index) == set(default_models(12))
     assert isinstance(NaiveForecaster(), type(default_models(12)["naive"]))
     assert found.forecasts[["y_hat", "q0.1", "q0.9"]].notna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        ([NaiveForecaster()], r"`models` must map names to forecasters, got \[NaiveForecaster"),
+        ({"drift 2": NaiveForecaster}, r"got the class NaiveForecaster as 'drift 2'. Call it"),
+    ],
+)
+def test_models_of_another_kind_are_refused(models: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        compare(pd.Series(range(60)), 4, models=models)

@@ -359,7 +359,7 @@ class BaseForecaster(BaseEstimator, ABC):
         return plot_forecast(
             pd.Series(panel.series(i), panel.times(i), name=panel.ids[i]),
             pd.Series(self._backward(self._predict(steps, known))[i], times),
-            pd.DataFrame(bounds, times, ["lower", "upper"]),
+            pd.DataFrame(bounds, times, [(1 - coverage) / 2, (1 + coverage) / 2]),
             ax=ax,
         )
 
@@ -456,6 +456,11 @@ class BaseForecaster(BaseEstimator, ABC):
                 "of scikit-learn calls predict(y_test), which a forecaster cannot answer: leave "
                 "`scoring` out (`score` is -MASE) or pass "
                 "scoring=forecast.evaluation.metrics.scorer(metric)."
+            )
+        if np.isscalar(X):
+            raise TypeError(
+                f"`X` must be a frame of covariates, got {X!r}. What follows it is passed by name: "
+                "coverage=, levels=, n_samples=."
             )
         steps = self.horizon_ if horizon is None else positive_integer("horizon", horizon)
         return steps, future_known(self.panel_, X, steps)

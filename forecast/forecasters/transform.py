@@ -125,4 +125,10 @@ def _column(function: Any, values: np.ndarray) -> np.ndarray:
     """Apply a transformer, which wants a column, to flat values; they may leave its domain."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        return np.asarray(function(values[:, None]), dtype=np.float64).reshape(len(values))
+        column = function(values[:, None])
+    if np.shape(column) != (len(values), 1) or not hasattr(column, "ravel"):
+        raise ValueError(
+            "`target_transform` must give one number for every value, got "
+            f"{type(column).__name__} of shape {np.shape(column)} for {len(values)} values."
+        )
+    return np.asarray(column, dtype=np.float64).ravel()

@@ -104,6 +104,8 @@ def test_bad_options(monthly: pd.Series) -> None:
         model.predict_quantiles(3, levels=[0.9, 0.5])
     with pytest.raises(TypeError, match="`levels` must be a sequence"):
         model.predict_quantiles(3, levels=0.9)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="`X` must be a frame of covariates, got 0.8. .* coverage="):
+        model.predict_interval(3, 0.8)
     with pytest.raises(ValueError, match="`n_samples` must be a positive integer, got 0"):
         model.sample(3, n_samples=0)
     with pytest.raises(ValueError, match="`season_length` must be a positive integer, got 0"):

@@ -10,6 +10,7 @@ import pytest
 from sklearn.preprocessing import (
     Binarizer,
     FunctionTransformer,
+    KBinsDiscretizer,
     MinMaxScaler,
     PowerTransformer,
     QuantileTransformer,
@@ -148,6 +149,7 @@ def test_one_transformer_serves_all_series(sales: pd.Series) -> None:
             "must be increasing, or the .1 quantile would come back as the .9 one",
         ),
         (FunctionTransformer(np.cbrt), ValueError, "must have an inverse: .* needs its inverse_fu"),
+        (KBinsDiscretizer(3), ValueError, "must give one number for every value, got csr_matrix"),
     ],
 )
 def test_unfit_transformers_are_refused(transformer: Any, kind: Any, message: str) -> None:
