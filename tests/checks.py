@@ -125,6 +125,7 @@ def build_model(
     scale_window: int = 48,
     lags: tuple[int, ...] = (24,),
     known_size: int = 2,
+    n_past: int = 0,
 ) -> Model:
     """Return an untrained model in float64, its weights large enough to matter."""
     patch, block, stride = sizes
@@ -136,13 +137,16 @@ def build_model(
         scale_window=scale_window,
         lags=lags,
         drift=not network.kind.reach,
+        n_known=known_size,
+        n_past=n_past,
+        driver_window=reach,
         dtype=torch.float64,
     )
     body = network.build(reader.input_size, 8)
     top = {QuantileHead: lambda: QuantileHead(LEVELS), NormalHead: NormalHead,
            PointHead: lambda: PointHead("mse", block)}[head]()  # fmt: skip
     torch.manual_seed(1)
-    readout = Readout(8, block, known_size, reader.n_templates, top.raw_size)
+    readout = Readout(8, block, known_size, reader.n_templates, top.raw_size, plan_size=known_size)
     model = Model(reader, body, readout, top, stride).double().eval()
     for name, weights in model.readout.named_parameters():
         if name.endswith("weight"):  # some start at zero, where features would not matter yet
@@ -181,7 +185,14 @@ def as_windows(x: Tensor, known: Tensor | None = None) -> Any:
         Layout("wide"),
     )  # fmt: skip
     own = None if known is None else known.reshape(n * T, -1).numpy()
-    return Windows(panel, np.zeros((T, 0)), own, np.full(n, np.nan), torch.device("cpu"))
+    return Windows(
+        panel,
+        np.zeros((T, 0)),
+        np.full(n, np.nan),
+        torch.device("cpu"),
+        drivers=own,
+        n_known=0 if own is None else own.shape[1],
+    )
 
 
 class ForecasterCase(NamedTuple):

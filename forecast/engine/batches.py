@@ -9,16 +9,18 @@ import torch
 from torch import Tensor
 
 from forecast.data.frames import Panel
-from forecast.engine.reader import Reader
+from forecast.engine.reader import Memory, Reader
 
 
 class Batch(NamedTuple):
     """Windows of B series, read at T steps."""
 
     past: Tensor  # (B, M + T P) raw values, NaN = unobserved
+    drivers: Tensor  # (B, V + T P, C) the covariates beside the newest of them
     steps: Tensor  # (T,) the columns of `past` at which the network reads
     targets: Tensor  # (B, T, R) raw values after each step
     known: Tensor  # (B, T, R, K)
+    static: Tensor  # (B, A) of the series
 
 
 class Windows:
@@ -30,8 +32,12 @@ class Windows:
         n series on one grid.
     calendar : array (G, C)
         Calendar features on the panel's grid, maybe longer than it.
-    covariates : array (N, K - C), optional
-        The user's own, aligned with the panel's values, scaled.
+    drivers : array (N, C), optional
+        Covariates beside the values, scaled; NaN = unobserved.
+    n_known : int
+        How many of them, the first ones, are known in the future too.
+    static : array (n, A), optional
+        What is always the same for a series.
     spreads : array (n,)
         What each series falls back on where its recent values do not vary, in target units.
     device : torch.device
@@ -42,9 +48,12 @@ class Windows:
         self,
         panel: Panel,
         calendar: np.ndarray,
-        covariates: np.ndarray | None,
         spreads: np.ndarray,
         device: torch.device,
+        *,
+        drivers: np.ndarray | None = None,
+        n_known: int = 0,
+        static: np.ndarray | None = None,
     ) -> None:
         # pandas hands out read-only arrays, which torch warns about
         values = panel.values if panel.values.flags.writeable else panel.values.copy()
@@ -56,8 +65,11 @@ class Windows:
         self.lengths = torch.as_tensor(panel.lengths, device=device)  # (n,)
         self.starts = torch.as_tensor(panel.starts, device=device)  # (n,)
         self.calendar = torch.as_tensor(calendar, device=device)  # (G, C)
-        own = None if covariates is None else torch.as_tensor(covariates, device=device)
-        self.covariates = own  # (N, K - C)
+        beside = np.empty((len(values), 0), np.float32) if drivers is None else drivers
+        self.beside = torch.as_tensor(beside, device=device)  # (N, C)
+        self.n_known = n_known
+        same = np.empty((panel.n_series, 0), np.float32) if static is None else static
+        self.static = torch.as_tensor(same, device=device)  # (n, A)
         self.device = device
 
     @property
@@ -80,8 +92,7 @@ class Windows:
         """
         local = first[:, None] + torch.arange(width, device=self.device)
         inside = (local >= 0) & (local < ends[:, None])
-        flat = (self.offsets[series][:, None] + local).clamp(0, len(self.values) - 1)
-        chosen = (self.values if values is None else values)[flat].double()
+        chosen = (self.values if values is None else values)[self._flat(series, local)].double()
         return torch.where(inside, chosen, torch.nan)
 
     def read(self, series: Tensor, first: Tensor, width: int, ends: Tensor) -> Tensor:
@@ -99,25 +110,38 @@ class Windows:
         """Return known covariates (B, width, K): the calendar, then the user's own."""
         local = first[:, None] + torch.arange(width, device=self.device)
         grid = (self.starts[series][:, None] + local).clamp(0, max(len(self.calendar) - 1, 0))
-        parts = [self.calendar[grid]] if self.calendar.shape[1] else []
-        if self.covariates is not None:
-            flat = (self.offsets[series][:, None] + local).clamp(0, len(self.covariates) - 1)
-            parts.append(self.covariates[flat])
-        if not parts:
-            return torch.zeros(*local.shape, 0, device=self.device)
-        return torch.cat(parts, -1)
+        own = self._flat(series, local)
+        return torch.cat([self.calendar[grid], self.beside[own, : self.n_known]], -1)
+
+    def drivers(self, series: Tensor, first: Tensor, width: int, ends: Tensor) -> Tensor:
+        """Return the covariates beside `width` values, (B, width, C); NaN outside, as `take`."""
+        local = first[:, None] + torch.arange(width, device=self.device)
+        inside = (local >= 0) & (local < ends[:, None])
+        return self.beside[self._flat(series, local)].masked_fill(~inside[..., None], torch.nan)
+
+    def memory(self, series: Tensor, ends: Tensor, reader: Reader) -> Memory:
+        """Return what a reader remembers of series up to local positions `ends`."""
+        M, V = reader.memory, reader.driver_window
+        return Memory(self.read(series, ends - M, M, ends), self.drivers(series, ends - V, V, ends))
+
+    def _flat(self, series: Tensor, local: Tensor) -> Tensor:
+        """Return where local positions (B, width) lie in the flat arrays, cut to their ends."""
+        return (self.offsets[series][:, None] + local).clamp(0, len(self.values) - 1)
 
     def batch(
         self, series: Tensor, first: Tensor, ends: Tensor, *, n_steps: int, reader: Reader
     ) -> Batch:
         """Return windows that read `n_steps` patches from `first` on, with their targets."""
-        P, R, M = reader.patch, reader.block, reader.memory
+        P, R, M, V = reader.patch, reader.block, reader.memory, reader.driver_window
         T = n_steps * P
         values = self.read(series, first - M, M + T + R, ends)
         steps = torch.arange(M + P - 1, M + T, P, device=self.device)
         ahead = steps[:, None] + torch.arange(1, R + 1, device=self.device)  # (T, R)
         known = self.known(series, first, T + R)[:, ahead - M]
-        return Batch(values[:, : M + T], steps, values[:, ahead], known)
+        drivers = self.drivers(series, first - V, V + T, ends)
+        return Batch(
+            values[:, : M + T], drivers, steps, values[:, ahead], known, self.static[series]
+        )
 
     def draw(
         self,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from forecast.engine.reader import Reader, Reading, Scale
+from forecast.engine.batches import Batch
+from forecast.engine.reader import Memory, Reader, Reading
 from forecast.networks.base import Network
 from forecast.networks.heads import NORMAL, Head
 from forecast.networks.readout import Readout
@@ -42,11 +43,20 @@ class Model(nn.Module):
         # Cholesky factor of the covariance of a block's normal scores; fit estimates it
         self.register_buffer("noise_factor", torch.eye(reader.block, dtype=reader.dtype))
 
-    def origin(self, memory: Tensor) -> tuple[Scale, Tensor]:
-        """Return scale (B, 1) and templates (B, R, J) at the newest value of a memory (B, M)."""
-        newest = torch.tensor([memory.shape[1] - 1], device=memory.device)
-        reading = self.reader.at(memory, newest)
-        return reading.scale, reading.templates[:, 0]
+    def origin(self, memory: Memory) -> Reading:
+        """Return the reading at the newest value of a memory."""
+        newest = torch.tensor([self.reader.memory - 1], device=memory.values.device)
+        return self.reader.at(*memory, newest).newest()
+
+    def read_out(self, features: Tensor, known: Tensor, reading: Reading, static: Tensor) -> Tensor:
+        """Return the raw numbers (..., r, raw) of the r <= R steps that `known` tells of."""
+        templates = reading.templates[..., : known.shape[-2], :]
+        return self.readout(features, known, templates, reading.unit, static)
+
+    def drivers(self, known: Tensor) -> Tensor:
+        """Return the covariates (B, r, C) beside written values: of some only the past is known."""
+        own = known[..., known.shape[-1] - self.reader.n_known :]
+        return torch.nn.functional.pad(own, (0, self.reader.n_past), value=torch.nan)
 
     def features(self, reading: Reading) -> Tensor:
         """Return the features (B, T, D) of readings that begin without a past."""
@@ -58,21 +68,15 @@ class Model(nn.Module):
         spread = self.noise_factor.norm(dim=1)[: raw.shape[-2]].to(raw)  # (r,)
         return self.head.sample(raw, (NORMAL.inv_cdf(level) * spread).expand(raw.shape[:-1]))
 
-    def losses(
-        self, past: Tensor, steps: Tensor, targets: Tensor, known: Tensor, *, warm: int
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def losses(self, batch: Batch, *, warm: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return every step's loss as training sees it.
+
+        Targets are expressed in the scale of the step that reads them out: the scale of a later
+        one would contain the answer.
 
         Parameters
         ----------
-        past : Tensor (B, N)
-            Raw values, NaN = unobserved; M columns precede the first of `steps`.
-        steps : Tensor (T,)
-            Columns at which the network reads.
-        targets : Tensor (B, T, R)
-            The R values after each of them. They are expressed in the scale of the step that
-            reads them out: the scale of a later one would contain the answer.
-        known : Tensor (B, T, R, K)
+        batch : Batch
         warm : int
             Values that a scale must hold before its targets count.
 
@@ -80,9 +84,10 @@ class Model(nn.Module):
         -------
         loss, observed, raw, z : (B, T, R), (B, T, R), (B, T, R, raw), (B, T, R)
         """
-        reading = self.reader.at(past, steps)
-        raw = self.readout(self.features(reading), known, reading.templates)
-        z = reading.scale.apply(targets).to(raw)
+        reading = self.reader.at(batch.past, batch.drivers, batch.steps)
+        static = batch.static[:, None].expand(-1, len(batch.steps), -1)
+        raw = self.read_out(self.features(reading), batch.known, reading, static)
+        z = reading.scale.apply(batch.targets).to(raw)
         observed = ~z.isnan() & (reading.scale.seen >= warm)[..., None]
         z = z.nan_to_num(0.0)
         return self.head.loss(raw, z), observed, raw, z

@@ -1,8 +1,8 @@
 """The reader stands between values and network: it owns scale, patches, lags and flags.
 
-It is a machine of the same kind as a network: its state is one tensor, the last M raw values,
-and what it gives at step t depends on values up to and including t alone. Values keep their own
-precision until they are scaled.
+It is a machine of the same kind as a network: its state is its memory, the last M raw values and
+the covariates beside the newest of them, and what it gives at step t depends on values up to and
+including t alone. Values keep their own precision until they are scaled.
 """
 
 from __future__ import annotations
@@ -36,12 +36,25 @@ class Scale(NamedTuple):
         return self.level[axes] + self.spread[axes] * z.to(self.level)
 
 
+class Memory(NamedTuple):
+    """What the reader remembers of B series; NaN = unobserved."""
+
+    values: Tensor  # (B, M) raw
+    drivers: Tensor  # (B, V, C) covariates beside the newest V values
+
+
 class Reading(NamedTuple):
     """What the reader gives at T steps."""
 
     inputs: Tensor  # (B, T, F) for the network
     scale: Scale  # (B, T) each
     templates: Tensor  # (B, T, R, J): the last value and the seasons last seen, scaled
+    unit: Tensor  # (B, T): the series' typical spread, scaled
+
+    def newest(self) -> Reading:
+        """Return the last step alone: templates (B, R, J), unit (B,); the scale stays (B, 1)."""
+        scale = Scale(*(part[:, -1:] for part in self.scale))
+        return Reading(self.inputs[:, -1], scale, self.templates[:, -1], self.unit[:, -1])
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,11 @@ class Reader:
         Show how the scale moved since the last patch.
     dtype : torch.dtype
         Precision of what the network sees.
+    n_known, n_past : int
+        Covariates beside the values: those whose future is known, then those that are only
+        observed, each of which comes with a flag.
+    driver_window : int
+        V, how many of the newest values are shown with their covariates, at least P.
 
     Examples
     --------
@@ -87,11 +105,20 @@ class Reader:
     lags: Sequence[int] = ()
     drift: bool = True
     dtype: torch.dtype = field(default=torch.float32)
+    n_known: int = 0
+    n_past: int = 0
+    driver_window: int = 1
 
     @property
     def input_size(self) -> int:
-        """F: values, flags and drift."""
-        return 2 * self.window + 2 * self.drift
+        """F: values, flags and drift, then covariates and the flags of those only observed."""
+        beside = self.driver_window * (self.n_drivers + self.n_past)
+        return 2 * self.window + 2 * self.drift + beside
+
+    @property
+    def n_drivers(self) -> int:
+        """C: covariates that are shown beside the values."""
+        return self.n_known + self.n_past
 
     @property
     def n_templates(self) -> int:
@@ -108,33 +135,51 @@ class Reader:
         scale = self.scale_window - 1 + (self.patch if self.drift else 1)
         return 2 + max(self.window, scale, *self.lags)
 
-    def initial_state(self, batch_size: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Return the memory (B, M) before any value: all unobserved."""
-        return torch.full((batch_size, self.memory), torch.nan, dtype=dtype)
+    def initial_state(self, batch_size: int, dtype: torch.dtype = torch.float32) -> Memory:
+        """Return the memory before any value: all unobserved."""
+        values = torch.full((batch_size, self.memory), torch.nan, dtype=dtype)
+        beside = (batch_size, self.driver_window, self.n_drivers)
+        return Memory(values, torch.full(beside, torch.nan, dtype=self.dtype))
 
     def absorb(
-        self, values: Tensor, state: Tensor, *, every: int = 1, spread: Tensor | None = None
-    ) -> tuple[Reading, Tensor]:
+        self,
+        values: Tensor,
+        state: Memory,
+        drivers: Tensor | None = None,
+        *,
+        every: int = 1,
+        spread: Tensor | None = None,
+    ) -> tuple[Reading, Memory]:
         """Read values (B, T), NaN = unobserved, at each step, or at each `every`-th one.
 
         Parameters
         ----------
-        values, state : Tensor (B, T) and (B, M)
+        values, state : Tensor (B, T) and Memory
+        drivers : Tensor (B, T, C), optional
+            The covariates beside the values, scaled.
         every : int
             Read at steps every - 1, 2 every - 1, ...
         spread : Tensor (B, 1), optional
             A spread that holds for all steps: in a rollout that of the origin, because a
             spread fed by its own samples multiplies.
         """
-        past = torch.cat([state, values], 1)  # (B, M + T)
-        steps = torch.arange(state.shape[1] + every - 1, past.shape[1], every, device=past.device)
-        T = values.shape[1]
+        (B, T), M = values.shape, self.memory
+        if drivers is None:
+            drivers = state.drivers.new_full((B, T, self.n_drivers), torch.nan)
+        past = torch.cat([state.values, values], 1)  # (B, M + T)
+        beside = torch.cat([state.drivers, drivers], 1)  # (B, V + T, C)
+        steps = torch.arange(M + every - 1, M + T, every, device=past.device)
         oldest = carried(past[:, 1 : T + 2])[:, -1:]
-        memory = torch.cat([state[:, :1], oldest, past[:, T + 2 :]], 1)
-        return self.at(past, steps, spread), memory
+        memory = torch.cat([state.values[:, :1], oldest, past[:, T + 2 :]], 1)
+        return self.at(past, beside, steps, spread), Memory(memory, beside[:, T:])
 
-    def at(self, past: Tensor, steps: Tensor, spread: Tensor | None = None) -> Reading:
-        """Read at chosen columns of raw values (B, N); each has M columns before it."""
+    def at(
+        self, past: Tensor, drivers: Tensor, steps: Tensor, spread: Tensor | None = None
+    ) -> Reading:
+        """Read at chosen columns of raw values (B, N); each has M columns before it.
+
+        `drivers` (B, N', C) end where the values end, and reach V columns before the first step.
+        """
         scales = rolling_scale(past[:, 1:], self.scale_window, past[:, :1])
         if spread is not None:
             scales = scales._replace(spread=spread.expand_as(scales.spread))
@@ -148,8 +193,19 @@ class Reader:
         if self.drift:
             before = Scale(*(part[:, steps - 1 - self.patch] for part in scales))
             parts.append(drift(before, scale).to(self.dtype))
+        if self.n_drivers:
+            parts.append(self._beside(drivers, steps + drivers.shape[1] - past.shape[1]))
         templates = scale.apply(past[:, self._template_columns(steps)]).nan_to_num(0.0)
-        return Reading(torch.cat(parts, -1), scale, templates.to(self.dtype))
+        # where the typical spread is not known, that of the scale is the best guess
+        unit = (past[:, :1] / scale.spread).nan_to_num(1.0).clamp(max=10.0)
+        return Reading(torch.cat(parts, -1), scale, templates.to(self.dtype), unit.to(self.dtype))
+
+    def _beside(self, drivers: Tensor, steps: Tensor) -> Tensor:
+        """Return the covariates of the newest V values at each step, and flags, (B, T, ...)."""
+        recent = steps[:, None] + torch.arange(1 - self.driver_window, 1, device=steps.device)
+        window = drivers[:, recent].to(self.dtype)  # (B, T, V, C)
+        observed = ~window[..., self.n_known :].isnan()
+        return torch.cat([window.nan_to_num(0.0), observed.to(window)], -1).flatten(2)
 
     def _template_columns(self, steps: Tensor) -> Tensor:
         """Return the columns (T, R, J) of what was last seen of step t + j's season."""

@@ -46,28 +46,29 @@ def rollout(
     """
     horizon, P = known.shape[1], model.reader.patch
     memory = stream.memory
-    scale, templates = model.origin(memory)
-    held = scale.spread if hold_spread else None
+    reading = model.origin(memory)
+    held = reading.scale.spread if hold_spread else None
     writer, features, state = model.network.begin(stream.features, stream.phases[-1])
     written: list[Tensor] = []
     for block, start in enumerate(range(0, horizon, model.stride)):
         r = min(model.stride, horizon - start)
-        raw = model.readout(features, known[:, start : start + r], templates[:, :r])
-        values = scale.invert(choose(raw, block)[:, None])[:, 0]  # (B, r)
+        ahead = known[:, start : start + r]
+        raw = model.read_out(features, ahead, reading, stream.static)
+        values = reading.scale.invert(choose(raw, block)[:, None])[:, 0]  # (B, r)
         written.append(values)
         if start + r < horizon:
-            reading, memory = model.reader.absorb(values, memory, every=P, spread=held)
-            read, state = writer.absorb(reading.inputs, state)
-            features, templates = read[:, -1], reading.templates[:, -1]
-            scale = scale.__class__(*(part[:, -1:] for part in reading.scale))
+            drivers = model.drivers(ahead)
+            read_back, memory = model.reader.absorb(values, memory, drivers, every=P, spread=held)
+            read, state = writer.absorb(read_back.inputs, state)
+            features, reading = read[:, -1], read_back.newest()
     return torch.cat(written, 1)
 
 
 def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Tensor]:
     """Return the scale (B, 1) and raw numbers (B, r, raw) of the first r <= R steps."""
-    scale, templates = model.origin(stream.memory)
+    reading = model.origin(stream.memory)
     _, features, _ = model.network.begin(stream.features, stream.phases[-1])
-    return scale, model.readout(features, known, templates[:, : known.shape[1]])
+    return reading.scale, model.read_out(features, known, reading, stream.static)
 
 
 def greedy(model: Model, point: str = "median") -> Choose:
@@ -96,6 +97,6 @@ def paths(
     model: Model, stream: Stream, known: Tensor, n_samples: int, generator: torch.Generator
 ) -> Tensor:
     """Draw S joint futures of every row, (B, S, H): the history is read once, its state tiled."""
-    tiled = Stream(*tile((stream.memory, stream.features, (stream.phases[-1],)), n_samples))
+    tiled = tile(stream._replace(phases=stream.phases[-1:]), n_samples)
     futures = rollout(model, tiled, tile(known, n_samples), sampled(model, generator))
     return futures.unflatten(0, (-1, n_samples))

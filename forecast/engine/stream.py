@@ -15,6 +15,7 @@ from torch import Tensor
 
 from forecast.engine.batches import Windows
 from forecast.engine.model import Model
+from forecast.engine.reader import Memory
 from forecast.networks.base import State, pick, stack, where
 
 
@@ -25,42 +26,55 @@ class Stream(NamedTuple):
     one to forecast from. Nothing in a stream is ever written to.
     """
 
-    memory: Tensor  # (B, M) raw values
+    memory: Memory  # raw values, and the covariates beside the newest
+    static: Tensor  # (B, A) what never changes
     features: Tensor  # (B, D) after the newest value
     phases: tuple[State, ...]  # P states, or the newest alone
 
 
-def begin(model: Model, batch_size: int, dtype: torch.dtype = torch.float32) -> Stream:
+def begin(
+    model: Model,
+    batch_size: int,
+    dtype: torch.dtype = torch.float32,
+    static: Tensor | None = None,
+) -> Stream:
     """Return the stream of series of which nothing has been seen."""
+    static = torch.empty(batch_size, 0) if static is None else static
     states = (model.network.initial_state(batch_size),) * model.reader.patch
     features = states[0].new_zeros if isinstance(states[0], Tensor) else states[0][0].new_zeros
     memory = model.reader.initial_state(batch_size, dtype)
-    return Stream(memory, features(batch_size, model.network.width), states)
+    return Stream(memory, static, features(batch_size, model.network.width), states)
 
 
-def absorb(model: Model, values: Tensor, stream: Stream) -> tuple[Tensor, Stream]:
-    """Absorb values (B, T) into a stream of P phases; features (B, T, D) at every step.
+def absorb(
+    model: Model, values: Tensor, stream: Stream, drivers: Tensor | None = None
+) -> tuple[Tensor, Stream]:
+    """Absorb values (B, T), and the covariates (B, T, C) beside them, into a stream of P phases.
 
-    All phases are rows of one batch, except for the T mod P steps that come first.
+    Returns the features (B, T, D) at every step too. All phases are rows of one batch, except for
+    the T mod P steps that come first.
     """
     P = model.reader.patch
     (B, T), lead = values.shape, values.shape[1] % P
-    memory, newest, phases = stream
+    memory, static, newest, phases = stream
+    if drivers is None:
+        drivers = memory.drivers.new_full((B, T, model.reader.n_drivers), torch.nan)
     features = []
     for t in range(lead):
-        reading, memory = model.reader.absorb(values[:, t : t + 1], memory)
+        now = slice(t, t + 1)
+        reading, memory = model.reader.absorb(values[:, now], memory, drivers[:, now])
         newest, state = model.network.advance(reading.inputs[:, 0], phases[0])
         phases = (*phases[1:], state)
         features.append(newest[:, None])
     if T > lead:
-        reading, memory = model.reader.absorb(values[:, lead:], memory)
+        reading, memory = model.reader.absorb(values[:, lead:], memory, drivers[:, lead:])
         # step k of phase p is step k P + p of the series: (B, T, F) -> (P B, T / P, F)
         inputs = reading.inputs.unflatten(1, (-1, P)).permute(2, 0, 1, 3).flatten(0, 1)
         read, states = model.network.absorb(inputs, stack(phases))
         phases = tuple(pick(states, slice(p * B, (p + 1) * B)) for p in range(P))
         features.append(read.unflatten(0, (P, B)).permute(1, 2, 0, 3).flatten(1, 2))
     every = torch.cat(features, 1)
-    return every, Stream(memory, every[:, -1], phases)
+    return every, Stream(memory, static, every[:, -1], phases)
 
 
 def encode(
@@ -72,7 +86,7 @@ def encode(
     how many patches are read, from the newest back.
     """
     reader, network = model.reader, model.network
-    P, M = reader.patch, reader.memory
+    P, M, V = reader.patch, reader.memory, reader.driver_window
     n_steps = (ends + P - 1) // P
     limits = [limit for limit in (max_steps, network.reach) if limit is not None]
     n_steps = n_steps.clamp(max=min(limits)) if limits else n_steps
@@ -80,7 +94,8 @@ def encode(
     first = ends - n_steps * P
     past = windows.read(series, first - M, M + most * P, ends)
     steps = torch.arange(M + P - 1, past.shape[1], P, device=past.device)
-    inputs = reader.at(past, steps).inputs
+    drivers = windows.drivers(series, first - V, V + most * P, ends)
+    inputs = reader.at(past, drivers, steps).inputs
     ragged = bool((n_steps != most).any())
     lengths = n_steps.clamp(min=1) if ragged else None
     before = network.initial_state(len(series))
@@ -89,7 +104,8 @@ def encode(
     if ragged:  # a series of which nothing has been seen yet
         empty = n_steps == 0
         state, newest = where(empty, before, state), newest.masked_fill(empty[:, None], 0.0)
-    return Stream(windows.read(series, ends - M, M, ends), newest, (state,))
+    memory = windows.memory(series, ends, reader)
+    return Stream(memory, windows.static[series], newest, (state,))
 
 
 def encode_phases(model: Model, windows: Windows, series: Tensor, ends: Tensor) -> Stream:
@@ -105,4 +121,5 @@ def encode_phases(model: Model, windows: Windows, series: Tensor, ends: Tensor) 
 
 def join(streams: Sequence[Stream]) -> Stream:
     """Join streams along the batch."""
-    return Stream(*stack([tuple(stream) for stream in streams]))
+    joined: Stream = stack(streams)
+    return joined

@@ -84,10 +84,8 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             batch = draw()
-            past = hide(batch.past, settings.hide, generator)
-            loss, observed, *_ = model.losses(
-                past, batch.steps, batch.targets, batch.known, warm=settings.warm
-            )
+            batch = hide(batch, settings.hide, model.reader.n_past, generator)
+            loss, observed, *_ = model.losses(batch, warm=settings.warm)
             mean = (loss * observed).sum() / observed.sum().clamp(min=1)
             optimizer.zero_grad()
             mean.backward()
@@ -162,13 +160,23 @@ def clip(model: nn.Module, norm: float | None, value: float | None) -> Tensor:
     return before
 
 
-def hide(past: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Hide a tenth of the values of a share of the windows, as gaps met later will."""
+def hide(batch: Batch, share: float, n_past: int, generator: torch.Generator) -> Batch:
+    """Hide what may be missing later, in a share of the windows.
+
+    A tenth of the values, as gaps met later will; and the `n_past` covariates of which a forecast
+    beyond the first block knows nothing.
+    """
     if not share:
-        return past
+        return batch
+    past, drivers = batch.past, batch.drivers
     rows = torch.rand(len(past), 1, generator=generator) < share
     lost = rows & (torch.rand(past.shape, generator=generator) < 0.1)
-    return past.masked_fill(lost.to(past.device), torch.nan)
+    batch = batch._replace(past=past.masked_fill(lost.to(past.device), torch.nan))
+    if n_past:
+        rows = torch.rand(len(past), 1, 1, generator=generator) < share
+        lost = rows & (torch.arange(drivers.shape[2]) >= drivers.shape[2] - n_past)
+        batch = batch._replace(drivers=drivers.masked_fill(lost.to(past.device), torch.nan))
+    return batch
 
 
 def noise_factor(scores: Tensor, observed: Tensor) -> Tensor:

@@ -52,9 +52,8 @@ class Validation:
         self.known = windows.known(self.series, self.origins, horizon)
         ends = windows.lengths[self.series]
         self.targets = windows.take(self.series, self.origins, horizon, ends)
-        M = model.reader.memory
-        memory = windows.read(self.series, self.origins - M, M, self.origins)
-        self.spread = model.origin(memory)[0].spread  # (N, 1)
+        memory = windows.memory(self.series, self.origins, model.reader)
+        self.spread = model.origin(memory).scale.spread  # (N, 1)
         naive = naive_forecasts(windows, self.series, self.origins, horizon, season_length)
         errors = [self._error(forecast) for forecast in naive]
         self.naive_loss = min((error for error in errors if error == error), default=math.nan)

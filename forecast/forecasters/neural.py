@@ -187,9 +187,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         self.recipe_ = dataclasses.replace(recipe, **chosen)
         held_out = validation_lengths(panel, self.validation_fraction, self.horizon_)
         self.spreads_ = typical_spreads(panel.head(held_out))
-        if panel.X is not None:
-            spread = np.nanstd(panel.X, 0)
-            self.X_scale_ = np.nanmean(panel.X, 0), np.where(spread > 0, spread, 1.0)
+        self.X_scale_ = _standard(_drivers(panel))
         seed = self.random_state
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
         sizes = self.recipe_
@@ -246,9 +244,11 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         complete = len(self.stream_.phases) == self.recipe_.patch
         if complete and (added == added[0]).all():
             rows = panel.offsets[1:, None] + np.arange(-int(added[0]), 0)
-            values = torch.as_tensor(panel.values[rows], dtype=torch.float64, device=self._device())
+            device = self._device()
+            values = torch.as_tensor(panel.values[rows], dtype=torch.float64, device=device)
+            drivers = torch.as_tensor(self._scaled(_drivers(panel)[rows]), device=device)
             with torch.inference_mode():
-                _, self.stream_ = stream.absorb(self.model_, values, self.stream_)
+                _, self.stream_ = stream.absorb(self.model_, values, self.stream_, drivers)
         else:
             self.stream_ = self._read_all(panel, phases=True)
 
@@ -257,8 +257,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         tensors = self.model_.state_dict() | _named(self.stream_)
         arrays = {name: part.cpu().numpy() for name, part in tensors.items()}
         arrays |= {f"history.{name}": self.history_[name].to_numpy() for name in self.history_}
-        if self.panel_.X is not None:
-            arrays["X_mean"], arrays["X_spread"] = self.X_scale_
+        arrays["X_mean"], arrays["X_spread"] = self.X_scale_
         arrays["spreads"] = self.spreads_
         recipe = dataclasses.asdict(self.recipe_)
         return {"recipe": recipe, "phases": len(self.stream_.phases)}, arrays
@@ -275,11 +274,13 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             weights = _fitting(model.state_dict(), arrays)
             live = stream.begin(model, panel.n_series, torch.float64)
             live = live._replace(phases=live.phases[-values["phases"] :])
-            spreads = torch.empty(panel.n_series, dtype=torch.float64)
-        parts = _fitting(_named(live) | {"spreads": spreads}, arrays)
+            sizes = {"spreads": panel.n_series} | dict.fromkeys(
+                ("X_mean", "X_spread"), model.reader.n_drivers
+            )
+            scales = {name: torch.empty(n, dtype=torch.float64) for name, n in sizes.items()}
+        parts = _fitting(_named(live) | scales, arrays)
         self.spreads_ = parts["spreads"].numpy()
-        if panel.X is not None:
-            self.X_scale_ = arrays["X_mean"], arrays["X_spread"]
+        self.X_scale_ = parts["X_mean"].numpy(), parts["X_spread"].numpy()
         columns = [field.name for field in dataclasses.fields(training.Epoch)]
         self.history_ = pd.DataFrame({name: arrays[f"history.{name}"] for name in columns})
         with torch.random.fork_rng():
@@ -289,8 +290,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         self.model_.to(device).eval()
         self.n_parameters_ = _count(self.model_)
         names = iter(_named(live))
-        filled = state_map(lambda _: parts[next(names)].to(device), tuple(live))
-        self.stream_ = Stream(*filled)
+        self.stream_ = state_map(lambda _: parts[next(names)].to(device), live)
 
     # Between the two
 
@@ -326,11 +326,21 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             scale_window=sizes.scale_window,
             lags=sizes.lags,
             drift=sizes.drift,
+            n_known=len(panel.X_names),
+            n_past=len(panel.past_names),
+            driver_window=sizes.driver_window,
         )
         network = self._network(reader.input_size)
         head = _head(self.head, sizes.block)
         known_size = self._calendar(panel.grid).shape[1] + len(panel.X_names)
-        readout = Readout(network.width, sizes.block, known_size, reader.n_templates, head.raw_size)
+        readout = Readout(
+            network.width,
+            sizes.block,
+            known_size,
+            reader.n_templates,
+            head.raw_size,
+            plan_size=reader.n_known,
+        )
         return Model(reader, network, readout, head, sizes.stride)
 
     def _train(self, panel: Panel, held_out: np.ndarray, generator: torch.Generator) -> None:
@@ -397,13 +407,19 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
 
     def _windows(self, panel: Panel) -> Windows:
         """Return the panel's windows on the model's device."""
-        covariates = None if panel.X is None else self._scaled(panel.X)
-        calendar = self._calendar(panel.grid)
-        return Windows(panel, calendar, covariates, self.spreads_, self._device())
+        return Windows(
+            panel,
+            self._calendar(panel.grid),
+            self.spreads_,
+            self._device(),
+            drivers=self._scaled(_drivers(panel)),
+            n_known=len(panel.X_names),
+        )
 
-    def _scaled(self, covariates: np.ndarray) -> np.ndarray:
-        mean, spread = self.X_scale_
-        return ((covariates - mean) / spread).astype(np.float32)
+    def _scaled(self, drivers: np.ndarray) -> np.ndarray:
+        """Standardise covariates (..., C), or the first of them, whose future is known."""
+        mean, spread = (part[: drivers.shape[-1]] for part in self.X_scale_)
+        return ((drivers - mean) / spread).astype(np.float32)
 
     def _device(self) -> torch.device:
         return next(self.model_.parameters()).device
@@ -435,7 +451,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         self.model_.eval()
         with torch.inference_mode():
             parts = [
-                write(Stream(*pick(tuple(self.stream_), rows)), ahead[rows])
+                write(pick(self.stream_, rows), ahead[rows])
                 for rows in torch.arange(panel.n_series).split(max(ROWS // copies, 1))
             ]
         return torch.cat(parts).cpu().numpy().astype(np.float64)
@@ -515,7 +531,7 @@ class LSTMForecaster(RecurrentForecaster):
 
 def _named(live: Stream) -> dict[str, Tensor]:
     """Return the tensors of a stream under the names they are saved by."""
-    return {f"stream.{i}": part for i, part in enumerate(leaves(tuple(live)))}
+    return {f"stream.{i}": part for i, part in enumerate(leaves(live))}
 
 
 def _fitting(like: dict[str, Tensor], arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
@@ -525,6 +541,20 @@ def _fitting(like: dict[str, Tensor], arrays: dict[str, np.ndarray]) -> dict[str
         if (part.shape, part.dtype) != (like[name].shape, like[name].dtype):
             raise ValueError(f"{name!r} must have shape {tuple(like[name].shape)}")
     return found
+
+
+def _drivers(panel: Panel) -> np.ndarray:
+    """Return the covariates beside the values, (N, C): those known in the future come first."""
+    parts = [part for part in (panel.X, panel.past) if part is not None]
+    return np.concatenate(parts, 1) if parts else np.empty((len(panel.values), 0))
+
+
+def _standard(drivers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and spread of every covariate, (C,) each; 0 and 1 where there is none."""
+    count = np.maximum((~np.isnan(drivers)).sum(0), 1)
+    mean = np.nansum(drivers, 0) / count
+    spread = np.sqrt(np.nansum((drivers - mean) ** 2, 0) / count)
+    return mean, np.where(spread > 0, spread, 1.0)
 
 
 def _count(model: Model) -> int:

@@ -26,6 +26,7 @@ class Recipe:
     batch_size: int
     hidden_size: int
     warm: int  # values that a scale must hold before its targets count
+    driver_window: int = 1  # V, newest values whose covariates are shown at a step
 
 
 def usable_seasons(seasons: tuple[int, ...], lengths: np.ndarray, horizon: int) -> tuple[int, ...]:
@@ -124,6 +125,7 @@ def window_recipe(
         batch_size=batch_size(lengths, block, 1),
         hidden_size=hidden_size(lengths),
         warm=warm(lengths, window),
+        driver_window=window,
     )
 
 
@@ -155,4 +157,5 @@ def recurrent_recipe(
         batch_size=batch_size(lengths, block, n_steps),
         hidden_size=hidden_size(lengths),
         warm=warm(lengths, scale),
+        driver_window=patch,
     )

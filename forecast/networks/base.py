@@ -64,7 +64,9 @@ def state_map(function: Callable[..., Tensor], *states: State) -> State:
     """Apply a function to the tensors that stand at the same place of several states."""
     if isinstance(states[0], Tensor):
         return function(*states)
-    return tuple(state_map(function, *parts) for parts in zip(*states, strict=True))
+    parts = [state_map(function, *parts) for parts in zip(*states, strict=True)]
+    named = hasattr(states[0], "_fields")  # a named tuple keeps its names
+    return type(states[0])(*parts) if named else tuple(parts)
 
 
 def leaves(state: State) -> list[Tensor]:

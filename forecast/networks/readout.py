@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+
+UNITS = 16  # hidden units per step
+FORGOTTEN = 0.05  # share of categories hidden in training, so that unknown ones have a meaning
 
 
 class Readout(nn.Module):
     """Read a block of R steps from the features of one step.
 
-    Step j is read from (features, known_{t+j}, templates_{t+j}, j) and nothing else, so a last
-    block shorter than R is simply cut and needs nothing beyond the horizon. The location is
+    Step j is read from the features, templates_{t+j}, known_{t+1} ... known_{t+j}, what is always
+    the same for the series, and j: nothing later, so a last block shorter than R is simply cut and
+    needs nothing beyond the horizon. The location is
 
         sum_i w_i template_i + correction,   w = softmax over J templates and the level (zero),
 
     a convex combination: unlike "last season plus a correction", which is a unit root, it
     cannot explode when it is iterated.
+
+    The user's own covariates, the last `plan_size` of the known ones, act on all later steps of a
+    block through leaky integrators with learned decays d in (0, 1),
+
+        s_j = d s_{j-1} + sqrt(1 - d^2) B known_j,
+
+    each as wide as its input if that is white noise. Their sum is added to the location in units of
+    the series' typical spread, because a dose does not weaken where the recent past was calm.
 
     Parameters
     ----------
@@ -29,8 +43,12 @@ class Readout(nn.Module):
         J, templates per step (last value, seasonal lags).
     raw_size : int
         Numbers per step that the head asks for.
-    units : int
-        Hidden units per step.
+    plan_size : int
+        How many of the known covariates, the last ones, are the user's own.
+    static_size : int
+        Real numbers that are always the same for a series.
+    categories : sequence of int
+        Sizes of the categories that are; code 0 is an unknown one.
     """
 
     def __init__(
@@ -41,22 +59,40 @@ class Readout(nn.Module):
         n_templates: int,
         raw_size: int,
         *,
-        units: int = 16,
+        plan_size: int = 0,
+        static_size: int = 0,
+        categories: Sequence[int] = (),
     ) -> None:
         super().__init__()
-        self.block, self.units, self.known_size, self.raw_size = block, units, known_size, raw_size
+        self.block, self.known_size, self.raw_size = block, known_size, raw_size
+        self.plan_size, self.static_size = plan_size, static_size
         self.n_numbers = raw_size + n_templates + 1  # raw numbers and the logits of the mixture
         self.direct = nn.Linear(width, block * self.n_numbers)
         # training starts from the mixture alone, which is a naive forecast
         nn.init.zeros_(self.direct.weight)
         nn.init.zeros_(self.direct.bias)
-        if known_size:  # what is known meets the features in a hidden layer of every step
-            self.from_features = nn.Linear(width, block * units)
-            self.from_known = nn.Linear(known_size, units, bias=False)
-            self.out = nn.Linear(units, self.n_numbers, bias=False)
+        self.beside = known_size + static_size  # real numbers that a step is told
+        self.from_category = nn.ModuleList(nn.Embedding(n + 1, UNITS) for n in categories)
+        if self.beside:
+            self.from_known = nn.Linear(self.beside, UNITS, bias=False)
+        if self.beside or categories:  # they meet the features in a hidden layer of every step
+            self.from_features = nn.Linear(width, block * UNITS)
+            self.out = nn.Linear(UNITS, self.n_numbers, bias=False)
             nn.init.zeros_(self.out.weight)
+        if plan_size:
+            self.from_plan = nn.Linear(plan_size, UNITS, bias=False)
+            self.decay = nn.Parameter(torch.linspace(-3, 4, UNITS))  # d of .05 to .98
+            self.dose = nn.Linear(UNITS, 1, bias=False)
+            nn.init.zeros_(self.dose.weight)
 
-    def forward(self, features: Tensor, known: Tensor, templates: Tensor) -> Tensor:
+    def forward(
+        self,
+        features: Tensor,
+        known: Tensor,
+        templates: Tensor,
+        unit: Tensor | None = None,
+        static: Tensor | None = None,
+    ) -> Tensor:
         """Return raw numbers (..., r, raw_size), r <= R.
 
         Parameters
@@ -65,14 +101,44 @@ class Readout(nn.Module):
         known : Tensor (..., r, K)
         templates : Tensor (..., r, J)
             In scaled units.
+        unit : Tensor (...), optional
+            The series' typical spread, in scaled units; 1 if not given.
+        static : Tensor (..., A), optional
+            Real numbers, then codes of categories.
         """
         r = templates.shape[-2]
         numbers = self.direct(features).unflatten(-1, (self.block, -1))[..., :r, :]
-        if self.known_size:
+        if self.beside or len(self.from_category):
             meant = self.from_features(features).unflatten(-1, (self.block, -1))[..., :r, :]
-            numbers = numbers + self.out((meant + self.from_known(known)).tanh())
+            numbers = numbers + self.out((meant + self._told(known, static)).tanh())
         raw, logits = numbers.tensor_split([self.raw_size], -1)
         # over the first axis: a softmax over a short last one is seven times slower
         weights = logits.movedim(-1, 0).softmax(0)[:-1]  # the level, zero in scaled units, is last
         location = (weights * templates.movedim(-1, 0)).sum(0)[..., None]
+        if self.plan_size:
+            response = self.dose(self._integrated(known[..., -self.plan_size :]))
+            location = location + (response if unit is None else unit[..., None, None] * response)
         return torch.cat([raw[..., :1] + location, raw[..., 1:]], -1)
+
+    def _integrated(self, plan: Tensor) -> Tensor:
+        """Return the integrators s_j after every step, (..., r, units)."""
+        steps = torch.arange(plan.shape[-2], device=plan.device)
+        age = (steps[:, None] - steps)[..., None]  # (r, r, 1)
+        decay = nn.functional.logsigmoid(self.decay)
+        kernel = torch.exp(age.clamp(min=0) * decay) * (1 - torch.exp(2 * decay)).sqrt()
+        kernel = kernel.masked_fill(age < 0, 0.0)  # (r, r, units)
+        return torch.einsum("jiu,...iu->...ju", kernel, self.from_plan(plan))
+
+    def _told(self, known: Tensor, static: Tensor | None) -> Tensor:
+        """Return what each step is told besides the features, (..., r, units)."""
+        told = known.new_zeros(UNITS)
+        if static is not None and static.shape[-1]:
+            reals, codes = static.tensor_split([self.static_size], -1)
+            codes = codes.long()
+            if self.training:
+                lost = torch.rand(codes.shape, device=codes.device) < FORGOTTEN
+                codes = codes.masked_fill(lost, 0)
+            for embedding, code in zip(self.from_category, codes.unbind(-1), strict=True):
+                told = told + embedding(code)[..., None, :]
+            known = torch.cat([known, reals[..., None, :].expand(*known.shape[:-1], -1)], -1)
+        return told + self.from_known(known) if self.beside else told

@@ -35,7 +35,12 @@ def windows(calendar=True, covariates=True, values=None) -> Windows:
         values, OFFSETS, STARTS, pd.RangeIndex(GRID), pd.RangeIndex(5), None, (), Layout("list")
     )
     return Windows(
-        panel, clock.astype(np.float32), own, np.full(panel.n_series, np.nan), torch.device("cpu")
+        panel,
+        clock.astype(np.float32),
+        np.full(panel.n_series, np.nan),
+        torch.device("cpu"),
+        drivers=own,
+        n_known=int(covariates),
     )
 
 

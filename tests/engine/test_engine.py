@@ -51,7 +51,7 @@ def history(model, T=150, phases=False):
 
 
 def written(model, live, horizon, choose=None, **options):
-    ahead = KNOWN[: len(live.memory), 150 : 150 + horizon]
+    ahead = KNOWN[: len(live.features), 150 : 150 + horizon]
     with torch.no_grad():
         return rollout(model, live, ahead, choose or greedy(model), **options)
 
@@ -64,20 +64,21 @@ def test_m22_stream_equals_sweep_equals_reading_anew(case, sizes):
     live, singles = [empty], []
     with torch.no_grad():
         for t in range(101):
-            feature, after = stream.absorb(model, X[:, t : t + 1], live[-1])
+            feature, after = stream.absorb(model, X[:, t : t + 1], live[-1], KNOWN[:, t : t + 1])
             singles.append(feature)
             live.append(after)
         for T in (101, 100, 3):
-            features, swept = stream.absorb(model, X[:, :T], empty)
-            first, middle = stream.absorb(model, X[:, : T // 2], empty)
-            second, halves = stream.absorb(model, X[:, T // 2 : T], middle)
+            features, swept = stream.absorb(model, X[:, :T], empty, KNOWN[:, :T])
+            first, middle = stream.absorb(model, X[:, : T // 2], empty, KNOWN[:, : T // 2])
+            second, halves = stream.absorb(model, X[:, T // 2 : T], middle, KNOWN[:, T // 2 : T])
             same(features, torch.cat(singles[:T], 1))
             same(features, torch.cat([first, second], 1))
             for other in (live[T], halves, history(model, T, phases=True)):
                 assert len(other.phases) == P
                 same(swept.phases, other.phases)
                 same(swept.features, other.features)
-                assert torch.equal(swept.memory.nan_to_num(), other.memory.nan_to_num())
+                for mine, its in zip(swept.memory, other.memory, strict=True):
+                    assert torch.equal(mine.nan_to_num(), its.nan_to_num())
 
 
 @every_model
@@ -123,7 +124,7 @@ def taught(model, n_steps, first):
     rows, start = torch.arange(5), torch.full((5,), first)
     batch = windows.batch(rows, start, windows.lengths, n_steps=n_steps, reader=model.reader)
     with torch.no_grad():
-        return model.losses(batch.past, batch.steps, batch.targets, batch.known, warm=8)
+        return model.losses(batch, warm=8)
 
 
 @every_model
@@ -167,11 +168,11 @@ def follow(model, live, known, truth):
         level, spread = scales[-1] if scales else origin_scale
         return (truth(numbers, block) - level) / spread
 
-    scale, _ = model.origin(live.memory)
+    scale = model.origin(live.memory).scale
     origin_scale = (scale.level, scale.spread)
 
-    def spy(self, values, state, **options):
-        reading, state = original(self, values, state, **options)
+    def spy(self, values, state, drivers, **options):
+        reading, state = original(self, values, state, drivers, **options)
         scales.append((reading.scale.level[:, -1:], reading.scale.spread[:, -1:]))
         return reading, state
 
@@ -215,7 +216,7 @@ def test_gradients_are_finite_with_gaps_in_target_and_scale(case):
     windows = as_windows(X, KNOWN)
     rows, start = torch.arange(5), torch.tensor([20, 25, -3, 100, 190])
     batch = windows.batch(rows, start, windows.lengths, n_steps=5, reader=model.reader)
-    loss, observed, *_ = model.losses(batch.past, batch.steps, batch.targets, batch.known, warm=8)
+    loss, observed, *_ = model.losses(batch, warm=8)
     assert not observed.all()
     ((loss * observed).sum() / observed.sum()).backward()
     for name, parameter in model.named_parameters():
@@ -231,7 +232,7 @@ def test_loss_counts_only_scales_of_eight_values(case):
     windows = as_windows(X, KNOWN)
     rows = torch.arange(5)
     batch = windows.batch(rows, rows * 0, windows.lengths, n_steps=12, reader=model.reader)
-    _, observed, *_ = model.losses(batch.past, batch.steps, batch.targets, batch.known, warm=8)
+    _, observed, *_ = model.losses(batch, warm=8)
     assert not observed[0, :7].any()
     assert observed[0, 7:].all()
     assert not observed[2, :14].any()  # its first seven values are missing
@@ -248,11 +249,11 @@ def test_paths_follow_the_heads_distribution(head, sizes):
     known = KNOWN[:, 150:156]
     with torch.no_grad():
         drawn = paths(model, live, known, 4000, torch.Generator().manual_seed(0))
-        scale, templates = model.origin(live.memory)
-        raw = model.readout(live.features, known, templates[:, :6])
+        reading = model.origin(live.memory)
+        raw = model.read_out(live.features, known, reading, live.static)
         levels = (0.1, 0.5, 0.9)
         z = torch.stack([model.quantile(raw, level) for level in levels], -1)
-        expected = scale.invert(z[:, None])[:, 0]
+        expected = reading.scale.invert(z[:, None])[:, 0]
     assert drawn.shape == (5, 4000, 6)
     found = drawn.quantile(torch.tensor(levels, dtype=torch.float64), dim=1).permute(1, 2, 0)
     width = (expected[..., 2] - expected[..., 0])[..., None]
@@ -263,7 +264,7 @@ def test_steps_of_a_block_are_drawn_jointly():
     case = next(case for case in CASES if str(case) == "Recurrent-tanh")
     model = build_model(case, (1, 6, 6), head=NormalHead)
     factor = model.noise_factor
-    live = stream.Stream(*pick(tuple(history(model)), slice(0, 1)))
+    live = pick(history(model), slice(0, 1))
     with torch.no_grad():
         drawn = paths(model, live, KNOWN[:1, 150:156], 20_000, torch.Generator().manual_seed(0))
     correlation = torch.corrcoef(drawn[0].T)
@@ -290,7 +291,7 @@ def test_an_update_shares_the_states_it_does_not_touch():
     model = build_model(case, (4, 12, 8))
     live = history(model, phases=True)
     with torch.no_grad():
-        _, after = stream.absorb(model, X[:, 150:151], live)
+        _, after = stream.absorb(model, X[:, 150:151], live, KNOWN[:, 150:151])
     for old, new in zip(live.phases[1:], after.phases[:-1], strict=True):
         assert old is new
 
@@ -310,5 +311,5 @@ def test_m22_an_update_is_one_cell_call_whatever_the_history(seen):
     with torch.no_grad():
         _, after = stream.absorb(model, torch.ones(1, 1, dtype=torch.float64), live)
     assert [tuple(shape[:2]) for shape in calls] == [(1, 1)] * len(model.network.layers)
-    assert after.memory.shape == live.memory.shape
+    assert [part.shape for part in after.memory] == [part.shape for part in live.memory]
     same(pick(after.phases, slice(0, 0)), pick(live.phases, slice(0, 0)))

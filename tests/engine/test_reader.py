@@ -65,7 +65,7 @@ def test_two_pieces_equal_one_pass(patch, window, block):
         else:
             for part, a, b in zip(joined, *a_b, strict=True):
                 same(part, torch.cat([a, b], 1))
-    assert torch.equal(end.nan_to_num(), state.nan_to_num())
+    assert torch.equal(end.values.nan_to_num(), state.values.nan_to_num())
 
 
 @pytest.mark.parametrize(("patch", "window", "block"), SIZES)
@@ -147,7 +147,7 @@ def test_a_gap_longer_than_the_memory_leaves_the_level():
     for scale in (whole.scale, reading.scale):
         assert scale.level[0, -1] == scale.spread[0, -1] == 1002
         assert scale.seen[0, -1] == 0
-    assert torch.equal(end.nan_to_num(), live.nan_to_num())
+    assert torch.equal(end.values.nan_to_num(), live.values.nan_to_num())
     series, first, stop = torch.tensor([[0], [50], [302]])
     remembered = as_windows(x).read(series, first, 9, stop)
     assert torch.equal(remembered.nan_to_num(), torch.tensor([[0.0, 1002.0] + [0.0] * 7]).double())
@@ -159,7 +159,46 @@ def test_a_scale_that_does_not_vary_falls_back_on_the_series_spread():
     assert rolling_scale(x, 12, fallback).spread[:, -1].tolist() == [2.0, 1.0]
     machine = reader(scale_window=12)
     memory = machine.initial_state(2, torch.float64)
-    memory[:, :1] = fallback
+    memory.values[:, :1] = fallback
     for t in range(0, 30, 5):  # the fallback stays however long the stream goes on
         reading, memory = machine.absorb(x[:, t : t + 5], memory)
     assert reading.scale.spread[:, -1].tolist() == [2.0, 1.0]
+
+
+def test_covariates_are_shown_beside_the_newest_values():
+    x = torch.arange(12.0, dtype=torch.float64)[None]
+    drivers = torch.stack([x, 100 + x], -1).float()  # known, and observed only
+    drivers[0, 5, 1] = torch.nan
+    machine = Reader(2, 2, 1, 4, drift=False, n_known=1, n_past=1, driver_window=3)
+    assert machine.input_size == 2 * 2 + 3 * 2 + 3
+    whole, _ = machine.absorb(x, machine.initial_state(1, torch.float64), drivers)
+    shown = whole.inputs[0, :, 4:]
+    assert shown[6].tolist() == [
+        4,
+        104,
+        1,
+        5,
+        0,
+        0,
+        6,
+        106,
+        1,
+    ]  # of V = 3 values: known, observed, flag
+    assert shown[0].tolist() == [0, 0, 0, 0, 0, 0, 0, 100, 1]  # before the first there are none
+    first, memory = machine.absorb(
+        x[:, :7], machine.initial_state(1, torch.float64), drivers[:, :7]
+    )
+    second, _ = machine.absorb(x[:, 7:], memory, drivers[:, 7:])
+    assert torch.equal(whole.inputs, torch.cat([first.inputs, second.inputs], 1))
+    blind, _ = machine.absorb(x[:, 7:], memory)  # no covariates given: not observed
+    assert blind.inputs[0, -1, 4:].tolist() == [0] * 9
+
+
+def test_the_unit_is_the_typical_spread_in_the_scale_of_the_step():
+    x = torch.tensor([[0.0, 2.0, 0.0, 2.0, 0.0, 20.0, 0.0, 20.0]], dtype=torch.float64)
+    machine = Reader(1, 1, 1, 4)
+    memory = machine.initial_state(1, torch.float64)
+    assert (machine.absorb(x, memory)[0].unit == 1).all()  # nothing is typical yet
+    memory.values[:, 0] = 5.0
+    unit = machine.absorb(x, memory)[0].unit[0]
+    assert unit[3].item() == pytest.approx(5.0) and unit[7].item() == pytest.approx(0.5)

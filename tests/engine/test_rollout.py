@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 
@@ -208,9 +209,10 @@ def test_paths_of_a_row_stand_together():
 def test_values_come_back_in_the_precision_they_had():
     model, live = live_stream()
     model = model.float()
-    model.reader = Reader(4, 4, 12, 48, (24,))
+    model.reader = dataclasses.replace(model.reader, dtype=torch.float32)
     state = tuple(part.float() for part in live.phases[-1])
-    mixed = Stream(live.memory + 1e9, live.features.float(), (state,))
+    memory = live.memory._replace(values=live.memory.values + 1e9)
+    mixed = live._replace(memory=memory, features=live.features.float(), phases=(state,))
     with torch.no_grad():
         written = rollout(model, mixed, KNOWN[:, 150:190].float(), greedy(model))
     assert written.dtype == torch.float64

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from forecast.engine import training
+from forecast.engine.batches import Batch
 from forecast.engine.training import (
     Settings,
     clip,
@@ -288,9 +289,14 @@ def test_a_batch_without_targets_changes_nothing():
 # Hiding values
 
 
+def batch_of(past, drivers=None):
+    drivers = torch.zeros(len(past), 1, 0) if drivers is None else drivers
+    return Batch(past, drivers, *[torch.empty(0)] * 4)
+
+
 def test_hide_takes_a_tenth_of_the_values_of_a_share_of_the_windows():
     past = torch.arange(400 * 200, dtype=torch.float64).view(400, 200)
-    hidden = hide(past, 0.25, torch.Generator().manual_seed(0))
+    hidden = hide(batch_of(past), 0.25, 0, torch.Generator().manual_seed(0)).past
     lost = hidden.isnan()
     assert torch.equal(hidden[~lost], past[~lost])
     touched = lost.any(1)
@@ -301,8 +307,19 @@ def test_hide_takes_a_tenth_of_the_values_of_a_share_of_the_windows():
 
 def test_hide_keeps_gaps_and_can_be_switched_off():
     past = torch.full((3, 50), torch.nan)
-    assert hide(past, 1.0, torch.Generator().manual_seed(0)).isnan().all()
-    assert hide(past, 0.0, torch.Generator().manual_seed(0)) is past
+    batch = batch_of(past)
+    assert hide(batch, 1.0, 0, torch.Generator().manual_seed(0)).past.isnan().all()
+    assert hide(batch, 0.0, 0, torch.Generator().manual_seed(0)) is batch
+
+
+def test_hide_takes_what_a_forecast_will_not_know():
+    drivers = torch.ones(400, 20, 3)
+    batch = batch_of(torch.zeros(400, 5), drivers)
+    lost = hide(batch, 0.25, 2, torch.Generator().manual_seed(0)).drivers.isnan()
+    assert not lost[..., 0].any()  # its future is known
+    rows = lost[..., 1:].flatten(1)
+    assert torch.equal(rows.any(1), rows.all(1))
+    assert 0.18 < rows.all(1).double().mean() < 0.32
 
 
 def test_targets_are_never_hidden():
@@ -331,7 +348,7 @@ def test_targets_are_never_hidden():
 
     def losses(*arguments, **options):
         answer = before(*arguments, **options)
-        counts.append((arguments[0].isnan().sum().item(), answer[1].sum().item()))
+        counts.append((arguments[0].past.isnan().sum().item(), answer[1].sum().item()))
         return answer
 
     model.losses = losses

@@ -101,7 +101,7 @@ def test_the_loss_equals_rollouts_one_by_one(sizes, monkeypatch):
             ahead = KNOWN[i, t : t + 10]
             ahead = torch.cat([ahead, ahead[:, -1:].expand(-1, 10 - ahead.shape[1], -1)], 1)
             forecasts = [rollout(model, live, ahead, greedy(model))]
-            spread = model.origin(live.memory)[0].spread
+            spread = model.origin(live.memory).scale.spread
         forecasts += naive_forecasts(windows, i, t, 10, 24)
         truth = X[i, t : t + 10]
         for name, forecast in zip(errors, forecasts, strict=True):

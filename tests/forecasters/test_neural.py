@@ -140,11 +140,11 @@ def test_m37_forecast_is_block_after_block_with_the_forecast_fed_back(
 
 def hold_spread(model: Any) -> None:
     """Let a forecaster read in the spread of now for ever, as a rollout does by design."""
-    scale, _ = model.model_.origin(model.stream_.memory)
+    scale = model.model_.origin(model.stream_.memory).scale
 
     class Held(Reader):
-        def at(self, past: Any, steps: Any, spread: Any = None) -> Any:
-            return super().at(past, steps, scale.spread)
+        def at(self, past: Any, drivers: Any, steps: Any, spread: Any = None) -> Any:
+            return super().at(past, drivers, steps, scale.spread)
 
     reader = model.model_.reader
     options = {field.name: getattr(reader, field.name) for field in dataclasses.fields(reader)}
@@ -176,11 +176,11 @@ def test_m22_an_update_is_one_cell_call_whatever_the_history(
     seen: list[tuple[int, ...]] = []
     for layer in model.model_.network.layers:
         layer.register_forward_hook(lambda module, given, out: seen.append(given[0].shape[:2]))
-    sizes = [part.shape for part in (model.stream_.memory, model.stream_.features)]
+    sizes = [part.shape for part in (*model.stream_.memory, model.stream_.features)]
     for step in (1, 2):
         model.update(y[length + step : length + step + 1])
     assert [tuple(shape) for shape in seen] == [(1, 1)] * 4  # two layers, two values
-    assert [part.shape for part in (model.stream_.memory, model.stream_.features)] == sizes
+    assert [part.shape for part in (*model.stream_.memory, model.stream_.features)] == sizes
     assert len(model.stream_.phases) == model.recipe_.patch == 6
 
 
@@ -373,6 +373,25 @@ def test_calendar_and_covariates_reach_the_readout(few_steps: None) -> None:
     assert model.model_.readout.known_size == 1
     other = model.predict(5, X + 3)
     assert (abs(other - model.predict(5, X)) > 1e-6).all()
+
+
+@pytest.mark.slow
+@quiet
+@every_kind
+@pytest.mark.parametrize("lead", [0, 1], ids=["same row", "row before"])
+def test_m49_a_changed_plan_is_answered_exactly(kind: Any, lead: int) -> None:
+    """A linear plant, y_t = .9 y_{t-1} + .5 u_{t-lead} + e_t, under two plans."""
+    rng = np.random.default_rng(0)
+    u, values = rng.normal(size=1012), np.zeros(1012)
+    for t in range(1, 1012):
+        values[t] = 0.9 * values[t - 1] + 0.5 * u[t - lead] + 0.1 * rng.normal()
+    y, X = pd.Series(values[:1000]), pd.DataFrame({"u": u})
+    model = kind(horizon=12, season_length=1, random_state=0).fit(y, X)
+    pulse = X.copy()
+    pulse.loc[1002, "u"] += 1
+    answer = (model.predict(12, pulse) - model.predict(12, X)).to_numpy()
+    exact = np.r_[np.zeros(2 + lead), 0.5 * 0.9 ** np.arange(10 - lead)]
+    assert np.abs(answer - exact).max() < 0.05 * 0.5
 
 
 # The canary: where nothing can be known, nobody may know it

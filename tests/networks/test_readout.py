@@ -82,6 +82,45 @@ def test_a_step_depends_on_its_own_known_and_templates_alone():
             assert by_template[step, :, other].any() == own
 
 
+def test_m49_a_dose_acts_on_its_own_and_all_later_steps():
+    torch.manual_seed(0)
+    readout = Readout(D, R, 3, J, RAW, plan_size=1).double()
+    for weights in readout.parameters():
+        torch.nn.init.normal_(weights, std=0.5)
+    features, known, templates = given(3)
+    unit = torch.tensor(2.0, dtype=torch.float64)
+    by_known = jacobian(lambda k: readout(features, k, templates, unit), known)
+    for step in range(R):
+        for other in range(R):
+            assert by_known[step, 0, other, 2].any() == (other <= step)
+            assert by_known[step, :, other, :2].any() == (other == step)  # the calendar
+
+    # s_j = d s_{j-1} + sqrt(1 - d^2) B plan_j, step by step
+    state, decay = 0.0, readout.decay.sigmoid()
+    for step in range(R):
+        state = decay * state + (1 - decay**2).sqrt() * readout.from_plan(known[step, 2:])
+        added = [readout(features, known, templates, u * unit)[step, 0] for u in (1, 0)]
+        assert torch.allclose(added[0] - added[1], 2 * readout.dose(state)[0])
+
+
+def test_static_features_and_categories_change_the_forecast_of_their_series():
+    torch.manual_seed(0)
+    readout = Readout(D, R, 0, J, RAW, static_size=2, categories=[3, 1]).double()
+    for weights in readout.parameters():
+        torch.nn.init.normal_(weights, std=0.5)
+    features, known, templates = given(0, 4)
+    static = torch.tensor([[0.5, -1, 3, 1], [0.5, -1, 2, 1], [0.5, -1, 0, 0], [0, -1, 3, 1]])
+    same = [part[:1].expand_as(part) for part in (features, known, templates)]
+    raw = readout.eval()(*same, static=static.double())
+    for row in (1, 2, 3):
+        assert (raw[0] - raw[row]).abs().max() > 1e-3
+    # in training a category is sometimes hidden, so that the unknown one learns a meaning
+    readout.train()
+    drawn = torch.stack([readout(*same, static=static.double())[0] for _ in range(200)])
+    hidden = (drawn - raw[0]).abs().flatten(1).amax(1) > 1e-9
+    assert 0 < hidden.double().mean() < 0.3
+
+
 @every_size
 def test_every_step_reads_the_features_in_its_own_way(known_size):
     readout = build(known_size)
