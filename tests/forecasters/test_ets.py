@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 
 import numpy as np
@@ -16,11 +15,10 @@ from forecast.forecasters.ets import (
     SEASONAL,
     ETSForecaster,
     Form,
-    Smoothing,
     _fit_form,
-    _Recursion,
 )
 from forecast.forecasters.history import Residuals
+from forecast.forecasters.smoothing import Recursion, Smoothing
 
 
 def seasonal_series(size: int, m: int, *, noise: float = 1.0, seed: int = 0) -> np.ndarray:
@@ -43,7 +41,7 @@ def test_recursion_equals_statsmodels(form: Form) -> None:
     )
     ours = _fit_form(y, form, 4, "heuristic")
     start = Smoothing(*(np.asarray(part)[None] for part in ours.smoothing))
-    recursion = _Recursion(start, 1)
+    recursion = Recursion(start, 1)
     steps = np.concatenate([recursion.emit(np.zeros(1)) for _ in range(10)], axis=1)[0]
     np.testing.assert_allclose(steps, theirs.forecast(10), rtol=1e-10)
     # Statsmodels over 83 values with the same parameters, and the recursion over the last three.
@@ -55,10 +53,10 @@ def test_recursion_equals_statsmodels(form: Form) -> None:
         known["initial_seasonal"] = theirs.initial_seasonal
     longer = ETSModel(more, **options, initialization_method="known", **known)
     filtered = longer.smooth(theirs.params[: len(longer.param_names)])
-    recursion = _Recursion(start, 1)
+    recursion = Recursion(start, 1)
     for value in more[80:]:
         recursion.absorb(np.array([[value]]), np.array([[True]]))
-    again = _Recursion(recursion.smoothing(), 1)
+    again = Recursion(recursion.smoothing(), 1)
     steps = np.concatenate([again.emit(np.zeros(1)) for _ in range(10)], axis=1)[0]
     # If the season is a factor, statsmodels updates it by the new level, the book by the old.
     tolerance = 5e-3 if form.seasonal == "mul" else 1e-6
@@ -118,14 +116,6 @@ def test_gaps() -> None:
     whole, gappy = model.fit(y).predict(12), model.fit(holes).predict(12)
     assert np.abs(whole - gappy).max() < 4
     assert len(model.residuals_.values) == 114
-
-
-def test_a_thousand_values_take_about_a_second() -> None:
-    for m in (1, 24):
-        y = pd.Series(seasonal_series(1000, 24))
-        start = time.perf_counter()
-        ETSForecaster(season_length=m).fit(y)
-        assert time.perf_counter() - start < 5
 
 
 def test_update_goes_on_with_the_recursion() -> None:
