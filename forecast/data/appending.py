@@ -45,12 +45,16 @@ def append(panel: Panel, new: Panel) -> Panel:
     after = ranges(offsets[1:] - lengths, lengths)
     values = np.full(offsets[-1], np.nan, dtype=np.result_type(panel.values, new.values))
     values[before], values[after] = panel.values, new.values[source]
-    longer = replace(panel, values=values, offsets=offsets, grid=grid)
-    if panel.X is None and new.X is None:
-        return longer
-    X = np.empty((len(values), len(panel.X_names)))
-    X[before], X[after] = panel.X, _matching_covariates(panel, new, starts)[source]
-    return replace(longer, X=X)
+    known = _matching_columns(panel, new)
+    X = past = None
+    if panel.X is not None and new.X is not None:
+        _check_no_gap(panel, starts)
+        X = np.empty((len(values), len(panel.X_names)))
+        X[before], X[after] = panel.X, new.X[source][:, known]
+    if panel.past is not None and new.past is not None:
+        past = np.full((len(values), len(panel.past_names)), np.nan)
+        past[before], past[after] = panel.past, new.past[source]
+    return replace(panel, values=values, offsets=offsets, grid=grid, X=X, past=past)
 
 
 def _matching_series(panel: Panel, new: Panel) -> np.ndarray:
@@ -98,13 +102,17 @@ def _check_no_overlap(panel: Panel, grid: pd.Index, starts: np.ndarray) -> None:
         )
 
 
-def _matching_covariates(panel: Panel, new: Panel, starts: np.ndarray) -> np.ndarray:
-    """Return the new covariates in the history's order of columns; gaps cannot be filled."""
-    if new.X is None or sorted(panel.X_names) != sorted(new.X_names):
+def _matching_columns(panel: Panel, new: Panel) -> list[int]:
+    """Return where each known covariate of the history is among the new ones."""
+    if sorted(panel.X_names) != sorted(new.X_names) or panel.past_names != new.past_names:
         raise ValueError(
-            f"`X` must have the columns of the history, {list(panel.X_names)}, got "
-            f"{list(new.X_names)}."
+            f"`X` must have the columns of the history, {list(panel.X_names + panel.past_names)}, "
+            f"got {list(new.X_names + new.past_names)}."
         )
+    return [new.X_names.index(name) for name in panel.X_names]
+
+
+def _check_no_gap(panel: Panel, starts: np.ndarray) -> None:
     late = np.flatnonzero(starts > panel.ends)
     if len(late):
         i = late[0]
@@ -113,4 +121,3 @@ def _matching_covariates(panel: Panel, new: Panel, starts: np.ndarray) -> np.nda
             f"at {panel.grid[panel.ends[i] - 1]}, but the new rows start "
             f"{starts[i] - panel.ends[i]} steps late. Give these steps too, with NaN as value."
         )
-    return new.X[:, [new.X_names.index(name) for name in panel.X_names]]

@@ -11,6 +11,7 @@ from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from forecast._checks import is_integer
 from forecast.data.aliases import parse_freq
+from forecast.data.holidays import holiday_features
 from forecast.data.panel import Panel
 
 # Steps per season of the calendar frequencies: a week of days, a year of everything longer.
@@ -98,7 +99,9 @@ def infer_season_length(panel: Panel) -> int:
     return next(m for m, strength in strengths.items() if strength >= _NEARLY * highest)
 
 
-def calendar_features(index: pd.Index, freq: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+def calendar_features(
+    index: pd.Index, freq: Any, holidays: Any = None
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return what the calendar says of each time, for the cycles that vary at the frequency.
 
     Parameters
@@ -108,13 +111,21 @@ def calendar_features(index: pd.Index, freq: Any) -> tuple[np.ndarray, tuple[str
         start), or whole numbers.
     freq
         Their frequency; it alone decides which features there are.
+    holidays
+        A country such as "DE", with a subdivision such as "US-CA", or a list of them.
 
     Returns
     -------
     features, names
         float32 of shape (G, C) in [-1, 1], and C names: sine and cosine of the time of day, of the
         weekday and of the time of year, and a flag for the weekend. C is 0 for whole numbers and
-        years.
+        years. With `holidays` flags for a holiday, the day before and the day after; for weeks,
+        months and quarters how many of their days from Monday to Friday are holidays, in fifths.
+
+    Raises
+    ------
+    ValueError
+        If a country is not known, time is whole numbers, or a step is longer than a quarter.
 
     Examples
     --------
@@ -124,11 +135,17 @@ def calendar_features(index: pd.Index, freq: Any) -> tuple[np.ndarray, tuple[str
     ('weekday_sin', 'weekday_cos', 'weekend', 'year_sin', 'year_cos')
     >>> features[:, 2].tolist()
     [0.0, 1.0]
+    >>> features, names = calendar_features(days, "D", holidays=["AT", "US-CA"])
+    >>> names[5:], features[:, 5:].tolist()
+    (('holiday', 'holiday_before', 'holiday_after'), [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
     """
     if not isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
+        if holidays is not None:
+            raise ValueError("`holidays` needs dates as times, got whole numbers. Leave it out.")
         return np.empty((len(index), 0), dtype=np.float32), ()
     local = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index.tz_localize(None)
-    phases = {name: _phase(local, name) for name in _cycles(parse_freq(freq))}
+    offset = parse_freq(freq)
+    phases = {name: _phase(local, name) for name in _cycles(offset)}
     columns: dict[str, np.ndarray] = {}
     for name, phase in phases.items():
         if name == "weekend":
@@ -136,6 +153,10 @@ def calendar_features(index: pd.Index, freq: Any) -> tuple[np.ndarray, tuple[str
         else:
             columns[f"{name}_sin"] = np.sin(2 * np.pi * phase)
             columns[f"{name}_cos"] = np.cos(2 * np.pi * phase)
+    if holidays is not None:
+        unit = "" if isinstance(offset, Tick) and not isinstance(offset, Day) else _unit(offset)
+        start = isinstance(index, pd.PeriodIndex) or offset.freqstr.split("-")[0].endswith("S")
+        columns |= holiday_features(local, offset, unit, holidays, labelled_start=start)
     features = np.empty((len(index), len(columns)), dtype=np.float32)
     for k, column in enumerate(columns.values()):
         features[:, k] = column

@@ -1,31 +1,111 @@
-"""Known covariates: the row of X for every (series, time) that is asked for, or an error."""
+"""Covariates: the row of X for every (series, time) that is asked for, or an error."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecast._checks import short
-from forecast.data.frequency import as_times, locate, same_clock
-from forecast.data.panel import Layout
+from forecast.data import backends
+from forecast.data.frequency import as_times, extend_grid, locate, same_clock
+from forecast.data.panel import Layout, Panel, ranges
 from forecast.data.reading import numbers
 
+# Rows of X that are looked up together.
+_STRETCH = 250_000
 
-def column_names(X: Any, layout: Layout) -> tuple[str, ...]:
-    """Return the names of the covariates in X, without the columns that are keys.
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Hold the steps whose covariates are wanted: a stretch of each series, series after series.
+
+    Parameters
+    ----------
+    layout, ids, grid
+        Those of the target; the grid may reach into the future.
+    starts, lengths
+        For each series the position in the grid of the first step, and how many there are, (n,).
+    """
+
+    layout: Layout
+    ids: pd.Index
+    grid: pd.Index
+    starts: np.ndarray
+    lengths: np.ndarray
+
+    @property
+    def keyed(self) -> bool:
+        """Whether each series has rows of its own; else the same rows serve all."""
+        return self.layout.kind in ("long", "multi")
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Where the steps of each series begin among all, and their number, (n + 1,)."""
+        return np.concatenate(([0], np.cumsum(self.lengths)))
+
+    @property
+    def positions(self) -> np.ndarray:
+        """The position of every step in the grid."""
+        return ranges(self.starts, self.lengths)
+
+    def name(self, i: int) -> str:
+        """Return the time of step i, and its series if it has rows of its own."""
+        series = int(np.searchsorted(self.offsets, i, side="right")) - 1
+        time = self.grid[self.starts[series] + i - self.offsets[series]]
+        return f"{time} of series {self.ids[series]!r}" if self.keyed else f"{time}"
+
+
+def of_history(panel: Panel) -> Places:
+    """Return every step of a panel, in the order of its values."""
+    return Places(panel.layout, panel.ids, panel.grid, panel.starts, panel.lengths)
+
+
+def of_future(panel: Panel, horizon: int) -> Places:
+    """Return the next steps of every series of a panel."""
+    grid = extend_grid(panel.grid, horizon)
+    lengths = np.full(panel.n_series, horizon)
+    return Places(panel.layout, panel.ids, grid, panel.ends, lengths)
+
+
+def as_pandas(X: Any, layout: Layout) -> pd.DataFrame:
+    """Return X as a pandas frame whose rows are named like those of the target.
 
     Raises
     ------
     TypeError
-        If X is no DataFrame.
+        If X is no frame.
+    ValueError
+        If a frame without an index lacks the column of times.
+    """
+    frame = backends.foreign(X)
+    if frame is not None:
+        X = backends.to_pandas(frame, frame.columns)
+    if not isinstance(X, pd.DataFrame):
+        remedy = " Use X.to_frame()." if isinstance(X, pd.Series) else ""
+        raise TypeError(
+            f"`X` must be a pandas DataFrame, or one of polars or pyarrow, got {short(X)}.{remedy}"
+        )
+    if layout.kind == "long" or (layout.indexed and frame is None):
+        return X
+    keys = [layout.id_col, layout.time_col] if layout.kind == "multi" else [layout.time_col]
+    for key in keys:
+        if key not in X.columns:
+            raise ValueError(f"`X` must have the column {key!r}, got {short(list(X.columns))}.")
+    return X.set_index(keys)
+
+
+def column_names(X: pd.DataFrame, layout: Layout) -> tuple[str, ...]:
+    """Return the names of the covariates in X, without the columns that are keys.
+
+    Raises
+    ------
     ValueError
         If a key column is missing, or a name occurs twice.
     """
-    if not isinstance(X, pd.DataFrame):
-        remedy = " Use X.to_frame()." if isinstance(X, pd.Series) else ""
-        raise TypeError(f"`X` must be a pandas DataFrame, got {short(X)}.{remedy}")
     keys = [layout.id_col, layout.time_col] if layout.kind == "long" else []
     for key in keys:
         if key not in X.columns:
@@ -43,62 +123,113 @@ def column_names(X: Any, layout: Layout) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
-def align(
-    X: pd.DataFrame,
-    layout: Layout,
-    names: tuple[str, ...],
-    ids: pd.Index,
-    grid: pd.Index,
-    series: np.ndarray,
-    positions: np.ndarray,
-) -> np.ndarray:
-    """Return the covariates at given places, matched by index or by keys, never by row order.
+def past_only_names(past_only: Any, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the covariates whose future is not known, all of which X must have.
 
-    Parameters
-    ----------
-    X, layout, names
-        The covariates, the layout of the target they belong to, and the names in wanted order.
-    ids, grid
-        What the places count in.
-    series, positions
-        The places: number of the series and position in the grid, (rows,) each.
+    Raises
+    ------
+    TypeError
+        If `past_only` is one string.
+    ValueError
+        If X lacks one of them, or one is named twice.
+    """
+    if isinstance(past_only, str) or not np.iterable(past_only):
+        raise TypeError(
+            f"`past_only` must be a list of columns of `X`, got {short(past_only)}. "
+            f"Write past_only=[{short(past_only)}]."
+        )
+    wanted = tuple(str(name) for name in past_only)
+    names = list(names)
+    lacking = [name for name in wanted if name not in names]
+    if lacking or len(set(wanted)) < len(wanted):
+        raise ValueError(
+            f"`past_only` must name columns of `X`, each once: X has "
+            f"{short(names) if names else 'not been given'}, got {short(list(wanted))}"
+            f"{f', of which {short(lacking)} are missing' if lacking else ''}."
+        )
+    return wanted
 
-    Returns
-    -------
-    numpy.ndarray
-        float64 of shape (rows, K).
+
+def find_rows(X: pd.DataFrame, places: Places) -> np.ndarray:
+    """Return the row of X for each step, matched by index or by keys; -1 where there is none.
 
     Raises
     ------
     ValueError
-        If a place has no row, two rows, or a value that is missing or infinite.
+        If a step has two rows.
     """
-    keyed = layout.kind in ("long", "multi")
-    times, owners = _keys(X, layout, ids)
-    same_clock(grid, times, "`X`")
-    place = locate(grid, times)
-    code = owners * len(grid) + place if keyed else place
-    code[(place < 0) | (owners < 0)] = -1
-    wanted = series * len(grid) + positions if keyed else positions
-    row = _lookup(code, wanted, ids if keyed else None, grid)
-    absent = np.flatnonzero(row < 0)
+    times, owners = _keys(X, places.layout, places.ids)
+    same_clock(places.grid, times, "`X`")
+    if places.keyed:
+        return _match(places, times, owners)
+    one = replace(places, ids=places.ids[:1], starts=np.array([0]),
+                  lengths=np.array([len(places.grid)]))  # fmt: skip
+    return _match(one, times, owners)[places.positions]
+
+
+def known_values(
+    X: pd.DataFrame, names: tuple[str, ...], places: Places, rows: np.ndarray
+) -> np.ndarray:
+    """Return known covariates, float64 of shape (rows, K).
+
+    Parameters
+    ----------
+    X, names
+        The covariates, and the names of those wanted, in order.
+    places, rows
+        The places, and the row of X for each, from `find_rows`.
+
+    Raises
+    ------
+    ValueError
+        If a place has no row, or a value that is missing or infinite.
+    """
+    absent = np.flatnonzero(rows < 0)
     if len(absent):
-        first = absent[0]
-        of = f" of series {ids[series[first]]!r}" if keyed else ""
         raise ValueError(
             f"`X` must have a row for every time of `y` and of the forecast: {len(absent)} "
-            f"missing, the first at {grid[positions[first]]}{of}."
+            f"missing, the first at {places.name(absent[0])}."
         )
-    keys = {str(column): column for column in X.columns}
-    columns = X[[keys[name] for name in names]]
-    values = numbers(columns, "covariate {0!r}").astype(np.float64)[row]
+    values = _columns(X, names, rows)
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
-        first, k = bad[0]
+        i, k = bad[0]
         raise ValueError(
-            f"covariate {names[k]!r} must be a finite number, got {values[first, k]} at "
-            f"{grid[positions[first]]}. Fill it, for example with X.ffill()."
+            f"covariate {names[k]!r} must be a finite number, got {values[i, k]} at "
+            f"{places.name(i)}. Fill it, for example with X.ffill(), or, if its future is not "
+            "known either, name it in `past_only`."
         )
+    return values
+
+
+def past_values(
+    X: pd.DataFrame, names: tuple[str, ...], places: Places, rows: np.ndarray
+) -> np.ndarray:
+    """Return past-only covariates, float64 of shape (rows, C), NaN where there is no value.
+
+    Raises
+    ------
+    ValueError
+        If a value is infinite.
+    """
+    values = np.full((len(rows), len(names)), np.nan)
+    values[rows >= 0] = _columns(X, names, rows[rows >= 0])
+    bad = np.argwhere(np.isinf(values))
+    if len(bad):
+        i, k = bad[0]
+        raise ValueError(
+            f"past-only covariate {names[k]!r} must be finite, got {values[i, k]} at "
+            f"{places.name(i)}. Replace it, or mark it as missing with NaN."
+        )
+    return values
+
+
+def _columns(X: pd.DataFrame, names: tuple[str, ...], rows: np.ndarray) -> np.ndarray:
+    """Return rows of some columns, one column after the other, for most of X is not wanted."""
+    keys = {str(column): column for column in X.columns}
+    values = np.empty((len(rows), len(names)))
+    for k, name in enumerate(names):
+        values[:, k] = numbers(X[keys[name]], f"covariate {name!r}")[rows]
     return values
 
 
@@ -106,25 +237,40 @@ def _keys(X: pd.DataFrame, layout: Layout, ids: pd.Index) -> tuple[pd.Index, np.
     """Return the time of each row of X and the number of its series, -1 if it is not known."""
     if layout.kind == "long":
         times = as_times(pd.Index(X[layout.time_col]), f"column {layout.time_col!r} of `X`")
-        return times, locate(ids, pd.Index(X[layout.id_col]))
+        return times, _owners(pd.Index(X[layout.id_col]), ids)
     if layout.kind == "multi":
         times = as_times(X.index.get_level_values(1), "the second level of the index of `X`")
-        return times, locate(ids, X.index.get_level_values(0))
+        return times, _owners(X.index.get_level_values(0), ids)
     return as_times(X.index, "the index of `X`"), np.zeros(len(X), dtype=np.int64)
 
 
-def _lookup(
-    code: np.ndarray, wanted: np.ndarray, ids: pd.Index | None, grid: pd.Index
-) -> np.ndarray:
-    """Return the row that carries each wanted code, -1 where none does."""
-    if not len(code):
-        return np.full(len(wanted), -1)
-    order = np.argsort(code, kind="stable")
-    ordered = code[order]
-    twice = ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] >= 0)]
-    if len(twice):
-        owner, place = divmod(int(twice[0]), len(grid))
-        raise ValueError(f"`X` must have one row per time, got two at {grid[place]}"
-                         + (f" of series {ids[owner]!r}." if ids is not None else "."))  # fmt: skip
-    spot = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
-    return np.where(ordered[spot] == wanted, order[spot], -1)
+def _owners(names: pd.Index, ids: pd.Index) -> np.ndarray:
+    if not isinstance(names, pd.CategoricalIndex):
+        return locate(ids, names)
+    places = np.append(locate(ids, names.categories), -1)  # the code -1 means missing
+    return places[names.codes]
+
+
+def _match(places: Places, times: pd.Index, owners: np.ndarray) -> np.ndarray:
+    """Return the row that has the time and the series of each step, -1 where none does."""
+    offsets, stops = places.offsets, places.starts + places.lengths
+    rows, matches = np.full(offsets[-1], -1), 0
+    for first in range(0, len(times), _STRETCH):
+        part = slice(first, first + _STRETCH)
+        owner, position = owners[part], locate(places.grid, times[part])
+        wanted = (owner >= 0) & (position >= places.starts[owner]) & (position < stops[owner])
+        step = (offsets[owner] + position - places.starts[owner])[wanted]
+        rows[step] = first + np.flatnonzero(wanted)
+        matches += len(step)
+    if np.count_nonzero(rows >= 0) < matches:
+        raise ValueError(f"`X` must have one row per time, got {_twice(places, times, owners)}.")
+    return rows
+
+
+def _twice(places: Places, times: pd.Index, owners: np.ndarray) -> str:
+    """Return the first time, of a series, that has two rows."""
+    position = locate(places.grid, times)
+    code = np.sort((owners * len(places.grid) + position)[(owners >= 0) & (position >= 0)])
+    owner, place = divmod(int(code[1:][code[1:] == code[:-1]][0]), len(places.grid))
+    of = f" of series {places.ids[owner]!r}" if places.keyed else ""
+    return f"two at {places.grid[place]}{of}"

@@ -27,6 +27,11 @@ class Layout:
         frame: whatever the kind needs beyond the ids.
     as_frame
         Whether a "multi" table was a frame of one column rather than a Series.
+    backend
+        The library of the frame, as narwhals calls it. One without indexes has its times in the
+        column `time_col`.
+    dates
+        Whether these times are dates without a time of day.
     """
 
     kind: str
@@ -35,6 +40,13 @@ class Layout:
     target_col: Hashable = "y"
     names: tuple[Hashable, ...] = ()
     as_frame: bool = False
+    backend: str = "pandas"
+    dates: bool = False
+
+    @property
+    def indexed(self) -> bool:
+        """Whether times are in the index; else they are in the column `time_col`."""
+        return self.kind != "long" and self.backend == "pandas"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +72,11 @@ class Panel:
         The names of the K covariates.
     layout
         The kind of table that came in.
+    past
+        Covariates whose future is not known, aligned with `values`, shape (N, C), float64, NaN
+        where unobserved, or None.
+    past_names
+        The names of the C covariates.
     """
 
     values: np.ndarray
@@ -70,6 +87,8 @@ class Panel:
     X: np.ndarray | None
     X_names: tuple[str, ...]
     layout: Layout
+    past: np.ndarray | None = None
+    past_names: tuple[str, ...] = ()
 
     @property
     def n_series(self) -> int:
@@ -129,8 +148,9 @@ class Panel:
         rows: slice | np.ndarray = slice(0, int(offsets[-1]))
         if (self.offsets[:-1] != offsets[:-1]).any():
             rows = ranges(self.offsets[:-1], lengths)
-        kept_X = None if self.X is None else self.X[rows]
-        return replace(self, values=self.values[rows], offsets=offsets, X=kept_X)
+        X = None if self.X is None else self.X[rows]
+        past = None if self.past is None else self.past[rows]
+        return replace(self, values=self.values[rows], offsets=offsets, X=X, past=past)
 
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

@@ -1,90 +1,74 @@
-"""Rows of any kind of table: which series, which time, which value; sorted, checked, vectorised."""
+"""Any kind of table as rows or columns of numbers: which series, which time, which value."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from forecast._checks import short
+from forecast.data import backends
 from forecast.data.frequency import as_times
 from forecast.data.panel import Layout
+from forecast.data.placing import Columns, Rows
+
+if TYPE_CHECKING:
+    import narwhals as nw
 
 _KINDS = (
     "a pandas Series, a list of Series, a wide DataFrame (a column is a series), or a long "
     "DataFrame with the columns {id_col!r}, {time_col!r}, {target_col!r}"
 )
+# Times that are looked up together.
+_STRETCH = 250_000
 
 
-@dataclass(eq=False)
-class Rows:
-    """Hold one row per (series, time), sorted by series and then by time, none twice.
-
-    Parameters
-    ----------
-    ids
-        The series, shape (n,).
-    times
-        The distinct times of all rows in rising order, shape (T,).
-    series, slots
-        For each row the number of its series and the position of its time in `times`, (rows,).
-    values
-        The value of each row, NaN where there is none, shape (rows,).
-    layout
-        The kind of table the rows came from.
-    freq
-        The frequency that the index of the table carries, or None.
-    """
-
-    ids: pd.Index
-    times: pd.Index
-    series: np.ndarray
-    slots: np.ndarray
-    values: np.ndarray
-    layout: Layout
-    freq: Any = None
-
-
-def read_rows(y: Any, *, id_col: str, time_col: str, target_col: str) -> Rows:
-    """Return the rows of a table of any kind that users hold.
+def read_table(y: Any, *, id_col: str, time_col: str, target_col: str) -> Rows | Columns:
+    """Return the rows or columns of a table of any kind that users hold.
 
     Raises
     ------
     TypeError
         If `y` is no such table, or its values are not numbers.
     ValueError
-        If there are no rows, a time occurs twice in a series, or a value is infinite.
+        If there are no rows.
     """
     columns = {"id_col": id_col, "time_col": time_col, "target_col": target_col}
     if isinstance(y, pd.Series | pd.DataFrame) and isinstance(y.index, pd.MultiIndex):
-        rows = _read_multi(y, target_col)
-    elif isinstance(y, pd.Series):
-        rows = _read_series(y)
-    elif isinstance(y, list | tuple) and all(isinstance(one, pd.Series) for one in y):
-        rows = _read_list(list(y))
-    elif isinstance(y, pd.DataFrame) and (id_col in y.columns or time_col in y.columns):
-        rows = _read_long(y, **columns)
-    elif isinstance(y, pd.DataFrame):
-        rows = _read_wide(y)
-    else:
+        return _read_multi(y, target_col)
+    if isinstance(y, pd.Series):
+        return _read_series(y)
+    if isinstance(y, list | tuple) and all(isinstance(one, pd.Series) for one in y):
+        return _read_list(list(y))
+    if isinstance(y, pd.DataFrame) and (id_col in y.columns or time_col in y.columns):
+        return _read_long(y, Layout("long", id_col, time_col, target_col))
+    if isinstance(y, pd.DataFrame):
+        return _read_wide(y)
+    frame = backends.foreign(y)
+    if frame is None:
         raise TypeError(_not_a_table(y, **columns))
-    _check_finite(rows)
-    return rows
+    return _read_foreign(frame, **columns)
 
 
 def numbers(column: pd.Series | pd.DataFrame, what: str) -> np.ndarray:
     """Return numeric columns as floats, NaN where missing; float32 stays, all else is float64.
+
+    The result may share memory with the columns.
 
     Raises
     ------
     TypeError
         If a column does not hold real numbers.
     """
+    return _floats(column, _float_type(column, what))
+
+
+def _float_type(column: pd.Series | pd.DataFrame, what: str) -> np.dtype:
     frame = column.to_frame() if isinstance(column, pd.Series) else column
-    for dtype in frame.dtypes.unique():
+    kinds = frame.dtypes.unique()
+    for dtype in kinds:
         if not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_complex_dtype(dtype):
             name = frame.columns[np.flatnonzero(frame.dtypes == dtype)[0]]
             remedy = (
@@ -94,18 +78,25 @@ def numbers(column: pd.Series | pd.DataFrame, what: str) -> np.ndarray:
                 "pass id_col=, time_col= and target_col=."
             )
             raise TypeError(f"{what.format(name)} must hold real numbers, got {dtype}; {remedy}")
-    single = all(dtype == np.float32 for dtype in frame.dtypes.unique())
-    return column.to_numpy(dtype=np.float32 if single else np.float64, na_value=np.nan)
+    single = all(dtype == np.float32 for dtype in kinds)
+    return np.dtype(np.float32 if single else np.float64)
 
 
-def _read_series(y: pd.Series) -> Rows:
+def _floats(column: pd.Series | pd.DataFrame, dtype: np.dtype) -> np.ndarray:
+    kinds = [column.dtype] if isinstance(column, pd.Series) else column.dtypes.unique()
+    if all(isinstance(kind, np.dtype) for kind in kinds):
+        return column.to_numpy(dtype=dtype)
+    # Giving `na_value` makes a copy, which types without missing values do not need.
+    return column.to_numpy(dtype=dtype, na_value=np.nan)
+
+
+def _read_series(y: pd.Series) -> Columns:
     name = "y" if y.name is None else y.name
-    rows = _read_columns(y.to_frame(), pd.Index([name]), f"series {name!r}")
-    rows.layout = Layout("series", names=(y.name,))
-    return rows
+    layout = Layout("series", names=(y.name,))
+    return _read_columns(y.to_frame(), pd.Index([name]), layout, f"series {name!r}")
 
 
-def _read_wide(y: pd.DataFrame) -> Rows:
+def _read_wide(y: pd.DataFrame) -> Columns:
     if isinstance(y.columns, pd.MultiIndex):
         raise TypeError(
             "`y` must have one level of columns, got "
@@ -116,26 +107,22 @@ def _read_wide(y: pd.DataFrame) -> Rows:
     if y.columns.has_duplicates:
         name = y.columns[y.columns.duplicated()][0]
         raise ValueError(f"`y` must name each series once: column {name!r} occurs twice.")
-    rows = _read_columns(y, y.columns.rename(None), "series {0!r}")
-    rows.layout = Layout("wide", names=(y.columns.name,))
-    return rows
+    layout = Layout("wide", names=(y.columns.name,))
+    return _read_columns(y, y.columns.rename(None), layout, "series {0!r}")
 
 
-def _read_columns(y: pd.DataFrame, ids: pd.Index, what: str) -> Rows:
+def _read_columns(y: pd.DataFrame, ids: pd.Index, layout: Layout, what: str) -> Columns:
     """Read columns that share one index of times."""
-    values = numbers(y, what).T.ravel()
+    dtype = _float_type(y, what)
     slots, times = _distinct(as_times(y.index, "the index of `y`"))
-    series = np.repeat(np.arange(len(ids)), len(slots))
-    return _sorted(
-        Rows(
-            ids=ids,
-            times=times,
-            series=series,
-            slots=np.tile(slots, len(ids)),
-            values=values,
-            layout=Layout("wide"),
-            freq=_own_freq(y.index),
-        )
+    return Columns(
+        ids=ids,
+        times=times,
+        slots=slots,
+        read=lambda first, stop: _floats(y.iloc[:, first:stop], dtype),
+        dtype=dtype,
+        layout=layout,
+        freq=_own_freq(y.index),
     )
 
 
@@ -158,23 +145,25 @@ def _read_list(y: list[pd.Series]) -> Rows:
                 f"all series must have the same kind of index: series {ids[0]!r} has "
                 f"{_kind(indexes[0])}, series {name!r} has {_kind(index)}."
             )
-    parts = [numbers(one, f"series {name!r}") for name, one in zip(ids, y, strict=True)]
+    values = np.concatenate(
+        [numbers(one, f"series {name!r}") for name, one in zip(ids, y, strict=True)]
+    )
     slots, times = _distinct(indexes[0].append(indexes[1:]))
     freqs = {_own_freq(one.index) for one in y}
-    return _sorted(
-        Rows(
-            ids=ids,
-            times=times.rename(y[0].index.name),
-            series=np.repeat(np.arange(len(y)), [len(one) for one in y]),
-            slots=slots,
-            values=np.concatenate(parts),
-            layout=Layout("list", names=names),
-            freq=freqs.pop() if len(freqs) == 1 else None,
-        )
+    return Rows(
+        ids=ids,
+        times=times.rename(y[0].index.name),
+        series=np.repeat(np.arange(len(y), dtype=np.int32), [len(one) for one in y]),
+        slots=slots,
+        read=lambda first, stop: values[first:stop],
+        dtype=values.dtype,
+        layout=Layout("list", names=names),
+        freq=freqs.pop() if len(freqs) == 1 else None,
     )
 
 
-def _read_long(y: pd.DataFrame, *, id_col: str, time_col: str, target_col: str) -> Rows:
+def _read_long(y: pd.DataFrame, layout: Layout) -> Rows:
+    id_col, time_col, target_col = layout.id_col, layout.time_col, layout.target_col
     needed = {"id_col": id_col, "time_col": time_col, "target_col": target_col}
     for argument, column in needed.items():
         if column not in y.columns:
@@ -183,10 +172,10 @@ def _read_long(y: pd.DataFrame, *, id_col: str, time_col: str, target_col: str) 
                 f"{short(list(y.columns))}. For one series pass a Series with times as its index."
             )
     _no_further_columns(y.columns.drop([id_col, time_col, target_col]))
-    values = numbers(y[target_col], f"column {target_col!r}")
-    keys, times = pd.Index(y[id_col]), pd.Index(y[time_col])
-    layout = Layout("long", id_col, time_col, target_col)
-    return _read_keys(keys, times, values, layout, f"column {time_col!r}")
+    keys, times = y[id_col], pd.Index(y[time_col])
+    return _read_keys(
+        keys, times, y[target_col], layout, f"column {time_col!r}", f"column {target_col!r}"
+    )
 
 
 def _read_multi(y: pd.Series | pd.DataFrame, target_col: str) -> Rows:
@@ -200,32 +189,98 @@ def _read_multi(y: pd.Series | pd.DataFrame, target_col: str) -> Rows:
             raise ValueError(f"`y` must have the column {target!r}, got {short(list(y.columns))}.")
         _no_further_columns(y.columns.drop(target))
         y = y[target]
-    values = numbers(y, f"column {y.name!r}")
     layout = Layout("multi", index.names[0], index.names[1], y.name, as_frame=as_frame)
     keys, times = index.get_level_values(0), index.get_level_values(1)
-    return _read_keys(keys, times, values, layout, "the second level of the index")
+    where = "the second level of the index"
+    return _read_keys(keys, times, y, layout, where, f"column {y.name!r}")
 
 
 def _read_keys(
-    keys: pd.Index, times: pd.Index, values: np.ndarray, layout: Layout, where: str
+    keys: pd.Series | pd.Index,
+    times: pd.Index,
+    target: pd.Series,
+    layout: Layout,
+    where: str,
+    what: str,
 ) -> Rows:
     """Read rows that each name their series and their time."""
+    dtype = _float_type(target, what)
     if not len(keys):
         raise ValueError("`y` must have at least one row, got an empty table.")
-    series, ids = pd.factorize(keys)
-    if (series < 0).any():
-        row = int(np.flatnonzero(series < 0)[0])
-        raise ValueError(f"each row must name its series: row {row} has no {layout.id_col!r}.")
+    series, ids = _series(keys, layout)
     slots, distinct = _distinct(as_times(times, where))
-    return _sorted(
-        Rows(
-            ids=pd.Index(ids).rename(None),
-            times=distinct.rename(None),
-            series=series.astype(np.int64),
-            slots=slots,
-            values=values,
-            layout=layout,
+    return Rows(
+        ids=ids,
+        times=distinct.rename(None),
+        series=series,
+        slots=slots,
+        read=lambda first, stop: _floats(target.iloc[first:stop], dtype),
+        dtype=dtype,
+        layout=layout,
+    )
+
+
+def _series(keys: pd.Series | pd.Index, layout: Layout) -> tuple[np.ndarray, pd.Index]:
+    """Return the number of each row's series, and the ids in rising order."""
+    if isinstance(keys.dtype, pd.CategoricalDtype):
+        codes, ids = keys.array.codes, pd.CategoricalIndex(keys.dtype.categories, dtype=keys.dtype)
+    else:
+        codes, found = pd.factorize(keys)
+        ids = pd.Index(found).rename(None)
+    if (codes < 0).any():
+        row = int(np.flatnonzero(codes < 0)[0])
+        raise ValueError(f"each row must name its series: row {row} has no {layout.id_col!r}.")
+    used = np.zeros(len(ids), dtype=bool)
+    used[codes] = True
+    try:
+        order = ids.argsort()
+    except TypeError:  # numbers and text
+        order = ids.astype(str).argsort()
+    order = order[used[order]]
+    rank = np.empty(len(ids), dtype=np.int32)
+    rank[order] = np.arange(len(order))
+    ids = ids[order]
+    # Categories are only how text of another library is carried here.
+    plain = layout.backend != "pandas" and isinstance(ids, pd.CategoricalIndex)
+    return rank[codes], pd.Index(ids.tolist()) if plain else ids
+
+
+def _read_foreign(
+    frame: nw.DataFrame[Any], *, id_col: str, time_col: str, target_col: str
+) -> Rows | Columns:
+    """Read a frame without an index: long, or one series, or several beside a column of times."""
+    backend = backends.backend_of(frame)
+    if time_col not in frame.columns:
+        raise ValueError(
+            f"a {backend} frame must have its times in the column {time_col!r}, got "
+            f"{short(frame.columns)}. Say which column they are in: time_col=."
         )
+    dates = backends.holds_dates(frame, time_col)
+    if id_col in frame.columns:
+        layout = Layout("long", id_col, time_col, target_col, backend=backend, dates=dates)
+        return _read_long(backends.to_pandas(frame, frame.columns), layout)
+    names = [name for name in frame.columns if name != time_col]
+    if not names:
+        raise ValueError(f"`y` must have a column of values beside {time_col!r}, got none.")
+    one = len(names) == 1
+    layout = Layout(
+        "series" if one else "wide",
+        time_col=time_col,
+        target_col=names[0] if one else target_col,
+        names=(names[0] if one else None,),
+        backend=backend,
+        dates=dates,
+    )
+    dtype = backends.float_type(frame, names)
+    index = pd.Index(backends.to_pandas(frame, [time_col])[time_col])
+    slots, times = _distinct(as_times(index, f"column {time_col!r}"))
+    return Columns(
+        ids=pd.Index(names),
+        times=times.rename(None),
+        slots=slots,
+        read=lambda first, stop: backends.values(frame, names[first:stop], dtype),
+        dtype=dtype,
+        layout=layout,
     )
 
 
@@ -242,48 +297,14 @@ def _distinct(times: pd.Index) -> tuple[np.ndarray, pd.Index]:
     if not len(times):
         raise ValueError("`y` must have at least one row, got an empty table.")
     if times.is_monotonic_increasing and times.is_unique:
-        return np.arange(len(times)), times
-    slots, distinct = pd.factorize(times, sort=True)
-    return slots.astype(np.int64), pd.Index(distinct).rename(times.name)
-
-
-def _sorted(rows: Rows) -> Rows:
-    """Sort rows by series and time, and refuse a time that occurs twice in a series."""
-    key = rows.series * len(rows.times) + rows.slots
-    if not (key[1:] > key[:-1]).all():
-        order = np.argsort(key)
-        key = key[order]
-        rows.series, rows.slots = rows.series[order], rows.slots[order]
-        rows.values = rows.values[order]
-    twice = np.flatnonzero(key[1:] == key[:-1])
-    if len(twice):
-        raise ValueError(_duplicate_message(rows, int(twice[0]), len(twice)))
-    return rows
-
-
-def _duplicate_message(rows: Rows, row: int, count: int) -> str:
-    time = rows.times[rows.slots[row]]
-    message = (
-        f"series {rows.ids[rows.series[row]]!r} has more than one row at {time} "
-        f"({count} such rows in all). Aggregate them first, for example with groupby(...).mean()."
-    )
-    naive = isinstance(rows.times, pd.DatetimeIndex) and rows.times.tz is None
-    if naive and (time != time.normalize()):
-        message += (
-            " If this is local clock time, an hour occurs twice when summer time ends: give the "
-            "times their time zone (tz_localize(tz, ambiguous='infer'))."
-        )
-    return message
-
-
-def _check_finite(rows: Rows) -> None:
-    infinite = np.flatnonzero(np.isinf(rows.values))
-    if len(infinite):
-        row = infinite[0]
-        raise ValueError(
-            f"series {rows.ids[rows.series[row]]!r} must be finite, got {rows.values[row]} at "
-            f"{rows.times[rows.slots[row]]}. Replace it, or mark it as missing with NaN."
-        )
+        return np.arange(len(times), dtype=np.int32), times
+    # The unique() of an index first builds a table of all its rows.
+    distinct = pd.Index(times.array.unique(), name=times.name).sort_values()
+    slots = np.empty(len(times), dtype=np.int32)
+    for first in range(0, len(times), _STRETCH):
+        part = slice(first, first + _STRETCH)
+        slots[part] = distinct.get_indexer(times[part])
+    return slots, distinct
 
 
 def _own_freq(index: pd.Index) -> Any:
@@ -306,7 +327,7 @@ def _not_a_table(y: Any, **columns: Hashable) -> str:
     module = type(y).__module__.split(".")[0]
     remedy = {
         "numpy": "Give it an index: pd.Series(y), or pd.DataFrame(y) for several series.",
-        "polars": "Convert it: y.to_pandas().",
-        "pyarrow": "Convert it: y.to_pandas().",
+        "polars": "Give it its times: pl.DataFrame({'ds': times, 'y': y}); .collect() a lazy one.",
+        "pyarrow": "Give it its times: pa.table({'ds': times, 'y': y}).",
     }.get(module, "Convert it: pd.Series(y).")
     return f"`y` must be {_KINDS.format(**columns)}, got {short(y)}. {remedy}"

@@ -19,10 +19,13 @@ import pandas as pd
 from sklearn.base import clone
 
 from forecast._checks import number_between, positive_integer
+from forecast.data.backends import pandas_table
 from forecast.data.frames import read_frames
 from forecast.data.frequency import locate
 from forecast.data.panel import Panel
 from forecast.evaluation.table import Places, given, read_options, row_keys, tabulate
+
+_KEYS = {"id_col": "unique_id", "time_col": "ds"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +107,12 @@ def rolling_origins(
     Parameters
     ----------
     y
-        A Series, a wide or long frame, ... whatever `read_frames` reads.
+        A Series, a wide or long frame, ... whatever `read_frames` reads. Frames of other libraries
+        than pandas are handed out as pandas.
     horizon
         Steps to score after each origin.
     X
-        Known covariates.
+        Covariates.
     n_windows
         The number of origins.
     step
@@ -137,6 +141,8 @@ def rolling_origins(
     n_windows = positive_integer("n_windows", n_windows)
     step = horizon if step is None else positive_integer("step", step)
     gap = positive_integer("gap", gap, minimum=0)
+    keys = {name: columns.get(name, default) for name, default in _KEYS.items()}
+    y, X = pandas_table(y, **keys), pandas_table(X, **keys)
     panel = read_frames(y, **columns)
     needed = gap + horizon + (n_windows - 1) * step
     if (panel.lengths <= needed).any():
@@ -242,23 +248,39 @@ def _unfitted(model: Any) -> Any:
 
 def _between(data: Any, panel: Panel, first: Places | None, stop: Places) -> Any:
     """Return the rows from step `first` of each series up to, not including, step `stop`."""
-    after = None if first is None else panel.starts + first - 1
-    until = panel.starts + stop - 1
-    kind = panel.layout.kind
     if isinstance(data, list | tuple):
+        after = None if first is None else panel.starts + first - 1
+        until = panel.starts + stop - 1
         return [
             one[_inside(one.index, panel.grid, None if after is None else after[i], until[i])]
             for i, one in enumerate(data)
         ]
-    if kind in ("long", "multi"):
+    return data[rows_between(data, panel, first, stop)]
+
+
+def rows_between(
+    data: Any, panel: Panel, first: Places | None, stop: Places
+) -> npt.NDArray[np.bool_]:
+    """Tell which rows of a table are of step `first` of their series up to before step `stop`.
+
+    Parameters
+    ----------
+    data
+        A Series, a frame, or a table with an (id, time) MultiIndex.
+    panel
+        The target; its layout says how rows are named.
+    first, stop
+        Numbers of steps of each series, (n,); None: from the beginning.
+    """
+    after = None if first is None else panel.starts + first - 1
+    until = panel.starts + stop - 1
+    if panel.layout.kind in ("long", "multi"):
         ids, times = row_keys(data, panel.layout)
         owner = locate(panel.ids, ids)
         lower = None if after is None else after[owner]
-        return data[_inside(times, panel.grid, lower, until[owner]) & (owner >= 0)]
+        return _inside(times, panel.grid, lower, until[owner]) & (owner >= 0)
     # Series that share an index: those of a wide frame end together, a list may share one X.
-    return data[
-        _inside(data.index, panel.grid, None if after is None else after.min(), until.max())
-    ]
+    return _inside(data.index, panel.grid, None if after is None else after.min(), until.max())
 
 
 def _inside(times: pd.Index, grid: pd.Index, after: Any, until: Any) -> npt.NDArray[np.bool_]:

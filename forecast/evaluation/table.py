@@ -6,6 +6,7 @@ Room 4. Its columns are `unique_id, cutoff, ds, step, model, y, y_hat`, then one
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -81,7 +82,9 @@ def forecast_ahead(
     DataFrame
         Forecast table of one window; `y` is NaN where `y` has no value.
     """
-    history = replace(model.panel_, X=None, X_names=())
+    model = copy.copy(model)
+    model.panel_ = replace(model.panel_, layout=replace(model.panel_.layout, backend="pandas"))
+    history = replace(model.panel_, X=None, X_names=(), past=None, past_names=())
     new = read_frames(y, allow_unobserved=True, **read_options(model) | {"freq": history.freq})
     panel = append(history, new)
     horizon = int((panel.lengths - history.lengths).max())

@@ -222,10 +222,10 @@ def test_gaps_become_nan() -> None:
 def test_series_of_one_panel_may_live_at_different_times() -> None:
     long = pd.DataFrame({"unique_id": [7, 7, 3, 3], "ds": [1, 2, 5, 6], "y": [1.0, 2.0, 3.0, 4.0]})
     panel = read_frames(long)
-    assert panel.ids.tolist() == [7, 3]
-    assert panel.starts.tolist() == [0, 4]
-    future = restore(panel, np.array([[3.0], [5.0]]))
-    assert future["ds"].tolist() == [3, 7]
+    assert panel.ids.tolist() == [3, 7]
+    assert panel.starts.tolist() == [4, 0]
+    future = restore(panel, np.array([[5.0], [3.0]]))
+    assert future["ds"].tolist() == [7, 3]
 
 
 # --- giving back

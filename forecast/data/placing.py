@@ -1,0 +1,266 @@
+"""Rows become a panel: each value is put where its series and its time say, in any order of rows.
+
+A long table is read in stretches of rows, a wide one in stretches of columns, so that besides the
+panel itself a row costs a few bytes only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.frequency import Step, regular_grid, regular_positions
+from forecast.data.panel import Layout, Panel
+
+# A stray date (1970, 2099) would fill memory with gaps: more steps a row than this are a mistake.
+_STEPS_PER_ROW, _STEPS_ALWAYS_FINE = 100, 10_000_000
+# Values that are looked at together.
+_STRETCH = 250_000
+# The rows whose steps are shown to the inference of the frequency.
+_ROWS_LOOKED_AT = 200_000
+
+Read = Callable[[int, int], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Hold one row per (series, time), in any order.
+
+    Parameters
+    ----------
+    ids
+        The series, shape (n,).
+    times
+        The distinct times of all rows in rising order, shape (T,).
+    series, slots
+        For each row the number of its series and the position of its time in `times`, (rows,).
+    read
+        Returns the values of rows from one to another, NaN where there is none.
+    dtype
+        float32 or float64.
+    layout
+        The kind of table the rows came from.
+    freq
+        The frequency that the index of the table carries, or None.
+    """
+
+    ids: pd.Index
+    times: pd.Index
+    series: np.ndarray
+    slots: np.ndarray
+    read: Read
+    dtype: np.dtype
+    layout: Layout
+    freq: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Hold series that share their times: a column each, in any order of rows.
+
+    Parameters
+    ----------
+    ids, times, slots, dtype, layout, freq
+        As in `Rows`; `slots` has an entry per row of the table, for all its columns.
+    read
+        Returns the values (rows, columns) of columns from one to another.
+    """
+
+    ids: pd.Index
+    times: pd.Index
+    slots: np.ndarray
+    read: Read
+    dtype: np.dtype
+    layout: Layout
+    freq: Any = None
+
+
+def place(table: Rows | Columns, freq: Any, *, allow_unobserved: bool) -> Panel:
+    """Return the panel that holds the values of a table.
+
+    Parameters
+    ----------
+    table
+        The rows or columns.
+    freq
+        What the user said, or None to read the frequency from the times.
+    allow_unobserved
+        Whether a series may be missing at its start or throughout.
+
+    Raises
+    ------
+    ValueError
+        If a time occurs twice in a series, a value is infinite, a series has no observed value, or
+        the times are not regular.
+    """
+    freq = table.freq if freq is None else freq
+    if isinstance(table, Rows):
+        return _place_rows(table, freq, allow_unobserved)
+    return _place_columns(table, freq, allow_unobserved)
+
+
+def _place_rows(rows: Rows, freq: Any, allow_unobserved: bool) -> Panel:
+    try:
+        step, places = regular_positions(rows.times, freq, *_neighbours(rows))
+    except ValueError:
+        _refuse_twice(rows)
+        raise
+    lows, starts, ends = _spans(rows, places)
+    starts = lows if allow_unobserved else _observed(rows.ids, starts, starts <= ends)
+    offsets, spans = _offsets(ends + 1 - starts), _offsets(ends + 1 - lows)
+    i = int(np.argmax(ends - lows))
+    own = np.searchsorted(places, [lows[i], ends[i]])
+    _check_stray(rows, int(spans[-1]), len(rows.slots), i, rows.times[own])
+    values = np.full(offsets[-1], np.nan, dtype=rows.dtype)
+    filled = np.zeros(spans[-1], dtype=bool)
+    to_value, to_span = offsets[:-1] - starts, spans[:-1] - lows
+    for part in _stretches(len(rows.slots), _STRETCH):
+        series, position = rows.series[part], places[rows.slots[part]]
+        filled[to_span[series] + position] = True
+        inside = position >= starts[series]
+        values[(to_value[series] + position)[inside]] = rows.read(part.start, part.stop)[inside]
+    if np.count_nonzero(filled) < len(rows.slots):
+        _refuse_twice(rows)
+    return _panel(rows, values, offsets, starts, step, places)
+
+
+def _place_columns(table: Columns, freq: Any, allow_unobserved: bool) -> Panel:
+    n, T = len(table.ids), len(table.times)
+    if T < len(table.slots):
+        twice = pd.Series(table.slots).duplicated().to_numpy()
+        first = int(table.slots[twice].min())
+        raise ValueError(_twice(table.ids[0], table.times[first], n * int(twice.sum())))
+    step, places = regular_positions(table.times, freq, np.arange(T - 1), np.arange(1, T))
+    positions, length = places[table.slots], int(places[-1]) + 1
+    _check_stray(table, n * length, n * T, 0, table.times[[0, -1]])
+    stretches = list(_stretches(n, max(1, _STRETCH // length)))
+    starts = np.zeros(n, dtype=np.int64)
+    for part in stretches:
+        values = table.read(part.start, part.stop)
+        for row, k in np.argwhere(np.isinf(values))[:1]:
+            time = table.times[table.slots[row]]
+            raise ValueError(_infinite(table.ids[part.start + k], values[row, k], time))
+        never = np.where(np.isnan(values), length, positions[:, None])
+        starts[part] = never.min(axis=0)
+    starts = starts * 0 if allow_unobserved else _observed(table.ids, starts, starts < length)
+    offsets = _offsets(length - starts)
+    flat = np.empty(offsets[-1], dtype=table.dtype)
+    for part in stretches:
+        full = np.full((part.stop - part.start, length), np.nan, dtype=table.dtype)
+        full[:, positions] = table.read(part.start, part.stop).T
+        inside = np.arange(length) >= starts[part, None]
+        flat[offsets[part.start] : offsets[part.stop]] = full[inside]
+    return _panel(table, flat, offsets, starts, step, places)
+
+
+def _spans(rows: Rows, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the first, the first observed and the last position of each series, (n,) each."""
+    lows = np.full(len(rows.ids), places[-1] + 1)
+    starts, ends = lows.copy(), np.full(len(rows.ids), -1)
+    for part in _stretches(len(rows.slots), _STRETCH):
+        series, position = rows.series[part], places[rows.slots[part]]
+        values = rows.read(part.start, part.stop)
+        for row in np.flatnonzero(np.isinf(values))[:1]:
+            time = rows.times[rows.slots[part][row]]
+            raise ValueError(_infinite(rows.ids[series[row]], values[row], time))
+        observed = ~np.isnan(values)
+        np.minimum.at(lows, series, position)
+        np.maximum.at(ends, series, position)
+        np.minimum.at(starts, series[observed], position[observed])
+    return lows, starts, ends
+
+
+def _observed(ids: pd.Index, starts: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return the starts, if every series has one."""
+    if not seen.all():
+        empty = np.flatnonzero(~seen)
+        more = f" ({len(empty)} such series)" if len(empty) > 1 else ""
+        raise ValueError(
+            f"series {ids[empty[0]]!r} must have at least one observed value, got none{more}. "
+            "Drop it."
+        )
+    return starts
+
+
+def _panel(
+    table: Rows | Columns,
+    values: np.ndarray,
+    offsets: np.ndarray,
+    starts: np.ndarray,
+    step: Step,
+    places: np.ndarray,
+) -> Panel:
+    return Panel(
+        values=values,
+        offsets=offsets,
+        starts=starts,
+        grid=regular_grid(table.times, int(places[-1]) + 1, step),
+        ids=table.ids,
+        X=None,
+        X_names=(),
+        layout=table.layout,
+    )
+
+
+def _stretches(length: int, step: int) -> Iterator[slice]:
+    return (slice(first, min(first + step, length)) for first in range(0, length, step))
+
+
+def _offsets(lengths: np.ndarray) -> np.ndarray:
+    return np.concatenate(([0], np.cumsum(lengths)))
+
+
+def _neighbours(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Return the slots of neighbours in one series, for the first series."""
+    counts = np.zeros(len(rows.ids), dtype=np.int64)
+    for part in _stretches(len(rows.series), _STRETCH):
+        counts += np.bincount(rows.series[part], minlength=len(counts))
+    enough = int(np.searchsorted(np.cumsum(counts), _ROWS_LOOKED_AT)) + 1
+    few = np.flatnonzero(rows.series < enough)
+    series, slots = rows.series[few], rows.slots[few]
+    order = np.lexsort((slots, series))
+    series, slots = series[order], slots[order]
+    inside = np.flatnonzero((series[1:] == series[:-1]) & (slots[1:] > slots[:-1]))
+    return slots[inside], slots[inside + 1]
+
+
+def _check_stray(table: Rows | Columns, steps: int, rows: int, i: int, limits: pd.Index) -> None:
+    if steps > _STEPS_ALWAYS_FINE + _STEPS_PER_ROW * rows:
+        own = np.count_nonzero(table.series == i) if isinstance(table, Rows) else len(table.slots)
+        raise ValueError(
+            f"series {table.ids[i]!r} has {own} rows but spans far more steps, {limits[0]} to "
+            f"{limits[1]}. Look for a stray time, or resample."
+        )
+
+
+def _infinite(series: Any, value: Any, time: Any) -> str:
+    return (
+        f"series {series!r} must be finite, got {value} at {time}. Replace it, or mark it as "
+        "missing with NaN."
+    )
+
+
+def _refuse_twice(rows: Rows) -> None:
+    """Refuse a time that occurs twice in a series, if there is one."""
+    key = np.sort(rows.series.astype(np.int64) * len(rows.times) + rows.slots)
+    twice = key[1:][key[1:] == key[:-1]]
+    if len(twice):
+        series, slot = divmod(int(twice[0]), len(rows.times))
+        raise ValueError(_twice(rows.ids[series], rows.times[slot], len(twice)))
+
+
+def _twice(series: Any, time: Any, count: int) -> str:
+    message = (
+        f"series {series!r} has more than one row at {time} ({count} such rows in all). "
+        "Aggregate them first, for example with groupby(...).mean()."
+    )
+    if isinstance(time, pd.Timestamp) and time.tz is None and time != time.normalize():
+        message += (
+            " If this is local clock time, an hour occurs twice when summer time ends: give the "
+            "times their time zone, tz_localize(tz='Europe/Berlin', ambiguous='infer')."
+        )
+    return message

@@ -1,0 +1,190 @@
+"""Frames out: forecasts, and the rows of X they need, as the kind of table that came in."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast._checks import positive_integer
+from forecast.data import backends
+from forecast.data.covariates import of_future
+from forecast.data.frequency import extend_grid
+from forecast.data.panel import Layout, Panel
+
+
+def restore(panel: Panel, values: np.ndarray, name: Hashable = None) -> Any:
+    """Return forecasts as the kind of table that came in.
+
+    Parameters
+    ----------
+    panel
+        The history; the forecasts follow each series' end.
+    values
+        Shape (n, H).
+    name
+        The name of the Series or of the value column; by default that of the target.
+
+    Returns
+    -------
+    Series, list of Series, wide frame, long frame, or table with a MultiIndex
+        With H rows per series. Series of a wide frame that end at different times are padded with
+        NaN. A frame of another library than pandas has the times in a column.
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> y = pd.Series([1.0, 2.0], index=pd.date_range("2024-01-31", periods=2, freq="ME"), name="a")
+    >>> restore(read_frames(y), np.array([[3.0, 4.0]]))
+    2024-03-31    3.0
+    2024-04-30    4.0
+    Freq: ME, Name: a, dtype: float64
+    """
+    layout, horizon = panel.layout, values.shape[1]
+    if layout.kind in ("long", "multi"):
+        column = layout.target_col if name is None else name
+        frame = restore_columns(panel, values[:, :, None], [column])
+        return frame[column] if layout.kind == "multi" and not layout.as_frame else frame
+    if layout.kind == "wide":
+        index, block = _side_by_side(panel, values[:, :, None])
+        columns = panel.ids.rename(layout.names[0])
+        frame = pd.DataFrame(block[:, :, 0].T, index=index, columns=columns)
+        return frame if layout.indexed else _native(frame, layout)
+    grid = extend_grid(panel.grid, horizon)
+    names = layout.names if name is None else (name,) * panel.n_series
+    series = [
+        pd.Series(row, index=grid[end : end + horizon], name=own)
+        for row, end, own in zip(values, panel.ends, names, strict=True)
+    ]
+    if not layout.indexed:
+        return _native(series[0].to_frame(), layout)
+    return series if layout.kind == "list" else series[0]
+
+
+def restore_columns(panel: Panel, values: np.ndarray, columns: Sequence[Hashable]) -> Any:
+    """Return forecasts that have several columns per series: quantiles, bounds, paths.
+
+    Parameters
+    ----------
+    panel
+        The history; the forecasts follow each series' end.
+    values
+        Shape (n, H, C).
+    columns
+        The C labels, used as they are.
+
+    Returns
+    -------
+    DataFrame or list of DataFrames
+        Series: H rows, C columns. List: one such frame per series. Wide: columns are a MultiIndex
+        (series, label). Long: the id, the time, then the labels. MultiIndex: the labels. A frame of
+        another library than pandas: the time, then the labels, or "series_label" if it is wide.
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> panel = read_frames(pd.Series([1.0, 2.0]))
+    >>> restore_columns(panel, np.array([[[1.0, 4.0]]]), ["lower", "upper"])
+       lower  upper
+    2    1.0    4.0
+    """
+    layout, (n, horizon, _) = panel.layout, values.shape
+    labels = pd.Index(list(columns))
+    if layout.kind == "wide":
+        index, block = _side_by_side(panel, values)
+        both = pd.MultiIndex.from_product([panel.ids, labels], names=[layout.names[0], None])
+        frame = pd.DataFrame(block.transpose(1, 0, 2).reshape(len(index), -1), index, both)
+        if layout.indexed:
+            return frame
+        return _native(frame.set_axis([f"{name}_{label}" for name, label in both], axis=1), layout)
+    grid = extend_grid(panel.grid, horizon)
+    if layout.kind in ("long", "multi"):
+        frame = pd.DataFrame(values.reshape(n * horizon, -1), columns=labels)
+        ids = panel.ids.repeat(horizon)
+        times = grid[(panel.ends[:, None] + np.arange(horizon)).ravel()]
+        return _with_keys(frame, ids, times, layout)
+    frames = [
+        pd.DataFrame(block, index=grid[end : end + horizon], columns=labels)
+        for block, end in zip(values, panel.ends, strict=True)
+    ]
+    if not layout.indexed:
+        return _native(frames[0], layout)
+    return frames if layout.kind == "list" else frames[0]
+
+
+def future_frame(panel: Panel, horizon: int) -> Any:
+    """Return the rows of X that a forecast needs, for the user to fill in.
+
+    Parameters
+    ----------
+    panel
+        The history, read with X.
+    horizon
+        The number of steps, H.
+
+    Returns
+    -------
+    DataFrame
+        A column of NaN per known covariate. Series, list, wide: a row per time. Long: the id, the
+        time, then the covariates. MultiIndex: a row per (series, time).
+
+    Raises
+    ------
+    ValueError
+        If the history has no covariate whose future is needed.
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> y, X = pd.Series([1.0, 2.0]), pd.DataFrame({"price": [3.0, 4.0]})
+    >>> future_frame(read_frames(y, X), 2)
+       price
+    2    NaN
+    3    NaN
+    """
+    horizon = positive_integer("horizon", horizon)
+    if panel.X is None:
+        raise ValueError(
+            "no covariate needs a future: `fit` had none besides those in `past_only`. Forecast "
+            "without `X`."
+        )
+    places = of_future(panel, horizon)
+    layout, names, times = panel.layout, list(panel.X_names), places.grid[places.positions]
+    if places.keyed:
+        frame = pd.DataFrame(np.nan, index=range(len(times)), columns=names)
+        return _with_keys(frame, panel.ids.repeat(horizon), times, layout)
+    times = places.grid[np.unique(places.positions)]
+    frame = pd.DataFrame(np.nan, index=times, columns=names)
+    return frame if layout.indexed else _native(frame, layout)
+
+
+def _side_by_side(panel: Panel, values: np.ndarray) -> tuple[pd.Index, np.ndarray]:
+    """Return the future times of all series together, and (n, times, C) values, NaN-padded."""
+    n, horizon, width = values.shape
+    low, high = panel.ends.min(), panel.ends.max()
+    index = extend_grid(panel.grid, horizon)[low : high + horizon]
+    block = np.full((n, len(index), width), np.nan, dtype=values.dtype)
+    block[np.arange(n)[:, None], (panel.ends - low)[:, None] + np.arange(horizon)] = values
+    return index, block
+
+
+def _with_keys(frame: pd.DataFrame, ids: pd.Index, times: pd.Index, layout: Layout) -> Any:
+    if layout.kind == "multi":
+        keys = pd.MultiIndex.from_arrays([ids, times], names=[layout.id_col, layout.time_col])
+        return frame.set_axis(keys, axis=0)
+    if layout.backend != "pandas":
+        frame.insert(0, layout.id_col, ids)
+        return _native(frame.set_axis(times, axis=0), layout)
+    frame.insert(0, layout.id_col, ids)
+    frame.insert(1, layout.time_col, times)
+    return frame
+
+
+def _native(frame: pd.DataFrame, layout: Layout) -> Any:
+    """Return a frame of the library that the history came from, its index as a column."""
+    columns: dict[Hashable, Any] = {name: frame[name].to_numpy() for name in frame.columns}
+    first = {layout.id_col: columns.pop(layout.id_col)} if layout.kind == "long" else {}
+    columns = {**first, layout.time_col: frame.index, **columns}
+    return backends.build(columns, layout.backend, layout.time_col if layout.dates else None)
