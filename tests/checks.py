@@ -40,6 +40,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
 }
 FORECASTER_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "NaiveForecaster": [{}, {"strategy": "seasonal"}, {"strategy": "drift"}],
+    "ARIMAForecaster": [{}, {"order": (1, 0, 1), "seasonal_order": (0, 1, 1)}],
     "MarkovForecaster": [{}, {"regressor": Ridge()}],
     "MLPForecaster": [{}, {"head": "normal", "num_layers": 2}],
     "RNNForecaster": [{}, {"cell": "gru", "head": "huber"}],

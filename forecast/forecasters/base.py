@@ -25,6 +25,7 @@ from forecast.data.frames import (
     Panel,
     append,
     extend_grid,
+    future_frame,
     future_known,
     missing,
     read_frames,
@@ -50,6 +51,7 @@ class Common(TypedDict, total=False):
     horizon: int | None
     season_length: int | None
     freq: Any
+    past_only: Sequence[str] | None
     target_transform: Any
     id_col: str
     time_col: str
@@ -69,6 +71,9 @@ class BaseForecaster(BaseEstimator, ABC):
         Steps per season. None: from the frequency, or from the data if the index is of integers.
     freq
         A pandas frequency, where the index does not tell it.
+    past_only
+        Columns of X whose future is not known: they may have missing values, and `predict` does
+        without them. All others must be known for the steps to forecast.
     target_transform
         An increasing scikit-learn transformer with an inverse, such as
         `PowerTransformer("box-cox")`; a clone is fitted to all values of `y`. The model learns the
@@ -105,6 +110,7 @@ class BaseForecaster(BaseEstimator, ABC):
         horizon: int | None = None,
         season_length: int | None = None,
         freq: Any = None,
+        past_only: Sequence[str] | None = None,
         target_transform: Any = None,
         id_col: str = "unique_id",
         time_col: str = "ds",
@@ -113,6 +119,7 @@ class BaseForecaster(BaseEstimator, ABC):
         self.horizon = horizon
         self.season_length = season_length
         self.freq = freq
+        self.past_only = past_only
         self.target_transform = target_transform
         self.id_col = id_col
         self.time_col = time_col
@@ -150,7 +157,8 @@ class BaseForecaster(BaseEstimator, ABC):
             A Series, a wide frame (a column is a series), a long frame, a frame with a
             (series, time) MultiIndex, or a list of Series. NaN is a missing value.
         X
-            Covariates whose future will be known, aligned with `y` by index or by keys.
+            Covariates, aligned with `y` by index or by keys. Their future must be known, but for
+            the columns in `past_only`.
 
         Returns
         -------
@@ -167,8 +175,8 @@ class BaseForecaster(BaseEstimator, ABC):
         learner.missing_ = missing(panel)
         learner.season_length_ = season_length or infer_season_length(panel)
         learner.horizon_ = horizon or _default_horizon(panel, learner.season_length_)
-        if panel.X is not None:
-            learner.n_features_in_ = panel.X.shape[1]
+        if X is not None:
+            learner.n_features_in_ = len(panel.X_names) + len(panel.past_names)
         learner.target_transform_, seen = fit_transformer(self.target_transform, panel)
         learner._fit(seen)
         self.__dict__ = learner.__dict__
@@ -300,6 +308,58 @@ class BaseForecaster(BaseEstimator, ABC):
         self.__dict__ = learner.__dict__
         return self
 
+    def apply(self, y: Frame, X: pd.DataFrame | None = None) -> Self:
+        """Return a forecaster that has learned what this one has, and has another history.
+
+        For series that were not there in `fit`: nothing is learned from them, and this forecaster
+        stays as it is.
+
+        Parameters
+        ----------
+        y
+            The other history, of the same frequency; of any kind and any number of series.
+        X
+            Its covariates, the same columns as in `fit`.
+
+        Returns
+        -------
+        Another forecaster.
+
+        Raises
+        ------
+        TypeError
+            If the forecaster learns each series on its own, as ETS does: fit a new one.
+        """
+        check_is_fitted(self)
+        panel = self._read(y, X, self.freq_)
+        for kind in ("X_names", "past_names"):
+            if getattr(panel, kind) != getattr(self.panel_, kind):
+                raise ValueError(
+                    f"`X` must have the columns of `fit`, {short(list(getattr(self.panel_, kind)))}"
+                    f", got {short(list(getattr(panel, kind)))}."
+                )
+        other = copy.copy(self)
+        other.panel_ = panel
+        other.missing_ = missing(panel)
+        other._apply(forward(self.target_transform_, panel))
+        return other
+
+    def future_frame(self, horizon: int | None = None) -> pd.DataFrame:
+        """Return the X that a forecast needs, still empty: its rows and columns, filled with NaN.
+
+        Parameters
+        ----------
+        horizon
+            Steps ahead. None: `horizon_`.
+
+        Returns
+        -------
+        A frame like the X of `fit`, with the columns whose future must be known.
+        """
+        check_is_fitted(self)
+        steps = self.horizon_ if horizon is None else positive_integer("horizon", horizon)
+        return future_frame(self.panel_, steps)
+
     def score(self, y: Frame, X: pd.DataFrame | None = None) -> float:
         """Compare the forecast with what came: the negative MASE, so greater is better.
 
@@ -408,6 +468,13 @@ class BaseForecaster(BaseEstimator, ABC):
         place: a failure keeps the old ones.
         """
 
+    def _apply(self, panel: Panel) -> None:
+        """Take another history, of other series; by default there is no such thing."""
+        raise TypeError(
+            f"{type(self).__name__} learns each series on its own, so it knows nothing of others. "
+            "Fit a new one."
+        )
+
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what `_fit` learned: values that JSON can hold, and arrays by name."""
         raise NotImplementedError(f"{type(self).__name__} cannot be saved: it has no `_state`.")
@@ -428,6 +495,7 @@ class BaseForecaster(BaseEstimator, ABC):
             id_col=self.id_col,
             time_col=self.time_col,
             target_col=self.target_col,
+            past_only=self.past_only or (),
             allow_unobserved=allow_unobserved,
         )
 

@@ -83,6 +83,9 @@ class NaiveForecaster(BaseForecaster):
         # The rule is the model: it keeps nothing of the old history that the new one does not tell.
         self._fit(panel)
 
+    def _apply(self, panel: Panel) -> None:
+        self._fit(panel)
+
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
         steps = np.arange(horizon)
         return self.season_[:, steps % self.season_.shape[1]] + self.slope_[:, None] * (steps + 1)

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from typing import Any, Unpack
 
 import numpy as np
+import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import clone
+from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression
 
 from forecast._checks import positive_integer, short
 from forecast.data.frames import Panel
-from forecast.forecasters.base import BaseForecaster, Common
+from forecast.data.static import StaticReader
+from forecast.forecasters.base import BaseForecaster, Common, Frame
 from forecast.forecasters.history import Residuals, fill_gaps, series_numbers, shaped, tails
+from forecast.forecasters.transform import forward
 
 # The rows that every column needs, and those that a lag needs where no season asks for it: four
 # lags on twenty values forecast the yearly series of M3 a twentieth worse than two.
@@ -29,7 +33,9 @@ class MarkovForecaster(BaseForecaster):
 
     Windows with a missing value are left out of the fit. In the window a forecast starts from, a
     missing value is replaced by the last one observed in the same season, and a series shorter than
-    the window is continued to the left by its first value.
+    the window is continued to the left by its first value. A covariate in `past_only` enters with
+    its last observed value, which it keeps in the future; a static category as a column for each of
+    its values.
 
     Paths feed back the forecast plus a past one-step error. A map fitted to little data may explode
     when it is iterated; so no forecast leaves the range of the history by more than that range, and
@@ -42,7 +48,10 @@ class MarkovForecaster(BaseForecaster):
         each; fewer, if the regression would have less than three rows to a column.
     regressor
         A scikit-learn regressor; a clone is fitted. None: `LinearRegression`.
-    horizon, season_length, freq, target_transform, id_col, time_col, target_col
+    static
+        What is always the same for a series: a frame with a row per series, as in
+        `NeuralForecaster`.
+    horizon, season_length, freq, past_only, target_transform, id_col, time_col, target_col
         As in every forecaster.
 
     Attributes
@@ -50,8 +59,7 @@ class MarkovForecaster(BaseForecaster):
     order_
         The order in use.
     regressor_
-        The fitted regressor. Its columns are the values 1, 2, ... steps back, then X at the time of
-        the target, all standardised.
+        The fitted regressor; its columns are those of `training_frame`.
     center_, scale_
         (n,), mean and standard deviation of every series.
     window_, range_
@@ -75,29 +83,65 @@ class MarkovForecaster(BaseForecaster):
         self,
         order: int | None = None,
         regressor: Any = None,
+        *,
+        static: pd.DataFrame | None = None,
         **common: Unpack[Common],
     ) -> None:
         super().__init__(**common)
         self.order = order
         self.regressor = regressor
+        self.static = static
+
+    def training_frame(self, y: Frame, X: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return what the regressor would learn from: a row per target, as it would see it.
+
+        Parameters
+        ----------
+        y, X
+            As in `fit`.
+
+        Returns
+        -------
+        A frame indexed by series and time. The columns "lag 1" ... are the values before the target
+        and are standardised by series, as is the last one, "target"; those between are the known
+        covariates at its time, the past-only ones before it, and the static ones, standardised too.
+
+        Examples
+        --------
+        >>> y = pd.Series([1.0, 2.0, 3.0, 4.0], name="A")
+        >>> MarkovForecaster(order=2).training_frame(y).round(2)  # doctest: +NORMALIZE_WHITESPACE
+                     lag 1  lag 2  target
+        series time
+        A      2     -0.45  -1.34    0.45
+               3      0.45  -0.45    1.34
+        """
+        # the matrix needs the order and the scales, not the regressor
+        learner = clone(self).set_params(regressor=DummyRegressor()).fit(y, X)
+        panel = forward(learner.target_transform_, learner.panel_)
+        columns, target, rows = learner._matrix(panel)
+        series = series_numbers(panel)[rows]
+        times = panel.grid[panel.starts[series] + rows - panel.offsets[series]]
+        keys = pd.MultiIndex.from_arrays([panel.ids[series], times], names=["series", "time"])
+        names = [f"lag {k}" for k in range(1, learner.order_ + 1)] + learner._names(panel)
+        return pd.DataFrame(columns, keys, names).assign(target=target)
 
     def _fit(self, panel: Panel) -> None:
         _check_regressor(self.regressor)
-        runs = _run_lengths(panel)
-        width = 0 if panel.X is None else panel.X.shape[1]
-        self.order_ = _order(self.order, panel, runs, self.season_length_, width)
+        if self.static is None:
+            self.static_reader_ = None
+        else:
+            self.static_reader_ = StaticReader.fit(self.static, panel.ids, self.id_col)
+        beside = self._beside(panel)
+        self.X_center_, self.X_scale_ = beside.mean(axis=0), _spread(beside)
+        self.order_ = _order(
+            self.order, panel, _run_lengths(panel), self.season_length_, beside.shape[1]
+        )
         self.center_, self.scale_ = _standard(panel)
-        if panel.X is not None:
-            self.X_center_, self.X_scale_ = panel.X.mean(axis=0), _spread(panel.X)
-        rows = np.flatnonzero(runs > self.order_)
+        columns, target, rows = self._matrix(panel)
         series = series_numbers(panel)
-        z = (panel.values - self.center_[series]) / self.scale_[series]  # (N,)
-        windows = sliding_window_view(z, self.order_)[rows - self.order_, ::-1]  # (rows, order)
-        covariates = None if panel.X is None else panel.X[rows]
-        columns = self._columns(windows, covariates)
         regressor = LinearRegression() if self.regressor is None else clone(self.regressor)
-        self.regressor_ = regressor.fit(columns, z[rows])
-        errors = z[rows] - self._regress(columns)
+        self.regressor_ = regressor.fit(columns, target)
+        errors = target - self._regress(columns)
         if self.regressor is None:
             self._keep_coefficients()
             # In-sample errors are too small by the parameters that were fitted to them.
@@ -113,6 +157,49 @@ class MarkovForecaster(BaseForecaster):
         first = panel.offsets[:-1]
         extremes = [np.fmin.reduceat(panel.values, first), np.fmax.reduceat(panel.values, first)]
         self.range_ = (np.stack(extremes, 1) - center) / scale  # (n, 2)
+        known = 0 if panel.X is None else panel.X.shape[1]
+        self.held_ = self._beside(panel, ahead=1)[panel.offsets[1:] - 1, known:]  # (n, K')
+
+    def _apply(self, panel: Panel) -> None:
+        self.center_, self.scale_ = _standard(panel)
+        everyone = Residuals(self.residuals_.values, np.zeros(panel.n_series + 1, dtype=np.int64))
+        self.residuals_ = everyone
+        self._update(panel, panel.lengths)
+        if self.regressor is None:
+            self._keep_coefficients()
+
+    def _matrix(self, panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return columns (rows, order + K), targets (rows,), and the flat place of each (rows,)."""
+        rows = np.flatnonzero(_run_lengths(panel) > self.order_)
+        series = series_numbers(panel)
+        z = (panel.values - self.center_[series]) / self.scale_[series]  # (N,)
+        windows = sliding_window_view(z, self.order_)[rows - self.order_, ::-1]  # (rows, order)
+        return self._columns(windows, self._beside(panel)[rows]), z[rows], rows
+
+    def _beside(self, panel: Panel, ahead: int = 0) -> np.ndarray:
+        """Return what is told beside the window, (N, K): for the target there, or `ahead` of it."""
+        parts = [] if panel.X is None else [panel.X]
+        if panel.past is not None:
+            series = series_numbers(panel)
+            parts.append(_last_seen(panel)[np.maximum(
+                np.arange(len(series)) + ahead - 1, panel.offsets[series])])  # fmt: skip
+        if self.static_reader_ is not None:
+            reals, codes = self.static_reader_.read(self.static, panel.ids)
+            flags = [
+                code[:, None] == np.arange(1, size)
+                for code, size in zip(codes.T, self.static_reader_.sizes, strict=True)
+            ]
+            parts.append(np.hstack([reals, *flags])[series_numbers(panel)])
+        return np.hstack(parts) if parts else np.empty((len(panel.values), 0))
+
+    def _names(self, panel: Panel) -> list[str]:
+        """Return the names of the columns beside the window."""
+        names = [*panel.X_names, *panel.past_names]
+        if self.static_reader_ is not None:
+            names += self.static_reader_.means
+            for column, values in self.static_reader_.categories.items():
+                names += [f"{column}={value}" for value in values]
+        return names
 
     def _keep_coefficients(self) -> None:
         weights, constant = self.regressor_.coef_, self.regressor_.intercept_
@@ -121,10 +208,8 @@ class MarkovForecaster(BaseForecaster):
             constant = constant - weights[self.order_ :] @ (self.X_center_ / self.X_scale_)
         self.intercept_ = self.center_ * (1 - self.coef_.sum()) + self.scale_ * constant
 
-    def _columns(self, windows: np.ndarray, covariates: np.ndarray | None) -> np.ndarray:
+    def _columns(self, windows: np.ndarray, covariates: np.ndarray) -> np.ndarray:
         """Join standardised windows (rows, order) and raw covariates (rows, K)."""
-        if covariates is None:
-            return windows
         return np.hstack([windows, (covariates - self.X_center_) / self.X_scale_])
 
     def _regress(self, columns: np.ndarray) -> np.ndarray:
@@ -149,8 +234,9 @@ class MarkovForecaster(BaseForecaster):
         for step, error in enumerate(errors):
             n, paths = error.shape
             window = np.broadcast_to(window, (n, paths, self.order_))
-            future = None if known is None else np.repeat(known[:, step], paths, axis=0)
-            z = self._regress(self._columns(window.reshape(n * paths, -1), future))
+            told = self.held_ if known is None else np.hstack([known[:, step], self.held_])
+            told = np.repeat(told, paths, axis=0)
+            z = self._regress(self._columns(window.reshape(n * paths, -1), told))
             room = reach * (1 + (step + 1) / self.panel_.lengths[:, None])
             z = np.clip(z.reshape(n, paths) + error, low - room, high + room)
             window = np.concatenate([z[:, :, None], window[:, :, :-1]], axis=2)
@@ -169,17 +255,18 @@ class MarkovForecaster(BaseForecaster):
             "center": self.center_,
             "scale": self.scale_,
         }
-        if self.panel_.X is not None:
-            arrays |= {"X_center": self.X_center_, "X_scale": self.X_scale_}
-        return {"order": self.order_}, arrays | self.residuals_.arrays()
+        arrays |= {"X_center": self.X_center_, "X_scale": self.X_scale_}
+        reader = None if self.static_reader_ is None else self.static_reader_.state()
+        return {"order": self.order_, "static": reader}, arrays | self.residuals_.arrays()
 
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self.order_ = positive_integer("order", values["order"])
-        width = 0 if panel.X is None else panel.X.shape[1]
+        self.static_reader_ = values["static"] and StaticReader(**values["static"])
+        width = self._beside(panel).shape[1]
         self.center_ = shaped(arrays, "center", panel.n_series)
         self.scale_ = shaped(arrays, "scale", panel.n_series)
-        if self.panel_.X is not None:
-            self.X_center_, self.X_scale_ = arrays["X_center"], arrays["X_scale"]
+        self.X_center_ = shaped(arrays, "X_center", width)
+        self.X_scale_ = shaped(arrays, "X_scale", width)
         self.regressor_ = LinearRegression()
         self.regressor_.coef_ = shaped(arrays, "weights", self.order_ + width)
         self.regressor_.intercept_ = float(arrays["constant"])
@@ -236,6 +323,17 @@ def _standard(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
     center, scale = np.array(pairs).T
     level = np.where(center == 0, 1.0, np.abs(center))
     return center, np.where(scale > 0, scale, level)
+
+
+def _last_seen(panel: Panel) -> np.ndarray:
+    """Return the past-only covariates (N, C), each carried on; its mean before its first value."""
+    past = panel.past
+    assert past is not None
+    place = np.where(np.isnan(past), 0, np.arange(len(past))[:, None])
+    first = np.repeat(panel.offsets[:-1], panel.lengths)[:, None]
+    seen = np.take_along_axis(past, np.maximum(np.maximum.accumulate(place), first), 0)
+    count = np.maximum((~np.isnan(past)).sum(0), 1)
+    return np.where(np.isnan(seen), np.nansum(past, 0) / count, seen)
 
 
 def _spread(X: np.ndarray) -> np.ndarray:

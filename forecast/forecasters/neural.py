@@ -11,6 +11,7 @@ import dataclasses
 import itertools
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
@@ -26,17 +27,17 @@ from forecast._checks import (
     positive_integer,
     short,
 )
-from forecast.data.calendar import calendar_features, longer_seasons
-from forecast.data.frames import extend_grid
+from forecast.data.calendar import longer_seasons
 from forecast.data.panel import Panel
 from forecast.data.windows import validation_lengths
 from forecast.engine import rollout, stream, training
-from forecast.engine.batches import Windows, typical_spreads
+from forecast.engine.batches import typical_spreads
 from forecast.engine.model import Model
 from forecast.engine.reader import Reader
 from forecast.engine.stream import Stream
 from forecast.engine.validation import Validation
 from forecast.forecasters.base import BaseForecaster, Common
+from forecast.forecasters.features import Features
 from forecast.forecasters.recipe import Recipe, recurrent_recipe, usable_seasons, window_recipe
 from forecast.networks.base import Network, leaves, pick, state_map
 from forecast.networks.heads import Head, NormalHead, PointHead, QuantileHead
@@ -78,6 +79,12 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         What `predict` returns, and what is fed back over long horizons.
     calendar : bool
         Show the readout the calendar of each step (hour, weekday, month, by frequency).
+    holidays : str or list of str, optional
+        A country whose holidays the calendar shows, such as "DE" or "US-CA", or several.
+    static : DataFrame or "id", optional
+        What is always the same for a series: a frame with a row per series, named by its index or
+        by the column `id_col`; numbers, or text for categories. A category that `fit` never saw is
+        an unknown one, which has a learned meaning too. "id" makes every series a category.
     learning_rate, weight_decay : float
         Of AdamW; the rate rises over a tenth of training and falls by a cosine.
     batch_size : int, optional
@@ -109,6 +116,8 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         Reader, network, readout and head.
     recipe_ : Recipe
         The sizes in use.
+    features_ : Features
+        What the network is told beside the values.
     history_ : pandas.DataFrame
         One row per epoch: losses in scaled units, rate, gradient norm, seconds.
     n_parameters_ : int
@@ -126,6 +135,8 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         head: str = "quantile",
         point: str = "median",
         calendar: bool = True,
+        holidays: str | Sequence[str] | None = None,
+        static: pd.DataFrame | str | None = None,
         learning_rate: float = 1e-3,
         weight_decay: float = 1e-2,
         batch_size: int | None = None,
@@ -149,6 +160,8 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         self.head = head
         self.point = point
         self.calendar = calendar
+        self.holidays = holidays
+        self.static = static
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.batch_size = batch_size
@@ -187,7 +200,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         self.recipe_ = dataclasses.replace(recipe, **chosen)
         held_out = validation_lengths(panel, self.validation_fraction, self.horizon_)
         self.spreads_ = typical_spreads(panel.head(held_out))
-        self.X_scale_ = _standard(_drivers(panel))
+        self.features_ = Features.fit(panel, *self._beside(), self.id_col)
         seed = self.random_state
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
         sizes = self.recipe_
@@ -243,10 +256,10 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         """
         complete = len(self.stream_.phases) == self.recipe_.patch
         if complete and (added == added[0]).all():
-            rows = panel.offsets[1:, None] + np.arange(-int(added[0]), 0)
-            device = self._device()
+            count, device = int(added[0]), self._device()
+            rows = panel.offsets[1:, None] + np.arange(-count, 0)
             values = torch.as_tensor(panel.values[rows], dtype=torch.float64, device=device)
-            drivers = torch.as_tensor(self._scaled(_drivers(panel)[rows]), device=device)
+            drivers = torch.as_tensor(self.features_.newest(panel, count), device=device)
             with torch.inference_mode():
                 _, self.stream_ = stream.absorb(self.model_, values, self.stream_, drivers)
         else:
@@ -257,10 +270,10 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         tensors = self.model_.state_dict() | _named(self.stream_)
         arrays = {name: part.cpu().numpy() for name, part in tensors.items()}
         arrays |= {f"history.{name}": self.history_[name].to_numpy() for name in self.history_}
-        arrays["X_mean"], arrays["X_spread"] = self.X_scale_
         arrays["spreads"] = self.spreads_
-        recipe = dataclasses.asdict(self.recipe_)
-        return {"recipe": recipe, "phases": len(self.stream_.phases)}, arrays
+        values, more = self.features_.state()
+        values |= {"recipe": dataclasses.asdict(self.recipe_), "phases": len(self.stream_.phases)}
+        return values, arrays | more
 
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Rebuild model and stream; what the file claims is held against its arrays first."""
@@ -269,10 +282,13 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         self.recipe_ = Recipe(**{**recipe, "lags": tuple(recipe["lags"])})
         if self.num_layers > len(arrays):
             raise ValueError(f"the weights of {self.num_layers} layers are missing")
+        self.features_ = Features.restore(values, arrays, *self._beside())
         with torch.device("meta"):  # shapes alone: they take no memory
             model = self._build(panel)
             weights = _fitting(model.state_dict(), arrays)
-            live = stream.begin(model, panel.n_series, torch.float64)
+            same = self.features_.same(panel.ids)
+            static = None if same is None else torch.empty(same.shape)
+            live = stream.begin(model, panel.n_series, torch.float64, static)
             live = live._replace(phases=live.phases[-values["phases"] :])
             sizes = {"spreads": panel.n_series} | dict.fromkeys(
                 ("X_mean", "X_spread"), model.reader.n_drivers
@@ -280,7 +296,6 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             scales = {name: torch.empty(n, dtype=torch.float64) for name, n in sizes.items()}
         parts = _fitting(_named(live) | scales, arrays)
         self.spreads_ = parts["spreads"].numpy()
-        self.X_scale_ = parts["X_mean"].numpy(), parts["X_spread"].numpy()
         columns = [field.name for field in dataclasses.fields(training.Epoch)]
         self.history_ = pd.DataFrame({name: arrays[f"history.{name}"] for name in columns})
         with torch.random.fork_rng():
@@ -292,7 +307,15 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         names = iter(_named(live))
         self.stream_ = state_map(lambda _: parts[next(names)].to(device), live)
 
+    def _apply(self, panel: Panel) -> None:
+        self.spreads_ = typical_spreads(panel)
+        self.stream_ = self._read_all(panel)
+
     # Between the two
+
+    def _beside(self) -> tuple[Any, Any, Any]:
+        """Return what decides which features there are: frequency, holidays, static."""
+        return self.freq_ if self.calendar else None, self.holidays, self.static
 
     def _check_parameters(self) -> None:
         for name in ("num_layers", "max_epochs", "n_iter_no_change"):
@@ -332,21 +355,19 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         )
         network = self._network(reader.input_size)
         head = _head(self.head, sizes.block)
-        known_size = self._calendar(panel.grid).shape[1] + len(panel.X_names)
         readout = Readout(
             network.width,
             sizes.block,
-            known_size,
-            reader.n_templates,
-            head.raw_size,
-            plan_size=reader.n_known,
+            n_templates=reader.n_templates,
+            raw_size=head.raw_size,
+            **self.features_.sizes(panel),
         )
         return Model(reader, network, readout, head, sizes.stride)
 
     def _train(self, panel: Panel, held_out: np.ndarray, generator: torch.Generator) -> None:
         """Train the model, judge it against naive forecasts, learn the paths' dependence."""
         model, sizes = self.model_, self.recipe_
-        windows = self._windows(panel)
+        windows = self.features_.windows(panel, self.spreads_, self._device())
         first = torch.as_tensor(held_out, device=windows.device)
         judge = Validation(model, windows, first, self.horizon_, self.season_length_)
         ends = first if self.early_stopping else windows.lengths
@@ -400,33 +421,12 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
                 bar.update(task, advance=1, description=text)
                 yield epoch
 
-    def _calendar(self, grid: pd.Index) -> np.ndarray:
-        if not self.calendar:
-            return np.zeros((len(grid), 0), np.float32)
-        return calendar_features(grid, self.freq_)[0]
-
-    def _windows(self, panel: Panel) -> Windows:
-        """Return the panel's windows on the model's device."""
-        return Windows(
-            panel,
-            self._calendar(panel.grid),
-            self.spreads_,
-            self._device(),
-            drivers=self._scaled(_drivers(panel)),
-            n_known=len(panel.X_names),
-        )
-
-    def _scaled(self, drivers: np.ndarray) -> np.ndarray:
-        """Standardise covariates (..., C), or the first of them, whose future is known."""
-        mean, spread = (part[: drivers.shape[-1]] for part in self.X_scale_)
-        return ((drivers - mean) / spread).astype(np.float32)
-
     def _device(self) -> torch.device:
         return next(self.model_.parameters()).device
 
     def _read_all(self, panel: Panel, *, phases: bool = False) -> Stream:
         """Read every series to its end."""
-        windows = self._windows(panel)
+        windows = self.features_.windows(panel, self.spreads_, self._device())
         ends = windows.lengths
         read = stream.encode_phases if phases else stream.encode
         with torch.inference_mode():
@@ -440,19 +440,14 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         self, horizon: int, known: np.ndarray | None, copies: int, write: Any
     ) -> np.ndarray:
         """Run `write(stream, known)` over the series, some at a time."""
-        panel, device = self.panel_, self._device()
-        grid = extend_grid(panel.grid, horizon)
-        calendar = torch.as_tensor(self._calendar(grid), device=device)
-        ahead = torch.as_tensor(panel.ends, device=device)[:, None]
-        ahead = calendar[ahead + torch.arange(horizon, device=device)]  # (n, H, C)
-        if known is not None:
-            own = torch.as_tensor(self._scaled(known), device=device)
-            ahead = torch.cat([ahead, own], -1)
+        ahead = torch.as_tensor(
+            self.features_.ahead(self.panel_, horizon, known), device=self._device()
+        )
         self.model_.eval()
         with torch.inference_mode():
             parts = [
                 write(pick(self.stream_, rows), ahead[rows])
-                for rows in torch.arange(panel.n_series).split(max(ROWS // copies, 1))
+                for rows in torch.arange(len(ahead)).split(max(ROWS // copies, 1))
             ]
         return torch.cat(parts).cpu().numpy().astype(np.float64)
 
@@ -541,20 +536,6 @@ def _fitting(like: dict[str, Tensor], arrays: dict[str, np.ndarray]) -> dict[str
         if (part.shape, part.dtype) != (like[name].shape, like[name].dtype):
             raise ValueError(f"{name!r} must have shape {tuple(like[name].shape)}")
     return found
-
-
-def _drivers(panel: Panel) -> np.ndarray:
-    """Return the covariates beside the values, (N, C): those known in the future come first."""
-    parts = [part for part in (panel.X, panel.past) if part is not None]
-    return np.concatenate(parts, 1) if parts else np.empty((len(panel.values), 0))
-
-
-def _standard(drivers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and spread of every covariate, (C,) each; 0 and 1 where there is none."""
-    count = np.maximum((~np.isnan(drivers)).sum(0), 1)
-    mean = np.nansum(drivers, 0) / count
-    spread = np.sqrt(np.nansum((drivers - mean) ** 2, 0) / count)
-    return mean, np.where(spread > 0, spread, 1.0)
 
 
 def _count(model: Model) -> int:

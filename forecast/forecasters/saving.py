@@ -232,6 +232,10 @@ def _encode(value: Any, what: str) -> Any:
         return [_encode(entry, what) for entry in value]
     if isinstance(value, tuple):
         return {"tuple": [_encode(entry, what) for entry in value]}
+    if isinstance(value, pd.DataFrame):
+        index, columns = list(value.index), {str(k): list(part) for k, part in value.items()}
+        named = {"index": index, "name": value.index.name, "columns": columns}
+        return {"frame": _encode(named, what)}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: _encode(entry, what) for key, entry in value.items()}}
     raise ValueError(
@@ -249,6 +253,9 @@ def _decode(value: Any) -> Any:
         return tuple(_decode(value["tuple"]))
     if "timestamp" in value:
         return pd.Timestamp(value["timestamp"])
+    if "frame" in value:
+        named = _decode(value["frame"])
+        return pd.DataFrame(named["columns"], pd.Index(named["index"], name=named["name"]))
     return {key: _decode(entry) for key, entry in value["dict"].items()}
 
 
@@ -263,16 +270,16 @@ def _panel_to_state(panel: Panel) -> tuple[dict[str, Any], dict[str, np.ndarray]
         "id_dtype": str(panel.ids.dtype),
         "id_name": _encode(panel.ids.name, "the name of the ids"),
         "X_names": list(panel.X_names),
+        "past_names": list(panel.past_names),
         "layout": {
             field.name: _encode(getattr(panel.layout, field.name), f"`{field.name}`")
             for field in dataclasses.fields(Layout)
         },
     }
     arrays = {"values": panel.values, "offsets": panel.offsets, "starts": panel.starts}
-    if panel.X is not None:
-        arrays["X"] = panel.X
-    arrays["times"] = times
-    return about, arrays
+    beside = {"X": panel.X, "past": panel.past}
+    arrays |= {name: part for name, part in beside.items() if part is not None}
+    return about, arrays | {"times": times}
 
 
 def _panel_from_state(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> Panel:
@@ -286,6 +293,8 @@ def _panel_from_state(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> P
         X=arrays.get("X"),
         X_names=tuple(about["X_names"]),
         layout=Layout(**{name: _decode(value) for name, value in about["layout"].items()}),
+        past=arrays.get("past"),
+        past_names=tuple(about["past_names"]),
     )
     if not (_fits(panel) and _fits_layout(panel)):
         raise ValueError("the parts of the history do not fit together")
@@ -312,18 +321,23 @@ def _fits(panel: Panel) -> bool:
 
 def _fits_layout(panel: Panel) -> bool:
     """Tell whether names and covariates are those of a history."""
-    layout, X, n = panel.layout, panel.X, panel.n_series
+    layout, n = panel.layout, panel.n_series
+    beside = [(panel.X, panel.X_names), (panel.past, panel.past_names)]
     names = {"series": 1, "list": n, "wide": 1, "long": 0, "multi": 0}
     return (
         len(layout.names) == names[layout.kind]
         and (n == 1 or layout.kind != "series")
         and panel.ids.is_unique
-        and all(isinstance(name, str) for name in panel.X_names)
-        and (X is None) == (not panel.X_names)
-        and (
-            X is None or X.dtype.kind == "f" and X.shape == (len(panel.values), len(panel.X_names))
-        )
+        and all(_fits_beside(part, own, len(panel.values)) for part, own in beside)
     )
+
+
+def _fits_beside(covariates: np.ndarray | None, names: tuple[str, ...], length: int) -> bool:
+    if covariates is None:
+        return not names
+    shape = (length, len(names))
+    texts = all(isinstance(name, str) for name in names)
+    return bool(names) and texts and covariates.dtype == np.float64 and covariates.shape == shape
 
 
 def _grid_to_state(grid: pd.Index) -> tuple[dict[str, Any], np.ndarray]:

@@ -48,7 +48,7 @@ class Readout(nn.Module):
     static_size : int
         Real numbers that are always the same for a series.
     categories : sequence of int
-        Sizes of the categories that are; code 0 is an unknown one.
+        Numbers of codes of the categories that are; code 0 is an unknown one.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Readout(nn.Module):
         nn.init.zeros_(self.direct.weight)
         nn.init.zeros_(self.direct.bias)
         self.beside = known_size + static_size  # real numbers that a step is told
-        self.from_category = nn.ModuleList(nn.Embedding(n + 1, UNITS) for n in categories)
+        self.from_category = nn.ModuleList(nn.Embedding(n, UNITS) for n in categories)
         if self.beside:
             self.from_known = nn.Linear(self.beside, UNITS, bias=False)
         if self.beside or categories:  # they meet the features in a hidden layer of every step

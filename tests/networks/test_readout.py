@@ -105,7 +105,7 @@ def test_m49_a_dose_acts_on_its_own_and_all_later_steps():
 
 def test_static_features_and_categories_change_the_forecast_of_their_series():
     torch.manual_seed(0)
-    readout = Readout(D, R, 0, J, RAW, static_size=2, categories=[3, 1]).double()
+    readout = Readout(D, R, 0, J, RAW, static_size=2, categories=[4, 2]).double()
     for weights in readout.parameters():
         torch.nn.init.normal_(weights, std=0.5)
     features, known, templates = given(0, 4)

@@ -1,0 +1,140 @@
+"""What a network is told beside the values: covariates, calendar, static features (room 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from forecast._checks import short
+from forecast.data.calendar import calendar_features
+from forecast.data.frames import extend_grid
+from forecast.data.panel import Panel
+from forecast.data.static import StaticReader
+from forecast.engine.batches import Windows
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Turn the covariates of a panel into numbers of ordinary size.
+
+    Parameters
+    ----------
+    mean, spread
+        Of every covariate, (C,): those whose future is known come first.
+    freq
+        The frequency of the calendar; None: steps are told nothing of it.
+    holidays
+        The country whose holidays belong to it.
+    static
+        A frame with a row per series; "id" for a category of its own for every series; or None.
+    reader
+        What reads `static`.
+    """
+
+    mean: np.ndarray
+    spread: np.ndarray
+    freq: Any
+    holidays: Any
+    static: Any
+    reader: StaticReader | None
+
+    @classmethod
+    def fit(cls, panel: Panel, freq: Any, holidays: Any, static: Any, id_col: Any) -> Self:
+        """Learn means, spreads and categories of a history."""
+        if isinstance(static, str) and static != "id":
+            raise ValueError(
+                f"`static` must be a frame with a row per series, or 'id', got {short(static)}."
+            )
+        drivers = _drivers(panel)
+        count = np.maximum((~np.isnan(drivers)).sum(0), 1)
+        mean = np.nansum(drivers, 0) / count
+        spread = np.sqrt(np.nansum((drivers - mean) ** 2, 0) / count)
+        features = cls(mean, np.where(spread > 0, spread, 1.0), freq, holidays, static, None)
+        if static is None:
+            return features
+        return replace(
+            features, reader=StaticReader.fit(features._frame(panel.ids), panel.ids, id_col)
+        )
+
+    def sizes(self, panel: Panel) -> dict[str, Any]:
+        """Return the sizes that a readout needs, by the names of its parameters."""
+        return {
+            "known_size": self._calendar(panel.grid[:1]).shape[1] + len(panel.X_names),
+            "plan_size": len(panel.X_names),
+            "static_size": 0 if self.reader is None else len(self.reader.means),
+            "categories": () if self.reader is None else self.reader.sizes,
+        }
+
+    def windows(self, panel: Panel, spreads: np.ndarray, device: torch.device) -> Windows:
+        """Return the windows of a panel."""
+        return Windows(
+            panel,
+            self._calendar(panel.grid),
+            spreads,
+            device,
+            drivers=self._scaled(_drivers(panel)),
+            n_known=len(panel.X_names),
+            static=self.same(panel.ids),
+        )
+
+    def newest(self, panel: Panel, count: int) -> np.ndarray:
+        """Return the covariates beside the last values of every series, (n, count, C)."""
+        rows = panel.offsets[1:, None] + np.arange(-count, 0)
+        parts = [part[rows] for part in (panel.X, panel.past) if part is not None]
+        return self._scaled(np.concatenate(parts, -1) if parts else np.empty((*rows.shape, 0)))
+
+    def ahead(self, panel: Panel, horizon: int, known: np.ndarray | None) -> np.ndarray:
+        """Return what is known of the next steps of every series, (n, H, K)."""
+        calendar = self._calendar(extend_grid(panel.grid, horizon))
+        told = calendar[panel.ends[:, None] + np.arange(horizon)]
+        return told if known is None else np.concatenate([told, self._scaled(known)], -1)
+
+    def same(self, ids: pd.Index) -> np.ndarray | None:
+        """Return what is always the same for series, (n, A): reals, then codes."""
+        if self.reader is None:
+            return None
+        real, codes = self.reader.read(self._frame(ids), ids)
+        return np.concatenate([real, codes.astype(np.float32)], 1)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return what was learned, for `restore`."""
+        reader = None if self.reader is None else self.reader.state()
+        return {"static": reader}, {"X_mean": self.mean, "X_spread": self.spread}
+
+    @classmethod
+    def restore(
+        cls,
+        values: dict[str, Any],
+        arrays: dict[str, np.ndarray],
+        freq: Any,
+        holidays: Any,
+        static: Any,
+    ) -> Self:
+        """Return the features from a state, and the options in use."""
+        reader = None if values["static"] is None else StaticReader(**values["static"])
+        return cls(arrays["X_mean"], arrays["X_spread"], freq, holidays, static, reader)
+
+    def _frame(self, ids: pd.Index) -> Any:
+        if not isinstance(self.static, str):
+            return self.static
+        return pd.DataFrame({"id": ids.astype(str)}, index=ids)
+
+    def _calendar(self, grid: pd.Index) -> np.ndarray:
+        if self.freq is None:
+            return np.zeros((len(grid), 0), np.float32)
+        return calendar_features(grid, self.freq, self.holidays)[0]
+
+    def _scaled(self, drivers: np.ndarray) -> np.ndarray:
+        """Standardise covariates (..., C), or the first of them, whose future is known."""
+        width = drivers.shape[-1]
+        return ((drivers - self.mean[:width]) / self.spread[:width]).astype(np.float32)
+
+
+def _drivers(panel: Panel) -> np.ndarray:
+    """Return the covariates beside the values, (N, C): those known in the future come first."""
+    parts = [part for part in (panel.X, panel.past) if part is not None]
+    return np.concatenate(parts, 1) if parts else np.empty((len(panel.values), 0))

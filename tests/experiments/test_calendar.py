@@ -1,0 +1,68 @@
+"""What calendar and seasonal lags are worth to the default network, on hourly panels."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from forecast.data.datasets import load_dataset
+from forecast.evaluation.backtest import backtest
+from forecast.evaluation.metrics import evaluate
+from forecast.forecasters.neural import LSTMForecaster
+from forecast.forecasters.recipe import Recipe, recurrent_recipe
+from tests.experiments.test_defaults import record
+
+HORIZON, SEASON = 48, 24
+pytestmark = [
+    pytest.mark.experiment,
+    pytest.mark.skipif("FORECAST_DATA" not in os.environ, reason="needs the hourly panels"),
+]
+
+
+class WithoutLags(LSTMForecaster):
+    """The default network without seasonal templates."""
+
+    @staticmethod
+    def _recipe(*sizes: Any) -> Recipe:
+        return replace(recurrent_recipe(*sizes), lags=())
+
+
+def before_the_test_part(name: str) -> pd.DataFrame | pd.Series:
+    """Return a panel without its last horizon, which is for other questions."""
+    y = load_dataset(name)
+    if "unique_id" not in y:
+        return y.iloc[:-HORIZON]
+    last = y.groupby("unique_id")["ds"].transform("max")
+    step = pd.Timedelta("1h") if y["ds"].dtype.kind == "M" else 1
+    return y[y["ds"] <= last - HORIZON * step]
+
+
+def test_calendar_and_lags_help_on_hourly_panels():
+    rows = []
+    for name in ("gefcom2012_load", "pedestrian", "m4_hourly"):
+        y = before_the_test_part(name)
+        for seed in range(3):
+            shared: dict[str, Any] = {"horizon": HORIZON, "random_state": seed}
+            variants = {
+                "calendar and lags": LSTMForecaster(**shared),
+                "neither": WithoutLags(calendar=False, **shared),
+            }
+            for variant, model in variants.items():
+                began = time.perf_counter()
+                table = backtest(model, y, HORIZON, n_windows=3)
+                mase = evaluate(table, y, SEASON, metrics=["mase"])["mase"].iloc[0]
+                seconds = time.perf_counter() - began
+                rows.append(
+                    {"series": name, "model": variant, "seed": seed, "mase": mase}
+                    | {"seconds": seconds}
+                )
+                print(rows[-1], flush=True)
+    runs = pd.DataFrame(rows)
+    record("calendar", runs)
+    means = runs.pivot_table(index="series", columns="model", values="mase")
+    assert (means["calendar and lags"] < means["neither"]).all()

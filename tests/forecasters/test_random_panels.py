@@ -1,0 +1,175 @@
+"""Whatever panel comes, a forecast has the right shape and index and no NaN, or fails in words."""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+
+from forecast import MarkovForecaster, NaiveForecaster
+from forecast._checks import ForecastWarning
+
+KINDS = ("series", "list", "wide", "long", "multi", "polars long", "polars wide")
+DTYPES = ("float64", "float32", "int64", "int16", "Int64", "Float32", "bool")
+AXES = {
+    "days": ("D", {"freq": "D"}),
+    "hours over the change of clocks": ("h", {"freq": "h", "tz": "Europe/Paris"}),
+    "local days": ("D", {"freq": "D", "tz": "Europe/Paris"}),
+    "month ends": ("ME", {"freq": "ME"}),
+    "business days": ("B", {"freq": "B"}),
+    "weeks": ("W-WED", {"freq": "W-WED"}),
+    "periods": ("Q-NOV", None),
+    "numbers": (3, None),
+}
+
+
+def axis(name: str, length: int) -> pd.Index:
+    if name == "numbers":
+        return pd.RangeIndex(5, 5 + 3 * length, 3)
+    if name == "periods":
+        return pd.period_range("2019Q3", periods=length, freq="Q-NOV")
+    start = "2024-03-30 12:00" if name.startswith("hours") else "2024-02-27"
+    return pd.date_range(start, periods=length, **AXES[name][1])
+
+
+@st.composite
+def panels(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw series of unequal length with gaps and NaN, and how they are written down."""
+    n = draw(st.integers(1, 4))
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    kind = draw(st.sampled_from(KINDS))
+    axes = set(AXES) - ({"periods"} if kind.startswith("polars") else set())
+    times = draw(st.sampled_from(sorted(axes)))
+    dtype = draw(st.sampled_from(DTYPES))
+    longest = draw(st.integers(1, 40))
+    series = {}
+    for i in range(1 if kind == "series" else n):
+        low = draw(st.integers(0, longest - 1))
+        keep = rng.random(longest - low) >= draw(st.sampled_from([0.0, 0.3, 0.9]))
+        if draw(st.booleans()) or not (series or kind == "list"):
+            keep[-1] = True
+        where = low + np.flatnonzero(keep)
+        values = 50 + 20 * np.sin(where / 2) + rng.normal(0, 3, len(where))
+        one = pd.Series(values, axis(times, longest)[where], name=f"s{(7 * i) % 4}")
+        if dtype == "bool":
+            one = one > 50
+        elif dtype.lower().startswith("int"):
+            one = one.round()
+        one = one.astype(dtype)
+        if dtype in ("float64", "float32", "Int64", "Float32"):
+            one[rng.random(len(one)) < draw(st.sampled_from([0.0, 0.2]))] = np.nan
+        if len(one) or kind == "list":
+            series[one.name] = one.sample(frac=1, random_state=int(rng.integers(99)))
+    return {"kind": kind, "axis": times, "series": series, "rng": rng}
+
+
+def written(case: dict[str, Any]) -> Any:
+    """Return the drawn series as the drawn kind of table."""
+    kind, series, rng = case["kind"], list(case["series"].values()), case["rng"]
+    if kind == "series":
+        return series[0]
+    if kind == "list":
+        return series
+    if kind.endswith("wide"):
+        wide = pd.concat([one.sort_index() for one in series], axis=1, sort=True)
+        wide = wide.iloc[rng.permutation(len(wide)), rng.permutation(wide.shape[1])]
+        return polars(wide.rename_axis("ds").reset_index()) if kind == "polars wide" else wide
+    parts = [pd.DataFrame({"unique_id": one.name, "ds": one.index, "y": one.array})
+             for one in series]  # fmt: skip
+    long = pd.concat(parts)
+    long = long.iloc[rng.permutation(len(long)), rng.permutation(3)].reset_index(drop=True)
+    if kind == "multi":
+        return long.set_index(["unique_id", "ds"])["y"]
+    return polars(long) if kind == "polars long" else long
+
+
+def polars(frame: pd.DataFrame) -> pl.DataFrame:
+    columns = {}
+    for name, column in frame.items():
+        index = pd.Index(column)
+        if isinstance(index, pd.DatetimeIndex) and index.tz is not None:
+            utc = index.tz_convert("UTC").tz_localize(None)
+            times = pl.Series(utc.as_unit("us").to_numpy())
+            columns[name] = times.dt.replace_time_zone("UTC").dt.convert_time_zone(str(index.tz))
+        elif isinstance(index, pd.DatetimeIndex):
+            columns[name] = pl.Series(index.as_unit("us").to_numpy())
+        else:
+            columns[name] = [
+                None if value is pd.NA or value != value else value for value in column
+            ]
+    return pl.DataFrame(columns, strict=False)
+
+
+def expected_steps(case: dict[str, Any], horizon: int) -> dict[str, list[Any]]:
+    """Return the future times of each series: those after its own end, in a wide frame the last."""
+    ends = {name: one.index.max() for name, one in case["series"].items()}
+    if case["kind"].endswith("wide"):
+        ends = dict.fromkeys(ends, max(ends.values()))
+    step, _ = AXES[case["axis"]]
+    steps = {}
+    for name, end in ends.items():
+        if isinstance(end, pd.Timestamp):
+            steps[name] = pd.date_range(end, periods=horizon + 1, freq=step)[1:].tolist()
+        else:
+            size = step if case["axis"] == "numbers" else 1
+            steps[name] = [end + size * (j + 1) for j in range(horizon)]
+    return steps
+
+
+def read_back(case: dict[str, Any], forecast: Any, horizon: int) -> dict[str, pd.Series]:
+    """Return the forecast of each series with its times, whatever kind of table it is."""
+    kind, names = case["kind"], list(case["series"])
+    if kind == "series":
+        assert isinstance(forecast, pd.Series)
+        return {names[0]: forecast}
+    if kind == "list":
+        return dict(zip(names, forecast, strict=True))
+    if kind.startswith("polars"):
+        assert isinstance(forecast, pl.DataFrame)
+        columns = {name: pd.Index(forecast[name].to_list()) for name in forecast.columns}
+        forecast = pd.DataFrame(columns)
+    if kind.endswith("wide"):
+        forecast = forecast.set_index("ds") if kind.startswith("polars") else forecast
+        return {name: forecast[name] for name in forecast.columns}
+    if kind == "multi":
+        forecast = forecast.reset_index()
+    return {name: rows.set_index("ds")["y"] for name, rows in forecast.groupby("unique_id")}
+
+
+def is_ours(error: Exception) -> bool:
+    """Tell whether this package raised an error, and says what to do."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return "/forecast/" in frames[-1].filename and len(str(error)) > 40
+
+
+@pytest.mark.parametrize("model", [NaiveForecaster(), MarkovForecaster(1, season_length=1)])
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(case=panels(), horizon=st.integers(1, 5))
+def test_any_panel_gives_a_forecast_or_a_clear_error(
+    model: Any, case: dict[str, Any], horizon: int
+) -> None:
+    y = written(case)
+    model = clone(model).set_params(freq=AXES[case["axis"]][0])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ForecastWarning)
+            forecast = model.fit(y).predict(horizon)
+    except (TypeError, ValueError) as error:
+        event(str(error)[:40])
+        assert is_ours(error), error
+        return
+    event("a forecast")
+    found = read_back(case, forecast, horizon)
+    assert set(found) == set(case["series"])
+    for name, steps in expected_steps(case, horizon).items():
+        assert len(found[name]) == horizon
+        assert np.isfinite(found[name].to_numpy(dtype=float)).all()
+        assert found[name].index.tolist() == steps
