@@ -105,17 +105,17 @@ def build(columns: Mapping[Any, Any], backend: Any, dates: Any = None) -> Any:
     import narwhals as nw
 
     floats = {"float32": nw.Float32(), "float64": nw.Float64()}
-    native = {}
+    made = []
     for name, values in columns.items():
         if isinstance(values, pd.DatetimeIndex):
             column = _times(str(name), values, backend)
-            native[str(name)] = column.cast(nw.Date) if name == dates else column
+            made.append(column.cast(nw.Date) if name == dates else column)
             continue
         array = np.asarray(values)
         listed = array.tolist() if array.dtype == object else array
         kind = floats.get(str(array.dtype))
-        native[str(name)] = nw.new_series(str(name), listed, dtype=kind, backend=backend)
-    return nw.from_dict(native, backend=backend).to_native()
+        made.append(nw.new_series(str(name), listed, dtype=kind, backend=backend))
+    return made[0].to_frame().with_columns(*made[1:]).to_native()
 
 
 def _times(name: str, times: pd.DatetimeIndex, backend: Any) -> nw.Series[Any]:

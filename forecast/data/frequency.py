@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
-from pandas.tseries.offsets import BaseOffset, Day, Tick
+from pandas.tseries.offsets import BaseOffset, CustomBusinessDay, Day, Tick
 
 from forecast._checks import is_integer
 from forecast.data.aliases import aliases_of_step, parse_freq
@@ -147,8 +147,10 @@ def extend_grid_to(grid: pd.Index, last: Any) -> pd.Index:
     return extend_grid(grid, int(_steps(ends, step)[0][-1]))
 
 
-def freq_of(grid: pd.Index) -> str | int:
+def freq_of(grid: pd.Index) -> Any:
     """Return the frequency of a regular axis: an alias, or the step of a whole-number axis.
+
+    An offset that no alias can name, business days with holidays, is returned as it is.
 
     Examples
     --------
@@ -156,7 +158,10 @@ def freq_of(grid: pd.Index) -> str | int:
     ('MS', 1)
     """
     # Periods spell their frequency as periods do ("M", not "ME").
-    return str(grid.freqstr) if isinstance(grid, pd.PeriodIndex) else _name(_step_of(grid))
+    if isinstance(grid, pd.PeriodIndex):
+        return str(grid.freqstr)
+    step = _step_of(grid)
+    return step if isinstance(step, CustomBusinessDay) else _name(step)
 
 
 def locate(grid: pd.Index, times: pd.Index) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -106,8 +107,8 @@ class Panel:
         return self.starts + self.lengths
 
     @property
-    def freq(self) -> str | int:
-        """The frequency of the grid: a pandas alias, or the step of a whole-number axis."""
+    def freq(self) -> Any:
+        """The frequency of the grid: a pandas alias or offset, or the step of whole numbers."""
         return freq_of(self.grid)
 
     def series(self, i: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from forecast._checks import positive_integer
 from forecast.data import backends
 from forecast.data.covariates import of_future
 from forecast.data.frequency import extend_grid
-from forecast.data.panel import Layout, Panel
+from forecast.data.panel import Layout, Panel, ranges
 
 
 def restore(panel: Panel, values: np.ndarray, name: Hashable = None) -> Any:
@@ -112,6 +112,36 @@ def restore_columns(panel: Panel, values: np.ndarray, columns: Sequence[Hashable
     if not layout.indexed:
         return _native(frames[0], layout)
     return frames if layout.kind == "list" else frames[0]
+
+
+def complete(panel: Panel) -> Any:
+    """Return the history itself as a pandas table of its kind, with a row for every step.
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> complete(read_frames(pd.Series([1.0, 3.0], index=[1, 3]), freq=1))
+    1    1.0
+    2    NaN
+    3    3.0
+    dtype: float64
+    """
+    layout, n = panel.layout, panel.n_series
+    if layout.kind in ("long", "multi"):
+        frame = pd.DataFrame({layout.target_col: panel.values})
+        times = panel.grid[ranges(panel.starts, panel.lengths)]
+        keyed = _with_keys(frame, panel.ids.repeat(panel.lengths), times, layout)
+        single = layout.kind == "multi" and not layout.as_frame
+        return keyed[layout.target_col] if single else keyed
+    if layout.kind == "wide":
+        block = np.full((n, len(panel.grid)), np.nan, dtype=panel.values.dtype)
+        series = np.repeat(np.arange(n), panel.lengths)
+        block[series, ranges(panel.starts, panel.lengths)] = panel.values
+        return pd.DataFrame(block.T, panel.grid, panel.ids.rename(layout.names[0]))
+    each = [
+        pd.Series(panel.series(i), panel.times(i), name=name) for i, name in enumerate(layout.names)
+    ]
+    return each if layout.kind == "list" else each[0]
 
 
 def future_frame(panel: Panel, horizon: int) -> Any:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecast._checks import short
+from forecast.data import backends
 from forecast.data.reading import numbers
 
 
@@ -49,7 +50,7 @@ class StaticReader:
         frame
             A row per series, named by its index or by the column `id_col`. Columns of numbers and
             booleans are real; those of text are categories, as are pandas' own. Rows of other
-            series are not looked at.
+            series are not looked at. Frames of polars or pyarrow need the column.
         ids
             The series, (n,).
         id_col
@@ -146,6 +147,11 @@ class StaticReader:
 
 def _keyed(frame: Any, id_col: Hashable) -> pd.DataFrame:
     """Return a frame whose index is the series, each once, and whose columns have names."""
+    other = backends.foreign(frame)
+    if other is not None:
+        frame = backends.to_pandas(other, other.columns)
+        if id_col in frame and frame[id_col].dtype == "category":
+            frame = frame.astype({id_col: object})
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"`static` must be a DataFrame with a row per series, got {short(frame)}.")
     table = frame.set_index(id_col) if id_col in frame.columns else frame

@@ -11,6 +11,8 @@ from torch import Tensor
 from forecast.data.frames import Panel
 from forecast.engine.reader import Memory, Reader
 
+STRETCH = 500_000  # values that are looked at together
+
 
 class Batch(NamedTuple):
     """Windows of B series, read at T steps."""
@@ -173,14 +175,26 @@ def carried_forward(panel: Panel) -> np.ndarray:
     return panel.values[np.maximum(np.maximum.accumulate(places), starts)]
 
 
-def typical_spreads(panel: Panel) -> np.ndarray:
-    """Return the standard deviation (n,) of each series; zero where it never varies."""
-    observed = ~np.isnan(panel.values)
-    numbers = np.repeat(np.arange(panel.n_series), panel.lengths)[observed]
-    values = panel.values[observed].astype(np.float64)
-    count = np.maximum(np.bincount(numbers, minlength=panel.n_series), 1)
-    mean = np.bincount(numbers, values, minlength=panel.n_series) / count
-    deviation = values - mean[numbers]
-    # rounding of the mean is no variation
-    deviation[np.abs(deviation) <= 8 * np.finfo(np.float64).eps * np.abs(mean[numbers])] = 0.0
-    return np.sqrt(np.bincount(numbers, deviation**2, minlength=panel.n_series) / count)
+def typical_spreads(panel: Panel, lengths: np.ndarray) -> np.ndarray:
+    """Return the standard deviation (n,) of the first values of each series; zero if they are flat.
+
+    Some series at a time: what is computed on the way would be many times the panel.
+    """
+    spreads = np.empty(panel.n_series)
+    cuts = np.searchsorted(panel.offsets, np.arange(0, panel.offsets[-1], STRETCH))
+    borders = np.unique(np.append(cuts, panel.n_series))
+    for low, high in zip(borders[:-1], borders[1:], strict=True):
+        first, own = panel.offsets[low], panel.lengths[low:high]
+        values = panel.values[first : panel.offsets[high]].astype(np.float64)
+        numbers = np.repeat(np.arange(high - low), own)
+        places = np.arange(len(values)) - np.repeat(panel.offsets[low:high] - first, own)
+        seen = ~np.isnan(values) & (places < np.repeat(lengths[low:high], own))
+        numbers, values = numbers[seen], values[seen]
+        count = np.maximum(np.bincount(numbers, minlength=high - low), 1)
+        mean = np.bincount(numbers, values, minlength=high - low) / count
+        deviation = values - mean[numbers]
+        # rounding of the mean is no variation
+        deviation[np.abs(deviation) <= 8 * np.finfo(np.float64).eps * np.abs(mean[numbers])] = 0.0
+        squares = np.bincount(numbers, deviation**2, minlength=high - low)
+        spreads[low:high] = np.sqrt(squares / count)
+    return spreads

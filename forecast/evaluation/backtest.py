@@ -23,6 +23,7 @@ from forecast.data.backends import pandas_table
 from forecast.data.frames import read_frames
 from forecast.data.frequency import locate
 from forecast.data.panel import Panel
+from forecast.data.restoring import complete
 from forecast.evaluation.table import Places, given, read_options, row_keys, tabulate
 
 _KEYS = {"id_col": "unique_id", "time_col": "ds"}
@@ -37,7 +38,7 @@ class Origin:
     number
         0 for the earliest origin.
     y, X
-        The whole target and covariates, as the user gave them.
+        The whole target, its gaps as rows without a value, and the covariates.
     panel
         The whole target; n series.
     lengths
@@ -144,6 +145,8 @@ def rolling_origins(
     keys = {name: columns.get(name, default) for name, default in _KEYS.items()}
     y, X = pandas_table(y, **keys), pandas_table(X, **keys)
     panel = read_frames(y, **columns)
+    if np.isnan(panel.values).any():
+        y = complete(panel)  # a history whose last row is left out would end too early
     needed = gap + horizon + (n_windows - 1) * step
     if (panel.lengths <= needed).any():
         i = int(np.argmin(panel.lengths))

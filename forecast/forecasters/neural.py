@@ -47,6 +47,7 @@ from forecast.networks.window import MLP
 
 HEADS = ("quantile", "normal", *PointHead.criteria)
 ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
+VALUES = 2**17  # values of histories read at once: their features take up to 1 kB each
 
 
 class NeuralForecaster(BaseForecaster, abc.ABC):
@@ -199,7 +200,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         chosen = {name: value for name, value in given.items() if value is not None}
         self.recipe_ = dataclasses.replace(recipe, **chosen)
         held_out = validation_lengths(panel, self.validation_fraction, self.horizon_)
-        self.spreads_ = typical_spreads(panel.head(held_out))
+        self.spreads_ = typical_spreads(panel, held_out)
         self.features_ = Features.fit(panel, *self._beside(), self.id_col)
         seed = self.random_state
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
@@ -308,7 +309,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         self.stream_ = state_map(lambda _: parts[next(names)].to(device), live)
 
     def _apply(self, panel: Panel) -> None:
-        self.spreads_ = typical_spreads(panel)
+        self.spreads_ = typical_spreads(panel, panel.lengths)
         self.stream_ = self._read_all(panel)
 
     # Between the two
@@ -428,12 +429,11 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         """Read every series to its end."""
         windows = self.features_.windows(panel, self.spreads_, self._device())
         ends = windows.lengths
+        rows = torch.arange(windows.n_series, device=windows.device)
+        together = max(VALUES // int(ends.max()), 64)  # series read at once
         read = stream.encode_phases if phases else stream.encode
         with torch.inference_mode():
-            parts = [
-                read(self.model_, windows, rows, ends[rows])
-                for rows in torch.arange(windows.n_series, device=windows.device).split(1024)
-            ]
+            parts = [read(self.model_, windows, some, ends[some]) for some in rows.split(together)]
         return stream.join(parts)
 
     def _rollout(

@@ -21,8 +21,14 @@ LIBRARIES = ("polars", "pyarrow")
 
 def native(frame: pd.DataFrame, library: str) -> pl.DataFrame | pa.Table:
     """Return a pandas frame as one of another library, value by value."""
-    columns = {name: frame[name].astype(object).where(frame[name].notna(), None).tolist()
-               for name in frame}  # fmt: skip
+    columns = {
+        name: [
+            value.to_pydatetime() if isinstance(value, pd.Timestamp)
+            else None if value != value else value
+            for value in frame[name].tolist()
+        ]
+        for name in frame
+    }  # fmt: skip
     return pl.DataFrame(columns) if library == "polars" else pa.table(columns)
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from forecast.data.calendar import calendar_features, infer_season_length, season_lengths
-from forecast.data.frames import read_frames
+from forecast.data.frames import append, read_frames, restore
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,47 @@ def test_features_read_the_local_clock() -> None:
     utc, _ = calendar_features(local.tz_convert("UTC"), "h")
     np.testing.assert_array_equal(here, naive)
     assert not np.array_equal(here, utc)
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2024-03-31", 23), ("2024-10-27", 25)])
+def test_days_of_23_and_25_hours_are_whole_days(day: str, hours: int) -> None:
+    grid = pd.date_range(day, periods=hours + 1, freq="h", tz="Europe/Berlin")
+    assert grid[-1].normalize() != grid[0].normalize() == grid[-2].normalize()
+    y = pd.Series(np.arange(hours + 1.0), grid)
+    panel = read_frames(y.sample(frac=1, random_state=0))
+    np.testing.assert_array_equal(panel.values, y)
+    features, names = calendar_features(panel.grid, "h", "DE")
+    np.testing.assert_allclose(features[-1, names.index("hour_cos")], 1)
+    # On the clock three in the morning comes after 2 or after 4 hours.
+    three = list(grid.hour).index(3)
+    np.testing.assert_allclose(
+        features[three, names.index("hour_sin")], np.sin(np.pi / 4), rtol=1e-6
+    )
+    assert three == (2 if hours == 23 else 4)
+
+
+def test_leap_days_have_a_place_of_their_own() -> None:
+    leap = pd.date_range("2024-02-28", periods=3, freq="D")
+    features, names = calendar_features(leap, "D")
+    year = np.arctan2(features[:, names.index("year_sin")], features[:, names.index("year_cos")])
+    np.testing.assert_allclose(year / (2 * np.pi) * 12, [1 + 27 / 29, 1 + 28 / 29, 2], rtol=1e-6)
+    daily = pd.Series(np.arange(800.0), pd.date_range("2023-12-01", periods=800, freq="D"))
+    kept = daily.drop(pd.Timestamp("2024-02-29"))
+    assert np.flatnonzero(np.isnan(read_frames(kept).values)).tolist() == [90]
+
+
+def test_business_days_of_an_own_calendar() -> None:
+    offset = pd.offsets.CustomBusinessDay(holidays=["2024-05-01", "2024-05-09"])
+    days = pd.date_range("2024-04-25", periods=9, freq=offset)
+    y = pd.Series(np.arange(9.0), days)
+    panel = read_frames(y.iloc[:6], freq=offset)
+    assert panel.grid.tolist() == days[:6].tolist()
+    future = restore(panel, np.ones((1, 5)))
+    assert pd.Timestamp("2024-05-09") not in future.index
+    assert future.index.tolist() == pd.date_range(days[6], periods=5, freq=offset).tolist()
+    longer = append(panel, read_frames(y.iloc[6:], freq=panel.freq))
+    assert longer.grid.tolist() == days.tolist()
+    np.testing.assert_array_equal(longer.values, y)
 
 
 def test_features_of_a_day() -> None:

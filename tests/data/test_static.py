@@ -6,6 +6,8 @@ import json
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from forecast.data.static import StaticReader
@@ -51,6 +53,20 @@ def test_the_ids_may_be_a_column_and_rows_and_columns_have_any_order() -> None:
     column = FRAME.rename_axis("unique_id").reset_index().iloc[::-1, ::-1]
     for one, other in zip(reader.read(FRAME, IDS), reader.read(column, IDS), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_frames_of_other_libraries_name_series_in_a_column(library: str) -> None:
+    columns = {
+        "unique_id": ["c", "a", "b"],
+        "size": [5.0, 1.0, None],
+        "town": [None, "Ulm", "Bonn"],
+    }
+    frame = pl.DataFrame(columns) if library == "polars" else pa.table(columns)
+    reader = StaticReader.fit(frame, IDS)
+    real, codes = reader.read(frame, IDS)
+    np.testing.assert_array_equal(real[:, 0], [-1, 0, 1])
+    np.testing.assert_array_equal(codes[:, 0], [2, 1, 0])
 
 
 def test_numbers_name_series_too() -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from forecast.data.panel import Layout, Panel
+from forecast.engine import batches
 from forecast.engine.batches import Windows, typical_spreads
 from forecast.engine.reader import Reader
 from tests import naive
@@ -205,10 +206,14 @@ def test_a_window_carries_what_the_memory_would_lose():
     assert np.array_equal(read[1], [3, *values[OFFSETS[3] + 1 : OFFSETS[3] + 6]])
 
 
-def test_typical_spreads_equal_numpys():
+def test_typical_spreads_equal_numpys(monkeypatch):
     values = np.r_[np.arange(9.0), np.nan, np.full(5, 1e9 + 0.1), 3.0]
     offsets, places = np.array([0, 10, 15, 16]), np.zeros(3, int)
     panel = Panel(
         values, offsets, places, pd.RangeIndex(10), pd.RangeIndex(3), None, (), Layout("list")
     )
-    assert np.allclose(typical_spreads(panel), [np.arange(9).std(), 0, 0], rtol=1e-12, atol=0)
+    whole = typical_spreads(panel, panel.lengths)
+    assert np.allclose(whole, [np.arange(9).std(), 0, 0], rtol=1e-12, atol=0)
+    monkeypatch.setattr(batches, "STRETCH", 4)
+    first = typical_spreads(panel, np.array([5, 5, 1]))
+    assert np.allclose(first, [np.arange(5).std(), 0, 0], rtol=1e-12, atol=0)

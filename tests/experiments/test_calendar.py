@@ -19,6 +19,7 @@ from tests.experiments.test_defaults import record
 
 HORIZON, SEASON = 48, 24
 pytestmark = [
+    pytest.mark.filterwarnings("ignore::forecast.ForecastWarning"),
     pytest.mark.experiment,
     pytest.mark.skipif("FORECAST_DATA" not in os.environ, reason="needs the hourly panels"),
 ]

@@ -16,6 +16,7 @@ from sklearn.base import clone
 
 from forecast import MarkovForecaster, NaiveForecaster
 from forecast._checks import ForecastWarning
+from forecast.evaluation.backtest import backtest
 
 KINDS = ("series", "list", "wide", "long", "multi", "polars long", "polars wide")
 DTYPES = ("float64", "float32", "int64", "int16", "Int64", "Float32", "bool")
@@ -173,3 +174,44 @@ def test_any_panel_gives_a_forecast_or_a_clear_error(
         assert len(found[name]) == horizon
         assert np.isfinite(found[name].to_numpy(dtype=float)).all()
         assert found[name].index.tolist() == steps
+
+
+def long_panel(seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    parts = []
+    for i in rng.permutation(3):
+        days = axis("days", 40)[rng.integers(0, 15) :]
+        y = pd.DataFrame({"unique_id": f"s{i}", "ds": days, "y": rng.normal(size=len(days))})
+        parts.append(y[(rng.random(len(y)) > 0.2) | (y.index == len(y) - 1) | (y.index == 0)])
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.parametrize("model", [NaiveForecaster(), MarkovForecaster(1, season_length=1)])
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_the_order_of_rows_changes_no_bit_of_a_forecast(model: Any, seed: int) -> None:
+    y = long_panel(seed)
+    shuffled = y.sample(frac=1, random_state=seed)
+    expected = clone(model).fit(y).predict_quantiles(3)
+    pd.testing.assert_frame_equal(clone(model).fit(shuffled).predict_quantiles(3), expected,
+                                  check_exact=True)  # fmt: skip
+
+
+@pytest.mark.parametrize("model", [NaiveForecaster(), MarkovForecaster(1, season_length=1)])
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), gap=st.integers(0, 2))
+def test_what_comes_after_an_origin_changes_no_bit_of_its_forecast(
+    model: Any, seed: int, gap: int
+) -> None:
+    y = long_panel(seed)
+    windows: dict[str, Any] = {"n_windows": 2, "gap": gap, "quantiles": [0.1, 0.9]}
+    before = backtest(model, y, 3, **windows)
+    origins = before.groupby("unique_id")["cutoff"].min()
+    later = y["ds"] > y["unique_id"].map(origins)
+    changed = y.assign(y=y["y"].mask(later, np.random.default_rng(seed).normal(size=len(y)) * 1e6))
+    after = backtest(model, changed, 3, **windows)
+    first = before["cutoff"] == before["unique_id"].map(origins)
+    columns = ["unique_id", "cutoff", "ds", "y_hat", "q0.1", "q0.9"]
+    pd.testing.assert_frame_equal(
+        after.loc[first, columns], before.loc[first, columns], check_exact=True
+    )
