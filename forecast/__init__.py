@@ -7,7 +7,7 @@ data
 networks, engine
     Tensors: cells and heads; training, rollout, streaming.
 evaluation
-    Forecast tables become numbers and pictures: `backtest`, `evaluate`.
+    Forecast tables become numbers and pictures: `backtest`, `evaluate`, `RollingOrigin`.
 forecasters
     What users hold: `NaiveForecaster`, `ETSForecaster`, `ThetaForecaster`, `ARIMAForecaster`,
     `MarkovForecaster`, `MLPForecaster`, `RNNForecaster`, `LSTMForecaster`; `load` reads a saved
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from forecast.data.files import read_file
     from forecast.evaluation.backtest import backtest
     from forecast.evaluation.metrics import evaluate
+    from forecast.evaluation.splits import RollingOrigin
     from forecast.forecasters.arima import ARIMAForecaster
     from forecast.forecasters.baselines import NaiveForecaster
     from forecast.forecasters.ets import ETSForecaster
@@ -50,6 +51,7 @@ _HOMES = {
     "MarkovForecaster": "forecasters.markov",
     "NaiveForecaster": "forecasters.baselines",
     "RNNForecaster": "forecasters.neural",
+    "RollingOrigin": "evaluation.splits",
     "ThetaForecaster": "forecasters.theta",
     "backtest": "evaluation.backtest",
     "catalogue": "data.datasets",
@@ -70,6 +72,7 @@ __all__ = [
     "MarkovForecaster",
     "NaiveForecaster",
     "RNNForecaster",
+    "RollingOrigin",
     "ThetaForecaster",
     "backtest",
     "catalogue",

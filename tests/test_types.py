@@ -50,6 +50,7 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     assert_type(table, pd.DataFrame)
     assert_type(forecast.evaluate(table, y), pd.DataFrame)
     assert issubclass(forecast.ForecastWarning, UserWarning)
+    assert_type(forecast.RollingOrigin(3, horizon=12).get_n_splits(), int)
     # a misspelt parameter, a wrong one and a missing one are seen
     forecast.MLPForecaster(hidden=3)  # type: ignore[call-arg]
     forecast.LSTMForecaster(horizon="a year")  # type: ignore[arg-type]

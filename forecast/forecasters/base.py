@@ -36,6 +36,7 @@ from forecast.forecasters.transform import backward, fit_transformer, forward
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from narwhals.typing import IntoDataFrame
 
 Frame = pd.Series | pd.DataFrame | list[pd.Series]
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -99,7 +100,7 @@ class BaseForecaster(BaseEstimator, ABC):
     """
 
     panel_: Panel
-    freq_: str | int
+    freq_: Any
     season_length_: int
     horizon_: int
     missing_: pd.DataFrame
@@ -146,7 +147,7 @@ class BaseForecaster(BaseEstimator, ABC):
 
     # What users call
 
-    def fit(self, y: Frame, X: pd.DataFrame | None = None) -> Self:
+    def fit(self, y: Frame | IntoDataFrame, X: IntoDataFrame | None = None) -> Self:
         """Learn from a history.
 
         If anything fails, or is interrupted, the forecaster stays what it was before.
@@ -155,7 +156,8 @@ class BaseForecaster(BaseEstimator, ABC):
         ----------
         y
             A Series, a wide frame (a column is a series), a long frame, a frame with a
-            (series, time) MultiIndex, or a list of Series. NaN is a missing value.
+            (series, time) MultiIndex, or a list of Series; of pandas, polars or pyarrow, where the
+            last two have their times in the column `time_col`. NaN is a missing value.
         X
             Covariates, aligned with `y` by index or by keys. Their future must be known, but for
             the columns in `past_only`.
@@ -182,7 +184,7 @@ class BaseForecaster(BaseEstimator, ABC):
         self.__dict__ = learner.__dict__
         return self
 
-    def predict(self, horizon: int | None = None, X: pd.DataFrame | None = None) -> Frame:
+    def predict(self, horizon: int | None = None, X: IntoDataFrame | None = None) -> Frame:
         """Forecast the next `horizon` values of every series.
 
         Parameters
@@ -207,7 +209,7 @@ class BaseForecaster(BaseEstimator, ABC):
     def predict_quantiles(
         self,
         horizon: int | None = None,
-        X: pd.DataFrame | None = None,
+        X: IntoDataFrame | None = None,
         *,
         levels: Sequence[float] = DECILES,
     ) -> pd.DataFrame:
@@ -232,7 +234,7 @@ class BaseForecaster(BaseEstimator, ABC):
     def predict_interval(
         self,
         horizon: int | None = None,
-        X: pd.DataFrame | None = None,
+        X: IntoDataFrame | None = None,
         *,
         coverage: float = 0.9,
     ) -> pd.DataFrame:
@@ -257,7 +259,7 @@ class BaseForecaster(BaseEstimator, ABC):
     def sample(
         self,
         horizon: int | None = None,
-        X: pd.DataFrame | None = None,
+        X: IntoDataFrame | None = None,
         *,
         n_samples: int = 100,
         random_state: int | np.random.Generator | None = None,
@@ -285,7 +287,7 @@ class BaseForecaster(BaseEstimator, ABC):
             self.panel_, paths.transpose(0, 2, 1), self._labels("path", range(count))
         )
 
-    def update(self, y: Frame, X: pd.DataFrame | None = None) -> Self:
+    def update(self, y: Frame | IntoDataFrame, X: IntoDataFrame | None = None) -> Self:
         """Absorb the values that came after the history; what `fit` learned stays.
 
         Parameters
@@ -308,7 +310,7 @@ class BaseForecaster(BaseEstimator, ABC):
         self.__dict__ = learner.__dict__
         return self
 
-    def apply(self, y: Frame, X: pd.DataFrame | None = None) -> Self:
+    def apply(self, y: Frame | IntoDataFrame, X: IntoDataFrame | None = None) -> Self:
         """Return a forecaster that has learned what this one has, and has another history.
 
         For series that were not there in `fit`: nothing is learned from them, and this forecaster
@@ -360,7 +362,7 @@ class BaseForecaster(BaseEstimator, ABC):
         steps = self.horizon_ if horizon is None else positive_integer("horizon", horizon)
         return future_frame(self.panel_, steps)
 
-    def score(self, y: Frame, X: pd.DataFrame | None = None) -> float:
+    def score(self, y: Frame | IntoDataFrame, X: IntoDataFrame | None = None) -> float:
         """Compare the forecast with what came: the negative MASE, so greater is better.
 
         The steps are matched by time, so `y` need not start right after the history. The errors
@@ -385,7 +387,7 @@ class BaseForecaster(BaseEstimator, ABC):
     def plot(
         self,
         horizon: int | None = None,
-        X: pd.DataFrame | None = None,
+        X: IntoDataFrame | None = None,
         *,
         coverage: float = 0.9,
         series: Any = None,
@@ -486,7 +488,12 @@ class BaseForecaster(BaseEstimator, ABC):
     # Between the two
 
     def _read(
-        self, y: Frame, X: pd.DataFrame | None, freq: Any, *, allow_unobserved: bool = False
+        self,
+        y: Frame | IntoDataFrame,
+        X: IntoDataFrame | None,
+        freq: Any,
+        *,
+        allow_unobserved: bool = False,
     ) -> Panel:
         return read_frames(
             y,
@@ -513,10 +520,10 @@ class BaseForecaster(BaseEstimator, ABC):
 
     def _labels(self, prefix: str, entries: Iterable[float]) -> list[Any]:
         """Name the columns of a long frame; a column of its own needs a name that is a word."""
-        long = self.panel_.layout.kind in ("long", "multi")
-        return [f"{prefix}{entry}" for entry in entries] if long else list(entries)
+        words = self.panel_.layout.kind == "multi" or not self.panel_.layout.indexed
+        return [f"{prefix}{entry}" for entry in entries] if words else list(entries)
 
-    def _ahead(self, horizon: Any, X: pd.DataFrame | None) -> tuple[int, np.ndarray | None]:
+    def _ahead(self, horizon: Any, X: Any) -> tuple[int, np.ndarray | None]:
         check_is_fitted(self)
         if isinstance(horizon, pd.Series | pd.DataFrame | np.ndarray | list):
             raise TypeError(

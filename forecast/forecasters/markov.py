@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from forecast.data.static import StaticReader
 from forecast.forecasters.base import BaseForecaster, Common, Frame
 from forecast.forecasters.history import Residuals, fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.transform import forward
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoDataFrame
 
 # The rows that every column needs, and those that a lag needs where no season asks for it: four
 # lags on twenty values forecast the yearly series of M3 a twentieth worse than two.
@@ -92,7 +95,9 @@ class MarkovForecaster(BaseForecaster):
         self.regressor = regressor
         self.static = static
 
-    def training_frame(self, y: Frame, X: pd.DataFrame | None = None) -> pd.DataFrame:
+    def training_frame(
+        self, y: Frame | IntoDataFrame, X: IntoDataFrame | None = None
+    ) -> pd.DataFrame:
         """Return what the regressor would learn from: a row per target, as it would see it.
 
         Parameters

@@ -224,6 +224,11 @@ def _encode(value: Any, what: str) -> Any:
         return value
     if isinstance(value, np.generic):
         return _encode(value.item(), what)
+    if isinstance(value, pd.offsets.CustomBusinessDay):
+        raise ValueError(
+            f"{what}: business days with holidays of their own have no name to be saved under. Use "
+            "freq='B'."
+        )
     if isinstance(value, pd.offsets.BaseOffset):
         return value.freqstr
     if isinstance(value, pd.Timestamp):
@@ -326,6 +331,8 @@ def _fits_layout(panel: Panel) -> bool:
     names = {"series": 1, "list": n, "wide": 1, "long": 0, "multi": 0}
     return (
         len(layout.names) == names[layout.kind]
+        and layout.backend in ("pandas", "polars", "pyarrow", "modin", "cudf")
+        and isinstance(layout.dates, bool)
         and (n == 1 or layout.kind != "series")
         and panel.ids.is_unique
         and all(_fits_beside(part, own, len(panel.values)) for part, own in beside)
@@ -345,6 +352,7 @@ def _grid_to_state(grid: pd.Index) -> tuple[dict[str, Any], np.ndarray]:
         about = {"kind": "datetime", "unit": grid.unit, "tz": _zone_name(grid)}
     else:
         about = {"kind": "period" if isinstance(grid, pd.PeriodIndex) else "integer"}
+    _encode(getattr(grid, "freq", None), "the frequency")  # refuses what has no name
     about |= {"freq": getattr(grid, "freqstr", None), "name": _encode(grid.name, "the time's name")}
     return about, _numbers(grid)
 
