@@ -421,7 +421,7 @@ class BaseForecaster(BaseEstimator, ABC):
         return plot_forecast(
             pd.Series(panel.series(i), panel.times(i), name=panel.ids[i]),
             pd.Series(self._backward(self._predict(steps, known))[i], times),
-            pd.DataFrame(bounds, times, [(1 - coverage) / 2, (1 + coverage) / 2]),
+            pd.DataFrame(bounds, times, [round((1 + s * coverage) / 2, 9) for s in (-1, 1)]),
             ax=ax,
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -243,3 +244,16 @@ def test_plot_draws_one_series(wide: pd.DataFrame) -> None:
     assert ax.get_ylabel().startswith("B")
     lines = [line.get_ydata()[-12:] for line in ax.get_lines()]
     assert any(np.allclose(line, wide["B"][-12:]) for line in lines if len(line) == 12)
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95])
+def test_m53_the_band_in_the_plot_is_the_interval(monthly: pd.Series, coverage: float) -> None:
+    model = NaiveForecaster("seasonal").fit(monthly)
+    ax = model.plot(12, coverage=coverage)
+    bounds = model.predict_interval(12, coverage=coverage).to_numpy()
+    (band,) = ax.collections
+    drawn = band.get_paths()[0].vertices[:, 1]
+    assert drawn.min() == bounds.min() and drawn.max() == bounds.max()
+    assert f"{coverage:.0%}".replace("%", " %") in str(
+        [text.get_text() for text in ax.get_figure().findobj(Text)]
+    )
