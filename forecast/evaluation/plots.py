@@ -328,3 +328,42 @@ def _score_bars(ax: Axes, ranked: pd.Series, colours: dict[Any, str], naive: Seq
     ax.grid(visible=False, axis="y")
     ax.tick_params(axis="y", length=0)
     ax.xaxis.set_major_locator(MaxNLocator(4))
+
+
+def plot_training(history: pd.DataFrame, clip_norm: float | None = None) -> np.ndarray:
+    """Draw how a network was trained: its losses, and how long the gradient was.
+
+    Parameters
+    ----------
+    history
+        The `history_` of a network.
+    clip_norm
+        The bound on the gradient's norm, drawn as a line.
+
+    Returns
+    -------
+    array of two Axes
+        Losses in spreads, with a ring at the epoch that was kept, and the largest norm of each
+        epoch before clipping.
+    """
+    epochs = history.set_index("epoch")
+    losses, norms = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")[1]
+    draw_line(losses, epochs["training_loss"], BLACK, "training")
+    judged = epochs["validation_loss"].dropna()
+    if len(judged):
+        draw_line(losses, judged, BLUE, "validation", lw=2.2)
+        losses.plot(judged.idxmin(), judged.min(), "o", ms=9, mfc="none", mec=BLUE, label="kept")
+    dress(losses, "epoch", "loss (spreads)")
+    legend_above(losses, {})
+    draw_line(norms, epochs["gradient_norm"], BLACK, "gradient norm")
+    if clip_norm is not None:
+        norms.axhline(clip_norm, color=COLOURS[1], lw=1.2, ls=(0, (4, 3)), label="clipped above")
+    if epochs["gradient_norm"].max() > 30 * epochs["gradient_norm"].min():
+        norms.set_yscale("log")
+    else:
+        norms.set_ylim(bottom=0)
+    dress(norms, "epoch", "largest gradient norm")
+    legend_above(norms, {})
+    for ax in (losses, norms):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return np.asarray([losses, norms])

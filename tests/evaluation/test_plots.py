@@ -12,6 +12,7 @@ from forecast.evaluation.plots import (
     plot_error_by_step,
     plot_forecast,
     plot_steps,
+    plot_training,
 )
 from tests.evaluation.toys import history, table
 
@@ -153,3 +154,22 @@ def test_comparison_shows_the_best_and_ranks_all():
         plot_comparison(frame, scores, history(), metric="owa")
     with pytest.raises(ValueError, match=r"`series` must be one of \['s0', 's1', 's2'\], got 's9'"):
         plot_comparison(frame, scores, history(), series="s9")
+
+
+def test_m53_training_lines_are_the_history():
+    history = pd.DataFrame(
+        {
+            "epoch": [1, 2, 3],
+            "training_loss": [0.9, 0.5, 0.4],
+            "validation_loss": [0.8, 0.6, 0.7],
+            "gradient_norm": [30.0, 2.0, 0.5],
+        }
+    )
+    losses, norms = plot_training(history, clip_norm=1.0)
+    lines = drawn(losses)
+    assert lines["training"] == [0.9, 0.5, 0.4] and lines["validation"] == [0.8, 0.6, 0.7]
+    assert lines["kept"] == [0.6]
+    assert drawn(norms)["gradient norm"] == [30.0, 2.0, 0.5]
+    assert drawn(norms)["clipped above"] == [1.0, 1.0]
+    blind = history.assign(validation_loss=np.nan)
+    assert list(drawn(plot_training(blind)[0])) == ["training"]
