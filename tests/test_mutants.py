@@ -41,8 +41,9 @@ MUTANTS = {
         "engine/model.py",
         [
             (
-                "z = reading.scale.apply(targets)",
-                "z = Scale(*(part.roll(-1, 1) for part in reading.scale)).apply(targets)",
+                "z = reading.scale.apply(batch.targets)",
+                "later = type(reading.scale)(*(part.roll(-1, 1) for part in reading.scale))\n"
+                "        z = later.apply(batch.targets)",
             )
         ],
         ENGINE,
@@ -51,6 +52,17 @@ MUTANTS = {
     "known covariates off by one in training": Mutant(
         "engine/batches.py",
         [("[:, ahead - M]", "[:, ahead - M - 1]")],
+        ENGINE,
+        "trainings_raw_numbers",
+    ),
+    "covariates beside the values off by one in training": Mutant(
+        "engine/batches.py",
+        [
+            (
+                "self.drivers(series, first - V, V + T, ends)",
+                "self.drivers(series, first - V - 1, V + T, ends)",
+            )
+        ],
         ENGINE,
         "trainings_raw_numbers",
     ),
@@ -120,17 +132,17 @@ MUTANTS = {
     ),
     "level frozen at the origin in the rollout": Mutant(
         "engine/rollout.py",
-        [("scale = scale.__class__(*(part[:, -1:] for part in reading.scale))", "pass")],
+        [("read_back.newest()", "read_back.newest()._replace(scale=reading.scale)")],
         ENGINE,
         "trainings_targets",
     ),
     "rollout reads the wrong phase of the patch": Mutant(
         "engine/rollout.py",
         [
-            ("memory, every=P, spread=held)", "memory, spread=held)"),
+            ("drivers, every=P, spread=held)", "drivers, spread=held)"),
             (
-                "absorb(reading.inputs, state)",
-                "absorb(reading.inputs[:, max(P - 2, 0) :: P], state)",
+                "absorb(read_back.inputs, state)",
+                "absorb(read_back.inputs[:, max(P - 2, 0) :: P], state)",
             ),
         ],
         ENGINE,

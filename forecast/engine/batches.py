@@ -93,9 +93,8 @@ class Windows:
         the panel's own.
         """
         local = first[:, None] + torch.arange(width, device=self.device)
-        inside = (local >= 0) & (local < ends[:, None])
         chosen = (self.values if values is None else values)[self._flat(series, local)].double()
-        return torch.where(inside, chosen, torch.nan)
+        return torch.where(_inside(local, ends), chosen, torch.nan)
 
     def read(self, series: Tensor, first: Tensor, width: int, ends: Tensor) -> Tensor:
         """Return values as a reader remembers them, (B, width).
@@ -118,8 +117,8 @@ class Windows:
     def drivers(self, series: Tensor, first: Tensor, width: int, ends: Tensor) -> Tensor:
         """Return the covariates beside `width` values, (B, width, C); NaN outside, as `take`."""
         local = first[:, None] + torch.arange(width, device=self.device)
-        inside = (local >= 0) & (local < ends[:, None])
-        return self.beside[self._flat(series, local)].masked_fill(~inside[..., None], torch.nan)
+        beside = self.beside[self._flat(series, local)]
+        return beside.masked_fill(~_inside(local, ends)[..., None], torch.nan)
 
     def memory(self, series: Tensor, ends: Tensor, reader: Reader) -> Memory:
         """Return what a reader remembers of series up to local positions `ends`."""
@@ -165,6 +164,11 @@ class Windows:
         share = torch.rand(batch_size, generator=generator, dtype=torch.float64).to(self.device)
         first = (share * (latest + P)).long() - (P - 1)
         return self.batch(series, first, ends[series], n_steps=n_steps, reader=reader)
+
+
+def _inside(local: Tensor, ends: Tensor) -> Tensor:
+    """Tell which local positions (B, width) are not before a series nor at or after its end."""
+    return (local >= 0) & (local < ends[:, None])
 
 
 def carried_forward(panel: Panel) -> np.ndarray:
