@@ -96,7 +96,7 @@ $(FLOORS)/.installed: pyproject.toml
 	    floors = project["dependencies"] + project["optional-dependencies"]["parquet"]; \
 	    print("\n".join(floors).replace(">=", "=="))' >$(FLOORS)/floors.txt
 	@$(FLOORS)/bin/python -m pip install -qq --disable-pip-version-check \
-	    --requirement $(FLOORS)/floors.txt hypothesis pytest
+	    --requirement $(FLOORS)/floors.txt hypothesis ipykernel nbclient nbformat polars pytest
 	@touch $@
 
 # An interpreter is good if it is new enough and can make an environment (Debian splits that off).

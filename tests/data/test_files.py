@@ -108,7 +108,7 @@ def test_forms_of_time(tmp_path: Path, times: list[str], expected: pd.Index) -> 
     text = "t,y\n" + "".join(f"{time},{k}\n" for k, time in enumerate(times))
     data = read(tmp_path, text)
     assert (data.index == expected).all()
-    assert type(data.index) is type(expected)
+    assert data.index.dtype == expected.dtype
     assert read_frames(data).lengths.tolist() == [3]
 
 

@@ -169,7 +169,7 @@ def test_m17_clipping_rescues_an_exploding_recurrence():
         output = torch.nn.Linear(32, 1)
         both = torch.nn.ModuleList([network, output])
         losses = []
-        for _ in range(80):
+        for _ in range(120):
             x = torch.sin(0.1 * torch.arange(201.0) + 6.3 * torch.rand(8, 1))[..., None]
             x = x + 0.1 * torch.randn_like(x)
             features, _ = network.absorb(x[:, :-1], network.initial_state(8))

@@ -394,6 +394,27 @@ def test_m49_a_changed_plan_is_answered_exactly(kind: Any, lead: int) -> None:
     assert np.abs(answer - exact).max() < 0.05 * 0.5
 
 
+def one_step_error(y: pd.Series, X: pd.DataFrame | None) -> float:
+    model = LSTMForecaster(horizon=1, season_length=1, learning_rate=3e-3, random_state=0)
+    table = backtest(model, y, 1, X=X, n_windows=300)
+    return float(((table["y"] - table["y_hat"]) ** 2).mean())
+
+
+@pytest.mark.slow
+@quiet
+@pytest.mark.parametrize("seed", range(3))
+def test_m51_irregular_time_is_told_by_the_time_that_passed(seed: int) -> None:
+    """sin(.3 t) at random times: the covariate is the time since the last value."""
+    rng = np.random.default_rng(seed)
+    for gap in (rng.exponential(size=2500), np.ones(2500)):
+        y = pd.Series(np.sin(0.3 * gap.cumsum()) + 0.1 * rng.normal(size=2500))
+        told, untold = (one_step_error(y, X) for X in (pd.DataFrame({"dt": gap}), None))
+        if gap.std():
+            assert told < 0.5 * untold
+        else:
+            assert told == pytest.approx(untold, rel=0.1)
+
+
 # The canary: where nothing can be known, nobody may know it
 
 
