@@ -367,3 +367,42 @@ def plot_training(history: pd.DataFrame, clip_norm: float | None = None) -> np.n
     for ax in (losses, norms):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return np.asarray([losses, norms])
+
+
+def plot_weights(weights: pd.DataFrame, label: str = "weight", *, ax: Axes | None = None) -> Axes:
+    """Draw numbers between 0 and 1 as a map: gates of units over time, or what attention looks at.
+
+    Parameters
+    ----------
+    weights
+        A row per unit or output step, a column per time or input step, in [0, 1].
+    label
+        What the numbers are, such as "forget gate" or "attention".
+    ax
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If a number is not between 0 and 1.
+    """
+    shown = weights.to_numpy(np.float64)
+    if not ((shown >= 0) & (shown <= 1)).all():
+        raise ValueError(
+            f"`weights` must lie between 0 and 1, got {np.nanmin(shown):.3g} to "
+            f"{np.nanmax(shown):.3g}. Draw gates and attention, which do; or scale them."
+        )
+    ax = plt.subplots(figsize=(8, 3.4), layout="constrained")[1] if ax is None else ax
+    image = ax.imshow(shown, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    dress(ax, str(weights.columns.name or "step"), str(weights.index.name or "unit"))
+    ax.grid(visible=False)
+    for axis, names in ((ax.xaxis, weights.columns), (ax.yaxis, weights.index)):
+        places = np.unique(np.linspace(0, len(names) - 1, min(len(names), 8)).astype(int))
+        axis.set_ticks(places, [str(names[place]) for place in places])
+    bar = ax.get_figure().colorbar(image, ax=ax, pad=0.02)  # type: ignore[union-attr]
+    bar.set_label(label, fontsize=MEDIUM)
+    return ax

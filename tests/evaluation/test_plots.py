@@ -13,6 +13,7 @@ from forecast.evaluation.plots import (
     plot_forecast,
     plot_steps,
     plot_training,
+    plot_weights,
 )
 from tests.evaluation.toys import history, table
 
@@ -173,3 +174,17 @@ def test_m53_training_lines_are_the_history():
     assert drawn(norms)["clipped above"] == [1.0, 1.0]
     blind = history.assign(validation_loss=np.nan)
     assert list(drawn(plot_training(blind)[0])) == ["training"]
+
+
+def test_m53_the_map_of_weights_shows_the_weights():
+    rng = np.random.default_rng(0)
+    gates = pd.DataFrame(rng.random((5, 30)), columns=pd.RangeIndex(100, 130, name="hour"))
+    ax = plot_weights(gates, "forget gate")
+    (image,) = ax.images
+    np.testing.assert_array_equal(image.get_array(), gates)
+    assert image.get_clim() == (0, 1)
+    assert ax.get_xlabel() == "hour" and ax.get_ylabel() == "unit"
+    ticks = zip(ax.get_xticks(), [text.get_text() for text in ax.get_xticklabels()], strict=True)
+    assert all(str(gates.columns[int(place)]) == name for place, name in ticks)
+    with pytest.raises(ValueError, match=r"`weights` must lie between 0 and 1, got .* to 3"):
+        plot_weights(3 * gates.round())
