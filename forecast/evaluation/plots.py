@@ -72,7 +72,6 @@ def plot_forecast(
         Each central interval becomes a band.
     actual
         What really came.
-
     paths
         Sampled futures, a column each; drawn as thin lines.
     tail
@@ -183,7 +182,6 @@ def plot_steps(
         Forecast table with origins close to each other, as `backtest(..., step=1)` returns.
     steps
         The k to draw; a line each.
-
     model, series
         Which ones, by name and id; by default the first.
     unit
@@ -365,7 +363,7 @@ def plot_training(history: pd.DataFrame, clip_norm: float | None = None) -> np.n
     dress(norms, "epoch", "largest gradient norm")
     legend_above(norms, {})
     for ax in (losses, norms):
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.xaxis.set_major_locator(whole_numbers())
     return np.asarray([losses, norms])
 
 

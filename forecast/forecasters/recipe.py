@@ -26,7 +26,7 @@ class Recipe:
     batch_size: int
     hidden_size: int
     warm: int  # values that a scale must hold before its targets count
-    driver_window: int = 1  # V, newest values whose covariates are shown at a step
+    driver_window: int  # V, newest values whose covariates are shown at a step
 
 
 def usable_seasons(seasons: tuple[int, ...], lengths: np.ndarray, horizon: int) -> tuple[int, ...]:

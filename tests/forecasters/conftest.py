@@ -1,0 +1,20 @@
+"""Series that several files of this folder forecast."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+@pytest.fixture
+def monthly() -> pd.Series:
+    t = np.arange(96)
+    rng = np.random.default_rng(1)
+    values = 50 + 10 * np.sin(2 * np.pi * t / 12) + rng.normal(size=96)
+    return pd.Series(values, pd.date_range("2015-01-01", periods=96, freq="MS"), name="sales")
+
+
+@pytest.fixture
+def wide(monthly: pd.Series) -> pd.DataFrame:
+    return pd.DataFrame({"A": monthly, "B": 3 * monthly + 7})
