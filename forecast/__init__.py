@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from forecast.forecasters.baselines import NaiveForecaster
     from forecast.forecasters.ets import ETSForecaster
     from forecast.forecasters.markov import MarkovForecaster
-    from forecast.forecasters.neural import LSTMForecaster, MLPForecaster, RNNForecaster
+    from forecast.forecasters.recurrent import LSTMForecaster, RNNForecaster
     from forecast.forecasters.saving import load
     from forecast.forecasters.theta import ThetaForecaster
+    from forecast.forecasters.window import MLPForecaster
 
 __version__ = "0.1.0"
 
@@ -46,11 +47,11 @@ _HOMES = {
     "Comparison": "contest",
     "ETSForecaster": "forecasters.ets",
     "ForecastWarning": "_checks",
-    "LSTMForecaster": "forecasters.neural",
-    "MLPForecaster": "forecasters.neural",
+    "LSTMForecaster": "forecasters.recurrent",
+    "MLPForecaster": "forecasters.window",
     "MarkovForecaster": "forecasters.markov",
     "NaiveForecaster": "forecasters.baselines",
-    "RNNForecaster": "forecasters.neural",
+    "RNNForecaster": "forecasters.recurrent",
     "RollingOrigin": "evaluation.splits",
     "ThetaForecaster": "forecasters.theta",
     "backtest": "evaluation.backtest",

@@ -203,8 +203,9 @@ def default_models(
     from forecast.forecasters.baselines import NaiveForecaster
     from forecast.forecasters.ets import ETSForecaster
     from forecast.forecasters.markov import MarkovForecaster
-    from forecast.forecasters.neural import LSTMForecaster, MLPForecaster, RNNForecaster
+    from forecast.forecasters.recurrent import LSTMForecaster, RNNForecaster
     from forecast.forecasters.theta import ThetaForecaster
+    from forecast.forecasters.window import MLPForecaster
 
     models = {
         "naive": NaiveForecaster(strategy="last"),
@@ -217,7 +218,7 @@ def default_models(
         "MLP": MLPForecaster(random_state=random_state),
         "RNN": RNNForecaster(random_state=random_state),
         "LSTM": LSTMForecaster(random_state=random_state),
-        "deep LSTM": LSTMForecaster(num_layers=2, residual=True, random_state=random_state),
+        "deep LSTM": LSTMForecaster(num_layers=3, random_state=random_state),
     }
     if season_length == 1:
         del models["seasonal naive"]

@@ -24,8 +24,10 @@ from forecast.engine.model import Model
 from forecast.engine.reader import Reader
 from forecast.forecasters.base import BaseForecaster
 from forecast.networks.base import Network
+from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads import LEVELS, Head, NormalHead, PointHead, QuantileHead
 from forecast.networks.readout import Readout
+from forecast.networks.recurrent import Recurrent
 
 # Options beyond the defaults that a class is also checked with.
 VARIANTS: dict[str, list[dict[str, Any]]] = {
@@ -38,16 +40,24 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "MLP": [{}, {"num_layers": 3, "residual": True}],
     "Elman": [{}, {"activation": "relu"}, {"activation": "identity", "learn_initial_state": True}],
 }
+# How to make what is not made from an input size and a hidden size.
+MAKERS: dict[str, Any] = {
+    "Ensemble": lambda F, D: Ensemble(Recurrent(F, D, cell=cell) for cell in ("gru", "lstm")),
+}
 FORECASTER_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "NaiveForecaster": [{}, {"strategy": "seasonal"}, {"strategy": "drift"}],
     "ARIMAForecaster": [{}, {"order": (1, 0, 1), "seasonal_order": (0, 1, 1)}],
     "MarkovForecaster": [{}, {"regressor": Ridge()}],
     "MLPForecaster": [{}, {"head": "normal", "num_layers": 2}],
     "RNNForecaster": [{}, {"cell": "gru", "head": "huber"}],
-    "LSTMForecaster": [{}, {"num_layers": 2, "residual": True, "dropout": 0.2, "point": "mean"}],
+    "LSTMForecaster": [
+        {},
+        {"num_layers": 2, "dropout": 0.2, "point": "mean"},
+        {"n_estimators": 3, "head": "normal"},
+    ],
 }
 # What makes a forecaster small and repeatable, where it has the parameter.
-SMALL = {"hidden_size": 8, "max_epochs": 2, "random_state": 0}
+SMALL = {"hidden_size": 8, "max_epochs": 2, "n_estimators": 1, "random_state": 0}
 HEADS = [QuantileHead, NormalHead, PointHead]
 # (P, R, stride): patch, block, steps written before they are read again
 SIZES = [
@@ -81,7 +91,8 @@ class NetworkCase(NamedTuple):
     def build(self, input_size: int = 3, hidden_size: int = 5) -> Network:
         """Return it in float64, with an initial state that is not zero where it is learned."""
         torch.manual_seed(0)
-        network = self.kind(input_size, hidden_size, **self.options).double().eval()
+        make = MAKERS.get(self.kind.__name__, self.kind)
+        network = make(input_size, hidden_size, **self.options).double().eval()
         for name, parameter in network.named_parameters():
             if name in ("initial", "s0") and parameter.requires_grad:
                 torch.nn.init.normal_(parameter)
@@ -147,8 +158,12 @@ def build_model(
     top = {QuantileHead: lambda: QuantileHead(LEVELS), NormalHead: NormalHead,
            PointHead: lambda: PointHead("mse", block)}[head]()  # fmt: skip
     torch.manual_seed(1)
-    readout = Readout(8, block, known_size, reader.n_templates, top.raw_size, plan_size=known_size)
-    model = Model(reader, body, readout, top, stride).double().eval()
+    ensemble = body if isinstance(body, Ensemble) else Ensemble([body])
+    readout = EnsembleReadout(
+        Readout(8, block, known_size, reader.n_templates, top.raw_size, plan_size=known_size)
+        for _ in ensemble.members
+    )
+    model = Model(reader, ensemble, readout, top, stride).double().eval()
     for name, weights in model.readout.named_parameters():
         if name.endswith("weight"):  # some start at zero, where features would not matter yet
             torch.nn.init.normal_(weights, std=0.3)
@@ -191,6 +206,7 @@ def as_windows(x: Tensor, known: Tensor | None = None) -> Any:
         np.zeros((T, 0)),
         np.full(n, np.nan),
         torch.device("cpu"),
+        units=np.ones(n),
         drivers=own,
         n_known=0 if own is None else own.shape[1],
     )

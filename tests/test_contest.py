@@ -16,7 +16,7 @@ from forecast.evaluation.metrics import evaluate
 from forecast.forecasters.baselines import NaiveForecaster
 from forecast.forecasters.ets import ETSForecaster
 from forecast.forecasters.markov import MarkovForecaster
-from forecast.forecasters.neural import MLPForecaster
+from forecast.forecasters.window import MLPForecaster
 
 QUICK = {"Markov": MarkovForecaster(), "ETS": ETSForecaster()}
 

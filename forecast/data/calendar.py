@@ -204,9 +204,9 @@ def _phase(times: pd.DatetimeIndex, name: str) -> np.ndarray:
 
 
 def _strength(changes: list[np.ndarray], m: int) -> float:
-    """Return the mean autocorrelation at lag m, 0 unless it is a significant peak."""
+    """Return the mean autocorrelation at lag m, 0 unless most series have the peak."""
     long_enough = [change for change in changes if len(change) >= 2 * m]
-    if not long_enough:
+    if 2 * len(long_enough) < len(changes):  # a few long series do not speak for the others
         return 0.0
     below, at, above = (
         float(np.mean([_autocorrelation(change, lag) for change in long_enough]))

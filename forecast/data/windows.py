@@ -7,6 +7,8 @@ import numpy as np
 from forecast._checks import number_between, positive_integer
 from forecast.data.panel import Panel, ranges
 
+MANY, MOST = 100, 512  # series of which a part validates; how many series validate
+
 
 def window_origins(
     panel: Panel, context_length: int, horizon: int, stride: int = 1, *, complete: bool = False
@@ -90,8 +92,10 @@ def gather(
 def validation_lengths(panel: Panel, fraction: float, horizon: int) -> np.ndarray:
     """Return how many first values of each series are for training; the rest validates.
 
-    The last `fraction` of each series in time validates: at least one horizon, at most half of the
-    series, so a series too short for both is trained on with what it has.
+    The last `fraction` of a series in time validates: at least one horizon, at most half of the
+    series, so a series too short for both is trained on with what it has. Of `MANY` series and more
+    every fourth validates, at most `MOST` of them, evenly spread: the others are trained on to
+    their ends, because what came last tells most about what comes next.
 
     Parameters
     ----------
@@ -118,4 +122,9 @@ def validation_lengths(panel: Panel, fraction: float, horizon: int) -> np.ndarra
     fraction = number_between("validation_fraction", fraction, 0, 1)
     horizon = positive_integer("horizon", horizon)
     wanted = np.maximum(np.round(fraction * panel.lengths).astype(np.int64), horizon)
-    return np.asarray(panel.lengths - np.minimum(wanted, panel.lengths // 2))
+    held_out = np.minimum(wanted, panel.lengths // 2)
+    if panel.n_series >= MANY:
+        count = min(panel.n_series // 4, MOST)
+        judged = np.linspace(0, panel.n_series - 1, count).astype(np.int64)
+        held_out[np.setdiff1d(np.arange(panel.n_series), judged)] = 0
+    return np.asarray(panel.lengths - held_out)

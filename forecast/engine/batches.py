@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ class Batch(NamedTuple):
     targets: Tensor  # (B, T, R) raw values after each step
     known: Tensor  # (B, T, R, K)
     static: Tensor  # (B, A) of the series
+    unit: Tensor  # (B,) of errors, in target units
 
 
 class Windows:
@@ -42,6 +44,9 @@ class Windows:
         What is always the same for a series.
     spreads : array (n,)
         What each series falls back on where its recent values do not vary, in target units.
+    units : array (n,), optional
+        In which the errors of each series count while training, in target units; those of
+        `seasonal_changes`. Default: `spreads`.
     device : torch.device
         Where values and covariates live.
     """
@@ -53,6 +58,7 @@ class Windows:
         spreads: np.ndarray,
         device: torch.device,
         *,
+        units: np.ndarray | None = None,
         drivers: np.ndarray | None = None,
         n_known: int = 0,
         static: np.ndarray | None = None,
@@ -63,6 +69,7 @@ class Windows:
         carried = carried_forward(panel) if np.isnan(values).any() else None
         self.carried = None if carried is None else torch.as_tensor(carried, device=device)
         self.spreads = torch.as_tensor(spreads, dtype=torch.float64, device=device)  # (n,)
+        self.units = self.spreads if units is None else torch.as_tensor(units, device=device)
         self.offsets = torch.as_tensor(panel.offsets[:-1], device=device)  # (n,)
         self.lengths = torch.as_tensor(panel.lengths, device=device)  # (n,)
         self.starts = torch.as_tensor(panel.starts, device=device)  # (n,)
@@ -140,9 +147,8 @@ class Windows:
         ahead = steps[:, None] + torch.arange(1, R + 1, device=self.device)  # (T, R)
         known = self.known(series, first, T + R)[:, ahead - M]
         drivers = self.drivers(series, first - V, V + T, ends)
-        return Batch(
-            values[:, : M + T], drivers, steps, values[:, ahead], known, self.static[series]
-        )
+        same = self.static[series], self.units[series]
+        return Batch(values[:, : M + T], drivers, steps, values[:, ahead], known, *same)
 
     def draw(
         self,
@@ -182,9 +188,46 @@ def carried_forward(panel: Panel) -> np.ndarray:
 def typical_spreads(panel: Panel, lengths: np.ndarray) -> np.ndarray:
     """Return the standard deviation (n,) of the first values of each series; zero if they are flat.
 
-    Some series at a time: what is computed on the way would be many times the panel.
+    `lengths` (n,) says how many first values of each series are looked at.
     """
     spreads = np.empty(panel.n_series)
+    for some, numbers, values in stretches(panel, lengths):
+        seen = ~np.isnan(values)
+        numbers, values = numbers[seen], values[seen]
+        n = some.stop - some.start
+        count = np.maximum(np.bincount(numbers, minlength=n), 1)
+        mean = np.bincount(numbers, values, minlength=n) / count
+        deviation = values - mean[numbers]
+        # rounding of the mean is no variation
+        deviation[np.abs(deviation) <= 8 * np.finfo(np.float64).eps * np.abs(mean[numbers])] = 0.0
+        spreads[some] = np.sqrt(np.bincount(numbers, deviation**2, minlength=n) / count)
+    return spreads
+
+
+def seasonal_changes(panel: Panel, lengths: np.ndarray, season_length: int) -> np.ndarray:
+    """Return the mean absolute change of each series from one season to the next, (n,).
+
+    The unit of MASE (Hyndman and Koehler, 2006), over the first `lengths` (n,) values; NaN for a
+    series in which no two values are a season apart.
+    """
+    changes = np.empty(panel.n_series)
+    for some, numbers, values in stretches(panel, lengths):
+        change = np.abs(values[season_length:] - values[:-season_length])
+        owner = numbers[season_length:]
+        seen = (owner == numbers[:-season_length]) & ~np.isnan(change)
+        n = some.stop - some.start
+        with np.errstate(invalid="ignore"):
+            changes[some] = np.bincount(owner[seen], change[seen], n) / np.bincount(
+                owner[seen], minlength=n
+            )
+    return changes
+
+
+def stretches(panel: Panel, lengths: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield some series at a time: which, and of their first values the numbers and the values.
+
+    What is computed for all values of a large panel at once would take many times its memory.
+    """
     cuts = np.searchsorted(panel.offsets, np.arange(0, panel.offsets[-1], STRETCH))
     borders = np.unique(np.append(cuts, panel.n_series))
     for low, high in zip(borders[:-1], borders[1:], strict=True):
@@ -192,13 +235,5 @@ def typical_spreads(panel: Panel, lengths: np.ndarray) -> np.ndarray:
         values = panel.values[first : panel.offsets[high]].astype(np.float64)
         numbers = np.repeat(np.arange(high - low), own)
         places = np.arange(len(values)) - np.repeat(panel.offsets[low:high] - first, own)
-        seen = ~np.isnan(values) & (places < np.repeat(lengths[low:high], own))
-        numbers, values = numbers[seen], values[seen]
-        count = np.maximum(np.bincount(numbers, minlength=high - low), 1)
-        mean = np.bincount(numbers, values, minlength=high - low) / count
-        deviation = values - mean[numbers]
-        # rounding of the mean is no variation
-        deviation[np.abs(deviation) <= 8 * np.finfo(np.float64).eps * np.abs(mean[numbers])] = 0.0
-        squares = np.bincount(numbers, deviation**2, minlength=high - low)
-        spreads[low:high] = np.sqrt(squares / count)
-    return spreads
+        looked_at = places < np.repeat(lengths[low:high], own)
+        yield slice(low, high), numbers[looked_at], values[looked_at]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
 from forecast.engine.batches import Batch
-from forecast.engine.reader import Memory, Reader, Reading
-from forecast.networks.base import Network
+from forecast.engine.reader import Reader, Reading, Scale
+from forecast.engine.support import Support
+from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads import NORMAL, Head
-from forecast.networks.readout import Readout
+
+WEIGHTS = (0.05, 5.0)  # how much less or more than others a window may count
 
 
 class Model(nn.Module):
@@ -18,19 +22,27 @@ class Model(nn.Module):
     Parameters
     ----------
     reader : Reader
-    network : Network
-    readout : Readout
+    network : Ensemble
+    readout : EnsembleReadout
     head : Head
     stride : int
         Forecast steps written before they are read again: a multiple of P, P <= stride <= R.
         It is fixed here and never depends on the horizon, so that the forecast for H steps is
         the beginning of that for H + k.
+    support : Support, optional
+        The values that can be forecast; all if not given.
     """
 
     noise_factor: Tensor
 
     def __init__(
-        self, reader: Reader, network: Network, readout: Readout, head: Head, stride: int
+        self,
+        reader: Reader,
+        network: Ensemble,
+        readout: EnsembleReadout,
+        head: Head,
+        stride: int,
+        support: Support | None = None,
     ) -> None:
         super().__init__()
         if stride % reader.patch or not reader.patch <= stride <= reader.block:
@@ -40,18 +52,26 @@ class Model(nn.Module):
             )
         self.reader, self.network, self.readout, self.head = reader, network, readout, head
         self.stride = stride
+        self.support = support or Support()
         # Cholesky factor of the covariance of a block's normal scores; fit estimates it
         self.register_buffer("noise_factor", torch.eye(reader.block, dtype=reader.dtype))
 
-    def origin(self, memory: Memory) -> Reading:
-        """Return the reading at the newest value of a memory."""
-        newest = torch.tensor([self.reader.memory - 1], device=memory.values.device)
-        return self.reader.at(*memory, newest).newest()
+    def members(self) -> Iterator[list[Tensor]]:
+        """Yield the parameters of each member of the ensemble."""
+        for pair in zip(self.network.members, self.readout.members, strict=True):
+            yield [parameter for module in pair for parameter in module.parameters()]
 
     def read_out(self, features: Tensor, known: Tensor, reading: Reading, static: Tensor) -> Tensor:
         """Return the raw numbers (..., r, raw) of the r <= R steps that `known` tells of."""
+        return self.head.merge(self.read_each(features, known, reading, static))
+
+    def read_each(
+        self, features: Tensor, known: Tensor, reading: Reading, static: Tensor
+    ) -> Tensor:
+        """Return the raw numbers of every member of the ensemble, (..., E, r, raw)."""
         templates = reading.templates[..., : known.shape[-2], :]
-        return self.readout(features, known, templates, reading.unit, static)
+        raw: Tensor = self.readout(features, known, templates, reading.unit, static)
+        return raw
 
     def drivers(self, known: Tensor) -> Tensor:
         """Return the covariates (B, r, C) beside written values: of some only the past is known."""
@@ -63,6 +83,10 @@ class Model(nn.Module):
         state = self.network.initial_state(len(reading.inputs))
         return self.network.absorb(reading.inputs, state)[0]
 
+    def values(self, scale: Scale, z: Tensor) -> Tensor:
+        """Turn scaled values (B, r, ...) in the scale (B, 1) of an origin into target units."""
+        return self.support.clip(scale.invert(z[:, None])[:, 0])
+
     def quantile(self, raw: Tensor, level: float) -> Tensor:
         """Return the quantile (B, r) of a block's raw numbers, as wide as validation taught."""
         spread = self.noise_factor.norm(dim=1)[: raw.shape[-2]].to(raw)  # (r,)
@@ -72,7 +96,8 @@ class Model(nn.Module):
         """Return every step's loss as training sees it.
 
         Targets are expressed in the scale of the step that reads them out: the scale of a later
-        one would contain the answer.
+        one would contain the answer. Errors count in the unit of their series: in scaled ones a
+        calm stretch would weigh as much as a wild one.
 
         Parameters
         ----------
@@ -82,12 +107,13 @@ class Model(nn.Module):
 
         Returns
         -------
-        loss, observed, raw, z : (B, T, R), (B, T, R), (B, T, R, raw), (B, T, R)
+        loss, observed, raw, z : (B, T, E, R), (B, T, 1, R), (B, T, E, R, raw), (B, T, 1, R)
         """
         reading = self.reader.at(batch.past, batch.drivers, batch.steps)
         static = batch.static[:, None].expand(-1, len(batch.steps), -1)
-        raw = self.read_out(self.features(reading), batch.known, reading, static)
-        z = reading.scale.apply(batch.targets).to(raw)
-        observed = ~z.isnan() & (reading.scale.seen >= warm)[..., None]
+        raw = self.read_each(self.features(reading), batch.known, reading, static)
+        z = reading.scale.apply(batch.targets).to(raw)[:, :, None]
+        observed = ~z.isnan() & (reading.scale.seen >= warm)[..., None, None]
         z = z.nan_to_num(0.0)
-        return self.head.loss(raw, z), observed, raw, z
+        weight = (reading.scale.spread / batch.unit[:, None]).clamp(*WEIGHTS).to(raw)
+        return weight[..., None, None] * self.head.loss(raw, z), observed, raw, z

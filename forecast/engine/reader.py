@@ -173,6 +173,11 @@ class Reader:
         memory = torch.cat([state.values[:, :1], oldest, past[:, T + 2 :]], 1)
         return self.at(past, beside, steps, spread), Memory(memory, beside[:, T:])
 
+    def newest(self, memory: Memory) -> Reading:
+        """Return the reading at the newest value of a memory."""
+        newest = torch.tensor([self.memory - 1], device=memory.values.device)
+        return self.at(*memory, newest).newest()
+
     def at(
         self, past: Tensor, drivers: Tensor, steps: Tensor, spread: Tensor | None = None
     ) -> Reading:

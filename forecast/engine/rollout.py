@@ -46,7 +46,7 @@ def rollout(
     """
     horizon, P = known.shape[1], model.reader.patch
     memory = stream.memory
-    reading = model.origin(memory)
+    reading = model.reader.newest(memory)
     held = reading.scale.spread if hold_spread else None
     writer, features, state = model.network.begin(stream.features, stream.phases[-1])
     written: list[Tensor] = []
@@ -54,7 +54,7 @@ def rollout(
         r = min(model.stride, horizon - start)
         ahead = known[:, start : start + r]
         raw = model.read_out(features, ahead, reading, stream.static)
-        values = reading.scale.invert(choose(raw, block)[:, None])[:, 0]  # (B, r)
+        values = model.values(reading.scale, choose(raw, block))  # (B, r)
         written.append(values)
         if start + r < horizon:
             drivers = model.drivers(ahead)
@@ -66,7 +66,7 @@ def rollout(
 
 def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Tensor]:
     """Return the scale (B, 1) and raw numbers (B, r, raw) of the first r <= R steps."""
-    reading = model.origin(stream.memory)
+    reading = model.reader.newest(stream.memory)
     _, features, _ = model.network.begin(stream.features, stream.phases[-1])
     return reading.scale, model.read_out(features, known, reading, stream.static)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from forecast.engine.batches import Windows
 from forecast.engine.model import Model
 from forecast.engine.reader import Memory
-from forecast.networks.base import State, pick, stack, where
+from forecast.networks.base import State, leaves, pick, stack, where
 
 
 class Stream(NamedTuple):
@@ -41,9 +41,9 @@ def begin(
     """Return the stream of series of which nothing has been seen."""
     static = torch.empty(batch_size, 0) if static is None else static
     states = (model.network.initial_state(batch_size),) * model.reader.patch
-    features = states[0].new_zeros if isinstance(states[0], Tensor) else states[0][0].new_zeros
+    features = leaves(states)[0].new_zeros(batch_size, model.network.width)
     memory = model.reader.initial_state(batch_size, dtype)
-    return Stream(memory, static, features(batch_size, model.network.width), states)
+    return Stream(memory, static, features, states)
 
 
 def absorb(

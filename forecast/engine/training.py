@@ -8,14 +8,17 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from forecast.engine.batches import Batch
 from forecast.engine.model import Model
 
 STEPS_PER_EPOCH = 50  # windows are drawn, so an epoch has no natural length
+MEMORY = 0.98  # of the averaged weights, per step: they are those of about the last epoch
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Epoch:
     training_loss: float  # scaled units
     validation_loss: float  # scaled units; NaN without a validation part
     learning_rate: float
-    gradient_norm: float  # largest before clipping
+    gradient_norm: float  # largest of a member before clipping
     seconds: float  # since training began
 
 
@@ -47,12 +50,16 @@ class Settings:
 def train(
     model: Model,
     draw: Callable[[], Batch],
-    validate: Callable[[], float],
+    validate: Callable[[Model], float],
     settings: Settings,
     generator: torch.Generator,
     on_gradients: Callable[[Model], None] | None = None,
 ) -> Iterator[Epoch]:
-    """Train a model in place; yield a record after every epoch and restore the best weights.
+    """Train a model in place; yield a record after every epoch and keep the best weights.
+
+    What is judged and kept are not the weights of a step but their exponential average over about
+    an epoch (Polyak and Juditsky, 1992): they err less, and their losses can be compared from one
+    epoch to the next. Each member of an ensemble learns as if it were alone.
 
     Parameters
     ----------
@@ -60,7 +67,7 @@ def train(
     draw : callable
         Returns a batch of windows.
     validate : callable
-        Returns the loss of a rollout over the validation part, or NaN without one.
+        Given a model, returns the loss of its rollouts over the validation part, or NaN.
     settings : Settings
     generator : torch.Generator
     on_gradients : callable, optional
@@ -74,8 +81,11 @@ def train(
     optimizer = torch.optim.AdamW(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
+    averages = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(MEMORY)).eval()
+    averaged = cast(Model, averages.module)
     total = settings.max_epochs * STEPS_PER_EPOCH
-    best, best_weights, patience, began = math.inf, None, 0, time.perf_counter()
+    best, patience, began = math.inf, 0, time.perf_counter()
+    kept = averaged.state_dict()  # the newest, unless one is judged the best
     for epoch in range(settings.max_epochs):
         model.train()
         losses, norms = [], []
@@ -86,14 +96,16 @@ def train(
             batch = draw()
             batch = hide(batch, settings.hide, model.reader.n_past, generator)
             loss, observed, *_ = model.losses(batch, warm=settings.warm)
-            mean = (loss * observed).sum() / observed.sum().clamp(min=1)
+            means = (loss * observed).sum((0, 1, 3)) / observed.sum().clamp(min=1)  # (E,)
             optimizer.zero_grad()
-            mean.backward()
+            means.sum().backward()
             if on_gradients is not None:
                 on_gradients(model)
-            norms.append(clip(model, settings.clip_norm, settings.clip_value))
+            for member in model.members():
+                norms.append(clip(member, settings.clip_norm, settings.clip_value))
             optimizer.step()
-            losses.append(mean.detach())
+            averages.update_parameters(model)
+            losses.append(means.detach().mean())
         training_loss = torch.stack(losses).mean().item()
         if not math.isfinite(training_loss):
             raise FloatingPointError(
@@ -101,20 +113,19 @@ def train(
                 f"diverge. Lower `learning_rate` (now {settings.learning_rate}) or set "
                 f"`clip_norm` (now {settings.clip_norm})."
             )
-        model.eval()
-        loss_ahead = validate()
+        loss_ahead = validate(averaged)
         gradient_norm = torch.stack(norms).max().item()
         yield Epoch(
             epoch + 1, training_loss, loss_ahead, rate, gradient_norm, time.perf_counter() - began
         )
         if loss_ahead < best:
-            best, best_weights, patience = loss_ahead, copy.deepcopy(model.state_dict()), 0
+            best, kept, patience = loss_ahead, copy.deepcopy(averaged.state_dict()), 0
         elif math.isfinite(loss_ahead):
             patience += 1
         if settings.n_iter_no_change is not None and patience >= settings.n_iter_no_change:
             break
-    if best_weights is not None:
-        model.load_state_dict(best_weights)
+    model.load_state_dict(kept)
+    model.eval()
 
 
 @contextlib.contextmanager
@@ -146,12 +157,11 @@ def schedule(progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - rise) / (1 - rise)))
 
 
-def clip(model: nn.Module, norm: float | None, value: float | None) -> Tensor:
+def clip(parameters: list[Tensor], norm: float | None, value: float | None) -> Tensor:
     """Clip gradients by value, g <- max(-v, min(v, g)), then by norm, g <- min(1, c / |g|) g.
 
     Returns the norm before either.
     """
-    parameters = list(model.parameters())
     before = nn.utils.clip_grad_norm_(parameters, math.inf if norm is None or value else norm)
     if value is not None:
         nn.utils.clip_grad_value_(parameters, value)

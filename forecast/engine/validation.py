@@ -9,6 +9,7 @@ from torch import Tensor
 
 from forecast.engine.batches import Windows
 from forecast.engine.model import Model
+from forecast.engine.reader import Reader
 from forecast.engine.rollout import first_block, greedy, rollout
 from forecast.engine.stream import encode
 from forecast.engine.training import noise_factor
@@ -22,7 +23,8 @@ class Validation:
 
     Parameters
     ----------
-    model : Model
+    reader : Reader
+        Its scale at an origin is the unit of errors.
     windows : Windows
         Whole series, the held-out part included.
     held_out : Tensor (n,)
@@ -40,33 +42,32 @@ class Validation:
 
     def __init__(
         self,
-        model: Model,
+        reader: Reader,
         windows: Windows,
         held_out: Tensor,
         horizon: int,
         season_length: int,
     ) -> None:
-        self.model, self.windows = model, windows
+        self.windows = windows
         held_out = held_out.to(windows.device)
         self.series, self.origins = spread_origins(held_out, windows.lengths, ROWS)
         self.known = windows.known(self.series, self.origins, horizon)
         ends = windows.lengths[self.series]
         self.targets = windows.take(self.series, self.origins, horizon, ends)
-        memory = windows.memory(self.series, self.origins, model.reader)
-        self.spread = model.origin(memory).scale.spread  # (N, 1)
+        self.spread = reader.newest(windows.memory(self.series, self.origins, reader)).scale.spread
         naive = naive_forecasts(windows, self.series, self.origins, horizon, season_length)
         errors = [self._error(forecast) for forecast in naive]
         self.naive_loss = min((error for error in errors if error == error), default=math.nan)
 
-    def loss(self) -> float:
+    def loss(self, model: Model) -> float:
         """Return the mean absolute error of greedy rollouts, in spreads at the origin."""
         with torch.inference_mode():
-            live = encode(self.model, self.windows, self.series, self.origins, CONTEXT)
-            return self._error(rollout(self.model, live, self.known, greedy(self.model)))
+            live = encode(model, self.windows, self.series, self.origins, CONTEXT)
+            return self._error(rollout(model, live, self.known, greedy(model)))
 
-    def calibrate(self) -> None:
+    def calibrate(self, model: Model) -> None:
         """Learn what residuals of the held-out part teach: spread of points, joint blocks."""
-        model, block = self.model, self.model.reader.block
+        block = model.reader.block
         with torch.no_grad():
             live = encode(model, self.windows, self.series, self.origins, CONTEXT)
             known = self.windows.known(self.series, self.origins, block)
@@ -88,12 +89,15 @@ def spread_origins(held_out: Tensor, lengths: Tensor, most: int) -> tuple[Tensor
     """Return (series, origin) pairs, at most `most`, spread evenly over the held-out steps.
 
     An origin is the number of values seen: from `held_out`, which alone has a whole horizon ahead
-    where the held-out part is one horizon long, to one before the end.
+    where the held-out part is one horizon long, to one before the end. Series without a held-out
+    part are left out.
     """
     steps = (lengths - held_out).clamp(min=1)  # (n,)
     chosen = torch.arange(len(lengths), device=lengths.device)
+    if (held_out < lengths).any():  # else there is nothing but the ends, which tell nothing
+        chosen = chosen[held_out < lengths]
     if len(chosen) > most:
-        chosen = torch.linspace(0, len(lengths) - 1, most, device=lengths.device).long()
+        chosen = chosen[torch.linspace(0, len(chosen) - 1, most, device=lengths.device).long()]
     each = max(most // len(chosen), 1)
     share = torch.arange(each, device=lengths.device) / each
     ahead = (share * steps[chosen][:, None]).long()  # (n, each)

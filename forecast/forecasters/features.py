@@ -69,13 +69,20 @@ class Features:
             "categories": () if self.reader is None else self.reader.sizes,
         }
 
-    def windows(self, panel: Panel, spreads: np.ndarray, device: torch.device) -> Windows:
+    def windows(
+        self,
+        panel: Panel,
+        spreads: np.ndarray,
+        device: torch.device,
+        units: np.ndarray | None = None,
+    ) -> Windows:
         """Return the windows of a panel."""
         return Windows(
             panel,
             self._calendar(panel.grid),
             spreads,
             device,
+            units=units,
             drivers=self._scaled(_drivers(panel)),
             n_known=len(panel.X_names),
             static=self.same(panel.ids),

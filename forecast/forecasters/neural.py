@@ -1,7 +1,6 @@
-"""Forecasters that learn a network: window (MLP) and latent state (RNN, LSTM).
+"""The parent of the forecasters that learn a network: all parameters, the hops from fit to loss.
 
-One parent holds all parameters and the five hops from `fit` to the loss; a final class says
-which network it has.
+A final class, in `window.py` or `recurrent.py`, says which network it has.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, ClassVar, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -31,19 +30,19 @@ from forecast.data.calendar import longer_seasons
 from forecast.data.panel import Panel
 from forecast.data.windows import validation_lengths
 from forecast.engine import rollout, stream, training
-from forecast.engine.batches import typical_spreads
+from forecast.engine.batches import seasonal_changes, typical_spreads
 from forecast.engine.model import Model
 from forecast.engine.reader import Reader
 from forecast.engine.stream import Stream
+from forecast.engine.support import Support
 from forecast.engine.validation import Validation
 from forecast.forecasters.base import BaseForecaster, Common
 from forecast.forecasters.features import Features
-from forecast.forecasters.recipe import Recipe, recurrent_recipe, usable_seasons, window_recipe
+from forecast.forecasters.recipe import Recipe, usable_seasons
 from forecast.networks.base import Network, leaves, pick, state_map
+from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads import Head, NormalHead, PointHead, QuantileHead
 from forecast.networks.readout import Readout
-from forecast.networks.recurrent import Recurrent
-from forecast.networks.window import MLP
 
 HEADS = ("quantile", "normal", *PointHead.criteria)
 ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
@@ -67,8 +66,8 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         is the length of backpropagation through time. Default: by the recipe.
     hidden_size : int, optional
         Units per layer. Default: 32, for panels of 10,000 values and more 64.
-    num_layers : int
-        Layers.
+    num_layers : int, optional
+        Layers. Default: two where a long season is read in patches, else one.
     dropout : float
         Share of units silenced between layers while training.
     residual : bool
@@ -102,6 +101,9 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         Patience in epochs.
     clip_norm, clip_value : float, optional
         Bounds on the gradient: on its norm, and on each element.
+    n_estimators : int
+        Networks that are trained side by side, each from its own random start; the forecast is the
+        mean of their quantile functions.
     random_state : int, optional
         Same seed, same bits. None draws a fresh one.
     device : str
@@ -119,6 +121,9 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         The sizes in use.
     features_ : Features
         What the network is told beside the values.
+    support_ : Support
+        What can be forecast: zero is not passed where it is reached and never was passed, and
+        quantiles of counts are whole numbers.
     history_ : pandas.DataFrame
         One row per epoch: losses in scaled units, rate, gradient norm, seconds.
     n_parameters_ : int
@@ -130,23 +135,24 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         *,
         context_length: int | None = None,
         hidden_size: int | None = None,
-        num_layers: int = 1,
+        num_layers: int | None = None,
         dropout: float = 0.0,
-        residual: bool = False,
+        residual: bool = True,
         head: str = "quantile",
         point: str = "median",
         calendar: bool = True,
         holidays: str | Sequence[str] | None = None,
         static: pd.DataFrame | str | None = None,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 2e-3,
         weight_decay: float = 1e-2,
         batch_size: int | None = None,
-        max_epochs: int = 30,
+        max_epochs: int = 60,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 6,
+        n_iter_no_change: int = 10,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
+        n_estimators: int = 3,
         random_state: int | None = None,
         device: str = "auto",
         verbose: int = 0,
@@ -172,6 +178,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         self.n_iter_no_change = n_iter_no_change
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.n_estimators = n_estimators
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
@@ -196,11 +203,14 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         seasons = (self.season_length_, *longer_seasons(self.season_length_, panel.freq))
         seasons = usable_seasons(seasons, panel.lengths, self.horizon_)
         recipe = self._recipe(seasons, panel.lengths, self.horizon_, self.context_length)
-        given = {name: getattr(self, name) for name in ("batch_size", "hidden_size")}
+        given = {name: getattr(self, name) for name in ("batch_size", "hidden_size", "num_layers")}
         chosen = {name: value for name, value in given.items() if value is not None}
         self.recipe_ = dataclasses.replace(recipe, **chosen)
         held_out = validation_lengths(panel, self.validation_fraction, self.horizon_)
         self.spreads_ = typical_spreads(panel, held_out)
+        # transformed values are bounded by the inverse, if at all
+        plain = self.target_transform_ is None
+        self.support_ = Support.of(panel.values) if plain else Support()
         self.features_ = Features.fit(panel, *self._beside(), self.id_col)
         seed = self.random_state
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
@@ -215,9 +225,10 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
         choose = rollout.greedy(self.model_, self.point)
-        return self._rollout(
+        values = self._rollout(
             horizon, known, 1, lambda live, ahead: rollout.rollout(self.model_, live, ahead, choose)
         )
+        return values if self.point == "mean" else self.model_.support.round(values)
 
     def _predict_quantiles(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
@@ -228,9 +239,9 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         def quantiles(live: Stream, ahead: Tensor) -> Tensor:
             scale, raw = rollout.first_block(self.model_, live, ahead[:, :direct])
             z = [self.model_.quantile(raw, level) for level in levels]
-            return scale.invert(torch.stack(z, -1)[:, None])[:, 0]  # (B, H, Q)
+            return self.model_.values(scale, torch.stack(z, -1))  # (B, H, Q)
 
-        first = self._rollout(horizon, known, 1, quantiles)
+        first = self.model_.support.round(self._rollout(horizon, known, 1, quantiles))
         if horizon == direct:
             return first
         beyond = super()._predict_quantiles(horizon, levels, known)
@@ -247,7 +258,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             generator = torch.Generator().manual_seed(next(seeds))
             return rollout.paths(self.model_, live, ahead, n_samples, generator)
 
-        return self._rollout(horizon, known, n_samples, draw)
+        return self.model_.support.round(self._rollout(horizon, known, n_samples, draw))
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         """Absorb new values: one step of the network per value and series.
@@ -274,6 +285,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         arrays["spreads"] = self.spreads_
         values, more = self.features_.state()
         values |= {"recipe": dataclasses.asdict(self.recipe_), "phases": len(self.stream_.phases)}
+        values["support"] = list(self.support_)
         return values, arrays | more
 
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
@@ -281,8 +293,11 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         self._check_parameters()
         recipe = values["recipe"]
         self.recipe_ = Recipe(**{**recipe, "lags": tuple(recipe["lags"])})
-        if self.num_layers > len(arrays):
-            raise ValueError(f"the weights of {self.num_layers} layers are missing")
+        if self.recipe_.num_layers * self.n_estimators > len(arrays):
+            raise ValueError(
+                f"the weights of {self.n_estimators} x {self.recipe_.num_layers} layers are missing"
+            )
+        self.support_ = Support(*values["support"])
         self.features_ = Features.restore(values, arrays, *self._beside())
         with torch.device("meta"):  # shapes alone: they take no memory
             model = self._build(panel)
@@ -319,9 +334,9 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         return self.freq_ if self.calendar else None, self.holidays, self.static
 
     def _check_parameters(self) -> None:
-        for name in ("num_layers", "max_epochs", "n_iter_no_change"):
+        for name in ("max_epochs", "n_iter_no_change", "n_estimators"):
             positive_integer(name, getattr(self, name))
-        for name in ("context_length", "batch_size", "hidden_size"):
+        for name in ("context_length", "batch_size", "hidden_size", "num_layers"):
             if getattr(self, name) is not None:
                 positive_integer(name, getattr(self, name))
         if self.random_state is not None:
@@ -354,23 +369,29 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             n_past=len(panel.past_names),
             driver_window=sizes.driver_window,
         )
-        network = self._network(reader.input_size)
         head = _head(self.head, sizes.block)
-        readout = Readout(
-            network.width,
-            sizes.block,
-            n_templates=reader.n_templates,
-            raw_size=head.raw_size,
-            **self.features_.sizes(panel),
-        )
-        return Model(reader, network, readout, head, sizes.stride)
+        networks = [self._network(reader.input_size) for _ in range(self.n_estimators)]
+        readouts = [
+            Readout(
+                network.width,
+                sizes.block,
+                n_templates=reader.n_templates,
+                raw_size=head.raw_size,
+                **self.features_.sizes(panel),
+            )
+            for network in networks
+        ]
+        members = Ensemble(networks), EnsembleReadout(readouts)
+        return Model(reader, *members, head, sizes.stride, self.support_)
 
     def _train(self, panel: Panel, held_out: np.ndarray, generator: torch.Generator) -> None:
         """Train the model, judge it against naive forecasts, learn the paths' dependence."""
         model, sizes = self.model_, self.recipe_
-        windows = self.features_.windows(panel, self.spreads_, self._device())
+        units = seasonal_changes(panel, held_out, self.season_length_)
+        units = np.where(units > 0, units, self.spreads_)
+        windows = self.features_.windows(panel, self.spreads_, self._device(), units)
         first = torch.as_tensor(held_out, device=windows.device)
-        judge = Validation(model, windows, first, self.horizon_, self.season_length_)
+        judge = Validation(model.reader, windows, first, self.horizon_, self.season_length_)
         ends = first if self.early_stopping else windows.lengths
         settings = training.Settings(
             learning_rate=self.learning_rate,
@@ -392,11 +413,11 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
                 generator=generator,
             )
 
-        validate = judge.loss if self.early_stopping else lambda: math.nan
+        validate = judge.loss if self.early_stopping else lambda model: math.nan
         epochs = training.train(model, draw, validate, settings, generator)
         self.history_ = pd.DataFrame([dataclasses.asdict(epoch) for epoch in self._watch(epochs)])
-        judge.calibrate()
-        error = validate()
+        judge.calibrate(model)
+        error = validate(model)
         if error > judge.naive_loss + 1e-3:  # a constant is no reason to warn
             warnings.warn(
                 f"On the validation part the trained {type(self).__name__} errs by {error:.3f} "
@@ -450,78 +471,6 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
                 for rows in torch.arange(len(ahead)).split(max(ROWS // copies, 1))
             ]
         return torch.cat(parts).cpu().numpy().astype(np.float64)
-
-
-class MLPForecaster(NeuralForecaster):
-    """Forecast from a fixed window with a multi-layer perceptron.
-
-    The Markov model of order n = `context_length`: p(x_t | past) = p(x_t | x_{t-n} ... x_{t-1}).
-    What happened before the window changes nothing.
-    """
-
-    _recipe = staticmethod(window_recipe)
-
-    def _network(self, input_size: int) -> Network:
-        return MLP(
-            input_size,
-            self.recipe_.hidden_size,
-            num_layers=self.num_layers,
-            dropout=self.dropout,
-            residual=self.residual,
-        )
-
-
-class RecurrentForecaster(NeuralForecaster, abc.ABC):
-    """The parent of forecasters that carry a latent state (abstract)."""
-
-    _recipe = staticmethod(recurrent_recipe)
-
-    @property
-    @abc.abstractmethod
-    def _cell(self) -> str:
-        """The recurrence."""
-
-    def _network(self, input_size: int) -> Network:
-        return Recurrent(
-            input_size,
-            self.recipe_.hidden_size,
-            cell=self._cell,
-            num_layers=self.num_layers,
-            dropout=self.dropout,
-            residual=self.residual,
-        )
-
-
-class RNNForecaster(RecurrentForecaster):
-    """Forecast with a recurrent network: h_t = f(h_{t-1}, x_t).
-
-    Parameters
-    ----------
-    cell : {"tanh", "relu", "gru"}
-        Elman's recurrence with either activation, or the gated recurrent unit.
-    **parameters
-        Those of `NeuralForecaster`.
-    """
-
-    cells: ClassVar = ("tanh", "relu", "gru")
-
-    def __init__(self, *, cell: str = "tanh", **parameters: Any) -> None:
-        super().__init__(**parameters)
-        self.cell = cell
-
-    @property
-    def _cell(self) -> str:
-        return self.cell
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        one_of("cell", self.cell, self.cells)
-
-
-class LSTMForecaster(RecurrentForecaster):
-    """Forecast with long short-term memory: gates decide what the state keeps."""
-
-    _cell = "lstm"
 
 
 def _named(live: Stream) -> dict[str, Tensor]:

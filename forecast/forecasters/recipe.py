@@ -25,6 +25,7 @@ class Recipe:
     drift: bool  # whether the network sees the scale move
     batch_size: int
     hidden_size: int
+    num_layers: int
     warm: int  # values that a scale must hold before its targets count
     driver_window: int  # V, newest values whose covariates are shown at a step
 
@@ -124,6 +125,7 @@ def window_recipe(
         drift=False,
         batch_size=batch_size(lengths, block, 1),
         hidden_size=hidden_size(lengths),
+        num_layers=1,
         warm=warm(lengths, window),
         driver_window=window,
     )
@@ -136,7 +138,8 @@ def recurrent_recipe(
 
     Short seasons (up to 12) are read value by value through a window of one season; long ones in
     patches, the largest divisor of the season that fits into the horizon, so that a season is
-    few recurrent steps. The scale holds two short seasons or a long one.
+    few recurrent steps: then two layers, because a patch tells much at once. The scale holds two
+    short seasons or a long one.
     """
     season, longest = (seasons[0], seasons[-1]) if seasons else (1, 8)
     block = longest_block(lengths, horizon)
@@ -156,6 +159,7 @@ def recurrent_recipe(
         drift=True,
         batch_size=batch_size(lengths, block, n_steps),
         hidden_size=hidden_size(lengths),
+        num_layers=2 if patch > 1 else 1,
         warm=warm(lengths, scale),
         driver_window=patch,
     )

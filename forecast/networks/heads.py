@@ -31,9 +31,12 @@ class Head(nn.Module, abc.ABC):
     ----------
     raw_size : int
         Raw numbers per step.
+    narrow : float
+        What is taken off a raw width before the softplus.
     """
 
     raw_size: int
+    narrow = 0.0
 
     @abc.abstractmethod
     def loss(self, raw: Tensor, z: Tensor) -> Tensor:
@@ -46,6 +49,17 @@ class Head(nn.Module, abc.ABC):
     @abc.abstractmethod
     def pit(self, raw: Tensor, z: Tensor) -> Tensor:
         """Turn values into standard normal scores (..., r): the inverse of `sample`."""
+
+    def merge(self, raw: Tensor) -> Tensor:
+        """Average the members of an ensemble, (..., E, r, raw_size) into (..., r, raw_size).
+
+        Quantile functions are averaged (Vincent, 1912): the location, and the widths that the
+        softplus makes of the other raw numbers. The average is a distribution of the same family.
+        """
+        if raw.shape[-3] == 1:
+            return raw.squeeze(-3)
+        location, widths = raw[..., :1].mean(-3), softplus(raw[..., 1:] - self.narrow).mean(-3)
+        return torch.cat([location, widths + (-torch.expm1(-widths)).log() + self.narrow], -1)
 
     def quantile(self, raw: Tensor, level: float) -> Tensor:
         """Return the quantile (..., r) at one level."""
@@ -110,6 +124,9 @@ class QuantileHead(Head):
     [-0.313, 0.0, 0.313, 0.569]
     """
 
+    narrow = (
+        1.0  # softplus(-1) = .31 between levels .1 apart is about the width of a standard normal
+    )
     levels: Tensor
     scores: Tensor
     ladder: Tensor  # (Q - 1, Q)
@@ -129,8 +146,7 @@ class QuantileHead(Head):
 
     def quantiles(self, raw: Tensor) -> Tensor:
         """Return the increasing quantiles (..., r, Q) at the head's own levels."""
-        # softplus(-1) = .31 between levels .1 apart is about the width of a standard normal
-        steps = softplus(raw[..., 1:] - 1.0) + 1e-4
+        steps = softplus(raw[..., 1:] - self.narrow) + 1e-4
         return raw[..., :1] + steps @ self.ladder.to(steps)
 
     def loss(self, raw: Tensor, z: Tensor) -> Tensor:

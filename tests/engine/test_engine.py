@@ -168,7 +168,7 @@ def follow(model, live, known, truth):
         level, spread = scales[-1] if scales else origin_scale
         return (truth(numbers, block) - level) / spread
 
-    scale = model.origin(live.memory).scale
+    scale = model.reader.newest(live.memory).scale
     origin_scale = (scale.level, scale.spread)
 
     def spy(self, values, state, drivers, **options):
@@ -249,7 +249,7 @@ def test_paths_follow_the_heads_distribution(head, sizes):
     known = KNOWN[:, 150:156]
     with torch.no_grad():
         drawn = paths(model, live, known, 4000, torch.Generator().manual_seed(0))
-        reading = model.origin(live.memory)
+        reading = model.reader.newest(live.memory)
         raw = model.read_out(live.features, known, reading, live.static)
         levels = (0.1, 0.5, 0.9)
         z = torch.stack([model.quantile(raw, level) for level in levels], -1)
@@ -306,10 +306,10 @@ def test_m22_an_update_is_one_cell_call_whatever_the_history(seen):
     with torch.no_grad():
         live = stream.encode_phases(model, windows, torch.tensor([0]), torch.tensor([seen]))
     calls = []
-    for layer in model.network.layers:
+    for layer in model.network.members[0].layers:
         layer.register_forward_hook(lambda module, given, _: calls.append(given[0].shape))
     with torch.no_grad():
         _, after = stream.absorb(model, torch.ones(1, 1, dtype=torch.float64), live)
-    assert [tuple(shape[:2]) for shape in calls] == [(1, 1)] * len(model.network.layers)
+    assert [tuple(shape[:2]) for shape in calls] == [(1, 1)] * len(model.network.members[0].layers)
     assert [part.shape for part in after.memory] == [part.shape for part in live.memory]
     same(pick(after.phases, slice(0, 0)), pick(live.phases, slice(0, 0)))

@@ -174,7 +174,7 @@ def test_memory_of_many_paths_is_bounded():
 def test_the_history_is_read_once_however_many_paths(n_samples):
     model, live = live_stream(encode_phases)
     calls = []
-    model.network.layers[0].register_forward_hook(
+    model.network.members[0].layers[0].register_forward_hook(
         lambda module, given, _: calls.append(tuple(given[0].shape[:2]))
     )
     with torch.no_grad():

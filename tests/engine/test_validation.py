@@ -101,7 +101,7 @@ def test_the_loss_equals_rollouts_one_by_one(sizes, monkeypatch):
             ahead = KNOWN[i, t : t + 10]
             ahead = torch.cat([ahead, ahead[:, -1:].expand(-1, 10 - ahead.shape[1], -1)], 1)
             forecasts = [rollout(model, live, ahead, greedy(model))]
-            spread = model.origin(live.memory).scale.spread
+            spread = model.reader.newest(live.memory).scale.spread
         forecasts += naive_forecasts(windows, i, t, 10, 24)
         truth = X[i, t : t + 10]
         for name, forecast in zip(errors, forecasts, strict=True):
@@ -146,7 +146,7 @@ def test_calibrate_learns_the_dependence_of_a_blocks_steps(head):
     with torch.no_grad():
         for parameter in model.readout.parameters():
             parameter.zero_()
-        model.readout.direct.bias.unflatten(0, (8, -1))[:, -2] = (
+        model.readout.members[0].direct.bias.unflatten(0, (8, -1))[:, -2] = (
             20.0  # all weight on the last value
         )
     judge = Validation(model, as_windows(walk), torch.full((40,), 150), 8, 1)

@@ -16,7 +16,7 @@ from forecast.contest import compare
 from forecast.data.datasets import load_dataset
 from forecast.data.synthetic import random_walk
 from forecast.evaluation.metrics import evaluate, owa
-from forecast.forecasters.neural import LSTMForecaster
+from forecast.forecasters.recurrent import LSTMForecaster
 
 RESULTS = Path(__file__).parents[2] / "experiments"
 pytestmark = pytest.mark.experiment

@@ -15,7 +15,8 @@ from forecast import load
 from forecast.forecasters.baselines import NaiveForecaster
 from forecast.forecasters.ets import ETSForecaster
 from forecast.forecasters.markov import MarkovForecaster
-from forecast.forecasters.neural import LSTMForecaster, MLPForecaster, RNNForecaster
+from forecast.forecasters.recurrent import LSTMForecaster, RNNForecaster
+from forecast.forecasters.window import MLPForecaster
 
 SMALL: dict[str, Any] = {"hidden_size": 8, "max_epochs": 1, "random_state": 0, "horizon": 7}
 quiet = pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
@@ -93,7 +94,7 @@ def test_past_and_static_features_change_the_forecast(kind: Any) -> None:
     # a network that has trained for one epoch may hardly use them: look at what it reads
     other = model.features_.same(pd.Index(["s1", "unheard of"]))
     assert other.tolist()[1] == [0.0, 0.0] and other[0, 1] == 1  # Bonn comes before Ulm
-    assert model.model_.readout.from_category[0].num_embeddings == 3
+    assert model.model_.readout.members[0].from_category[0].num_embeddings == 3
 
 
 @quiet

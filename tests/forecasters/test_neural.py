@@ -19,7 +19,8 @@ from forecast.engine import training
 from forecast.engine.reader import Reader
 from forecast.evaluation.backtest import backtest
 from forecast.forecasters.markov import MarkovForecaster
-from forecast.forecasters.neural import LSTMForecaster, MLPForecaster, RNNForecaster
+from forecast.forecasters.recurrent import LSTMForecaster, RNNForecaster
+from forecast.forecasters.window import MLPForecaster
 from tests.checks import ForecasterCase, forecaster_cases, same_frames
 
 FAMILY = [MLPForecaster, RNNForecaster, LSTMForecaster]
@@ -141,7 +142,7 @@ def test_m37_forecast_is_block_after_block_with_the_forecast_fed_back(
 
 def hold_spread(model: Any) -> None:
     """Let a forecaster read in the spread of now for ever, as a rollout does by design."""
-    scale = model.model_.origin(model.stream_.memory).scale
+    scale = model.model_.reader.newest(model.stream_.memory).scale
 
     class Held(Reader):
         def at(self, past: Any, drivers: Any, steps: Any, spread: Any = None) -> Any:
@@ -175,7 +176,7 @@ def test_m22_an_update_is_one_cell_call_whatever_the_history(
     model = kind(horizon=6, num_layers=2, **QUICK).fit(y[:length])
     model.update(y[length : length + 1])  # reads the other phases once
     seen: list[tuple[int, ...]] = []
-    for layer in model.model_.network.layers:
+    for layer in model.model_.network.members[0].layers:
         layer.register_forward_hook(lambda module, given, out: seen.append(given[0].shape[:2]))
     sizes = [part.shape for part in (*model.stream_.memory, model.stream_.features)]
     for step in (1, 2):
@@ -203,7 +204,7 @@ def test_the_history_is_read_once_for_all_paths(few_steps: None) -> None:
     # peers tile the inputs and read the same history once per path
     model = LSTMForecaster(horizon=6, **QUICK).fit(monthly())
     rows: list[tuple[int, ...]] = []
-    for layer in model.model_.network.layers:
+    for layer in model.model_.network.members[0].layers:
         layer.register_forward_hook(lambda module, given, out: rows.append(given[0].shape[:2]))
     model.sample(6, n_samples=50)
     assert rows == []  # the state of the origin is all a first block needs
@@ -368,10 +369,10 @@ def test_training_is_in_single_precision(few_steps: None) -> None:
 def test_calendar_and_covariates_reach_the_readout(few_steps: None) -> None:
     X = pd.DataFrame({"x": np.random.default_rng(0).normal(size=150)}, monthly(150).index)
     plain = LSTMForecaster(calendar=False, **QUICK).fit(monthly())
-    assert plain.model_.readout.known_size == 0
-    assert LSTMForecaster(**QUICK).fit(monthly()).model_.readout.known_size > 0
+    assert plain.model_.readout.members[0].known_size == 0
+    assert LSTMForecaster(**QUICK).fit(monthly()).model_.readout.members[0].known_size > 0
     model = LSTMForecaster(calendar=False, **QUICK).fit(monthly(), X)
-    assert model.model_.readout.known_size == 1
+    assert model.model_.readout.members[0].known_size == 1
     other = model.predict(5, X + 3)
     assert (abs(other - model.predict(5, X)) > 1e-6).all()
 

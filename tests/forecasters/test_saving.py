@@ -19,8 +19,9 @@ from forecast.forecasters import saving
 from forecast.forecasters.baselines import NaiveForecaster
 from forecast.forecasters.ets import ETSForecaster
 from forecast.forecasters.markov import MarkovForecaster
-from forecast.forecasters.neural import LSTMForecaster, MLPForecaster, RNNForecaster
+from forecast.forecasters.recurrent import LSTMForecaster, RNNForecaster
 from forecast.forecasters.saving import load
+from forecast.forecasters.window import MLPForecaster
 
 VALUES = 20 + np.random.default_rng(0).normal(size=60).cumsum()
 INDEXES = {

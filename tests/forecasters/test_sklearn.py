@@ -28,7 +28,7 @@ from forecast.evaluation.metrics import scorer
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.baselines import NaiveForecaster
 from forecast.forecasters.markov import MarkovForecaster
-from forecast.forecasters.neural import MLPForecaster
+from forecast.forecasters.window import MLPForecaster
 from tests.checks import concrete_subclasses
 
 FORECASTERS = concrete_subclasses(forecast.forecasters, BaseForecaster)

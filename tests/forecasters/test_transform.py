@@ -20,7 +20,7 @@ from sklearn.preprocessing import (
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.baselines import NaiveForecaster
 from forecast.forecasters.markov import MarkovForecaster
-from forecast.forecasters.neural import LSTMForecaster
+from forecast.forecasters.recurrent import LSTMForecaster
 
 LOG = FunctionTransformer(np.log, np.exp, check_inverse=False)
 TRANSFORMERS = [

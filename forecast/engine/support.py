@@ -1,0 +1,52 @@
+"""The values that a series can take: what was never negative stays so, and counts stay whole."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+import numpy as np
+from torch import Tensor
+
+REACHED = 0.01  # share of zeros from which zero is a bound, and not merely a value
+COUNTED = 0.1  # share of zeros from which the steps between whole numbers matter
+
+
+class Support(NamedTuple):
+    """What a panel's values tell of the values to come.
+
+    A falling line may pass zero one day, so zero is taken for a bound only where it is reached and
+    never passed. Quantiles of counts are whole numbers: that of `round(Y)` is the rounded one of Y.
+
+    Examples
+    --------
+    >>> import torch
+    >>> support = Support.of(np.array([0.0, 3.0, 0.0, 1.0]))
+    >>> support
+    Support(bounded=True, counts=True)
+    >>> (
+    ...     support.clip(torch.tensor([-0.5, 1.5])).tolist(),
+    ...     support.round(np.array([0.2, 1.7])).tolist(),
+    ... )
+    ([0.0, 1.5], [0.0, 2.0])
+    """
+
+    bounded: bool = False
+    counts: bool = False
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Self:
+        """Look at values (N,); NaN is unobserved."""
+        n_seen = int(np.count_nonzero(~np.isnan(values)))
+        zeros = np.count_nonzero(values == 0) / max(n_seen, 1)
+        bounded = zeros >= REACHED and not (values < 0).any()
+        counts = bounded and zeros >= COUNTED
+        # a last question, because rounding copies the panel
+        return cls(bool(bounded), bool(counts and (values == np.round(values)).sum() == n_seen))
+
+    def clip(self, values: Tensor) -> Tensor:
+        """Return values without what is below the bound."""
+        return values.clamp(min=0) if self.bounded else values
+
+    def round(self, values: np.ndarray) -> np.ndarray:
+        """Return whole numbers where counts are meant."""
+        return np.round(values) if self.counts else values

@@ -1,0 +1,81 @@
+"""Several networks side by side: one batch goes through all of them.
+
+Hansen and Salamon, 1990, "Neural network ensembles"; Lakshminarayanan et al., 2017, "Simple and
+scalable predictive uncertainty estimation using deep ensembles". The members differ by their random
+start alone. Their forecasts are averaged as quantile functions (Vincent, 1912): `Head.merge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from forecast.networks.base import Network, State
+from forecast.networks.readout import Readout
+
+
+class Ensemble(Network):
+    """Run several networks on the same inputs; the features stand side by side.
+
+    A state is a tuple of the members' states.
+
+    Parameters
+    ----------
+    members : iterable of Network
+        All of one kind and size.
+
+    Examples
+    --------
+    >>> from forecast.networks.recurrent import Recurrent
+    >>> network = Ensemble(Recurrent(input_size=3, hidden_size=8) for _ in range(2))
+    >>> features, state = network.absorb(torch.zeros(4, 5, 3), network.initial_state(4))
+    >>> features.shape, len(state)
+    (torch.Size([4, 5, 16]), 2)
+    """
+
+    def __init__(self, members: Iterable[Network]) -> None:
+        super().__init__()
+        networks = list(members)
+        self.members = nn.ModuleList(networks)
+        self.width = sum(network.width for network in networks)
+        self.reach = networks[0].reach
+
+    def initial_state(self, batch_size: int) -> tuple[State, ...]:
+        """Return every member's state before any input."""
+        return tuple(member.initial_state(batch_size) for member in self.members)  # type: ignore[operator]
+
+    def absorb(
+        self, inputs: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Read inputs (B, T, F) with every member into (B, T, E D)."""
+        read = [
+            member.absorb(inputs, own, lengths)  # type: ignore[operator]
+            for member, own in zip(self.members, state, strict=True)
+        ]
+        features, states = zip(*read, strict=True)
+        return torch.cat(features, -1), states
+
+
+class EnsembleReadout(nn.Module):
+    """Read each member's features with a readout of its own.
+
+    Parameters
+    ----------
+    members : iterable of Readout
+        All of one size.
+    """
+
+    def __init__(self, members: Iterable[Readout]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, features: Tensor, *beside: Tensor) -> Tensor:
+        """Return raw numbers (..., E, r, raw_size) for features (..., E D).
+
+        What stands `beside` is the same for all members, as in `Readout`.
+        """
+        own = features.chunk(len(self.members), -1)
+        pairs = zip(self.members, own, strict=True)
+        return torch.stack([member(part, *beside) for member, part in pairs], -3)
