@@ -176,6 +176,37 @@ def test_the_markov_model_shows_what_it_learns_from() -> None:
     assert np.corrcoef(first["weather"][known], weather[known])[0, 1] == pytest.approx(1)
 
 
+def test_m01_the_windows_of_a_panel_by_hand() -> None:
+    """Two shuffled series of unequal length, one with gaps: no window crosses a border or a gap."""
+    days = DAYS[:10]
+    y = pd.DataFrame(
+        {
+            "unique_id": ["b"] * 10 + ["a"] * 7,
+            "ds": [*days, *days[[1, 2, 3, 4, 5, 8, 9]]],
+            "y": [*range(10), *range(100, 107)],
+        }
+    )
+    X = pd.DataFrame({"unique_id": ["a"] * 10 + ["b"] * 10, "ds": [*days] * 2, "x": range(20)})
+    model = MarkovForecaster(order=3, season_length=1)
+    frame = model.training_frame(*(one.sample(frac=1, random_state=0) for one in (y, X)))
+    expected = {
+        ("a", 4): [103, 102, 101, 100, 4],
+        ("a", 5): [104, 103, 102, 101, 5],
+        **{("b", t): [t, t - 1, t - 2, t - 3, 10 + t] for t in range(3, 10)},  # T - n of them
+    }
+    assert frame.index.tolist() == [(name, days[t]) for name, t in expected]
+    columns = ["target", "lag 1", "lag 2", "lag 3", "x"]
+    wanted = pd.DataFrame(list(expected.values()), frame.index, columns).astype(float)
+    for name, values in y.groupby("unique_id")["y"]:
+        scaled = (wanted.loc[[name], columns[:4]] - values.mean()) / values.std(ddof=0)
+        wanted.loc[[name], columns[:4]] = scaled
+    steps = np.r_[1:10, 10:20]  # of the covariate: the history of a series begins with its values
+    wanted["x"] = (wanted["x"] - steps.mean()) / steps.std()
+    pd.testing.assert_frame_equal(frame[columns], wanted, rtol=1e-12)
+    future = model.fit(y, X).future_frame(2)
+    assert future["ds"].tolist() == [*pd.date_range("2024-01-11", periods=2)] * 2
+
+
 @pytest.mark.parametrize("regressor", [None, HistGradientBoostingRegressor(max_iter=5)])
 def test_the_markov_model_takes_all_covariates(regressor: Any, tmp_path: Any) -> None:
     y, X, about = shops()
