@@ -66,8 +66,9 @@ def read_frames(
         series) or by the id and time columns or levels (long, MultiIndex); one of polars or pyarrow
         by its columns. It may hold rows beyond those of `y`; they are not used.
     freq
-        The frequency of the times, in the old or new spelling of pandas, or the step of whole
-        numbers. By default that of the index, else the most common step inside the series.
+        The frequency of the times: an alias in the old or new spelling of pandas, an offset such as
+        `pd.offsets.CustomBusinessDay(holidays=...)`, or the step of whole numbers. By default that
+        of the index, else the most common step inside the series.
     id_col, time_col, target_col
         The columns of a long frame; `time_col` also of other frames that have no index.
     past_only

@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
-from pandas.tseries.offsets import BaseOffset, CustomBusinessDay, Day, Tick
+from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from forecast._checks import is_integer
 from forecast.data.aliases import aliases_of_step, parse_freq
@@ -150,7 +150,8 @@ def extend_grid_to(grid: pd.Index, last: Any) -> pd.Index:
 def freq_of(grid: pd.Index) -> Any:
     """Return the frequency of a regular axis: an alias, or the step of a whole-number axis.
 
-    An offset that no alias can name, business days with holidays, is returned as it is.
+    An offset that its alias does not tell all of, such as business days with holidays of their own,
+    is returned as it is.
 
     Examples
     --------
@@ -161,7 +162,7 @@ def freq_of(grid: pd.Index) -> Any:
     if isinstance(grid, pd.PeriodIndex):
         return str(grid.freqstr)
     step = _step_of(grid)
-    return step if isinstance(step, CustomBusinessDay) else _name(step)
+    return _name(step) if isinstance(step, int) or parse_freq(step.freqstr) == step else step
 
 
 def locate(grid: pd.Index, times: pd.Index) -> np.ndarray:

@@ -97,7 +97,9 @@ def place(table: Rows | Columns, freq: Any, *, allow_unobserved: bool) -> Panel:
         If a time occurs twice in a series, a value is infinite, a series has no observed value, or
         the times are not regular.
     """
-    freq = table.freq if freq is None else freq
+    own = getattr(table.freq, "freqstr", None)
+    if freq is None or (isinstance(freq, str) and freq == own):
+        freq = table.freq  # which may have holidays of its own, where pandas shows a mere "C"
     if isinstance(table, Rows):
         return _place_rows(table, freq, allow_unobserved)
     return _place_columns(table, freq, allow_unobserved)
