@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from matplotlib.text import Text
 from sklearn.base import clone
@@ -123,6 +124,41 @@ def test_forecasts_come_back_as_the_kind_that_came_in(
     np.testing.assert_allclose(
         tall.predict(3)["y"], many.predict(3).to_numpy().T.ravel(), rtol=1e-12
     )
+
+
+@pytest.mark.parametrize(
+    ("ids", "rising"),
+    [
+        (["b", "C", "a"], ["C", "a", "b"]),
+        ([10, 9, -1], [-1, 9, 10]),
+        (pd.Categorical(["L", "S", "M"], ["S", "M", "L", "XL"]), ["S", "M", "L"]),
+        (["2", 10, "b"], [10, "2", "b"]),  # as text
+    ],
+    ids=["text", "numbers", "categories", "both"],
+)
+@pytest.mark.parametrize("kind", ["long", "multi", "polars"])
+def test_series_of_a_long_frame_come_back_in_rising_order(
+    ids: Any, rising: list[Any], kind: str
+) -> None:
+    days = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=4)})
+    y: Any = pd.DataFrame({"y": [1.0, 2.0, 3.0], "unique_id": ids}).merge(days, "cross")
+    if kind == "multi":
+        y = y.set_index(["unique_id", "ds"])["y"]
+    if kind == "polars":
+        if rising not in (["C", "a", "b"], [-1, 9, 10]):
+            pytest.skip("a column of polars has one type, and its categories are text to us")
+        y = pl.DataFrame({name: y[name].to_list() for name in y})
+    model = Mean().fit(y)
+    for found in (model.predict(2), model.predict_interval(2), model.sample(2)):
+        names = found.index.get_level_values(0) if kind == "multi" else found["unique_id"]
+        assert list(names) == [one for one in rising for _ in range(2)]
+
+
+def test_series_of_wide_frames_and_lists_keep_their_order(wide: pd.DataFrame) -> None:
+    swapped = wide[["B", "A"]]
+    assert Mean().fit(swapped).predict(2).columns.tolist() == ["B", "A"]
+    parts = [swapped[name] for name in swapped]
+    assert [one.name for one in Mean().fit(parts).predict(2)] == ["B", "A"]
 
 
 def test_default_horizon_is_a_season_capped_by_the_data(monthly: pd.Series) -> None:
