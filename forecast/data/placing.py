@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast._checks import short
 from forecast.data.frequency import Step, regular_grid, regular_positions
 from forecast.data.panel import Layout, Panel
 
@@ -182,7 +183,7 @@ def _observed(ids: pd.Index, starts: np.ndarray, seen: np.ndarray) -> np.ndarray
         empty = np.flatnonzero(~seen)
         more = f" ({len(empty)} such series)" if len(empty) > 1 else ""
         raise ValueError(
-            f"series {ids[empty[0]]!r} must have at least one observed value, got none{more}. "
+            f"series {short(ids[empty[0]])} must have at least one observed value, got none{more}. "
             "Drop it."
         )
     return starts
@@ -234,14 +235,14 @@ def _check_stray(table: Rows | Columns, steps: int, rows: int, i: int, limits: p
     if steps > _STEPS_ALWAYS_FINE + _STEPS_PER_ROW * rows:
         own = np.count_nonzero(table.series == i) if isinstance(table, Rows) else len(table.slots)
         raise ValueError(
-            f"series {table.ids[i]!r} has {own} rows but spans far more steps, {limits[0]} to "
+            f"series {short(table.ids[i])} has {own} rows but spans far more steps, {limits[0]} to "
             f"{limits[1]}. Look for a stray time, or resample."
         )
 
 
 def _infinite(series: Any, value: Any, time: Any) -> str:
     return (
-        f"series {series!r} must be finite, got {value} at {time}. Replace it, or mark it as "
+        f"series {short(series)} must be finite, got {value} at {time}. Replace it, or mark it as "
         "missing with NaN."
     )
 
@@ -257,7 +258,7 @@ def _refuse_twice(rows: Rows) -> None:
 
 def _twice(series: Any, time: Any, count: int) -> str:
     message = (
-        f"series {series!r} has more than one row at {time} ({count} such rows in all). "
+        f"series {short(series)} has more than one row at {time} ({count} such rows in all). "
         "Aggregate them first, for example with groupby(...).mean()."
     )
     if isinstance(time, pd.Timestamp) and time.tz is None and time != time.normalize():

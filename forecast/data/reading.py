@@ -143,7 +143,7 @@ def _read_list(y: list[pd.Series]) -> Rows:
     for name, index in zip(ids, indexes, strict=True):
         if _kind(index) != _kind(indexes[0]):
             raise TypeError(
-                f"all series must have the same kind of index: series {ids[0]!r} has "
+                f"all series must have the same kind of index: series {short(ids[0])} has "
                 f"{_kind(indexes[0])}, series {name!r} has {_kind(index)}."
             )
     values = np.concatenate(

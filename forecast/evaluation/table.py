@@ -164,7 +164,7 @@ def _align(forecast: Any, panel: Panel, grid: pd.Index, places: Places) -> Array
         i, j = np.argwhere(~seen)[0]
         raise ValueError(
             f"the model must forecast every step of every series: {(~seen).sum()} of {seen.size} "
-            f"are missing, the first for series {panel.ids[i]!r} at {grid[places[i, j]]}. "
+            f"are missing, the first for series {short(panel.ids[i])} at {grid[places[i, j]]}. "
             "Check the index of what `predict` returns."
         )
     return aligned

@@ -306,8 +306,8 @@ def _order(
         owner = panel.ids[series_numbers(panel)[runs.argmax()]]
         raise ValueError(
             f"`order` must be smaller than the longest stretch of observed values: order={order}, "
-            f"the longest has {longest} (series {owner!r}). Use a smaller order, fill the gaps, or "
-            "give more data."
+            f"the longest has {longest} (series {short(owner)}). Use a smaller order, fill the "
+            "gaps, or give more data."
         )
     if asked is not None:
         return order
