@@ -46,7 +46,7 @@ def as_times(index: pd.Index, where: str) -> pd.Index:
 
 
 def regular_positions(
-    times: pd.Index, freq: Any, before: np.ndarray, after: np.ndarray
+    times: pd.Index, freq: Any, before: np.ndarray, after: np.ndarray, *, sparse: bool = False
 ) -> tuple[Step, np.ndarray]:
     """Return the step of the regular axis that holds all times, and where each lies on it.
 
@@ -58,6 +58,8 @@ def regular_positions(
         What the user said, or None to read the frequency from the steps inside the series.
     before, after
         Positions in `times` of neighbours in one series: (steps,) each.
+    sparse
+        Whether all neighbours may be more than a step apart; else `freq` is taken for a mistake.
 
     Returns
     -------
@@ -85,7 +87,7 @@ def regular_positions(
     if len(off_grid):
         raise ValueError(_off_grid_message(times, int(off_grid[0]), freq, step, before, after))
     gaps = positions[after] - positions[before]
-    if freq is not None and len(times) > 2 and not (gaps == 1).any():
+    if freq is not None and not sparse and len(times) > 2 and not (gaps == 1).any():
         raise ValueError(
             f"`freq`={_name(step)!r} is finer than the data: no two neighbouring rows are one "
             f"step apart, the first times are {times[0]} and {times[1]}. Leave `freq` out."

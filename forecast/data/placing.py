@@ -80,7 +80,7 @@ class Columns:
     freq: Any = None
 
 
-def place(table: Rows | Columns, freq: Any, *, allow_unobserved: bool) -> Panel:
+def place(table: Rows | Columns, freq: Any, *, allow_unobserved: bool, sparse: bool) -> Panel:
     """Return the panel that holds the values of a table.
 
     Parameters
@@ -91,6 +91,8 @@ def place(table: Rows | Columns, freq: Any, *, allow_unobserved: bool) -> Panel:
         What the user said, or None to read the frequency from the times.
     allow_unobserved
         Whether a series may be missing at its start or throughout.
+    sparse
+        Whether all rows of a series may be more than a step apart.
 
     Raises
     ------
@@ -102,13 +104,13 @@ def place(table: Rows | Columns, freq: Any, *, allow_unobserved: bool) -> Panel:
     if freq is None or (isinstance(freq, str) and freq == own):
         freq = table.freq  # which may have holidays of its own, where pandas shows a mere "C"
     if isinstance(table, Rows):
-        return _place_rows(table, freq, allow_unobserved)
-    return _place_columns(table, freq, allow_unobserved)
+        return _place_rows(table, freq, allow_unobserved, sparse)
+    return _place_columns(table, freq, allow_unobserved, sparse)
 
 
-def _place_rows(rows: Rows, freq: Any, allow_unobserved: bool) -> Panel:
+def _place_rows(rows: Rows, freq: Any, allow_unobserved: bool, sparse: bool) -> Panel:
     try:
-        step, places = regular_positions(rows.times, freq, *_neighbours(rows))
+        step, places = regular_positions(rows.times, freq, *_neighbours(rows), sparse=sparse)
     except ValueError:
         _refuse_twice(rows)
         raise
@@ -131,13 +133,14 @@ def _place_rows(rows: Rows, freq: Any, allow_unobserved: bool) -> Panel:
     return _panel(rows, values, offsets, starts, step, places)
 
 
-def _place_columns(table: Columns, freq: Any, allow_unobserved: bool) -> Panel:
+def _place_columns(table: Columns, freq: Any, allow_unobserved: bool, sparse: bool) -> Panel:
     n, T = len(table.ids), len(table.times)
     if T < len(table.slots):
         twice = pd.Series(table.slots).duplicated().to_numpy()
         first = int(table.slots[twice].min())
         raise ValueError(_twice(table.ids[0], table.times[first], n * int(twice.sum())))
-    step, places = regular_positions(table.times, freq, np.arange(T - 1), np.arange(1, T))
+    before, after = np.arange(T - 1), np.arange(1, T)
+    step, places = regular_positions(table.times, freq, before, after, sparse=sparse)
     positions, length = places[table.slots], int(places[-1]) + 1
     _check_stray(table, n * length, n * T, 0, table.times[[0, -1]])
     stretches = list(_stretches(n, max(1, _STRETCH // length)))

@@ -85,7 +85,8 @@ def forecast_ahead(
     model = copy.copy(model)
     model.panel_ = replace(model.panel_, layout=replace(model.panel_.layout, backend="pandas"))
     history = replace(model.panel_, X=None, X_names=(), past=None, past_names=())
-    new = read_frames(y, allow_unobserved=True, **read_options(model) | {"freq": history.freq})
+    options = read_options(model) | {"freq": history.freq}
+    new = read_frames(y, allow_unobserved=True, sparse=True, **options)
     panel = append(history, new)
     horizon = int((panel.lengths - history.lengths).max())
     return tabulate(model, panel, history.lengths, horizon, 0, X, tuple(levels))

@@ -226,7 +226,9 @@ class BaseForecaster(Parameters, ArrayForecaster):
         The forecaster itself; unchanged if anything fails.
         """
         check_is_fitted(self)
-        panel = append(self.panel_, self._read(y, X, self.freq_, allow_unobserved=True))
+        panel = append(
+            self.panel_, self._read(y, X, self.freq_, allow_unobserved=True, sparse=True)
+        )
         learner = copy.copy(self)
         learner.panel_ = panel
         learner.missing_ = missing(panel)
@@ -257,7 +259,7 @@ class BaseForecaster(Parameters, ArrayForecaster):
             If the forecaster learns each series on its own, as ETS does: fit a new one.
         """
         check_is_fitted(self)
-        panel = self._read(y, X, self.freq_)
+        panel = self._read(y, X, self.freq_, sparse=True)
         arguments.same_columns(panel, self.panel_)
         other = copy.copy(self)
         other.panel_ = panel
@@ -349,7 +351,7 @@ class BaseForecaster(Parameters, ArrayForecaster):
 
     # Between frames and arrays
 
-    def _read(self, y: Frame, X: Any, freq: Any, *, allow_unobserved: bool = False) -> Panel:
+    def _read(self, y: Frame, X: Any, freq: Any, **options: bool) -> Panel:
         return read_frames(
             y,
             X,
@@ -358,7 +360,7 @@ class BaseForecaster(Parameters, ArrayForecaster):
             time_col=self.time_col,
             target_col=self.target_col,
             past_only=self.past_only or (),
-            allow_unobserved=allow_unobserved,
+            **options,
         )
 
     def _ahead(self, horizon: Any, X: Any) -> tuple[int, np.ndarray | None]:

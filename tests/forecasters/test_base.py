@@ -156,6 +156,17 @@ def test_series_of_a_long_frame_come_back_in_rising_order(kind: str, names: str)
         assert list(owners) == [one for one in rising for _ in range(2)]
 
 
+def test_new_values_may_all_lie_apart(monthly: pd.Series) -> None:
+    model = NaiveForecaster().fit(monthly[:80])
+    apart = monthly[80:].iloc[[1, 4, 9]]
+    assert np.isfinite(model.score(apart))
+    assert model.apply(apart).predict(1).index[0] == monthly.index[90]
+    updated = model.update(apart)
+    assert updated.predict(1).index[0] == monthly.index[90] and len(updated.panel_.values) == 90
+    with pytest.raises(ValueError, match="finer than the data"):
+        NaiveForecaster(freq="MS").fit(apart)
+
+
 def test_series_of_wide_frames_and_lists_keep_their_order(wide: pd.DataFrame) -> None:
     swapped = wide[["B", "A"]]
     assert Mean().fit(swapped).predict(2).columns.tolist() == ["B", "A"]

@@ -12,6 +12,8 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 
 from forecast import load
+from forecast.engine import training
+from forecast.evaluation.backtest import backtest
 from forecast.forecasters.baselines import NaiveForecaster
 from forecast.forecasters.ets import ETSForecaster
 from forecast.forecasters.markov import MarkovForecaster
@@ -62,6 +64,43 @@ def test_what_comes_after_the_origin_changes_no_bit(kind: Any) -> None:
     again.fit(shuffled, wild.sample(frac=1, random_state=2))
     ordered = again.predict(7, since(wild, 90)).sort_values(["unique_id", "ds"])
     pd.testing.assert_frame_equal(before, ordered.reset_index(drop=True), check_exact=True)
+
+
+@quiet
+@pytest.mark.parametrize("kind", [MLPForecaster, RNNForecaster, LSTMForecaster, MarkovForecaster])
+@pytest.mark.parametrize("seed", range(2))
+def test_nothing_after_an_origin_reaches_its_forecasts(
+    kind: Any, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Series that end apart, an origin each; what came after it becomes noise and holes."""
+    monkeypatch.setattr(training, "STEPS_PER_EPOCH", 2)
+    rng, (y, X, _) = np.random.default_rng(seed), shops()
+    ends = dict(zip(y["unique_id"].unique(), rng.integers(70, 97, 4), strict=True))
+    y = y[y["ds"] < y["unique_id"].map(lambda name: DAYS[ends[name]])]
+    small = SMALL if kind is not MarkovForecaster else {}
+    model = kind(past_only=["weather"], freq="D", **small)
+
+    def first_and_last(y: pd.DataFrame, X: pd.DataFrame) -> list[pd.DataFrame]:
+        asked: dict[str, Any] = {"n_windows": 2, "quantiles": [0.1, 0.9]}
+        table = backtest(model, y, 4, X=X, **asked).drop(columns="y")
+        first = table["cutoff"] == table.groupby("unique_id")["cutoff"].transform("min")
+        return [table[first], table[~first]]
+
+    def changed(frame: pd.DataFrame, column: str, shift: int) -> pd.DataFrame:
+        origin = frame["unique_id"].map(lambda name: DAYS[ends[name] - 1 - 8])
+        later = frame["ds"] > origin + pd.Timedelta(days=shift)
+        noise = pd.Series(rng.normal(size=len(frame)) * 1e6, frame.index)
+        noise[(rng.random(len(frame)) < 0.2) & (column == "weather")] = np.nan
+        noise = noise.where(frame["ds"] < frame["ds"].max(), frame[column])
+        return frame.assign(**{column: frame[column].where(~later, noise)})
+
+    before, second = first_and_last(y, X)
+    after, other = first_and_last(changed(y, "y", 0), changed(X, "weather", 0))
+    pd.testing.assert_frame_equal(after, before, check_exact=True)
+    assert (other["y_hat"] != second["y_hat"]).all()
+    # the value at the origin itself does count, in either column
+    for known in ((changed(y, "y", -1), X), (y, changed(X, "weather", -1))):
+        assert (first_and_last(*known)[0]["y_hat"] != before["y_hat"]).all()
 
 
 @quiet
