@@ -71,8 +71,8 @@ def rows() -> pd.DataFrame:
 
 
 def slope(part: pd.DataFrame) -> float:
-    """Return the slope of log seconds over log values, from 10^5.5 values on."""
-    large = part[part["values"] > 3e5]
+    """Return the slope of log seconds over log values, from a million values on."""
+    large = part[part["values"] >= 10**6]
     return float(np.polyfit(np.log(large["values"]), np.log(large["rest"]), 1)[0])
 
 
@@ -111,7 +111,7 @@ def main() -> None:
     axes[0].set_ylabel("seconds, one thread", fontsize=SMALL)
     figure.savefig(RESULTS / "linear_time.png", dpi=110)
     for (growth, name), part in table.groupby(["growth", "model"], sort=False):
-        print(f"{growth}, {name}: slope {slope(part):.2f} from 10^5.5 to 10^7 values")
+        print(f"{growth}, {name}: slope {slope(part):.2f} from 10^6 to 10^7 values")
 
 
 if __name__ == "__main__":
