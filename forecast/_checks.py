@@ -106,7 +106,16 @@ def boolean(name: str, value: Any) -> bool:
 
 
 def short(value: Any) -> str:
-    """Return a representation that fits into one line of a message."""
+    """Return a representation that fits into one line of a message.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> short(np.int64(9)), short(np.zeros(3))
+    ('9', 'a ndarray of shape (3,)')
+    """
+    if getattr(value, "shape", None) == ():  # a number of numpy's is shown as a plain one
+        value = value.item()
     if hasattr(value, "shape"):
         return f"a {type(value).__name__} of shape {value.shape}"
     text = repr(value)

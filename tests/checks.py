@@ -188,19 +188,21 @@ def gappy_data(n: int = 5, T: int = 400, seed: int = 0) -> tuple[Tensor, Tensor]
     return x, clock.expand(n, T, 2)
 
 
-def as_windows(x: Tensor, known: Tensor | None = None) -> Any:
-    """Return rows (n, T) of equal length as the engine's windows."""
+def as_windows(
+    x: Tensor, known: Tensor | None = None, lengths: tuple[int, ...] | None = None
+) -> Any:
+    """Return rows (n, T) as the engine's windows; with `lengths` only the beginning of each."""
     from forecast.data.panel import Layout, Panel
     from forecast.engine.batches import Windows
 
     n, T = x.shape
-    grid = pd.RangeIndex(T)
-    offsets = np.arange(n + 1) * T
+    kept = torch.arange(T) < torch.tensor(lengths or [T] * n)[:, None]
+    grid, offsets = pd.RangeIndex(T), np.append(0, kept.sum(1).cumsum(0))
     panel = Panel(
-        x.reshape(-1).numpy(), offsets, np.zeros(n, int), grid, pd.RangeIndex(n), None, (),
-        Layout("wide"),
+        x[kept].numpy(), offsets, np.zeros(n, int), grid, pd.RangeIndex(n), None, (),
+        Layout("list"),
     )  # fmt: skip
-    own = None if known is None else known.reshape(n * T, -1).numpy()
+    own = None if known is None else known[kept].numpy()
     return Windows(
         panel,
         np.zeros((T, 0)),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -159,6 +160,83 @@ def test_covariates_may_stand_in_the_same_file(tmp_path: Path) -> None:
     np.testing.assert_allclose(again["y"], shown["y"])
     said = sentence("predict", path, *arguments, "--horizon", 13)
     assert "--X must have a row for every time" in said and "2024-03-13" in said
+
+
+def shops() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return sales of shops named by numbers, and their covariates: one known, one only past."""
+    rng, days = np.random.default_rng(0), pd.date_range("2024-01-01", periods=50, freq="D")
+    X = pd.DataFrame({"shop": np.repeat([10, 9], 50), "day": [*days, *days]})
+    X = X.assign(price=rng.normal(size=100), rain=rng.normal(size=100))
+    return X[["shop", "day"]].assign(sold=20 + 3 * X["price"] + X["shop"]), X
+
+
+@pytest.mark.parametrize("kind", ["long", "multi", "polars"])
+def test_covariates_of_a_model_that_was_fitted_in_python(kind: str, tmp_path: Path) -> None:
+    y, X = shops()
+    plan, model = tmp_path / "plan.csv", tmp_path / "shops.model"
+    X.sample(frac=1, random_state=0).to_csv(plan, index=False)
+    names: dict[str, Any] = {"id_col": "shop", "time_col": "day", "target_col": "sold"}
+    fresh = MarkovForecaster(order=2, past_only=["rain"], **names)
+    made: Any = {
+        "long": lambda one: one,
+        "multi": lambda one: one.set_index(["shop", "day"]),
+        "polars": lambda one: pl.DataFrame({name: one[name].to_numpy() for name in one}),
+    }[kind]
+
+    def until(frame: pd.DataFrame, day: str) -> Any:
+        return made(frame[frame["day"] < day])
+
+    fresh.fit(until(y, "2024-02-10"), until(X, "2024-02-10")).save(model)
+    asked = ["predict", "--model-file", model, "--X", plan, "--horizon", 3, "--coverage", 0.5]
+
+    def equals_python(shown: pd.DataFrame) -> None:
+        assert shown.columns.tolist() == ["shop", "day", "sold", "lower", "upper"]
+        parts = [fresh.predict(3, made(X)), fresh.predict_interval(3, made(X), coverage=0.5)]
+        if kind == "multi":
+            parts = [part.reset_index() for part in parts]
+        point, bounds = (pd.DataFrame({c: list(p[c]) for c in p.columns}) for p in parts)
+        expected = point.assign(lower=bounds["lower"], upper=bounds["upper"])
+        shown["day"] = pd.to_datetime(shown["day"])
+        pd.testing.assert_frame_equal(shown, expected, check_dtype=False, rtol=1e-8)
+
+    equals_python(table(run(*asked)))
+    # and after an update from a file of the whole history
+    y[y["day"] < "2024-02-14"].to_csv(tmp_path / "all.csv", index=False)
+    shown = table(run("predict", tmp_path / "all.csv", *asked[1:], "--id-col", "shop"))
+    later = y["day"].between("2024-02-10", "2024-02-13")
+    fresh.update(made(y[later]), made(X))
+    equals_python(shown)
+    X[X["day"] < "2024-02-11"].to_csv(plan, index=False)
+    said = sentence(*asked)
+    assert "--X must have a row for every time" in said
+    assert "2024-02-11 00:00:00 of series 9" in said
+
+
+@pytest.mark.parametrize("kind", ["series", "wide"])
+def test_a_model_of_a_polars_frame_without_ids(kind: str, tmp_path: Path) -> None:
+    columns = {"day": MONTHS.to_numpy(), "3": SALES.to_numpy(), "4": SALES.to_numpy()[::-1]}
+    if kind == "series":
+        del columns["4"]
+    NaiveForecaster(time_col="day").fit(pl.DataFrame(columns)).save(tmp_path / "m.model")
+    shown = table(run("predict", "--model-file", tmp_path / "m.model", "--horizon", 1))
+    assert shown.columns.tolist() == list(columns)
+    assert shown.iloc[0].tolist() == [
+        "2023-01-01",
+        *(one[-1] for one in list(columns.values())[1:]),
+    ]
+
+
+def test_a_model_of_a_wide_frame_with_numbers_as_names(tmp_path: Path) -> None:
+    wide = pd.DataFrame({2024: SALES, 7: 2 * SALES})
+    NaiveForecaster().fit(wide[:50]).save(tmp_path / "m.model")
+    wide.to_csv(tmp_path / "all.csv")
+    shown = table(run("predict", tmp_path / "all.csv", "--model-file", tmp_path / "m.model"))
+    assert shown.iloc[0, 1:].tolist() == [SALES.iloc[-1], 2 * SALES.iloc[-1]]
+
+
+def test_a_model_of_a_list_is_refused(tmp_path: Path) -> None:
+    NaiveForecaster().fit([SALES, SALES[:30].rename("B")]).save(tmp_path / "m.model")
+    assert "fitted to a list of Series" in sentence("predict", "--model-file", tmp_path / "m.model")
 
 
 def test_networks_are_set_by_name(wide: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
-from typing import Any, assert_type
+from typing import TYPE_CHECKING, Any, assert_type
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,10 @@ from matplotlib.axes import Axes
 
 import forecast
 from forecast.forecasters.base import BaseForecaster
+
+if TYPE_CHECKING:
+    import polars as pl
+    from narwhals.typing import IntoDataFrame
 
 
 def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
@@ -29,10 +34,24 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     assert_type(forecast.MLPForecaster(num_layers=2).fit([y, y]), forecast.MLPForecaster)
     assert_type(forecast.RNNForecaster(cell="gru", dropout=0.1).fit(y), forecast.RNNForecaster)
     # what comes out
-    assert_type(model.predict(3, X), pd.Series[Any] | pd.DataFrame | list[pd.Series[Any]])
-    assert_type(model.predict_quantiles(3, X, levels=[0.1, 0.9]), pd.DataFrame)
-    assert_type(model.predict_interval(3, X, coverage=0.8), pd.DataFrame)
-    assert_type(model.sample(3, X, random_state=np.random.default_rng(0)), pd.DataFrame)
+    one = model.predict(3, X)
+    assert_type(one, pd.Series[Any] | pd.DataFrame | list[pd.Series[Any]] | IntoDataFrame)
+    assert isinstance(one, pd.Series)
+    assert_type(one, pd.Series[Any])
+    for many in (
+        model.predict_quantiles(3, X, levels=[0.1, 0.9]),
+        model.predict_interval(3, X, coverage=0.8),
+        model.sample(3, X, random_state=np.random.default_rng(0)),
+    ):
+        assert_type(many, pd.DataFrame | list[pd.DataFrame] | IntoDataFrame)
+        if isinstance(many, pd.DataFrame):
+            assert_type(many.mean(axis=1), pd.Series[Any])
+    assert_type(model.future_frame(3), pd.DataFrame | IntoDataFrame)
+    # frames of other libraries
+    rows = pl.DataFrame({"ds": [date(2024, 1, 1)], "y": [1.0]})
+    ahead = forecast.NaiveForecaster(freq="D").fit(rows, X=rows).update(rows).predict_interval()
+    assert isinstance(ahead, pl.DataFrame)
+    assert_type(ahead, pl.DataFrame)
     assert_type(model.score(y, X), float)
     assert_type(model.plot(3, X), Axes)
     assert_type(model.history_, pd.DataFrame)

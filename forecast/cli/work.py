@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from forecast.contest import default_horizon, default_models
 from forecast.data.calendar import infer_season_length
 from forecast.data.datasets import catalogue, load_dataset
 from forecast.data.files import read_covariates, read_file
-from forecast.data.frames import read_frames, restore
+from forecast.data.frames import Panel, read_frames, restore
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.metrics import evaluate
 from forecast.forecasters.saving import load
@@ -76,11 +77,15 @@ def load_and_update(
 ) -> tuple[BaseForecaster, pd.DataFrame | None]:
     """Load a model and let it absorb what is newer than its history; a file may hold all of it."""
     model: BaseForecaster = load(path)
-    panel = model.panel_
+    model.panel_ = panel = as_of_a_file(model.panel_)
     if data is None:
         like = restore(panel, np.zeros((panel.n_series, 1)))  # it has the names of the history
-        return model, None if how.X is None else read_covariates(how.X, like, **how.form)
+        X = None if how.X is None else read_covariates(how.X, like, **how.form)
+        return model, _with_ids(X, panel)
     y, X = read(data, how)
+    y, X = _with_ids(y, panel), _with_ids(X, panel)
+    if isinstance(y, pd.DataFrame):
+        y = y.rename(columns=_ids(panel))
     ends = dict(zip(panel.ids, panel.grid[panel.ends - 1], strict=True))
     if y.index.nlevels == 2:
         owners, times = y.index.get_level_values(0), y.index.get_level_values(1)
@@ -92,6 +97,34 @@ def load_and_update(
     if known.any():
         note(f"{known.sum()} of {len(y)} rows are part of the model's history.")
     return (model if known.all() else model.update(y.loc[~known], X)), X
+
+
+def as_of_a_file(panel: Panel) -> Panel:
+    """Return a history as if `read_file` had read it: a pandas table with its times as the index.
+
+    Raises
+    ------
+    ValueError
+        If it is a list of Series, which no file is.
+    """
+    layout = panel.layout
+    if layout.kind == "list":
+        raise ValueError("the model was fitted to a list of Series: fit it to a file or a frame.")
+    grid = panel.grid if layout.indexed else panel.grid.rename(layout.time_col)
+    kind = "multi" if layout.kind == "long" else layout.kind
+    return replace(panel, grid=grid, layout=replace(layout, kind=kind, backend="pandas"))
+
+
+def _ids(panel: Panel) -> dict[str, Any]:
+    """Return the ids of a history by the text that stands for them in a file."""
+    return {str(one): one for one in panel.ids}
+
+
+def _with_ids(table: Any, panel: Panel) -> Any:
+    """Return rows that name their series by text with the ids of a history."""
+    if table is None or table.index.nlevels < 2:
+        return table
+    return table.rename(index=_ids(panel), level=0)
 
 
 def backtested(
@@ -154,12 +187,8 @@ def tabulate(
 
 def _named(forecast: Any, kind: str, prefix: str = "") -> pd.DataFrame:
     """Return forecasts indexed by time, or by id and time, with words for column names."""
-    if kind == "list":
-        raise ValueError("the model was fitted to a list of Series: fit it to a file or a frame.")
     if isinstance(forecast, pd.Series):
         forecast = forecast.to_frame("y" if forecast.name is None else forecast.name)
-    if kind == "long":
-        forecast = forecast.set_index(list(forecast.columns[:2]))
     if kind == "wide":
         pairs = [one if isinstance(one, tuple) else (one, "") for one in forecast.columns]
         return forecast.set_axis([(str(one), _word(label, prefix)) for one, label in pairs], axis=1)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from forecast._checks import short
 from forecast.data.frequency import extend_grid_to, locate, same_clock
 from forecast.data.panel import Panel, ranges
 
@@ -66,7 +67,7 @@ def _matching_series(panel: Panel, new: Panel) -> np.ndarray:
     if len(unknown) or len(absent):
         raise ValueError(
             "new values must be of the series of the history: "
-            f"unknown {list(unknown[:5])} ({len(unknown)}), missing {list(absent[:5])} "
+            f"unknown {unknown[:5].tolist()} ({len(unknown)}), missing {absent[:5].tolist()} "
             f"({len(absent)}). Fit again to add or drop series."
         )
     return locate(new.ids, panel.ids)
@@ -78,7 +79,7 @@ def _common_grid(panel: Panel, new: Panel) -> tuple[pd.Index, int]:
     if new.grid[0] < panel.grid[0]:
         early = new.ids[int(np.argmin(new.starts))]
         raise ValueError(
-            f"new values must start after the history: series {early!r} has new values from "
+            f"new values must start after the history: series {short(early)} has new values from "
             f"{new.grid[0]}, before the first time of all, {panel.grid[0]}."
         )
     grid = extend_grid_to(panel.grid, new.grid[-1])
@@ -97,7 +98,7 @@ def _check_no_overlap(panel: Panel, grid: pd.Index, starts: np.ndarray) -> None:
     if len(overlapping):
         i = overlapping[0]
         raise ValueError(
-            f"new values must start after the history: series {panel.ids[i]!r} ends at "
+            f"new values must start after the history: series {short(panel.ids[i])} ends at "
             f"{grid[panel.ends[i] - 1]}, the new values start at {grid[starts[i]]}."
         )
 
@@ -117,7 +118,7 @@ def _check_no_gap(panel: Panel, starts: np.ndarray) -> None:
     if len(late):
         i = late[0]
         raise ValueError(
-            f"`X` must have a row for every time since the history: series {panel.ids[i]!r} ends "
-            f"at {panel.grid[panel.ends[i] - 1]}, but the new rows start "
+            f"`X` must have a row for every time since the history: series {short(panel.ids[i])} "
+            f"ends at {panel.grid[panel.ends[i] - 1]}, but the new rows start "
             f"{starts[i] - panel.ends[i]} steps late. Give these steps too, with NaN as value."
         )

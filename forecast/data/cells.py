@@ -33,6 +33,11 @@ _PERIODS = {
         r"((?:19|20)\d{2})(0[1-9]|1[0-2])": r"\1-\2",
     },
 }
+# A month that is named in another language, with its year.
+_FOREIGN_DATE = (
+    r"(?:\d{1,2}\.?[- ]+(?:de )?)?[^\W\d_]{3,}\.?[- ]+(?:de )?(?:19|20)\d{2}"
+    r"|(?:19|20)\d{2}[- ]+[^\W\d_]{3,}\.?(?:[- ]+\d{1,2})?"
+)
 _WEEK = r"(\d{4})-?W(\d{2})"
 _WHOLE = r"-?\d+(?:\.0+)?"
 _OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
@@ -127,6 +132,17 @@ def looks_like_a_time(column: pd.Series) -> bool:
     forms = "|".join([_DATE, _WEEK, *_PERIODS["Q"], *list(_PERIODS["M"])[:3]])
     dates = cells.str.fullmatch(f"(?i)(?:{forms})")
     return bool(len(cells)) and bool(dates.mean() >= 0.5) and not cells.str.fullmatch(_WHOLE).all()
+
+
+def has_foreign_months(column: pd.Series) -> bool:
+    """Tell whether all cells of a column seem to be dates with months named in other languages.
+
+    Examples
+    --------
+    >>> has_foreign_months(pd.Series(["15 mars 2024", "16 mars 2024"], dtype=object))
+    True
+    """
+    return is_text(column) and bool(column.notna().all()) and _all_match(column, _FOREIGN_DATE)
 
 
 def whole_numbers(column: pd.Series) -> pd.Series | None:
@@ -240,9 +256,9 @@ def _read_dates(column: pd.Series, dates: pd.Series, day_first: bool | None) -> 
     wrong = column[times.isna()]
     if len(wrong):
         raise ValueError(
-            f"column {column.name!r} must hold times such as 2024-01-31, got {wrong.iloc[0]!r} in "
-            f"{_where(wrong)} ({len(wrong)} such cells). Mend or remove the row, or name another "
-            "time_col."
+            f"column {column.name!r} must hold times such as 2024-01-31, with months as numbers or "
+            f"in English, got {wrong.iloc[0]!r} in {_where(wrong)} ({len(wrong)} such cells). Mend "
+            "or remove the row, or name another time_col."
         )
     return times
 

@@ -56,7 +56,7 @@ class Places:
         """Return the time of step i, and its series if it has rows of its own."""
         series = int(np.searchsorted(self.offsets, i, side="right")) - 1
         time = self.grid[self.starts[series] + i - self.offsets[series]]
-        return f"{time} of series {self.ids[series]!r}" if self.keyed else f"{time}"
+        return f"{time} of series {short(self.ids[series])}" if self.keyed else f"{time}"
 
 
 def of_history(panel: Panel) -> Places:
@@ -272,5 +272,5 @@ def _twice(places: Places, times: pd.Index, owners: np.ndarray) -> str:
     position = locate(places.grid, times)
     code = np.sort((owners * len(places.grid) + position)[(owners >= 0) & (position >= 0)])
     owner, place = divmod(int(code[1:][code[1:] == code[:-1]][0]), len(places.grid))
-    of = f" of series {places.ids[owner]!r}" if places.keyed else ""
+    of = f" of series {short(places.ids[owner])}" if places.keyed else ""
     return f"two at {places.grid[place]}{of}"

@@ -16,6 +16,7 @@ import pandas as pd
 
 from forecast._checks import ForecastWarning, one_of, short
 from forecast.data.cells import (
+    has_foreign_months,
     is_text,
     looks_like_a_number,
     looks_like_a_time,
@@ -53,8 +54,8 @@ def read_file(
         The column that names the series of a long table. Default: "unique_id" if there is one, else
         a column of text that tells apart the rows of one time.
     time_col
-        Default: the first column of dates, else a column of whole numbers in regular steps, else
-        rows are counted.
+        Dates have their months as numbers or in English. Default: the first column of dates, else a
+        column of whole numbers in regular steps, else rows are counted.
     target_col
         Default: all columns of numbers; in a long table "y", or the only one.
     day_first
@@ -245,6 +246,12 @@ def _time_column(table: pd.DataFrame, taken: set[str | None]) -> str | None:
     if dates or len(names) + len(taken - {None}) < 2:
         return dates[0] if dates else None
     for name in names:
+        if has_foreign_months(table[name]):
+            raise ValueError(
+                f"column {name!r} must have months as numbers or in English to be the time, got "
+                f"{table[name].iloc[0]!r}. Write 2024-01-31; or, if it names the series, say so: "
+                "id_col."
+            )
         whole = whole_numbers(table[name])
         if whole is not None:
             steps = np.diff(whole)

@@ -50,6 +50,7 @@ def read_frames(
     target_col: str = "y",
     past_only: Sequence[str] = (),
     allow_unobserved: bool = False,
+    sparse: bool = False,
 ) -> Panel:
     """Read any kind of table into a Panel: rows sorted, gaps found, every series on one grid.
 
@@ -66,14 +67,18 @@ def read_frames(
         series) or by the id and time columns or levels (long, MultiIndex); one of polars or pyarrow
         by its columns. It may hold rows beyond those of `y`; they are not used.
     freq
-        The frequency of the times, in the old or new spelling of pandas, or the step of whole
-        numbers. By default that of the index, else the most common step inside the series.
+        The frequency of the times: an alias in the old or new spelling of pandas, an offset such as
+        `pd.offsets.CustomBusinessDay(holidays=...)`, or the step of whole numbers. By default that
+        of the index, else the most common step inside the series.
     id_col, time_col, target_col
         The columns of a long frame; `time_col` also of other frames that have no index.
     past_only
         The columns of X whose future is not known. They may have missing values and rows.
     allow_unobserved
         Whether a series may be missing at its start or throughout, as in an update.
+    sparse
+        Whether all rows of a series may be more than a step apart, `freq` being that of a history.
+        Else such a frequency is taken for a mistake.
 
     Returns
     -------
@@ -98,7 +103,7 @@ def read_frames(
     ([1.0, 2.0, nan, 4.0], 'D')
     """
     table = read_table(y, id_col=id_col, time_col=time_col, target_col=target_col)
-    panel = place(table, freq, allow_unobserved=allow_unobserved)
+    panel = place(table, freq, allow_unobserved=allow_unobserved, sparse=sparse)
     return _with_covariates(panel, X, past_only)
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
-from pandas.tseries.offsets import BaseOffset, CustomBusinessDay, Day, Tick
+from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from forecast._checks import is_integer
 from forecast.data.aliases import aliases_of_step, parse_freq
@@ -46,7 +46,7 @@ def as_times(index: pd.Index, where: str) -> pd.Index:
 
 
 def regular_positions(
-    times: pd.Index, freq: Any, before: np.ndarray, after: np.ndarray
+    times: pd.Index, freq: Any, before: np.ndarray, after: np.ndarray, *, sparse: bool = False
 ) -> tuple[Step, np.ndarray]:
     """Return the step of the regular axis that holds all times, and where each lies on it.
 
@@ -58,6 +58,8 @@ def regular_positions(
         What the user said, or None to read the frequency from the steps inside the series.
     before, after
         Positions in `times` of neighbours in one series: (steps,) each.
+    sparse
+        Whether all neighbours may be more than a step apart; else `freq` is taken for a mistake.
 
     Returns
     -------
@@ -85,7 +87,7 @@ def regular_positions(
     if len(off_grid):
         raise ValueError(_off_grid_message(times, int(off_grid[0]), freq, step, before, after))
     gaps = positions[after] - positions[before]
-    if freq is not None and len(times) > 2 and not (gaps == 1).any():
+    if freq is not None and not sparse and len(times) > 2 and not (gaps == 1).any():
         raise ValueError(
             f"`freq`={_name(step)!r} is finer than the data: no two neighbouring rows are one "
             f"step apart, the first times are {times[0]} and {times[1]}. Leave `freq` out."
@@ -150,7 +152,8 @@ def extend_grid_to(grid: pd.Index, last: Any) -> pd.Index:
 def freq_of(grid: pd.Index) -> Any:
     """Return the frequency of a regular axis: an alias, or the step of a whole-number axis.
 
-    An offset that no alias can name, business days with holidays, is returned as it is.
+    An offset that its alias does not tell all of, such as business days with holidays of their own,
+    is returned as it is.
 
     Examples
     --------
@@ -161,7 +164,7 @@ def freq_of(grid: pd.Index) -> Any:
     if isinstance(grid, pd.PeriodIndex):
         return str(grid.freqstr)
     step = _step_of(grid)
-    return step if isinstance(step, CustomBusinessDay) else _name(step)
+    return _name(step) if isinstance(step, int) or parse_freq(step.freqstr) == step else step
 
 
 def locate(grid: pd.Index, times: pd.Index) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast._checks import short
 from forecast.data.frequency import freq_of
 
 
@@ -143,7 +144,7 @@ class Panel:
             i = wrong[0]
             raise ValueError(
                 f"`lengths` must lie between 1 and the length of each series: series "
-                f"{self.ids[i]!r} has {self.lengths[i]} values, got {lengths[i]}."
+                f"{short(self.ids[i])} has {self.lengths[i]} values, got {lengths[i]}."
             )
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         rows: slice | np.ndarray = slice(0, int(offsets[-1]))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast._checks import short
 from forecast.data.frequency import Step, regular_grid, regular_positions
 from forecast.data.panel import Layout, Panel
 
@@ -79,7 +80,7 @@ class Columns:
     freq: Any = None
 
 
-def place(table: Rows | Columns, freq: Any, *, allow_unobserved: bool) -> Panel:
+def place(table: Rows | Columns, freq: Any, *, allow_unobserved: bool, sparse: bool) -> Panel:
     """Return the panel that holds the values of a table.
 
     Parameters
@@ -90,6 +91,8 @@ def place(table: Rows | Columns, freq: Any, *, allow_unobserved: bool) -> Panel:
         What the user said, or None to read the frequency from the times.
     allow_unobserved
         Whether a series may be missing at its start or throughout.
+    sparse
+        Whether all rows of a series may be more than a step apart.
 
     Raises
     ------
@@ -97,15 +100,17 @@ def place(table: Rows | Columns, freq: Any, *, allow_unobserved: bool) -> Panel:
         If a time occurs twice in a series, a value is infinite, a series has no observed value, or
         the times are not regular.
     """
-    freq = table.freq if freq is None else freq
+    own = getattr(table.freq, "freqstr", None)
+    if freq is None or (isinstance(freq, str) and freq == own):
+        freq = table.freq  # which may have holidays of its own, where pandas shows a mere "C"
     if isinstance(table, Rows):
-        return _place_rows(table, freq, allow_unobserved)
-    return _place_columns(table, freq, allow_unobserved)
+        return _place_rows(table, freq, allow_unobserved, sparse)
+    return _place_columns(table, freq, allow_unobserved, sparse)
 
 
-def _place_rows(rows: Rows, freq: Any, allow_unobserved: bool) -> Panel:
+def _place_rows(rows: Rows, freq: Any, allow_unobserved: bool, sparse: bool) -> Panel:
     try:
-        step, places = regular_positions(rows.times, freq, *_neighbours(rows))
+        step, places = regular_positions(rows.times, freq, *_neighbours(rows), sparse=sparse)
     except ValueError:
         _refuse_twice(rows)
         raise
@@ -128,13 +133,14 @@ def _place_rows(rows: Rows, freq: Any, allow_unobserved: bool) -> Panel:
     return _panel(rows, values, offsets, starts, step, places)
 
 
-def _place_columns(table: Columns, freq: Any, allow_unobserved: bool) -> Panel:
+def _place_columns(table: Columns, freq: Any, allow_unobserved: bool, sparse: bool) -> Panel:
     n, T = len(table.ids), len(table.times)
     if T < len(table.slots):
         twice = pd.Series(table.slots).duplicated().to_numpy()
         first = int(table.slots[twice].min())
         raise ValueError(_twice(table.ids[0], table.times[first], n * int(twice.sum())))
-    step, places = regular_positions(table.times, freq, np.arange(T - 1), np.arange(1, T))
+    before, after = np.arange(T - 1), np.arange(1, T)
+    step, places = regular_positions(table.times, freq, before, after, sparse=sparse)
     positions, length = places[table.slots], int(places[-1]) + 1
     _check_stray(table, n * length, n * T, 0, table.times[[0, -1]])
     stretches = list(_stretches(n, max(1, _STRETCH // length)))
@@ -180,7 +186,7 @@ def _observed(ids: pd.Index, starts: np.ndarray, seen: np.ndarray) -> np.ndarray
         empty = np.flatnonzero(~seen)
         more = f" ({len(empty)} such series)" if len(empty) > 1 else ""
         raise ValueError(
-            f"series {ids[empty[0]]!r} must have at least one observed value, got none{more}. "
+            f"series {short(ids[empty[0]])} must have at least one observed value, got none{more}. "
             "Drop it."
         )
     return starts
@@ -232,14 +238,14 @@ def _check_stray(table: Rows | Columns, steps: int, rows: int, i: int, limits: p
     if steps > _STEPS_ALWAYS_FINE + _STEPS_PER_ROW * rows:
         own = np.count_nonzero(table.series == i) if isinstance(table, Rows) else len(table.slots)
         raise ValueError(
-            f"series {table.ids[i]!r} has {own} rows but spans far more steps, {limits[0]} to "
+            f"series {short(table.ids[i])} has {own} rows but spans far more steps, {limits[0]} to "
             f"{limits[1]}. Look for a stray time, or resample."
         )
 
 
 def _infinite(series: Any, value: Any, time: Any) -> str:
     return (
-        f"series {series!r} must be finite, got {value} at {time}. Replace it, or mark it as "
+        f"series {short(series)} must be finite, got {value} at {time}. Replace it, or mark it as "
         "missing with NaN."
     )
 
@@ -255,7 +261,7 @@ def _refuse_twice(rows: Rows) -> None:
 
 def _twice(series: Any, time: Any, count: int) -> str:
     message = (
-        f"series {series!r} has more than one row at {time} ({count} such rows in all). "
+        f"series {short(series)} has more than one row at {time} ({count} such rows in all). "
         "Aggregate them first, for example with groupby(...).mean()."
     )
     if isinstance(time, pd.Timestamp) and time.tz is None and time != time.normalize():

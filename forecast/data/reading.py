@@ -10,6 +10,7 @@ import pandas as pd
 
 from forecast._checks import short
 from forecast.data import backends
+from forecast.data.aliases import parse_freq
 from forecast.data.frequency import as_times
 from forecast.data.panel import Layout
 from forecast.data.placing import Columns, Rows
@@ -142,7 +143,7 @@ def _read_list(y: list[pd.Series]) -> Rows:
     for name, index in zip(ids, indexes, strict=True):
         if _kind(index) != _kind(indexes[0]):
             raise TypeError(
-                f"all series must have the same kind of index: series {ids[0]!r} has "
+                f"all series must have the same kind of index: series {short(ids[0])} has "
                 f"{_kind(indexes[0])}, series {name!r} has {_kind(index)}."
             )
     values = np.concatenate(
@@ -308,13 +309,12 @@ def _distinct(times: pd.Index) -> tuple[np.ndarray, pd.Index]:
 
 
 def _own_freq(index: pd.Index) -> Any:
-    """Return the frequency that an index carries, if a new index can be made from its alias."""
+    """Return the frequency that an index carries, if it is of a kind that has an alias."""
     freq = getattr(index, "freq", None) if isinstance(index, pd.DatetimeIndex) else None
     try:
-        survives = freq is not None and pd.tseries.frequencies.to_offset(freq.freqstr) == freq
-    except ValueError:
-        survives = False
-    return freq if survives else None
+        return None if freq is None else parse_freq(freq.freqstr) and freq
+    except ValueError:  # pd.DateOffset(months=1): its steps will tell
+        return None
 
 
 def _kind(index: pd.Index) -> str:

@@ -79,7 +79,7 @@ class StaticReader:
         if len(absent):
             raise ValueError(
                 f"`static` must have a row for every series: {len(absent)} missing, the first "
-                f"{short(list(absent[:5]))}. Name the series in its index or in a column "
+                f"{short(absent[:5].tolist())}. Name the series in its index or in a column "
                 f"{id_col!r}."
             )
         if not table.shape[1]:

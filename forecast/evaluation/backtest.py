@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
 
-from forecast._checks import number_between, positive_integer
+from forecast._checks import number_between, positive_integer, short
 from forecast.data.backends import pandas_table
 from forecast.data.frames import read_frames
 from forecast.data.frequency import locate
@@ -152,8 +152,8 @@ def rolling_origins(
         i = int(np.argmin(panel.lengths))
         raise ValueError(
             f"`n_windows`={n_windows} windows of horizon={horizon}, step={step}, gap={gap} need "
-            f"more than {needed} values, series {panel.ids[i]!r} has {panel.lengths[i]}. Use fewer "
-            "windows or a shorter horizon, or drop the series."
+            f"more than {needed} values, series {short(panel.ids[i])} has {panel.lengths[i]}. Use "
+            "fewer windows or a shorter horizon, or drop the series."
         )
     before = None
     for number in range(n_windows):

@@ -85,7 +85,8 @@ def forecast_ahead(
     model = copy.copy(model)
     model.panel_ = replace(model.panel_, layout=replace(model.panel_.layout, backend="pandas"))
     history = replace(model.panel_, X=None, X_names=(), past=None, past_names=())
-    new = read_frames(y, allow_unobserved=True, **read_options(model) | {"freq": history.freq})
+    options = read_options(model) | {"freq": history.freq}
+    new = read_frames(y, allow_unobserved=True, sparse=True, **options)
     panel = append(history, new)
     horizon = int((panel.lengths - history.lengths).max())
     return tabulate(model, panel, history.lengths, horizon, 0, X, tuple(levels))
@@ -164,7 +165,7 @@ def _align(forecast: Any, panel: Panel, grid: pd.Index, places: Places) -> Array
         i, j = np.argwhere(~seen)[0]
         raise ValueError(
             f"the model must forecast every step of every series: {(~seen).sum()} of {seen.size} "
-            f"are missing, the first for series {panel.ids[i]!r} at {grid[places[i, j]]}. "
+            f"are missing, the first for series {short(panel.ids[i])} at {grid[places[i, j]]}. "
             "Check the index of what `predict` returns."
         )
     return aligned

@@ -21,8 +21,9 @@ from forecast.forecasters.arma import (
     Orders,
     Sample,
 )
-from forecast.forecasters.base import BaseForecaster, Common
+from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.history import RECENT, SHORT, Residuals, fill_gaps
+from forecast.forecasters.parameters import Common
 from forecast.forecasters.statespace import Fit, Triple, filter_series
 from forecast.forecasters.stationarity import difference, strong_season, wanders
 

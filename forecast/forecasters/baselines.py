@@ -8,8 +8,9 @@ import numpy as np
 
 from forecast._checks import one_of
 from forecast.data.frames import Panel
-from forecast.forecasters.base import BaseForecaster, Common
+from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.history import Residuals, differences, fill_gaps, shaped, tails
+from forecast.forecasters.parameters import Common
 
 STRATEGIES = ("last", "seasonal", "drift")
 

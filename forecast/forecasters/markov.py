@@ -15,8 +15,9 @@ from sklearn.linear_model import LinearRegression
 from forecast._checks import positive_integer, short
 from forecast.data.frames import Panel
 from forecast.data.static import StaticReader
-from forecast.forecasters.base import BaseForecaster, Common, Frame
+from forecast.forecasters.base import BaseForecaster, Frame
 from forecast.forecasters.history import Residuals, fill_gaps, series_numbers, shaped, tails
+from forecast.forecasters.parameters import Common
 from forecast.forecasters.transform import forward
 
 if TYPE_CHECKING:
@@ -95,9 +96,7 @@ class MarkovForecaster(BaseForecaster):
         self.regressor = regressor
         self.static = static
 
-    def training_frame(
-        self, y: Frame | IntoDataFrame, X: IntoDataFrame | None = None
-    ) -> pd.DataFrame:
+    def training_frame(self, y: Frame, X: IntoDataFrame | None = None) -> pd.DataFrame:
         """Return what the regressor would learn from: a row per target, as it would see it.
 
         Parameters
@@ -307,8 +306,8 @@ def _order(
         owner = panel.ids[series_numbers(panel)[runs.argmax()]]
         raise ValueError(
             f"`order` must be smaller than the longest stretch of observed values: order={order}, "
-            f"the longest has {longest} (series {owner!r}). Use a smaller order, fill the gaps, or "
-            "give more data."
+            f"the longest has {longest} (series {short(owner)}). Use a smaller order, fill the "
+            "gaps, or give more data."
         )
     if asked is not None:
         return order

@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 from forecast._checks import positive_integer, short
 from forecast.data.frames import Layout, Panel, missing, restore
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.encoding import decode, encode
 
 FORMAT_VERSION = 1
 # Where the classes of this package are: a file names a class, never a module to import.
@@ -72,13 +73,13 @@ def save(forecaster: BaseForecaster, path: str | PathLike[str]) -> None:
         "format_version": FORMAT_VERSION,
         "class": name,
         "params": {
-            name: _encode(value, f"parameter `{name}`")
+            name: encode(value, f"parameter `{name}`")
             for name, value in forecaster.get_params(deep=False).items()
         },
         "season_length": forecaster.season_length_,
         "horizon": forecaster.horizon_,
         "panel": history,
-        "learned": _encode(values, "a learned value"),
+        "learned": encode(values, "a learned value"),
     }
     arrays = {f"panel/{name}": array for name, array in panel_arrays.items()}
     arrays |= {f"learned/{name}": np.asarray(array) for name, array in learned.items()}
@@ -128,7 +129,7 @@ def _rebuild(
     cls: type[BaseForecaster], about: dict[str, Any], arrays: dict[str, np.ndarray]
 ) -> BaseForecaster:
     """Return the forecaster, after it has made a forecast of one step."""
-    forecaster = cls(**{name: _decode(value) for name, value in about["params"].items()})
+    forecaster = cls(**{name: decode(value) for name, value in about["params"].items()})
     panel = _panel_from_state(about["panel"], _under("panel/", arrays))
     forecaster.panel_, forecaster.freq_, forecaster.missing_ = panel, panel.freq, missing(panel)
     forecaster.target_transform_ = None
@@ -136,7 +137,7 @@ def _rebuild(
     forecaster.horizon_ = positive_integer("horizon", about["horizon"])
     if panel.X is not None:
         forecaster.n_features_in_ = panel.X.shape[1]
-    forecaster._restore(panel, _decode(about["learned"]), _under("learned/", arrays))
+    forecaster._restore(panel, decode(about["learned"]), _under("learned/", arrays))
     known = None if panel.X is None else np.zeros((panel.n_series, 1, panel.X.shape[1]))
     values = forecaster._predict(1, known)
     paths = forecaster._sample(1, 1, known, np.random.default_rng(0))
@@ -216,54 +217,6 @@ def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name[start:]: array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-# Values as JSON: what it lacks is written as {"kind": ...}.
-
-
-def _encode(value: Any, what: str) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, np.generic):
-        return _encode(value.item(), what)
-    if isinstance(value, pd.offsets.CustomBusinessDay):
-        raise ValueError(
-            f"{what}: business days with holidays of their own have no name to be saved under. Use "
-            "freq='B'."
-        )
-    if isinstance(value, pd.offsets.BaseOffset):
-        return value.freqstr
-    if isinstance(value, pd.Timestamp):
-        return {"timestamp": value.isoformat()}
-    if isinstance(value, list):
-        return [_encode(entry, what) for entry in value]
-    if isinstance(value, tuple):
-        return {"tuple": [_encode(entry, what) for entry in value]}
-    if isinstance(value, pd.DataFrame):
-        index, columns = list(value.index), {str(k): list(part) for k, part in value.items()}
-        named = {"index": index, "name": value.index.name, "columns": columns}
-        return {"frame": _encode(named, what)}
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {"dict": {key: _encode(entry, what) for key, entry in value.items()}}
-    raise ValueError(
-        f"{what} must be numbers and text to be saved to a file that holds no code, got "
-        f"{short(value)}. Use joblib.dump(model, path), and load only what you trust."
-    )
-
-
-def _decode(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_decode(entry) for entry in value]
-    if not isinstance(value, dict):
-        return value
-    if "tuple" in value:
-        return tuple(_decode(value["tuple"]))
-    if "timestamp" in value:
-        return pd.Timestamp(value["timestamp"])
-    if "frame" in value:
-        named = _decode(value["frame"])
-        return pd.DataFrame(named["columns"], pd.Index(named["index"], name=named["name"]))
-    return {key: _decode(entry) for key, entry in value["dict"].items()}
-
-
 # The history.
 
 
@@ -271,13 +224,13 @@ def _panel_to_state(panel: Panel) -> tuple[dict[str, Any], dict[str, np.ndarray]
     grid, times = _grid_to_state(panel.grid)
     about = {
         "grid": grid,
-        "ids": [_encode(name, f"id {name!r}") for name in panel.ids],
+        "ids": [encode(name, f"id {name!r}") for name in panel.ids],
         "id_dtype": str(panel.ids.dtype),
-        "id_name": _encode(panel.ids.name, "the name of the ids"),
+        "id_name": encode(panel.ids.name, "the name of the ids"),
         "X_names": list(panel.X_names),
         "past_names": list(panel.past_names),
         "layout": {
-            field.name: _encode(getattr(panel.layout, field.name), f"`{field.name}`")
+            field.name: encode(getattr(panel.layout, field.name), f"`{field.name}`")
             for field in dataclasses.fields(Layout)
         },
     }
@@ -288,16 +241,16 @@ def _panel_to_state(panel: Panel) -> tuple[dict[str, Any], dict[str, np.ndarray]
 
 
 def _panel_from_state(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> Panel:
-    ids = [_decode(name) for name in about["ids"]]
+    ids = [decode(name) for name in about["ids"]]
     panel = Panel(
         values=arrays["values"],
         offsets=arrays["offsets"],
         starts=arrays["starts"],
         grid=_grid_from_state(about["grid"], arrays["times"]),
-        ids=pd.Index(ids, dtype=about["id_dtype"], name=_decode(about["id_name"])),
+        ids=pd.Index(ids, dtype=about["id_dtype"], name=decode(about["id_name"])),
         X=arrays.get("X"),
         X_names=tuple(about["X_names"]),
-        layout=Layout(**{name: _decode(value) for name, value in about["layout"].items()}),
+        layout=Layout(**{name: decode(value) for name, value in about["layout"].items()}),
         past=arrays.get("past"),
         past_names=tuple(about["past_names"]),
     )
@@ -348,12 +301,15 @@ def _fits_beside(covariates: np.ndarray | None, names: tuple[str, ...], length: 
 
 
 def _grid_to_state(grid: pd.Index) -> tuple[dict[str, Any], np.ndarray]:
+    about: dict[str, Any]
     if isinstance(grid, pd.DatetimeIndex):
         about = {"kind": "datetime", "unit": grid.unit, "tz": _zone_name(grid)}
     else:
         about = {"kind": "period" if isinstance(grid, pd.PeriodIndex) else "integer"}
-    _encode(getattr(grid, "freq", None), "the frequency")  # refuses what has no name
-    about |= {"freq": getattr(grid, "freqstr", None), "name": _encode(grid.name, "the time's name")}
+    freq = encode(getattr(grid, "freq", None), "the frequency")
+    # periods spell their frequency as periods do ("M", not "ME")
+    about["freq"] = freq if isinstance(freq, dict) else getattr(grid, "freqstr", None)
+    about["name"] = encode(grid.name, "the time's name")
     return about, _numbers(grid)
 
 
@@ -371,7 +327,7 @@ def _zone_name(grid: pd.DatetimeIndex) -> str | None:
 
 
 def _grid_from_state(about: dict[str, Any], times: np.ndarray) -> pd.Index:
-    kind, freq, name = about["kind"], about["freq"], _decode(about["name"])
+    kind, freq, name = about["kind"], decode(about["freq"]), decode(about["name"])
     grid: pd.Index
     if kind == "integer":
         step = int(times[1] - times[0]) if len(times) > 1 else 1

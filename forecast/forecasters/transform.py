@@ -94,7 +94,7 @@ def forward(transformer: Any, panel: Panel) -> Panel:
         time = panel.times(i)[bad[0] - panel.offsets[i]]
         raise ValueError(
             f"`target_transform` gives {values[bad[0]]} for {panel.values[bad[0]]:g} (series "
-            f"{panel.ids[i]!r}, {time}): it must give a finite number for every value of `y`."
+            f"{short(panel.ids[i])}, {time}): it must give a finite number for every value of `y`."
         )
     return replace(panel, values=values)
 
@@ -115,8 +115,8 @@ def backward(transformer: Any, values: np.ndarray, ids: pd.Index) -> np.ndarray:
         first = tuple(np.argwhere(lost)[0])
         raise ValueError(
             f"`target_transform` has no finite inverse for {values[first]:.6g}, a forecast of "
-            f"series {ids[first[0]]!r}: {short(transformer)} bends too strongly here. Use a milder "
-            "one, such as a logarithm."
+            f"series {short(ids[first[0]])}: {short(transformer)} bends too strongly here. Use a "
+            "milder one, such as a logarithm."
         )
     return original
 

@@ -340,3 +340,31 @@ def test_a_frame_survives_every_dialect(
         read = read_file(path)
     read = read.to_frame() if isinstance(read, pd.Series) else read
     pd.testing.assert_frame_equal(read, frame, check_freq=False, check_index_type=False)
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        ["3. Mai 2024", "4. Mai 2024"],
+        ["1. Januar 2024", "1. Februar 2024"],
+        ["15 mars 2024", "16 mars 2024"],
+        ["janv. 2024", "févr. 2024"],
+        ["1 de enero de 2024", "1 de febrero de 2024"],
+        ["2024-Okt-01", "2024-Okt-02"],
+        ["Jan 2024", "Mär 2024"],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("named", [{}, {"time_col": "Datum"}])
+def test_months_of_other_languages_are_refused_in_words(
+    days: list[str], named: dict[str, str], tmp_path: Path
+) -> None:
+    rows = [f"{day};{value}" for day, value in zip(days, ("7,5", "8,25"), strict=True)]
+    (tmp_path / "a.csv").write_text("\n".join(["Datum;Wert", *rows, ""]), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"column 'Datum' must .* months as numbers or in English"):
+        read_file(tmp_path / "a.csv", **named)
+
+
+def test_text_with_a_year_may_name_the_series(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("car;week;sold\nModel 2024;1;5.5\nModel 2025;1;6.5\n")
+    assert read_file(tmp_path / "a.csv", id_col="car").tolist() == [5.5, 6.5]

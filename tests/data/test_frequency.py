@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from pandas.tseries.holiday import USFederalHolidayCalendar
 
-from forecast.data.frames import extend_grid, read_frames, restore
+from forecast.data.frames import append, extend_grid, read_frames, restore
 from forecast.data.frequency import extend_grid_to, freq_of, locate
 
 
@@ -39,11 +40,46 @@ def test_business_days_with_holidays() -> None:
     assert np.isnan(panel.values).sum() == 2
 
 
-def test_custom_business_days_are_business_days_with_gaps() -> None:
-    holiday = pd.offsets.CustomBusinessDay(holidays=["2024-12-25"])
-    panel = panel_of(pd.date_range("2024-12-20", periods=8, freq=holiday))
-    assert panel.freq == "B"
-    assert np.isnan(panel.values).sum() == 1
+CALENDARS = {
+    "days": pd.offsets.CustomBusinessDay(holidays=["2024-12-25", "2025-01-01"]),
+    "US": pd.offsets.CustomBusinessDay(calendar=USFederalHolidayCalendar()),
+    "Sunday to Thursday": pd.offsets.CustomBusinessDay(weekmask="Sun Mon Tue Wed Thu"),
+    "month ends": pd.offsets.CustomBusinessMonthEnd(holidays=["2025-01-31"]),
+    "hours": pd.offsets.CustomBusinessHour(start="10:00", holidays=["2024-12-25"]),
+}
+
+
+@pytest.mark.parametrize("name", CALENDARS)
+@pytest.mark.parametrize("tz", [None, "Europe/Paris"])
+@pytest.mark.parametrize("said", ["by the index", "as its alias", "by freq"])
+def test_a_business_calendar_goes_on(name: str, tz: str | None, said: str) -> None:
+    step = CALENDARS[name]
+    full = pd.date_range("2024-12-18", periods=40, freq=step, tz=tz)
+    gaps = said == "by freq" and [*range(9), *range(12, 20)]
+    past = full[gaps] if gaps else full[:20]
+    panel = panel_of(past, {"as its alias": step.freqstr, "by freq": step}.get(said))
+    assert panel.freq == step and np.isnan(panel.values).sum() == (3 if gaps else 0)
+    future = restore(panel, np.ones((1, 20))).index
+    pd.testing.assert_index_equal(future, full[20:])
+    later = append(panel, panel_of(full[20:30], panel.freq))
+    pd.testing.assert_index_equal(later.grid, full[:30])
+
+
+def test_a_value_on_a_free_day_is_named() -> None:
+    days = pd.bdate_range("2024-12-20", periods=8)
+    with pytest.raises(ValueError, match=r"2024-12-25 .* is not on it; the data fit freq='B'"):
+        panel_of(days, CALENDARS["days"])
+
+
+def test_a_calendar_that_the_index_has_lost_is_business_days_with_gaps() -> None:
+    days = pd.date_range("2024-12-20", periods=8, freq=CALENDARS["days"])
+    panel = panel_of(days._with_freq(None))
+    assert panel.freq == "B" and np.isnan(panel.values).sum() == 2
+
+
+def test_an_offset_without_an_alias_is_read_from_its_steps() -> None:
+    months = pd.date_range("2024-01-01", periods=5, freq=pd.DateOffset(months=1))
+    assert panel_of(months).freq == "MS"
 
 
 def test_five_days_of_one_week_are_days_unless_the_index_knows_better() -> None:

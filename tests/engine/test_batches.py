@@ -141,7 +141,7 @@ def series_of(values: torch.Tensor) -> np.ndarray:
 
 @every_reader
 @pytest.mark.parametrize("n_steps", [1, 3, 12])
-def test_no_drawn_window_crosses_a_border_or_its_end(reader, n_steps):
+def test_m01_no_drawn_window_crosses_a_border_or_its_end(reader, n_steps):
     ends = np.array([20, 7, 1, 50, 9])
     batch = draw(reader, n_steps, ends)
     everything = torch.cat([batch.past, batch.targets.flatten(1)], 1)

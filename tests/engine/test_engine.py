@@ -118,6 +118,65 @@ def test_batch_equals_singles(case, sizes):
             same(whole[row : row + 1], rollout(model, single, ahead, greedy(model)))
 
 
+LENGTHS = (150, 3, 41, 90, 1)
+
+
+def loud(row):
+    """Return the ragged windows with 1e9 for all but a series: they lie next to it in memory."""
+    x, known = torch.full_like(X, 1e9), torch.full_like(KNOWN, 1e9)
+    x[row], known[row] = X[row], KNOWN[row]
+    return as_windows(x, known, LENGTHS)
+
+
+@every_model
+def test_m36_series_of_unequal_lengths_equal_one_by_one(case, sizes):
+    model, _ = built(str(case), sizes)
+    horizon, rows, ends = 2 * model.stride + 3, torch.arange(5), torch.tensor(LENGTHS)
+    ahead = torch.stack([KNOWN[0, end : end + horizon] for end in LENGTHS])
+
+    def forecast(windows, rows, ends, ahead):
+        with torch.no_grad():
+            live = stream.encode(model, windows, rows, ends)
+            return live, rollout(model, live, ahead, greedy(model))
+
+    live, whole = forecast(as_windows(X, KNOWN, LENGTHS), rows, ends, ahead)
+    for row, end in enumerate(LENGTHS):
+        alone = as_windows(X[row : row + 1, :end], KNOWN[row : row + 1, :end])
+        own, single = forecast(alone, rows[:1], ends[row : row + 1], ahead[row : row + 1])
+        same(whole[row : row + 1], single, 1e-10 * single.abs().max().item())
+        same(pick((live.features, live.phases), slice(row, row + 1)), (own.features, own.phases))
+        beside = forecast(loud(row), rows, ends, ahead)[1]
+        assert torch.equal(beside[row], whole[row])
+
+
+@every_model
+def test_m36_gradients_of_a_ragged_batch_are_the_sum_of_its_rows(case, sizes):
+    model = build_model(case, sizes)
+    # a window in the middle, one past the end of its series, one before its beginning
+    rows, start = torch.arange(5), torch.tensor([60, 0, 1 - model.reader.patch, 70, 0])
+    weights = [one for one in model.parameters() if one.requires_grad]
+
+    def gradients(windows, rows, start, ends):
+        batch = windows.batch(rows, start, ends, n_steps=12, reader=model.reader)
+        loss, observed, *_ = model.losses(batch, warm=1)
+        total = (loss * observed).sum()
+        return total, *torch.autograd.grad(total, weights, materialize_grads=True)
+
+    ends = torch.tensor(LENGTHS)
+    together = gradients(as_windows(X, KNOWN, LENGTHS), rows, start, ends)
+    assert together[0] > 0
+    apart = [torch.zeros_like(one) for one in together]
+    for row, end in enumerate(LENGTHS):
+        alone = as_windows(X[row : row + 1, :end], KNOWN[row : row + 1, :end])
+        one = slice(row, row + 1)
+        single = gradients(alone, rows[:1], start[one], ends[one])
+        padded = gradients(loud(row), rows[one], start[one], ends[one])
+        assert all(torch.equal(a, b) for a, b in zip(single, padded, strict=True))
+        apart = [total + one for total, one in zip(apart, single, strict=True)]
+    scale = max(one.abs().max().item() for one in together)
+    same(tuple(together), tuple(apart), 1e-10 * max(scale, 1))
+
+
 def taught(model, n_steps, first):
     """Return training's raw numbers and targets for windows that begin at `first`."""
     windows = as_windows(X, KNOWN)

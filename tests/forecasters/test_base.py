@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from matplotlib.text import Text
 from sklearn.base import clone
@@ -123,6 +124,54 @@ def test_forecasts_come_back_as_the_kind_that_came_in(
     np.testing.assert_allclose(
         tall.predict(3)["y"], many.predict(3).to_numpy().T.ravel(), rtol=1e-12
     )
+
+
+ORDERS: dict[str, tuple[Any, list[Any]]] = {
+    "text": (["b", "C", "a"], ["C", "a", "b"]),
+    "numbers": ([10, 9, -1], [-1, 9, 10]),
+    "categories": (pd.Categorical(["L", "S", "M"], ["S", "M", "L", "XL"]), ["S", "M", "L"]),
+    "both, as text": (["2", 10, "b"], [10, "2", "b"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        *[(kind, names) for kind in ("long", "multi") for names in ORDERS],
+        ("polars", "text"),
+        ("polars", "numbers"),
+    ],
+)
+def test_series_of_a_long_frame_come_back_in_rising_order(kind: str, names: str) -> None:
+    ids, rising = ORDERS[names]
+    days = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=4)})
+    y: Any = pd.DataFrame({"y": [1.0, 2.0, 3.0], "unique_id": ids}).merge(days, "cross")
+    if kind == "multi":
+        y = y.set_index(["unique_id", "ds"])["y"]
+    if kind == "polars":
+        y = pl.DataFrame({name: y[name].to_list() for name in y})
+    model = Mean().fit(y)
+    for found in (model.predict(2), model.predict_interval(2), model.sample(2)):
+        owners = found.index.get_level_values(0) if kind == "multi" else found["unique_id"]
+        assert list(owners) == [one for one in rising for _ in range(2)]
+
+
+def test_new_values_may_all_lie_apart(monthly: pd.Series) -> None:
+    model = NaiveForecaster().fit(monthly[:80])
+    apart = monthly[80:].iloc[[1, 4, 9]]
+    assert np.isfinite(model.score(apart))
+    assert model.apply(apart).predict(1).index[0] == monthly.index[90]
+    updated = model.update(apart)
+    assert updated.predict(1).index[0] == monthly.index[90] and len(updated.panel_.values) == 90
+    with pytest.raises(ValueError, match="finer than the data"):
+        NaiveForecaster(freq="MS").fit(apart)
+
+
+def test_series_of_wide_frames_and_lists_keep_their_order(wide: pd.DataFrame) -> None:
+    swapped = wide[["B", "A"]]
+    assert Mean().fit(swapped).predict(2).columns.tolist() == ["B", "A"]
+    parts = [swapped[name] for name in swapped]
+    assert [one.name for one in Mean().fit(parts).predict(2)] == ["B", "A"]
 
 
 def test_default_horizon_is_a_season_capped_by_the_data(monthly: pd.Series) -> None:

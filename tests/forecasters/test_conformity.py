@@ -6,6 +6,7 @@ Training is cut to a few steps: nothing here asks whether a forecast is good.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import inspect
 import io
@@ -25,6 +26,7 @@ from sklearn.exceptions import NotFittedError
 import forecast
 from forecast.engine import training
 from forecast.evaluation.backtest import backtest
+from forecast.forecasters.base import BaseForecaster
 from tests.checks import ForecasterCase, forecaster_cases, numbers_of, same_frames
 
 pytestmark = pytest.mark.filterwarnings("ignore::forecast._checks.ForecastWarning")
@@ -394,6 +396,34 @@ def test_a_bad_horizon_is_named(case: ForecasterCase, horizon: Any, error: Any) 
     with pytest.raises(error) as caught:
         case.build(horizon=horizon).fit(monthly())
     assert str(caught.value) == message
+
+
+def in_double(model: Any) -> Any:
+    """Return a forecaster whose network calculates in float64: sums then hide no difference."""
+    if hasattr(model, "model_"):
+        model.model_.double()
+        model.model_.reader = dataclasses.replace(model.model_.reader, dtype=torch.float64)
+    return model
+
+
+@every_forecaster
+def test_m36_a_ragged_panel_equals_one_by_one(case: ForecasterCase) -> None:
+    """Each series as if alone, and no bit moves when those beside it in memory become 1e9."""
+    y = ragged()
+    plain = {"calendar": False} if case.neural else {}  # the calendar is float32
+    model = in_double(case.build(horizon=12, season_length=12, **plain).fit(y))
+    local = type(model)._apply is BaseForecaster._apply
+
+    def forecast(rows: pd.DataFrame) -> pd.Series:
+        fresh = clone(model).fit(rows) if local else model.apply(rows)
+        return fresh.predict(15).set_index(["unique_id", "ds"])["y"]
+
+    whole = forecast(y)
+    for name, own in y.groupby("unique_id"):
+        same_frames(whole[[name]], forecast(own), 1e-10)
+        if not local:
+            loud = y.assign(y=y["y"].where(y["unique_id"] == name, 1e9))
+            same_frames(forecast(loud)[[name]], whole[[name]])
 
 
 # The origin

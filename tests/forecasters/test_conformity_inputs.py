@@ -27,6 +27,8 @@ def few_steps() -> Any:
         yield
 
 
+# closed in the history and in the forecast
+OPEN = pd.offsets.CustomBusinessDay(holidays=["2024-01-15", "2024-03-28"])
 INDEXES: dict[str, Callable[[int], pd.Index]] = {
     "months": lambda n: pd.date_range("2020-01-31", periods=n, freq="ME", name="when"),
     # the clocks of Berlin go forward two hours before the origin, and no hour is missed
@@ -35,6 +37,9 @@ INDEXES: dict[str, Callable[[int], pd.Index]] = {
     ],
     "winter": lambda n: pd.date_range("2024-10-25", periods=n, freq="D", tz="America/New_York"),
     "business": lambda n: pd.date_range("2024-01-01", periods=n, freq="B"),
+    "holidays": lambda n: pd.date_range("2024-01-01", periods=n, freq=OPEN),
+    "autumn": lambda n: pd.date_range("2024-10-24 12:00", periods=n, freq="h", tz="Europe/Berlin"),
+    "leap days": lambda n: pd.date_range("2023-12-28", periods=n, freq="D"),
     "no freq": lambda n: pd.DatetimeIndex(np.array(pd.date_range("2024", periods=n, freq="30min"))),
     "quarters": lambda n: pd.period_range("2010Q1", periods=n, freq="Q"),
     "integers": lambda n: pd.RangeIndex(5, 5 + 3 * n, 3),
@@ -92,7 +97,7 @@ def test_any_index_goes_on(case: ForecasterCase, kind: str) -> None:
 
 
 @every_forecaster
-def test_any_kind_of_table_comes_back(case: ForecasterCase) -> None:
+def test_m01_any_kind_of_table_comes_back(case: ForecasterCase) -> None:
     future = INDEXES["months"](SIZE + AHEAD)[SIZE:]
     long = long_frame().sample(frac=1, random_state=0)
     owner = {"b": 60, "a": 40, "c": 55}
@@ -120,7 +125,7 @@ def test_any_kind_of_table_comes_back(case: ForecasterCase) -> None:
 
 
 @every_forecaster
-def test_order_of_rows_and_precision_do_not_matter(case: ForecasterCase) -> None:
+def test_m01_order_of_rows_and_precision_do_not_matter(case: ForecasterCase) -> None:
     expected = trained(str(case)).predict(AHEAD)
     shuffled = series().sample(frac=1, random_state=3)
     same_frames(small(case).fit(shuffled).predict(AHEAD), expected)

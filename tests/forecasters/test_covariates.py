@@ -12,6 +12,8 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 
 from forecast import load
+from forecast.engine import training
+from forecast.evaluation.backtest import backtest
 from forecast.forecasters.baselines import NaiveForecaster
 from forecast.forecasters.ets import ETSForecaster
 from forecast.forecasters.markov import MarkovForecaster
@@ -63,6 +65,43 @@ def test_what_comes_after_the_origin_changes_no_bit(kind: Any) -> None:
     again.fit(shuffled, wild.sample(frac=1, random_state=2))
     ordered = again.predict(7, since(wild, 90)).sort_values(["unique_id", "ds"])
     pd.testing.assert_frame_equal(before, ordered.reset_index(drop=True), check_exact=True)
+
+
+@quiet
+@pytest.mark.parametrize("kind", [MLPForecaster, RNNForecaster, LSTMForecaster, MarkovForecaster])
+@pytest.mark.parametrize("seed", range(2))
+def test_nothing_after_an_origin_reaches_its_forecasts(
+    kind: Any, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Series that end apart, an origin each; what came after it becomes noise and holes."""
+    monkeypatch.setattr(training, "STEPS_PER_EPOCH", 2)
+    rng, (y, X, _) = np.random.default_rng(seed), shops()
+    ends = dict(zip(y["unique_id"].unique(), rng.integers(70, 97, 4), strict=True))
+    y = y[y["ds"] < y["unique_id"].map(lambda name: DAYS[ends[name]])]
+    small = SMALL if kind is not MarkovForecaster else {}
+    model = kind(past_only=["weather"], freq="D", **small)
+
+    def first_and_last(y: pd.DataFrame, X: pd.DataFrame) -> list[pd.DataFrame]:
+        asked: dict[str, Any] = {"n_windows": 2, "quantiles": [0.1, 0.9]}
+        table = backtest(model, y, 4, X=X, **asked).drop(columns="y")
+        first = table["cutoff"] == table.groupby("unique_id")["cutoff"].transform("min")
+        return [table[first], table[~first]]
+
+    def changed(frame: pd.DataFrame, column: str, shift: int) -> pd.DataFrame:
+        origin = frame["unique_id"].map(lambda name: DAYS[ends[name] - 1 - 8])
+        later = frame["ds"] > origin + pd.Timedelta(days=shift)
+        noise = pd.Series(rng.normal(size=len(frame)) * 1e6, frame.index)
+        noise[(rng.random(len(frame)) < 0.2) & (column == "weather")] = np.nan
+        noise = noise.where(frame["ds"] < frame["ds"].max(), frame[column])
+        return frame.assign(**{column: frame[column].where(~later, noise)})
+
+    before, second = first_and_last(y, X)
+    after, other = first_and_last(changed(y, "y", 0), changed(X, "weather", 0))
+    pd.testing.assert_frame_equal(after, before, check_exact=True)
+    assert (other["y_hat"] != second["y_hat"]).all()
+    # the value at the origin itself does count, in either column
+    for known in ((changed(y, "y", -1), X), (y, changed(X, "weather", -1))):
+        assert (first_and_last(*known)[0]["y_hat"] != before["y_hat"]).all()
 
 
 @quiet
@@ -175,6 +214,37 @@ def test_the_markov_model_shows_what_it_learns_from() -> None:
     weather = X.loc[X["unique_id"] == "s1", "weather"].ffill().to_numpy()[1:-1]
     known = ~np.isnan(weather)
     assert np.corrcoef(first["weather"][known], weather[known])[0, 1] == pytest.approx(1)
+
+
+def test_m01_the_windows_of_a_panel_by_hand() -> None:
+    """Two shuffled series of unequal length, one with gaps: no window crosses a border or a gap."""
+    days = DAYS[:10]
+    y = pd.DataFrame(
+        {
+            "unique_id": ["b"] * 10 + ["a"] * 7,
+            "ds": [*days, *days[[1, 2, 3, 4, 5, 8, 9]]],
+            "y": [*range(10), *range(100, 107)],
+        }
+    )
+    X = pd.DataFrame({"unique_id": ["a"] * 10 + ["b"] * 10, "ds": [*days] * 2, "x": range(20)})
+    model = MarkovForecaster(order=3, season_length=1)
+    frame = model.training_frame(*(one.sample(frac=1, random_state=0) for one in (y, X)))
+    expected = {
+        ("a", 4): [103, 102, 101, 100, 4],
+        ("a", 5): [104, 103, 102, 101, 5],
+        **{("b", t): [t, t - 1, t - 2, t - 3, 10 + t] for t in range(3, 10)},  # T - n of them
+    }
+    assert frame.index.tolist() == [(name, days[t]) for name, t in expected]
+    columns = ["target", "lag 1", "lag 2", "lag 3", "x"]
+    wanted = pd.DataFrame(list(expected.values()), frame.index, columns).astype(float)
+    for name, values in y.groupby("unique_id")["y"]:
+        scaled = (wanted.loc[[name], columns[:4]] - values.mean()) / values.std(ddof=0)
+        wanted.loc[[name], columns[:4]] = scaled
+    steps = np.r_[1:10, 10:20]  # of the covariate: the history of a series begins with its values
+    wanted["x"] = (wanted["x"] - steps.mean()) / steps.std()
+    pd.testing.assert_frame_equal(frame[columns], wanted, rtol=1e-12)
+    future = model.fit(y, X).future_frame(2)
+    assert future["ds"].tolist() == [*pd.date_range("2024-01-11", periods=2)] * 2
 
 
 @pytest.mark.parametrize("regressor", [None, HistGradientBoostingRegressor(max_iter=5)])

@@ -1,7 +1,12 @@
-"""Whatever panel comes, a forecast has the right shape and index and no NaN, or fails in words."""
+"""Whatever panel comes, a forecast has the right shape and index and no NaN, or fails in words.
+
+And it fails only where nothing can be forecast; covariates are those of its own steps; neither the
+order of rows nor anything after the origin moves a bit.
+"""
 
 from __future__ import annotations
 
+import functools
 import traceback
 import warnings
 from typing import Any
@@ -14,18 +19,23 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from forecast import MarkovForecaster, NaiveForecaster
+from forecast import LSTMForecaster, MarkovForecaster, MLPForecaster, NaiveForecaster
 from forecast._checks import ForecastWarning
+from forecast.engine import training
 from forecast.evaluation.backtest import backtest
+from forecast.forecasters.base import BaseForecaster
 
 KINDS = ("series", "list", "wide", "long", "multi", "polars long", "polars wide")
 DTYPES = ("float64", "float32", "int64", "int16", "Int64", "Float32", "bool")
-AXES = {
+OPEN = pd.offsets.CustomBusinessDay(holidays=["2024-03-01", "2024-03-29", "2024-04-01"])
+AXES: dict[str, Any] = {
     "days": ("D", {"freq": "D"}),
     "hours over the change of clocks": ("h", {"freq": "h", "tz": "Europe/Paris"}),
     "local days": ("D", {"freq": "D", "tz": "Europe/Paris"}),
     "month ends": ("ME", {"freq": "ME"}),
+    "hours in autumn": ("h", {"freq": "h", "tz": "America/New_York"}),
     "business days": ("B", {"freq": "B"}),
+    "open days": (OPEN, {"freq": OPEN}),
     "weeks": ("W-WED", {"freq": "W-WED"}),
     "periods": ("Q-NOV", None),
     "numbers": (3, None),
@@ -37,8 +47,8 @@ def axis(name: str, length: int) -> pd.Index:
         return pd.RangeIndex(5, 5 + 3 * length, 3)
     if name == "periods":
         return pd.period_range("2019Q3", periods=length, freq="Q-NOV")
-    start = "2024-03-30 12:00" if name.startswith("hours") else "2024-02-27"
-    return pd.date_range(start, periods=length, **AXES[name][1])
+    start = {"hours over": "2024-03-30 12:00", "hours in a": "2024-11-02 12:00"}
+    return pd.date_range(start.get(name[:10], "2024-02-27"), periods=length, **AXES[name][1])
 
 
 @st.composite
@@ -80,6 +90,8 @@ def written(case: dict[str, Any]) -> Any:
     if kind == "list":
         return series
     if kind.endswith("wide"):
+        if series[0].dtype == bool:  # with holes between, pandas would make objects of them
+            series = [one.astype("boolean") for one in series]
         wide = pd.concat([one.sort_index() for one in series], axis=1, sort=True)
         wide = wide.iloc[rng.permutation(len(wide)), rng.permutation(wide.shape[1])]
         return polars(wide.rename_axis("ds").reset_index()) if kind == "polars wide" else wide
@@ -151,29 +163,140 @@ def is_ours(error: Exception) -> bool:
     return "/forecast/" in frames[-1].filename and len(str(error)) > 40
 
 
-@pytest.mark.parametrize("model", [NaiveForecaster(), MarkovForecaster(1, season_length=1)])
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(case=panels(), horizon=st.integers(1, 5))
-def test_any_panel_gives_a_forecast_or_a_clear_error(
-    model: Any, case: dict[str, Any], horizon: int
-) -> None:
-    y = written(case)
-    model = clone(model).set_params(freq=AXES[case["axis"]][0])
+def last_values(case: dict[str, Any]) -> dict[str, float | None]:
+    """Return the last observed value of each series, None where there is none."""
+    seen = {name: one.sort_index().dropna() for name, one in case["series"].items()}
+    return {name: float(one.iloc[-1]) if len(one) else None for name, one in seen.items()}
+
+
+@functools.cache
+def trained(kind: type[Any], times: str) -> Any:
+    """Return a network that has hardly trained on one kind of time; it reads other histories."""
+    y = pd.Series(np.sin(np.arange(60.0)), axis(times, 60))
+    model = kind(horizon=4, season_length=1, hidden_size=4, max_epochs=1, random_state=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "STEPS_PER_EPOCH", 2)
+        return model.set_params(freq=AXES[times][0]).fit(y)
+
+
+def fitted(model: Any, case: dict[str, Any]) -> Any:
+    """Return a forecaster with a drawn panel as its history."""
+    if isinstance(model, type):
+        return trained(model, case["axis"]).apply(written(case))
+    return clone(model).set_params(freq=AXES[case["axis"]][0]).fit(written(case))
+
+
+def all_apart(case: dict[str, Any]) -> bool:
+    """Tell whether no two rows are a step apart, so that `freq` must look like a mistake."""
+    grid = axis(case["axis"], 40)
+    rows = [np.sort(grid.get_indexer(one.index)) for one in case["series"].values()]
+    if case["kind"].endswith("wide"):
+        rows = [np.unique(np.concatenate(rows))]
+    return not any((np.diff(own) == 1).any() for own in rows)
+
+
+def check(model: Any, case: dict[str, Any], horizon: int, excuse: bool) -> None:
+    """Assert that a panel is forecast, or refused in words: it may be where `excuse` holds."""
+    last = last_values(case)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ForecastWarning)
-            forecast = model.fit(y).predict(horizon)
+            forecast = fitted(model, case).predict(horizon)
     except (TypeError, ValueError) as error:
         event(str(error)[:40])
         assert is_ours(error), error
+        assert excuse or None in last.values(), error
         return
     event("a forecast")
+    assert None not in last.values()
     found = read_back(case, forecast, horizon)
     assert set(found) == set(case["series"])
     for name, steps in expected_steps(case, horizon).items():
-        assert len(found[name]) == horizon
-        assert np.isfinite(found[name].to_numpy(dtype=float)).all()
+        values = found[name].to_numpy(dtype=float)
+        assert len(values) == horizon and np.isfinite(values).all()
         assert found[name].index.tolist() == steps
+        if isinstance(model, NaiveForecaster):
+            np.testing.assert_array_equal(values, last[name])
+
+
+any_panel = given(case=panels(), horizon=st.integers(1, 5))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@any_panel
+def test_any_panel_gives_its_last_values_or_a_clear_error(
+    case: dict[str, Any], horizon: int
+) -> None:
+    check(NaiveForecaster(), case, horizon, excuse=all_apart(case))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@any_panel
+def test_any_panel_gives_a_regression_or_a_clear_error(case: dict[str, Any], horizon: int) -> None:
+    pairs = [
+        (np.diff(np.sort(axis(case["axis"], 40).get_indexer(one.dropna().index))) == 1).sum()
+        for one in case["series"].values()
+    ]
+    check(MarkovForecaster(1, season_length=1), case, horizon, excuse=sum(pairs) < 2)
+
+
+@pytest.mark.parametrize("kind", [MLPForecaster, LSTMForecaster])
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@any_panel
+def test_any_panel_is_read_by_a_network(
+    kind: type[Any], case: dict[str, Any], horizon: int
+) -> None:
+    check(kind, case, horizon, excuse=False)
+
+
+class Echo(BaseForecaster):
+    """Forecast the first covariate of each step."""
+
+    def _fit(self, panel: Any) -> None:
+        self.seen_ = panel.X
+
+    def _predict(self, horizon: int, known: Any) -> np.ndarray:
+        return known[..., 0]
+
+    def _sample(self, horizon: int, n_samples: int, known: Any, rng: Any) -> np.ndarray:
+        return np.repeat(known[:, None, :, 0], n_samples, 1)
+
+
+def covariates(case: dict[str, Any], reach: int) -> tuple[Any, Any]:
+    """Return X on the whole axis in the drawn kind of table, and what it says of (series, time)."""
+    rng, kind, names = case["rng"], case["kind"], list(case["series"])
+    keyed = "long" in kind or kind == "multi"
+    times = axis(case["axis"], reach)
+    truth = {name: pd.Series(rng.normal(size=reach), times) for name in names}
+    if not keyed:
+        truth = dict.fromkeys(names, truth[names[0]])
+    parts = [
+        pd.DataFrame({"unique_id": name, "ds": times, "other": 0.0, "wanted": truth[name].array})
+        for name in (names if keyed else names[:1])
+    ]
+    X = pd.concat(parts).drop(columns=[] if keyed else "unique_id")
+    X = X.iloc[rng.permutation(len(X))].reset_index(drop=True)
+    if kind.startswith("polars"):
+        return polars(X), truth
+    if kind == "long":
+        return X, truth
+    return X.set_index(["unique_id", "ds"] if keyed else "ds"), truth
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@any_panel
+def test_any_panel_is_forecast_with_the_covariates_of_its_own_steps(
+    case: dict[str, Any], horizon: int
+) -> None:
+    if None in last_values(case).values() or all_apart(case):
+        return
+    X, truth = covariates(case, 45)
+    wanted = [name for name in X.columns if name not in ("unique_id", "ds", "other")]
+    keys = [name for name in X.columns if name in ("unique_id", "ds")]
+    model = Echo(freq=AXES[case["axis"]][0]).fit(written(case), X[keys + wanted])
+    forecast = read_back(case, model.predict(horizon, X[wanted + keys]), horizon)
+    for name, steps in expected_steps(case, horizon).items():
+        np.testing.assert_array_equal(forecast[name], truth[name][steps])
 
 
 def long_panel(seed: int) -> pd.DataFrame:

@@ -29,6 +29,9 @@ INDEXES = {
     "hours": pd.date_range("2024-03-30", periods=60, freq="h", tz="Europe/Berlin"),
     "offset": pd.date_range("2024-03-30", periods=60, freq="D", tz="UTC+05:30"),
     "business": pd.date_range("2024-01-01", periods=60, freq="B"),
+    "holidays": pd.date_range(
+        "2024-01-01", periods=60, freq=pd.offsets.CustomBusinessDay(holidays=["2024-04-01"])
+    ),
     "seconds": pd.date_range("2024-01-01", periods=60, freq="D").as_unit("s"),
     "periods": pd.period_range("2010Q1", periods=60, freq="Q-DEC"),
     "integers": pd.RangeIndex(5, 185, 3),

@@ -201,6 +201,20 @@ def test_m43_a_scoring_string_is_answered_with_the_remedy(
         get_scorer("r2")(model, monthly[90:], X[90:])
 
 
+def test_m43_a_scoring_string_without_X_never_reaches_the_forecaster(
+    monthly: pd.Series, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """scikit-learn then calls scorer(estimator, y_test): its own scorer lacks an argument, and
+    fails before it asks the estimator anything, so no sentence of ours can be said."""
+    asked: list[str] = []
+    model = MarkovForecaster().fit(monthly[:90])
+    for name in ("predict", "score", "__sklearn_tags__"):
+        monkeypatch.setattr(MarkovForecaster, name, lambda self, *_, name=name: asked.append(name))
+    with pytest.raises(TypeError, match="y_true"):
+        get_scorer("r2")(model, monthly[90:])
+    assert asked == []
+
+
 @pytest.mark.slow
 def test_m43_grid_search_picks_the_planted_network() -> None:
     """A value answers the one 24 steps back, bent: a window of 8 or one unit cannot tell."""

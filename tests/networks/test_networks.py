@@ -66,17 +66,33 @@ def test_batch_equals_singles(case: NetworkCase):
 
 
 @every_network
-def test_m36_padding_is_never_read(case: NetworkCase):
-    network, u = case.build(), inputs()
-    lengths = torch.tensor([11, 3, 7, 1])
+def test_m36_a_padded_batch_equals_one_by_one(case: NetworkCase):
+    """Outputs, states and gradients, of inputs and weights; padding of 1e9 changes nothing."""
+    network, u, lengths = case.build(), inputs(), (11, 3, 7, 1)
     padded = u.clone()
     for row, length in enumerate(lengths):
         padded[row, length:] = 1e9
-    features, end = network.absorb(padded, network.initial_state(4), lengths)
+    weights = [one for one in network.parameters() if one.requires_grad]
+
+    def gradients(loss, of):  # a single step says nothing of some weights
+        return torch.autograd.grad(loss, [of, *weights], materialize_grads=True)
+
+    features, end = network.absorb(
+        padded.requires_grad_(), network.initial_state(4), torch.tensor(lengths)
+    )
+    loss = sum(features[row, :length].square().sum() for row, length in enumerate(lengths))
+    by_input, *by_weight = gradients(loss, padded)
+    total = [torch.zeros_like(one) for one in by_weight]
     for row, length in enumerate(lengths):
-        alone, state = network.absorb(u[row : row + 1, :length], network.initial_state(1))
+        own = u[row : row + 1, :length].clone().requires_grad_()
+        alone, state = network.absorb(own, network.initial_state(1))
         same(features[row : row + 1, :length], alone)
         same(base.pick(end, slice(row, row + 1)), state)
+        gradient, *more = gradients(alone.square().sum(), own)
+        same(by_input[row : row + 1, :length], gradient)
+        assert (by_input[row, length:] == 0).all()
+        total = [sum_ + one for sum_, one in zip(total, more, strict=True)]
+    same(tuple(by_weight), tuple(total))
 
 
 @every_network

@@ -1,0 +1,79 @@
+"""What callers pass to a forecaster's methods, checked; errors name the argument (room 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast._checks import number_between, positive_integer, short
+from forecast.data.panel import Panel
+
+
+def optional(name: str, value: Any) -> int | None:
+    """Return a positive integer, or None where it is left to the forecaster."""
+    return None if value is None else positive_integer(name, value)
+
+
+def steps_ahead(horizon: Any, usual: int) -> int:
+    """Return how many steps to forecast; `usual` if it is not said."""
+    if isinstance(horizon, pd.Series | pd.DataFrame | np.ndarray | list):
+        raise TypeError(
+            f"`horizon` must be a positive integer, got {short(horizon)}. A `scoring=` string "
+            "of scikit-learn calls predict(y_test), which a forecaster cannot answer: leave "
+            "`scoring` out (`score` is -MASE) or pass "
+            "scoring=forecast.evaluation.metrics.scorer(metric)."
+        )
+    return usual if horizon is None else positive_integer("horizon", horizon)
+
+
+def covariates(X: Any) -> Any:
+    """Return X, unless it is a number that was meant for another argument."""
+    if np.isscalar(X):
+        raise TypeError(
+            f"`X` must be a frame of covariates, got {X!r}. What follows it is passed by name: "
+            "coverage=, levels=, n_samples=."
+        )
+    return X
+
+
+def probabilities(levels: Sequence[float]) -> tuple[float, ...]:
+    """Return the levels of quantiles: increasing, inside (0, 1)."""
+    if isinstance(levels, str) or not np.iterable(levels):
+        raise TypeError(f"`levels` must be a sequence of numbers in (0, 1), got {short(levels)}.")
+    numbers = tuple(number_between("levels", level, 0, 1) for level in levels)
+    if not numbers or any(low >= high for low, high in zip(numbers, numbers[1:], strict=False)):
+        raise ValueError(f"`levels` must be increasing and not empty, got {short(levels)}.")
+    return numbers
+
+
+def bounds_of(coverage: float) -> tuple[float, float]:
+    """Return the levels between which a central interval of this coverage lies.
+
+    Examples
+    --------
+    >>> bounds_of(0.5)
+    (0.25, 0.75)
+    """
+    tail = (1 - number_between("coverage", coverage, 0, 1)) / 2
+    return tail, 1 - tail
+
+
+def place_of(series: Any, panel: Panel) -> int:
+    """Return the number of a series by its id; the first if none is named."""
+    ids = panel.ids.tolist()
+    if series is not None and series not in ids:
+        raise ValueError(f"`series` must be one of {short(ids)}, got {short(series)}.")
+    return 0 if series is None else ids.index(series)
+
+
+def same_columns(panel: Panel, history: Panel) -> None:
+    """Check that another history has the covariates that were learned from."""
+    for kind in ("X_names", "past_names"):
+        if getattr(panel, kind) != getattr(history, kind):
+            raise ValueError(
+                f"`X` must have the columns of `fit`, {short(list(getattr(history, kind)))}, "
+                f"got {short(list(getattr(panel, kind)))}."
+            )

@@ -1,0 +1,74 @@
+"""What an author writes: a forecaster of arrays (room 5).
+
+`BaseForecaster` puts frames, checks and `target_transform` around it, so everything here is in the
+units of the model. Letters: n series, H steps, S paths, Q levels, K known covariates.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from forecast.data.panel import Panel
+
+
+class ArrayForecaster(ABC):
+    """Forecast arrays: `_fit`, `_predict` and `_sample` must be written, the others may be."""
+
+    panel_: Panel
+    season_length_: int
+    horizon_: int
+
+    @abstractmethod
+    def _fit(self, panel: Panel) -> None:
+        """Learn from the history; set attributes that end in an underscore.
+
+        `season_length_` and `horizon_` are set, and `panel_`, whose values are in the units of the
+        user: keep what a forecast needs of the values of `panel`. This runs on a copy of the
+        forecaster that replaces it on success, so nothing learned before needs to be restored.
+        """
+
+    @abstractmethod
+    def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
+        """Return the forecast (n, H); `known` is the future of X, (n, H, K) float64, or None."""
+
+    @abstractmethod
+    def _sample(
+        self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return paths (n, S, H); those of a shorter horizon must be a prefix, seed for seed."""
+
+    def _predict_quantiles(
+        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> np.ndarray:
+        """Return quantiles (n, H, Q); by default those of 1,000 paths, fewer for large panels."""
+        # The paths of a large panel must fit into memory: 2e7 float64 values are 160 MB.
+        affordable = 20_000_000 // (self.panel_.n_series * horizon)
+        count = int(np.clip(affordable, 100, 1000))
+        paths = self._sample(horizon, count, known, np.random.default_rng(0))  # (n, S, H)
+        return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)  # (n, H, Q)
+
+    def _update(self, panel: Panel, added: np.ndarray) -> None:  # noqa: B027
+        """Absorb the last `added[i]` values of every series of the grown history.
+
+        Between the old history and the new values there may be a gap of NaN; it counts as added.
+        By default there is nothing to do. Learned attributes must be replaced, never changed in
+        place: a failure keeps the old ones.
+        """
+
+    def _apply(self, panel: Panel) -> None:
+        """Take another history, of other series; by default there is no such thing."""
+        raise TypeError(
+            f"{type(self).__name__} learns each series on its own, so it knows nothing of others. "
+            "Fit a new one."
+        )
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return what `_fit` learned: values that JSON can hold, and arrays by name."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be saved: it has no `_state`.")
+
+    def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Take over what `_state` returned; the rest is set as in `_fit`."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be loaded: it has no `_restore`.")

@@ -1,0 +1,93 @@
+"""The parameters of every forecaster, and how scikit-learn reads them (room 5)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any, TypedDict
+
+from sklearn.base import BaseEstimator
+
+
+class Common(TypedDict, total=False):
+    """The parameters of every forecaster, for the signature of a subclass that has its own.
+
+    `def __init__(self, *, own=1, **common: Unpack[Common])` shows all of them to type checkers;
+    scikit-learn and `help` see them too.
+    """
+
+    horizon: int | None
+    season_length: int | None
+    freq: Any
+    past_only: Sequence[str] | None
+    target_transform: Any
+    id_col: str
+    time_col: str
+    target_col: str
+
+
+class Parameters(BaseEstimator):
+    """The constructor of every forecaster: it only stores.
+
+    Parameters
+    ----------
+    horizon
+        Steps to train and validate for, and what `predict()` gives when not told otherwise. None:
+        one season, at least 8 steps, at most half of the longest series. Every horizon can be
+        asked for later.
+    season_length
+        Steps per season. None: from the frequency, or from the data if the index is of integers.
+    freq
+        A pandas frequency, where the index does not tell it: an alias, or an offset such as
+        `pd.offsets.CustomBusinessDay(holidays=[...])`.
+    past_only
+        Columns of X whose future is not known: they may have missing values, and `predict` does
+        without them. All others must be known for the steps to forecast.
+    target_transform
+        An increasing scikit-learn transformer with an inverse, such as
+        `PowerTransformer("box-cox")`; a clone is fitted to all values of `y`. The model learns the
+        transformed values; what it returns is transformed back, so a median stays a median. None:
+        the values as they are.
+    id_col, time_col, target_col
+        Column names of long frames.
+    """
+
+    def __init__(
+        self,
+        *,
+        horizon: int | None = None,
+        season_length: int | None = None,
+        freq: Any = None,
+        past_only: Sequence[str] | None = None,
+        target_transform: Any = None,
+        id_col: str = "unique_id",
+        time_col: str = "ds",
+        target_col: str = "y",
+    ) -> None:
+        self.horizon = horizon
+        self.season_length = season_length
+        self.freq = freq
+        self.past_only = past_only
+        self.target_transform = target_transform
+        self.id_col = id_col
+        self.time_col = time_col
+        self.target_col = target_col
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Put the parent's parameters in place of `**common`: scikit-learn reads them there."""
+        super().__init_subclass__(**options)
+        init = cls.__dict__.get("__init__")
+        own = inspect.signature(init).parameters if init else {}
+        if any(one.kind is one.VAR_KEYWORD for one in own.values()):
+            named = own | inspect.signature(super(cls, cls).__init__).parameters
+            kept = [one for one in named.values() if one.kind is not one.VAR_KEYWORD]
+            init.__signature__ = inspect.Signature(kept)  # type: ignore[union-attr]
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that the first argument is the target itself, and may have gaps."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
+        tags.target_tags.one_d_labels = False
+        tags.input_tags.one_d_array = True
+        tags.input_tags.allow_nan = True
+        return tags
