@@ -48,6 +48,13 @@ _CADENCES = {
     "Q": ("quarters", "quarterly"),
     "Y": ("years", "yearly"),
 }
+_LARGER = {
+    "seconds": (60, "minutes"),
+    "minutes": (60, "hours"),
+    "hours": (24, "days"),
+    "months": (12, "years"),
+    "quarters": (4, "years"),
+}
 
 
 def draw_line(
@@ -223,3 +230,26 @@ def cadence(index: pd.Index) -> tuple[str, str]:
     if not match[1]:
         return plural, adverb
     return f"steps of {match[1]} {plural}", f"every {match[1]} {plural}"
+
+
+def span(steps: int, index: pd.Index) -> str:
+    """Return a number of steps in words, with the time they take if the index tells it.
+
+    Examples
+    --------
+    >>> span(168, pd.date_range("2024-01-01", periods=9, freq="h"))
+    '168 steps (7 days)'
+    >>> span(10, pd.date_range("2024-01-01", periods=9, freq="15min"))
+    '10 steps (2.5 hours)'
+    >>> span(1, pd.RangeIndex(9))
+    '1 step'
+    """
+    text = f"{steps} step{'s' * (steps != 1)}"
+    number, unit = re.fullmatch(r"(?:steps of (\d+) )?(.+)", cadence(index)[0]).groups()  # type: ignore[union-attr]
+    if unit == "steps":
+        return text
+    time = steps * float(number or 1)
+    while unit in _LARGER and time >= _LARGER[unit][0]:
+        size, unit = _LARGER[unit]
+        time /= size
+    return f"{text} ({time:.3g} {unit if time != 1 else unit[:-1]})"

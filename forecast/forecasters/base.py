@@ -303,10 +303,8 @@ class BaseForecaster(BaseEstimator, ABC):
         """
         check_is_fitted(self)
         panel = append(self.panel_, self._read(y, X, self.freq_, allow_unobserved=True))
-        learner = copy.copy(self)
-        learner.panel_ = panel
+        learner = self._continued(panel)
         learner.missing_ = missing(panel)
-        learner._update(forward(self.target_transform_, panel), panel.lengths - self.panel_.lengths)
         self.__dict__ = learner.__dict__
         return self
 
@@ -412,7 +410,7 @@ class BaseForecaster(BaseEstimator, ABC):
 
         steps, known = self._ahead(horizon, X)
         panel = self.panel_
-        i = 0 if series is None else _place(panel, series)
+        i = 0 if series is None else place_of(panel, series)
         tail = (1 - number_between("coverage", coverage, 0, 1)) / 2
         bounds = self._backward(self._predict_quantiles(steps, (tail, 1 - tail), known))[
             i
@@ -506,6 +504,13 @@ class BaseForecaster(BaseEstimator, ABC):
             allow_unobserved=allow_unobserved,
         )
 
+    def _continued(self, panel: Panel) -> Self:
+        """Return a copy that has absorbed what a history has beyond its own."""
+        learner = copy.copy(self)
+        learner.panel_ = panel
+        learner._update(forward(self.target_transform_, panel), panel.lengths - self.panel_.lengths)
+        return learner
+
     def _backward(self, values: np.ndarray) -> np.ndarray:
         """Return what the model forecast, (n, ...), in the units of the user."""
         return backward(self.target_transform_, values, self.panel_.ids)
@@ -545,7 +550,8 @@ def _default_horizon(panel: Panel, season_length: int) -> int:
     return max(1, min(max(season_length, 8), int(panel.lengths.max()) // 2))
 
 
-def _place(panel: Panel, series: Any) -> int:
+def place_of(panel: Panel, series: Any) -> int:
+    """Return the place of a series in a panel, by its id."""
     ids = panel.ids.tolist()
     if series not in ids:
         raise ValueError(f"`series` must be one of {short(ids)}, got {short(series)}.")

@@ -1,0 +1,127 @@
+"""Where gradients go: from state to state, and from a forecast back to every past value.
+
+Bengio, Simard and Frasconi, 1994, "Learning long-term dependencies with gradient descent is
+difficult"; Pascanu, Mikolov and Bengio, 2013, "On the difficulty of training recurrent neural
+networks".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from forecast.engine import stream
+from forecast.engine.batches import Windows
+from forecast.engine.model import Model
+from forecast.engine.rollout import Choose, rollout
+from forecast.engine.states import states_along
+from forecast.networks.base import Network, State, leaves, pick, state_map, tile
+from forecast.networks.recurrent import Recurrent
+
+TOGETHER = 64  # steps whose Jacobians are computed at once
+
+
+def flat(state: State) -> Tensor:
+    """Return the numbers of a state side by side, (B, S)."""
+    return torch.cat([leaf.flatten(1) for leaf in leaves(state)], 1)
+
+
+def step_jacobians(network: Network, inputs: Tensor) -> Tensor:
+    """Return ds_t / ds_{t-1} of every step of one series, (T, S, S).
+
+    Parameters
+    ----------
+    network
+        Any that carries a state of S numbers.
+    inputs
+        What it reads, (1, T, F).
+
+    Examples
+    --------
+    >>> from forecast.networks.textbook import Elman
+    >>> network = Elman(1, 2, activation="identity")  # s_t = U x_t + W s_{t-1} + b
+    >>> bool((step_jacobians(network, torch.zeros(1, 3, 1)) == network.W).all())
+    True
+    """
+    before = pick(states_along(network, inputs), slice(0, -1))
+    parts = [
+        _jacobians(network, inputs[0, some], pick(before, some))
+        for some in torch.arange(inputs.shape[1]).split(TOGETHER)
+    ]
+    return torch.cat(parts)
+
+
+def _jacobians(network: Network, inputs: Tensor, before: State) -> Tensor:
+    """Return ds / d before for T states at once: row i of each copy asks for the gradient of s_i.
+
+    A step's Jacobian needs its own state and input alone, so the steps are rows of one batch.
+    """
+    T, S = flat(before).shape
+    rows = state_map(lambda part: part.clone().requires_grad_(), tile(before, S))
+    _, after = network.advance(inputs.repeat_interleave(S, 0), rows)
+    wanted = torch.eye(S, dtype=inputs.dtype).repeat(T, 1)
+    gradients = torch.autograd.grad(flat(after), leaves(rows), wanted)
+    return torch.cat([part.flatten(1) for part in gradients], 1).unflatten(0, (T, S))
+
+
+def state_gradients(jacobians: Tensor) -> Tensor:
+    """Return the norms |ds_T / ds_k|_2 for lags T - k = 0 ... T, (T + 1,).
+
+    The Jacobian over many steps is the product J_T J_{T-1} ... J_{k+1} of those of the steps.
+    """
+    product = torch.eye(jacobians.shape[-1], dtype=jacobians.dtype)
+    norms = [torch.ones((), dtype=jacobians.dtype)]
+    for jacobian in jacobians.flip(0):
+        product = product @ jacobian
+        norms.append(torch.linalg.matrix_norm(product, 2))
+    return torch.stack(norms)
+
+
+def gamma(network: Network) -> float | None:
+    """Return the bound on one step of Elman's recurrence, |ds_t / ds_{t-1}|_2 <= gamma.
+
+    gamma = |W|_2 max|g'|, and max|g'| = 1 for tanh and relu; over n steps the norm is at most
+    gamma^n. Gated cells and stacks have no such bound: None.
+    """
+    if isinstance(network, Recurrent) and network.cell in ("tanh", "relu"):
+        if len(network.layers) == 1:
+            return float(torch.linalg.matrix_norm(network.layers[0].weight_hh_l0.detach(), 2))
+    return None
+
+
+def forecast_gradients(
+    model: Model, windows: Windows, series: int, ahead: Tensor, choose: Choose, lags: int
+) -> Iterator[Tensor]:
+    """Yield d y_{T+h} / d y_{T-lag+1} for every step h of the forecast, (lags,), in target units.
+
+    Parameters
+    ----------
+    model, windows
+        On one device.
+    series
+        Which series of the windows.
+    ahead
+        What is known of the steps to come, (1, H, K).
+    choose
+        What is forecast: `rollout.greedy`.
+    lags
+        How many of the newest values; the first is the newest of all. What came before them is
+        read without gradient.
+    """
+    row = torch.tensor([series], device=windows.device)
+    ends = windows.lengths[row]
+    with torch.no_grad():
+        live = stream.encode_phases(model, windows, row, ends - lags)
+    values = windows.take(row, ends - lags, lags, ends).requires_grad_()
+    drivers = windows.drivers(row, ends - lags, lags, ends)
+    _, live = stream.absorb(model, values, live, drivers)
+    # The first value of a memory is alone in its scale, where the standard deviation has no slope.
+    # It is the one carried over gaps; without gaps nothing depends on it.
+    memory = live.memory.values
+    memory = torch.cat([memory[:, :2].detach(), memory[:, 2:]], 1)
+    live = live._replace(memory=live.memory._replace(values=memory))
+    forecast = rollout(model, live, ahead, choose)[0]  # (H,)
+    for step in forecast:
+        yield torch.autograd.grad(step, values, retain_graph=True)[0][0].flip(0)
