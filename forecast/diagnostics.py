@@ -27,6 +27,7 @@ from forecast.engine import gradients, rollout, states
 from forecast.forecasters.base import place_of
 from forecast.forecasters.neural import NeuralForecaster
 from forecast.forecasters.transform import forward
+from forecast.networks.base import leaves
 from forecast.networks.recurrent import Recurrent
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def gates(forecaster: NeuralForecaster, layer: int = 0, series: Any = None) -> p
 
 
 def hidden_states(forecaster: NeuralForecaster, series: Any = None) -> pd.DataFrame:
-    """Return the state of a fitted recurrent forecaster along its history.
+    """Return the hidden state h of a fitted recurrent forecaster along its history.
 
     Parameters
     ----------
@@ -181,12 +182,12 @@ def hidden_states(forecaster: NeuralForecaster, series: Any = None) -> pd.DataFr
     Returns
     -------
     DataFrame
-        Indexed by the time of the newest value that was read; a column per number of the state:
-        h of every layer, then of an LSTM c.
+        Indexed by the time of the newest value that was read; columns (layer, unit).
     """
     network, inputs, times = _along(forecaster, series)
-    values = gradients.flat(states.states_along(network, inputs))[1:]  # without s_0
-    return pd.DataFrame(values.detach().numpy(), times).rename_axis(columns="unit")
+    h = leaves(states.states_along(network, inputs))[0][1:]  # (T, layers, D), without h_0
+    names = pd.MultiIndex.from_product(map(range, h.shape[1:]), names=["layer", "unit"])
+    return pd.DataFrame(h.flatten(1).numpy(), times, names)
 
 
 def principal_components(hidden: pd.DataFrame, n_components: int = 2) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,9 +20,6 @@ from forecast.data.frames import append
 from forecast.data.panel import Panel, ranges
 from forecast.evaluation.canvas import span
 from forecast.forecasters.base import BaseForecaster
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 ROUNDING = 1e-5  # of the largest response: what single precision can do by itself
 ROWS = 2**17  # values that are read at once
@@ -70,11 +67,11 @@ class EffectiveMemory:
             rows[name] = (reach, memory, f"at least {text}" if memory == seen else text)
         return pd.DataFrame.from_dict(rows, orient="index", columns=["reach", "memory", "time"])
 
-    def plot(self, *, ax: Axes | None = None) -> Axes:
+    def plot(self) -> np.ndarray:
         """Draw the response to every lag, and where the memory of each forecaster ends."""
         from forecast.evaluation.diagnostic_plots import plot_memory
 
-        return plot_memory(self.relative, self.table["memory"], self.threshold, self.grid, ax=ax)
+        return plot_memory(self.relative, self.table, self.threshold, self.grid)
 
     def __repr__(self) -> str:
         return self.table.to_string()

@@ -7,7 +7,7 @@ networks".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from forecast.engine.states import states_along
 from forecast.networks.base import Network, State, leaves, pick, state_map, tile
 from forecast.networks.recurrent import Recurrent
 
+EXPLODED = 100.0  # a gradient norm; the loss is in spreads, and norms near 1 are usual
 TOGETHER = 64  # steps whose Jacobians are computed at once
 
 
@@ -125,3 +126,75 @@ def forecast_gradients(
     forecast = rollout(model, live, ahead, choose)[0]  # (H,)
     for step in forecast:
         yield torch.autograd.grad(step, values, retain_graph=True)[0][0].flip(0)
+
+
+def carried(network: Network, inputs: Tensor) -> Tensor:
+    """Return how much of a gradient is carried back from the last state, by recurrent steps, (T,).
+
+    One backward pass from a random direction v of the last states s_T: |(ds_T / ds_k)^T v| / |v|,
+    the root of its mean square over the rows, for T - k = 0 ... T - 1. It is at most the norm that
+    `state_gradients` returns, and cheap enough for every `fit`.
+
+    Parameters
+    ----------
+    network
+        Any that carries a state; in double precision, see `states.exact`.
+    inputs
+        What it reads in training windows, (B, T, F).
+    """
+    state, every = network.initial_state(len(inputs)), []
+    for x in inputs.unbind(1):
+        _, state = network.advance(x, state)
+        every.append(leaves(state))
+    last = flat(state)
+    v = torch.randn(last.shape, generator=torch.Generator().manual_seed(0), dtype=last.dtype)
+    flattened = [leaf for state in every for leaf in state]
+    found = torch.autograd.grad((last * v).sum(), flattened)
+    squares = torch.stack([part.square().sum() for part in found])
+    squares = squares.unflatten(0, (len(every), -1)).sum(1)  # (T,)
+    return (squares / v.square().sum()).sqrt().flip(0)
+
+
+def fault(
+    norms: Sequence[float], carried: Tensor, *, patch: int, clip_norm: float | None
+) -> str | None:
+    """Say that gradients exploded or vanished in training, and what to change; None if neither.
+
+    They exploded if the largest norm passed 100, where the loss is in spreads and norms near 1 are
+    usual. They vanished if less than single precision can hold of a gradient is left after a
+    quarter of a training window: the other three quarters cost time and teach the state nothing.
+
+    Parameters
+    ----------
+    norms
+        Of the gradient, the largest of each epoch, before clipping.
+    carried
+        What `carried` returns for training windows.
+    patch
+        P, values per recurrent step.
+    clip_norm
+        The bound in use.
+
+    Examples
+    --------
+    >>> fault([0.4, 0.3], 0.9 ** torch.arange(40), patch=1, clip_norm=1.0)
+    >>> print(fault([0.4, 0.3], 0.1 ** torch.arange(40), patch=1, clip_norm=1.0))
+    The gradient vanishes: 1e-07 of it is left after 7 of the 40 recurrent steps of a training window, so the state learns nothing from further back. Shorten `context_length` to about 7, lower `learning_rate`, or take an LSTMForecaster.
+    """
+    epoch, steps = int(torch.as_tensor(norms).argmax()), len(carried)  # of NaN, if there is one
+    if not norms[epoch] <= EXPLODED:
+        clip = "Set `clip_norm=1.0` (now None)" if clip_norm is None else "Clipping bounds the step"
+        return (
+            f"The gradient explodes: its norm reached {norms[epoch]:.3g} in epoch {epoch + 1}, where "
+            f"norms near 1 are usual. {clip}, lower `learning_rate`, or shorten `context_length`."
+        )
+    eps = torch.finfo(torch.float32).eps
+    left = int((carried >= eps).sum())
+    if left < steps / 4:
+        return (
+            f"The gradient vanishes: {float(carried[left]):.0e} of it is left after {left} of the "
+            f"{steps} recurrent steps of a training window, so the state learns nothing from "
+            f"further back. Shorten `context_length` to about {left * patch}, lower "
+            "`learning_rate`, or take an LSTMForecaster."
+        )
+    return None
