@@ -89,7 +89,8 @@ def forecast_gradients(
     steps
         Steps ahead, each a column.
     lags
-        How many of the newest values. Default: all but the first two, at most 1,000.
+        How many of the newest values. Default: all but those that fill the reader's memory at
+        the start, at most 1,000.
     series
         Which one, by its id; None: the first.
 
@@ -111,11 +112,13 @@ def forecast_gradients(
             "`target_transform` must be None for gradients in target units, got "
             f"{short(forecaster.target_transform)}. `forecast.memory` takes any forecaster."
         )
-    length, wanted = int(windows.lengths[place]), [positive_integer("steps", s) for s in steps]
-    lags = min(MOST_LAGS, length - 2) if lags is None else positive_integer("lags", lags)
-    if lags > length - 2:
+    wanted = [positive_integer("steps", step) for step in steps]
+    length, before = int(windows.lengths[place]), forecaster.model_.reader.memory
+    lags = positive_integer("lags", min(MOST_LAGS, length - before) if lags is None else lags)
+    if lags > length - before:
         raise ValueError(
-            f"`lags` must leave two values before them: lags={lags}, the series has {length}."
+            f"`lags` must leave {before} values before them, which the reader remembers: "
+            f"lags={lags}, the series has {length}. Look at fewer, or give a longer history."
         )
     panel, horizon = forecaster.panel_, max(wanted)
     ahead = forecaster.features_.ahead(panel, horizon, held_plan(panel, horizon))
@@ -186,7 +189,7 @@ def hidden_states(forecaster: NeuralForecaster, series: Any = None) -> pd.DataFr
     """
     network, inputs, times = _along(forecaster, series)
     h = leaves(states.states_along(network, inputs))[0][1:]  # (T, layers, D), without h_0
-    names = pd.MultiIndex.from_product(map(range, h.shape[1:]), names=["layer", "unit"])
+    names = pd.MultiIndex.from_product([range(n) for n in h.shape[1:]], names=["layer", "unit"])
     return pd.DataFrame(h.flatten(1).numpy(), times, names)
 
 
@@ -280,9 +283,7 @@ def _windows(forecaster: NeuralForecaster, series: Any) -> tuple[Windows, int]:
     return windows, 0 if series is None else place_of(panel, series)
 
 
-def _along(
-    forecaster: NeuralForecaster, series: Any
-) -> tuple[Network, torch.Tensor, pd.Index]:
+def _along(forecaster: NeuralForecaster, series: Any) -> tuple[Network, torch.Tensor, pd.Index]:
     """Return a recurrent network, what it read of a series, (1, T, F), and when, (T,)."""
     windows, place = _windows(forecaster, series)
     network = states.exact(_network(forecaster))

@@ -105,7 +105,9 @@ def test_copies_read_together_respond_as_one_by_one(kind, monkeypatch):
     np.testing.assert_allclose(found.responses, few.responses, rtol=1e-4, atol=1e-6)
     responses = found.responses.iloc[:, 0]
     for lag in (1, 2, 5, 24, 29):
-        assert responses[lag] == pytest.approx(one_by_one(model, y[290:], 4, lag), rel=1e-4, abs=1e-6)
+        assert responses[lag] == pytest.approx(
+            one_by_one(model, y[290:], 4, lag), rel=1e-4, abs=1e-6
+        )
     assert responses.max() > 0.01
 
 
@@ -162,7 +164,9 @@ def test_names_and_the_table():
 def test_memory_as_long_as_the_data_is_a_lower_bound():
     y = hourly(120)
     season = NaiveForecaster(strategy="seasonal").fit(y[:95])
-    assert memory(season, y[95:], horizon=24).table["time"].tolist() == ["at least 24 steps (1 day)"]
+    assert memory(season, y[95:], horizon=24).table["time"].tolist() == [
+        "at least 24 steps (1 day)"
+    ]
 
 
 def test_wrong_arguments():

@@ -86,10 +86,10 @@ def gamma(network: Network) -> float | None:
     gamma = |W|_2 max|g'|, and max|g'| = 1 for tanh and relu; over n steps the norm is at most
     gamma^n. Gated cells and stacks have no such bound: None.
     """
-    if isinstance(network, Recurrent) and network.cell in ("tanh", "relu"):
-        if len(network.layers) == 1:
-            return float(torch.linalg.matrix_norm(network.layers[0].weight_hh_l0.detach(), 2))
-    return None
+    if not isinstance(network, Recurrent) or network.cell not in ("tanh", "relu"):
+        return None
+    W, *above = (layer.get_parameter("weight_hh_l0").detach() for layer in network.layers)
+    return None if above else float(torch.linalg.matrix_norm(W, 2))
 
 
 def forecast_gradients(
@@ -155,46 +155,61 @@ def carried(network: Network, inputs: Tensor) -> Tensor:
     return (squares / v.square().sum()).sqrt().flip(0)
 
 
-def fault(
-    norms: Sequence[float], carried: Tensor, *, patch: int, clip_norm: float | None
-) -> str | None:
-    """Say that gradients exploded or vanished in training, and what to change; None if neither.
-
-    They exploded if the largest norm passed 100, where the loss is in spreads and norms near 1 are
-    usual. They vanished if less than single precision can hold of a gradient is left after a
-    quarter of a training window: the other three quarters cost time and teach the state nothing.
+def exploded(norms: Sequence[float], clip_norm: float | None) -> str | None:
+    """Say that gradients exploded in training, and what to change; None if they did not.
 
     Parameters
     ----------
     norms
-        Of the gradient, the largest of each epoch, before clipping.
-    carried
-        What `carried` returns for training windows.
-    patch
-        P, values per recurrent step.
+        The largest gradient norm of each epoch, before clipping. The loss is in spreads, so norms
+        near 1 are usual, whatever the data; 100 is an explosion.
     clip_norm
         The bound in use.
 
     Examples
     --------
-    >>> fault([0.4, 0.3], 0.9 ** torch.arange(40), patch=1, clip_norm=1.0)
-    >>> print(fault([0.4, 0.3], 0.1 ** torch.arange(40), patch=1, clip_norm=1.0))
-    The gradient vanishes: 1e-07 of it is left after 7 of the 40 recurrent steps of a training window, so the state learns nothing from further back. Shorten `context_length` to about 7, lower `learning_rate`, or take an LSTMForecaster.
+    >>> exploded([0.4, 3e5], clip_norm=1.0)
+    'The gradient explodes: its norm reached 3e+05 in epoch 2, where norms near 1 are usual. \
+Clipping bounds the steps; lower `learning_rate` or shorten `context_length` too.'
     """
-    epoch, steps = int(torch.as_tensor(norms).argmax()), len(carried)  # of NaN, if there is one
-    if not norms[epoch] <= EXPLODED:
-        clip = "Set `clip_norm=1.0` (now None)" if clip_norm is None else "Clipping bounds the step"
-        return (
-            f"The gradient explodes: its norm reached {norms[epoch]:.3g} in epoch {epoch + 1}, where "
-            f"norms near 1 are usual. {clip}, lower `learning_rate`, or shorten `context_length`."
-        )
-    eps = torch.finfo(torch.float32).eps
+    epoch = int(torch.as_tensor(norms).argmax())  # that of NaN, if there is one
+    if norms[epoch] <= EXPLODED:
+        return None
+    clip = "Set `clip_norm=1.0` (now None)" if clip_norm is None else "Clipping bounds the steps"
+    return (
+        f"The gradient explodes: its norm reached {norms[epoch]:.3g} in epoch {epoch + 1}, where "
+        f"norms near 1 are usual. {clip}; lower `learning_rate` or shorten `context_length` too."
+    )
+
+
+def vanished(carried: Tensor, patch: int) -> str | None:
+    """Say that gradients vanish in a training window, and what to change; None if they do not.
+
+    They do if less than single precision can tell from zero is left after a quarter of the window:
+    the other three quarters cost time and teach the state nothing.
+
+    Parameters
+    ----------
+    carried
+        What `carried` returns for training windows, (T,).
+    patch
+        P, values per recurrent step.
+
+    Examples
+    --------
+    >>> vanished(0.9 ** torch.arange(40), patch=1)
+    >>> vanished(0.1 ** torch.arange(40), patch=24)
+    'The gradient vanishes: less than 1e-07 of it is left after 7 of the 40 recurrent steps of a \
+training window, so the state learns nothing from further back. Shorten `context_length` to about \
+168, lower `learning_rate`, or take an LSTMForecaster.'
+    """
+    eps, steps = torch.finfo(torch.float32).eps, len(carried)
     left = int((carried >= eps).sum())
-    if left < steps / 4:
-        return (
-            f"The gradient vanishes: {float(carried[left]):.0e} of it is left after {left} of the "
-            f"{steps} recurrent steps of a training window, so the state learns nothing from "
-            f"further back. Shorten `context_length` to about {left * patch}, lower "
-            "`learning_rate`, or take an LSTMForecaster."
-        )
-    return None
+    if left >= steps / 4:
+        return None
+    return (
+        f"The gradient vanishes: less than {eps:.0e} of it is left after {left} of the {steps} "
+        "recurrent steps of a training window, so the state learns nothing from further back. "
+        f"Shorten `context_length` to about {left * patch}, lower `learning_rate`, or take an "
+        "LSTMForecaster."
+    )

@@ -6,6 +6,7 @@ All of it for one series, on the CPU, in double precision: to be looked at, not 
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -84,7 +85,7 @@ def lstm_gates(network: Recurrent, inputs: Tensor, layer: int = 0) -> dict[str, 
     x = inputs[0]
     for below in range(layer):
         x = h[1:, below] + (x if network.residual and below else 0)
-    cell = network.layers[layer]
+    cell: Any = network.layers[layer]
     with torch.no_grad():
         z = x @ cell.weight_ih_l0.T + cell.bias_ih_l0
         z = z + h[:-1, layer] @ cell.weight_hh_l0.T + cell.bias_hh_l0  # (T, 4 D)

@@ -63,17 +63,17 @@ def plot_memory(
         layout="constrained",
         squeeze=False,
     )
-    for ax, (name, share), colour in zip(
-        axes[:, 0], relative.items(), cycle(COLOURS), strict=False
-    ):
+    ends = zip(table["memory"], table["time"], strict=True)
+    rows = zip(axes[:, 0], relative.items(), ends, cycle(COLOURS), strict=False)
+    for ax, (name, share), (end, words), colour in rows:
         ax.set(yscale="log", ylim=(LEAST, 3), xlim=(0, relative.index[-1] + 1))
         ax.fill_between(share.index, LEAST, share.clip(lower=LEAST), color=colour, lw=0, step="mid")
         ax.axhline(threshold, color=GREY, lw=1, ls=(0, (4, 3)))
-        ax.axvline(table["memory"][name] + 0.5, color=BLACK, lw=1.4)
+        ax.axvline(end + 0.5, color=BLACK, lw=1.4)
         dress(ax, "", "")
         ax.set_yticks([1e-6, 1e-3, 1], ["$10^{-6}$", "$10^{-3}$", "1"])
         ax.minorticks_off()
-        ax.set_title(f"{name}: {table['time'][name]}", loc="left", fontsize=MEDIUM, pad=3)
+        ax.set_title(f"{name}: {words}", loc="left", fontsize=MEDIUM, pad=3)
     axes[-1, 0].set_xlabel(f"{cadence(grid)[0]} back", fontsize=MEDIUM)
     axes[-1, 0].xaxis.set_major_locator(whole_numbers())
     figure.supylabel("response of the forecast (share of the largest)", fontsize=MEDIUM)
@@ -168,7 +168,7 @@ def plot_gates(
     shown = history.loc[gates.index[0] : gates.index[-1]]
     draw_line(axes[0], shown, BLACK, "value")
     dress(axes[0], "", with_unit("value" if history.name is None else str(history.name), unit))
-    order = gates["forget"].mean().sort_values().index
+    order = gates.xs("forget", axis=1).mean().sort_values().index
     for ax, part in zip(axes[1:], ("forget", "input", "output"), strict=True):
         image = ax.pcolormesh(
             placed(gates.index),
@@ -218,7 +218,9 @@ def plot_states(
     first, second = (components.iloc[:, k].to_numpy() for k in (0, 1))
     ax.plot(first, second, color=PALE, lw=0.6, zorder=1)
     colours = "twilight" if cyclic else "cividis"
-    points = ax.scatter(first, second, c=shade, cmap=colours, s=26, edgecolor=GREY, lw=0.4, zorder=2)
+    points = ax.scatter(
+        first, second, c=shade, cmap=colours, s=26, edgecolor=GREY, lw=0.4, zorder=2
+    )
     shares = components.attrs["explained"]
     dress(ax, *(f"component {k + 1} ({shares[k]:.0%} of the variance)" for k in (0, 1)))
     bar = ax.get_figure().colorbar(points, ax=ax, pad=0.02)  # type: ignore[union-attr]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import re
 
 import pytest
 import torch
@@ -50,9 +49,7 @@ def norms(network, x):
 
 def unflatten(flat, like):
     sizes = [leaf.numel() for leaf in like]
-    return tuple(
-        part.view(leaf.shape) for part, leaf in zip(flat.split(sizes), like, strict=True)
-    )
+    return tuple(part.view(leaf.shape) for part, leaf in zip(flat.split(sizes), like, strict=True))
 
 
 @pytest.mark.parametrize(("cell", "layers"), STACKS)
@@ -151,21 +148,24 @@ def test_the_carried_gradient_is_below_the_norm(cell, layers):
 
 
 def test_nothing_is_said_of_healthy_gradients():
-    fine = 0.8 ** torch.arange(40.0)
-    assert gradients.fault([0.5, 3.0, 0.4], fine, patch=1, clip_norm=1.0) is None
+    assert gradients.exploded([0.5, 3.0, 0.4], clip_norm=None) is None
+    assert gradients.vanished(0.8 ** torch.arange(40.0), patch=1) is None
+    assert gradients.vanished(torch.ones(2), patch=1) is None
 
 
-@pytest.mark.parametrize(("clip", "advice"), [(None, r"Set `clip_norm=1.0`"), (1.0, "Clipping")])
-@pytest.mark.parametrize(("worst", "said"), [(3e5, r"3e\+05 in epoch 2"), (math.nan, "nan in")])
-def test_exploding_gradients_are_reported(clip, advice, worst, said):
-    text = gradients.fault([0.5, worst, 0.4], torch.ones(40), patch=1, clip_norm=clip)
+@pytest.mark.parametrize(("clip", "advice"), [(None, "Set `clip_norm=1.0`"), (1.0, "Clipping")])
+@pytest.mark.parametrize(
+    ("worst", "said"), [(3e5, "3e+05 in epoch 2"), (math.nan, "nan in epoch 2")]
+)
+def test_m16_exploding_gradients_are_reported(clip, advice, worst, said):
+    text = gradients.exploded([0.5, worst, 0.4], clip)
     assert text.startswith("The gradient explodes")
-    assert re.search(said, text) and re.search(advice, text)
+    assert said in text and advice in text
 
 
-def test_vanishing_gradients_are_reported_in_values():
-    text = gradients.fault([0.5], 0.01 ** torch.arange(40.0), patch=24, clip_norm=None)
-    assert text.startswith("The gradient vanishes: 1e-08 of it is left after 4 of the 40 recurrent")
+def test_m15_vanishing_gradients_are_reported_in_values():
+    text = gradients.vanished(0.01 ** torch.arange(40.0), patch=24)
+    assert "less than 1e-07 of it is left after 4 of the 40 recurrent steps" in text
     assert "Shorten `context_length` to about 96" in text
 
 
@@ -199,9 +199,7 @@ def test_gradients_of_the_forecast_are_its_slopes(case, sizes):
     windows = read(values, clock)
     lags, horizon = 60, 2 * sizes[2]
     choose = rollout.greedy(model)
-    rows = list(
-        gradients.forecast_gradients(model, windows, 0, clock[:, :horizon], choose, lags)
-    )
+    rows = list(gradients.forecast_gradients(model, windows, 0, clock[:, :horizon], choose, lags))
     assert len(rows) == horizon
     for lag in (1, 2, 5, 24, 30, 31, 48, 60):
         up, down = values.clone(), values.clone()
