@@ -27,7 +27,7 @@ ROWS = 2**17  # values that are read at once
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EffectiveMemory:
-    """How far back forecasters look; its representation is the table.
+    """How far back forecasters look; its representation is the table and the last lag tried.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class EffectiveMemory:
 
         `reach` is the last lag that changes the forecast at all, beyond rounding; `memory` the last
         that changes it by the threshold; `time` says the same as a duration. Where that is the
-        last lag that was looked at, it is a lower bound.
+        last lag tried, it is a lower bound; and no lag beyond was tried, such as a farther season.
         """
         seen = self.responses.index[-1]
         rows = {}
@@ -73,11 +73,15 @@ class EffectiveMemory:
 
         return plot_memory(self.relative, self.table, self.threshold, self.grid)
 
+    @property
+    def _tried(self) -> str:
+        return f"Lags up to {span(int(self.responses.index[-1]), self.grid)} were tried."
+
     def __repr__(self) -> str:
-        return self.table.to_string()
+        return f"{self.table.to_string()}\n\n{self._tried}"
 
     def _repr_html_(self) -> str:
-        return self.table.to_html()
+        return f"{self.table.to_html()}<p>{self._tried}</p>"
 
 
 def memory(
@@ -132,6 +136,8 @@ def memory(
               reach  memory     time
     Markov        3       3  3 steps
     Markov 2      5       5  5 steps
+    <BLANKLINE>
+    Lags up to 49 steps were tried.
     """
     threshold = number_between("threshold", threshold, 0, 1)
     responses, grids = {}, []

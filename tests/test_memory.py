@@ -155,8 +155,8 @@ def test_names_and_the_table():
     models = [MarkovForecaster(order=k).fit(y[:150]) for k in (1, 2)]
     found = memory(models, y[150:])
     assert found.table.index.tolist() == ["Markov", "Markov 2"]
-    assert repr(found) == found.table.to_string()
-    assert "<table" in found._repr_html_()
+    assert repr(found) == f"{found.table}\n\nLags up to 49 steps were tried."
+    assert "<table" in found._repr_html_() and "49 steps" in found._repr_html_()
     long = memory(models[0], y[150:], threshold=1e-12).table
     assert long["time"].tolist() == ["1 step"]
 

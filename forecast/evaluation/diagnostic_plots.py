@@ -168,7 +168,8 @@ def plot_gates(
     shown = history.loc[gates.index[0] : gates.index[-1]]
     draw_line(axes[0], shown, BLACK, "value")
     dress(axes[0], "", with_unit("value" if history.name is None else str(history.name), unit))
-    order = gates.xs("forget", axis=1).mean().sort_values().index
+    kept = gates["forget"].to_numpy().mean(axis=0)
+    order = gates["forget"].columns[kept.argsort()]
     for ax, part in zip(axes[1:], ("forget", "input", "output"), strict=True):
         image = ax.pcolormesh(
             placed(gates.index),
