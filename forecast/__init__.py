@@ -14,6 +14,8 @@ forecasters
     one.
 contest
     `compare` holds the contest: one table, one verdict.
+memory, diagnostics
+    Look into fitted forecasters: how far back they look, what their gradients and states do.
 
 Importing this package loads none of them; each name loads its own file when it is first used.
 """

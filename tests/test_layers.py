@@ -21,6 +21,8 @@ ROOMS = {
 }
 ABOVE = {
     "contest": set(ROOMS),
+    "memory": set(ROOMS),
+    "diagnostics": set(ROOMS),
     "cli": {*ROOMS, "contest", "forecast"},
     "__main__": {"cli"},
     "__init__": {*ROOMS, "contest"},

@@ -274,3 +274,10 @@ def _twice(places: Places, times: pd.Index, owners: np.ndarray) -> str:
     owner, place = divmod(int(code[1:][code[1:] == code[:-1]][0]), len(places.grid))
     of = f" of series {short(places.ids[owner])}" if places.keyed else ""
     return f"two at {places.grid[place]}{of}"
+
+
+def held_plan(panel: Panel, steps: int) -> np.ndarray | None:
+    """Return known covariates (n, steps, K) that stay as they are at the end; None without any."""
+    if panel.X is None:
+        return None
+    return np.repeat(panel.X[panel.offsets[1:] - 1][:, None], steps, axis=1)

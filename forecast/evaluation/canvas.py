@@ -48,6 +48,13 @@ _CADENCES = {
     "Q": ("quarters", "quarterly"),
     "Y": ("years", "yearly"),
 }
+_LARGER = {
+    "seconds": (60, "minutes"),
+    "minutes": (60, "hours"),
+    "hours": (24, "days"),
+    "months": (12, "years"),
+    "quarters": (4, "years"),
+}
 
 
 def draw_line(
@@ -55,11 +62,11 @@ def draw_line(
 ) -> None:
     """Draw values; with `after`, bridge the step from the last value before them."""
     style = {"color": colour, "lw": 1.6, **style}
-    x, y = _times(values.index), values.to_numpy(np.float64)
+    x, y = placed(values.index), values.to_numpy(np.float64)
     marker = "o" if after is not None and len(values) <= 12 else None
     ax.plot(x, y, label=label, marker=marker, ms=4.5, **style)
     if after is not None:
-        last = _times(after.index[-1:])
+        last = placed(after.index[-1:])
         ax.plot([last[0], x[0]], [after.iloc[-1], y[0]], **style)
 
 
@@ -68,7 +75,7 @@ def draw_past(ax: Axes, past: pd.Series, actual: pd.Series | None) -> None:
     draw_line(ax, past, BLACK, "history" if actual is None else "actual")
     if actual is not None:
         draw_line(ax, actual, BLACK, "_actual", after=past, zorder=3)
-    ax.axvline(_times(past.index[-1:])[0], color=GREY, lw=1, ls=(0, (2, 3)), zorder=0)
+    ax.axvline(placed(past.index[-1:])[0], color=GREY, lw=1, ls=(0, (2, 3)), zorder=0)
 
 
 def draw_bands(ax: Axes, frame: pd.DataFrame, colour: str) -> dict[str, tuple[Patch, ...]]:
@@ -83,7 +90,7 @@ def draw_bands(ax: Axes, frame: pd.DataFrame, colour: str) -> dict[str, tuple[Pa
     alpha = 0.3 / max(len(intervals), 1) ** 0.6
     for low, high in intervals:
         ax.fill_between(
-            _times(frame.index), frame[low], frame[high], color=colour, alpha=alpha, lw=0, zorder=1
+            placed(frame.index), frame[low], frame[high], color=colour, alpha=alpha, lw=0, zorder=1
         )
     # A swatch lies alone where its band lies on all the outer ones: it needs their alpha together.
     together = [1 - (1 - alpha) ** (k + 1) for k in range(len(intervals))]
@@ -168,7 +175,7 @@ def with_unit(name: str, unit: str | None) -> str:
     return f"{name} ({unit})" if unit else name
 
 
-def _times(index: pd.Index) -> npt.NDArray[Any]:
+def placed(index: pd.Index) -> npt.NDArray[Any]:
     """Return times that matplotlib can place; periods are drawn at their start."""
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
@@ -223,3 +230,26 @@ def cadence(index: pd.Index) -> tuple[str, str]:
     if not match[1]:
         return plural, adverb
     return f"steps of {match[1]} {plural}", f"every {match[1]} {plural}"
+
+
+def span(steps: int, index: pd.Index) -> str:
+    """Return a number of steps in words, with the time they take if the index tells it.
+
+    Examples
+    --------
+    >>> span(168, pd.date_range("2024-01-01", periods=9, freq="h"))
+    '168 steps (7 days)'
+    >>> span(10, pd.date_range("2024-01-01", periods=9, freq="15min"))
+    '10 steps (2.5 hours)'
+    >>> span(1, pd.RangeIndex(9))
+    '1 step'
+    """
+    text = "1 step" if steps == 1 else f"{steps} steps"
+    number, unit = re.fullmatch(r"(?:steps of (\d+) )?(.+)", cadence(index)[0]).groups()  # type: ignore[union-attr]
+    if unit == "steps":
+        return text
+    time = steps * float(number or 1)
+    while unit in _LARGER and time >= _LARGER[unit][0]:
+        size, unit = _LARGER[unit]
+        time /= size
+    return f"{text} ({time:.3g} {unit if time != 1 else unit[:-1]})"

@@ -229,10 +229,8 @@ class BaseForecaster(Parameters, ArrayForecaster):
         panel = append(
             self.panel_, self._read(y, X, self.freq_, allow_unobserved=True, sparse=True)
         )
-        learner = copy.copy(self)
-        learner.panel_ = panel
+        learner = self._continued(panel)
         learner.missing_ = missing(panel)
-        learner._update(forward(self.target_transform_, panel), panel.lengths - self.panel_.lengths)
         self.__dict__ = learner.__dict__
         return self
 
@@ -374,6 +372,13 @@ class BaseForecaster(Parameters, ArrayForecaster):
     ) -> np.ndarray:
         """Return quantiles (n, H, Q) in the units of the user."""
         return self._backward(self._predict_quantiles(steps, levels, known))
+
+    def _continued(self, panel: Panel) -> Self:
+        """Return a copy that has absorbed what a history has beyond its own."""
+        learner = copy.copy(self)
+        learner.panel_ = panel
+        learner._update(forward(self.target_transform_, panel), panel.lengths - self.panel_.lengths)
+        return learner
 
     def _backward(self, values: np.ndarray) -> np.ndarray:
         """Return what the model forecast, (n, ...), in the units of the user."""
