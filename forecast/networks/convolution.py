@@ -44,6 +44,8 @@ class Convolution(Network):
     (torch.Size([2, 5, 4]), torch.Size([2, 7, 3]))
     """
 
+    reach: int
+
     def __init__(
         self,
         input_size: int,

@@ -8,7 +8,7 @@ are columns in the equations and rows in the code: U x_t is `inputs @ U.T`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -95,7 +95,7 @@ class Elman(Cell):
         U, W, b = parts_of(layer, depth)
         cell = cls(U.shape[1], U.shape[0], activation=layer.nonlinearity)
         cell.U, cell.W, cell.b = nn.Parameter(U), nn.Parameter(W), nn.Parameter(b)
-        return cell
+        return cell.to(W)
 
     def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one step; the state is s_t."""
@@ -200,7 +200,8 @@ class Stacked(Cell):
         super().__init__()
         self.width = hidden_size
         sizes = [input_size] + [hidden_size] * (num_layers - 1)
-        self.layers = nn.ModuleList(cell(size, hidden_size) for size in sizes)
+        # to a type checker, what a ModuleList holds has no `advance`
+        self.layers: Any = nn.ModuleList(cell(size, hidden_size) for size in sizes)
 
     def initial_state(self, batch_size: int) -> tuple[State, ...]:
         """Return one initial state per layer."""
