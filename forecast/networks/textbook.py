@@ -7,6 +7,7 @@ are columns in the equations and rows in the code: U x_t is `inputs @ U.T`.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from forecast.networks.base import Network, State, where
 
-ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "identity": lambda z: z}
+ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "identity": operator.pos}
 
 
 def uniform(*shape: int) -> nn.Parameter:
