@@ -7,6 +7,7 @@ are columns in the equations and rows in the code: U x_t is `inputs @ U.T`.
 
 from __future__ import annotations
 
+import abc
 import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,7 +17,11 @@ from torch import Tensor, nn
 
 from forecast.networks.base import Network, State, where
 
-ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "identity": operator.pos}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "identity": operator.pos,
+}
 
 
 def uniform(*shape: int) -> nn.Parameter:
@@ -26,7 +31,11 @@ def uniform(*shape: int) -> nn.Parameter:
 
 
 class Cell(Network):
-    """A network that is defined by what it does at one step, `advance`."""
+    """A network that is defined by what it does at one step."""
+
+    @abc.abstractmethod
+    def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read the inputs of one step, (B, F) into (B, D)."""
 
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
@@ -146,7 +155,8 @@ class Jordan(Cell):
 
     def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
         """Return h_0 = 0, (B, n), and y_0 = 0, (B, q)."""
-        return self.b.new_zeros(batch_size, self.width), self.b.new_zeros(batch_size, len(self.B.T))
+        n, q = self.B.shape
+        return self.b.new_zeros(batch_size, n), self.b.new_zeros(batch_size, q)
 
     def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one step, from a state (h_{t-1}, y_{t-1})."""
