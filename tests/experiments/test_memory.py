@@ -174,9 +174,11 @@ def test_m26_graded_values_are_kept_by_gates_alone(task: str):
 
 
 def test_m26_one_bit_is_kept_for_three_hundred_steps():
+    """Batches of 64 are needed: with 32, one of two seeds stayed at .981."""
+
     def run(seed: int) -> list[dict[str, Any]]:
         learner = Learner(lstm_with_chrono(1, 300, seed))
-        row = timed(learner, partial(tasks.cue, 32, 300), steps=2500, seed=seed)
+        row = timed(learner, partial(tasks.cue, 64, 300), steps=2500, seed=seed)
         fresh = tasks.cue(2000, 300, np.random.default_rng(1000 + seed))
         return [{"model": "LSTM, chrono", "accuracy": accuracy(learner, fresh), **row}]
 
