@@ -38,7 +38,15 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"cell": "lstm", "num_layers": 2, "learn_initial_state": True},
     ],
     "MLP": [{}, {"num_layers": 3, "residual": True}],
-    "Elman": [{}, {"activation": "relu"}, {"activation": "identity", "learn_initial_state": True}],
+    "Convolution": [{}, {"kernel_size": 3, "num_layers": 2, "dilated": False}],
+    "Elman": [
+        {},
+        {"activation": "relu"},
+        {"activation": "identity", "learn_initial_state": True},
+        {"lagged": True, "learn_initial_state": True},
+    ],
+    "Jordan": [{}, {"output_size": 2, "activation": "relu"}],
+    "Stacked": [{"num_layers": 3}],
 }
 # How to make what is not made from an input size and a hidden size.
 MAKERS: dict[str, Any] = {

@@ -1,11 +1,15 @@
 """Series made by a known rule, so that the best possible error is known too.
 
-Each generator returns a Series over the whole numbers 1 .. length; `attrs["floor"]` is the mean
-squared error, in squared units of the series, that no one-step forecast from the past can beat.
+Each generator returns a Series over the whole numbers 1 .. length, or a frame if there are
+covariates; `attrs["floor"]` is the mean squared error, in squared units of the series, that no
+one-step forecast from the past can beat. Series of symbols are in `symbols.py`, dynamical systems
+in `systems.py`, hidden regimes in `regimes.py`, and tasks to train on, batch by batch, in
+`tasks.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -27,6 +31,70 @@ def noisy_sine(
     noise = _noise(length, sigma, seed)
     steps = np.arange(1, length + 1)
     return _series("noisy_sine", np.sin(2 * np.pi * steps / period) + noise, sigma**2)
+
+
+def sine_mixture(
+    length: int = 1000,
+    *,
+    periods: Sequence[float] = (24, 168),
+    amplitudes: Sequence[float] = (1.0, 0.6),
+    sigma: float = 0.0,
+    seed: int,
+) -> pd.Series:
+    """Make x_t = sum_j A_j sin(2 pi t / P_j + phase_j) + sigma e_t, with phases from U(0, 2 pi).
+
+    Without noise it obeys a linear recurrence of two lags per sine, so that a window of
+    2 len(periods) values is enough.
+
+    Examples
+    --------
+    >>> y = sine_mixture(100, periods=[12], amplitudes=[1.0], seed=0)
+    >>> bool(np.allclose(y[2:], 2 * np.cos(2 * np.pi / 12) * y[1:-1].values - y[:-2].values))
+    True
+    """
+    noise = _noise(length, sigma, seed)
+    phases = np.random.default_rng([seed, 1]).uniform(0, 2 * np.pi, len(periods))
+    angles = 2 * np.pi * np.arange(1, length + 1)[:, None] / np.asarray(periods) + phases
+    return _series("sine_mixture", np.sin(angles) @ np.asarray(amplitudes) + noise, sigma**2)
+
+
+def irregular_sine(
+    length: int = 1000, *, frequency: float = 0.3, sigma: float = 0.1, seed: int
+) -> pd.DataFrame:
+    """Make x = sin(frequency t) + sigma e at moments t an Exp(1) apart.
+
+    The column `elapsed` is the time since the value before; the floor holds for who knows it.
+
+    Examples
+    --------
+    >>> y = irregular_sine(3, sigma=0.0, seed=0)
+    >>> bool(np.allclose(y["x"], np.sin(0.3 * y["elapsed"].cumsum())))
+    True
+    """
+    noise = _noise(length, sigma, seed)
+    elapsed = np.random.default_rng([seed, 1]).exponential(size=length)
+    x = _series("x", np.sin(frequency * elapsed.cumsum()) + noise, sigma**2)
+    return x.to_frame().assign(elapsed=elapsed)
+
+
+def echo(length: int = 1000, *, lag: int = 20, sigma: float = 0.5, seed: int) -> pd.DataFrame:
+    """Make blocks of lag + 1 steps: a cue of +-1, noise sigma e_t, and the cue once more.
+
+    The column `flag` is 1 where the cue comes back. From fewer than `lag` values nothing is
+    known about those steps (a mean squared error of 1), from `lag` values everything (0).
+
+    Examples
+    --------
+    >>> echo(6, lag=2, sigma=0.0, seed=1)["x"].tolist()
+    [1.0, 0.0, 1.0, -1.0, 0.0, -1.0]
+    """
+    lag = positive_integer("lag", lag)
+    x = _noise(length, sigma, seed)
+    cues = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=length)
+    block, place = np.divmod(np.arange(length), lag + 1)
+    x = np.where((place == 0) | (place == lag), cues[block], x)
+    series = _series("x", x, (1 + (lag - 1) * sigma**2) / (lag + 1))
+    return series.to_frame().assign(flag=(place == lag).astype(float))
 
 
 def ar1(length: int = 1000, *, phi: float = 0.9, sigma: float = 1.0, seed: int) -> pd.Series:

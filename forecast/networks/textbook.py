@@ -1,21 +1,27 @@
 """Cells written from their equations, step by step: to be read, and to check the fast ones.
 
-Elman, 1990: s_t = g1(U x_t + W s_{t-1} + b) and o_t = g2(V s_t + b_y). Hochreiter and
-Schmidhuber, 1997, and Gers et al., 2000, for the LSTM. Two time conventions are in use: here,
-as in most books, s_t has read x_t; elsewhere h_t = g(W_hh h_{t-1} + W_hx x_{t-1} + b) is what is
-known *before* x_t. They are one model, shifted: h_t = s_{t-1}.
+Elman, 1990, "Finding structure in time"; Jordan, 1986, "Serial order"; Hochreiter and
+Schmidhuber, 1997, "Long short-term memory", with the forget gate of Gers et al., 2000. Vectors
+are columns in the equations and rows in the code: U x_t is `inputs @ U.T`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import abc
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from forecast.networks.base import Network, State, where
 
-ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "identity": lambda z: z}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "identity": operator.pos,
+}
 
 
 def uniform(*shape: int) -> nn.Parameter:
@@ -24,8 +30,31 @@ def uniform(*shape: int) -> nn.Parameter:
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
 
 
-class Elman(Network):
-    """Elman's recurrent layer.
+class Cell(Network):
+    """A network that is defined by what it does at one step."""
+
+    @abc.abstractmethod
+    def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read the inputs of one step, (B, F) into (B, D)."""
+
+    def absorb(
+        self, inputs: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Read step after step; a row that has ended keeps its state."""
+        features = []
+        for t in range(inputs.shape[1]):
+            feature, after = self.advance(inputs[:, t], state)
+            state = after if lengths is None else where(t < lengths, after, state)
+            features.append(feature)
+        return torch.stack(features, 1), state
+
+
+class Elman(Cell):
+    """Elman's recurrent layer, s_t = g1(U x_t + W s_{t-1} + b), and o_t = g2(V s_t + b_y) on it.
+
+    Two time conventions are in use. In most books s_t has read x_t. In others
+    h_t = g1(W_hh h_{t-1} + W_hx x_{t-1} + b) is what is known *before* x_t, and o_t its forecast.
+    They are one model, shifted: h_t = s_{t-1}.
 
     Parameters
     ----------
@@ -37,6 +66,8 @@ class Elman(Network):
         Whether there is a b.
     learn_initial_state : bool
         Learn s_0; otherwise it is zero.
+    lagged : bool
+        The features are h_t, known before x_t, instead of s_t.
 
     Examples
     --------
@@ -53,9 +84,11 @@ class Elman(Network):
         activation: str = "tanh",
         bias: bool = True,
         learn_initial_state: bool = False,
+        lagged: bool = False,
     ) -> None:
         super().__init__()
         self.width = hidden_size
+        self.lagged = lagged
         self.g = ACTIVATIONS[activation]
         self.U = uniform(hidden_size, input_size)
         self.W = uniform(hidden_size, hidden_size)
@@ -66,20 +99,136 @@ class Elman(Network):
         """Return s_0, (B, n)."""
         return self.s0.expand(batch_size, -1)
 
-    def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one step; features and state are one, s_t."""
-        s = self.g(inputs @ self.U.T + state @ self.W.T + self.b)  # s_t = g1(U x_t + W s_{t-1} + b)
-        return s, s
+    @classmethod
+    def from_torch(cls, layer: nn.RNN, depth: int = 0) -> Elman:
+        """Return one layer of torch's as a cell; torch's two biases become their sum."""
+        U, W, b = parts_of(layer, depth)
+        cell = cls(U.shape[1], U.shape[0], activation=layer.nonlinearity)
+        cell.U, cell.W, cell.b = nn.Parameter(U), nn.Parameter(W), nn.Parameter(b)
+        return cell.to(W)
 
-    def absorb(
-        self, inputs: Tensor, state: State, lengths: Tensor | None = None
-    ) -> tuple[Tensor, State]:
-        """Read step after step."""
-        return unroll(self, inputs, state, lengths)
+    def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read one step; the state is s_t."""
+        s = self.g(inputs @ self.U.T + state @ self.W.T + self.b)  # s_t = g1(U x_t + W s_{t-1} + b)
+        return (state if self.lagged else s), s  # h_t = s_{t-1}
+
+
+class Jordan(Cell):
+    """A layer that also reads its own last output, h_t = f(U x_t + W h_{t-1} + B y_{t-1} + b).
+
+    The features are h_t and the output is y_t = V h_t + c, `network.output(features)`. Left to
+    itself, the layer feeds back its own output. `teach` feeds back given ones instead.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        m and n: U is n x m, W is n x n.
+    output_size : int
+        q: B is n x q, V is q x n.
+    activation : {"tanh", "relu", "identity"}
+        f.
+
+    Examples
+    --------
+    >>> network = Jordan(2, 3, output_size=1)
+    >>> features, (h, y) = network.absorb(torch.zeros(4, 5, 2), network.initial_state(4))
+    >>> h.shape, y.shape, torch.equal(network.output(features)[:, -1], y)
+    (torch.Size([4, 3]), torch.Size([4, 1]), True)
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        output_size: int = 1,
+        activation: str = "tanh",
+    ) -> None:
+        super().__init__()
+        self.width = hidden_size
+        self.f = ACTIVATIONS[activation]
+        self.U = uniform(hidden_size, input_size)
+        self.W = uniform(hidden_size, hidden_size)
+        self.B = uniform(hidden_size, output_size)
+        self.b = nn.Parameter(torch.zeros(hidden_size))
+        self.output = Output(hidden_size, output_size)
+
+    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:
+        """Return h_0 = 0, (B, n), and y_0 = 0, (B, q)."""
+        n, q = self.B.shape
+        return self.b.new_zeros(batch_size, n), self.b.new_zeros(batch_size, q)
+
+    def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read one step, from a state (h_{t-1}, y_{t-1})."""
+        h, y = state
+        # h_t = f(U x_t + W h_{t-1} + B y_{t-1} + b)
+        h = self.f(inputs @ self.U.T + h @ self.W.T + y @ self.B.T + self.b)
+        return h, (h, self.output(h))  # y_t = V h_t + c
+
+    def teach(self, inputs: Tensor, outputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read inputs (B, T, m) with the outputs (B, T, q) that should have come (teacher forcing).
+
+        The output given for step t is read at step t + 1.
+        """
+        features = []
+        for x, y in zip(inputs.unbind(1), outputs.unbind(1), strict=True):
+            h, _ = self.advance(x, state)
+            state = h, y
+            features.append(h)
+        return torch.stack(features, 1), state
+
+
+class Stacked(Cell):
+    """Layers of cells, each reading the one below.
+
+    h_t^(l) = phi(W_hh^(l) h_{t-1}^(l) + W_hx^(l) h_t^(l-1) + b^(l)) with h_t^(0) = x_t; the
+    features are those of the last layer, the state one state per layer.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        m and n; every layer has n units.
+    num_layers : int
+        Depth.
+    cell : callable
+        Makes a layer from its two sizes.
+
+    Examples
+    --------
+    >>> network = Stacked(2, 3, num_layers=3, cell=LSTM)
+    >>> len(network.initial_state(4))
+    3
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        num_layers: int = 2,
+        cell: Callable[[int, int], Network] = Elman,
+    ) -> None:
+        super().__init__()
+        self.width = hidden_size
+        sizes = [input_size] + [hidden_size] * (num_layers - 1)
+        # to a type checker, what a ModuleList holds has no `advance`
+        self.layers: Any = nn.ModuleList(cell(size, hidden_size) for size in sizes)
+
+    def initial_state(self, batch_size: int) -> tuple[State, ...]:
+        """Return one initial state per layer."""
+        return tuple(layer.initial_state(batch_size) for layer in self.layers)
+
+    def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read one step, layer after layer."""
+        features, after = inputs, []  # h_t^(0) = x_t
+        for layer, before in zip(self.layers, state, strict=True):
+            features, own = layer.advance(features, before)  # h_t^(l) from h_t^(l-1), h_{t-1}^(l)
+            after.append(own)
+        return features, tuple(after)
 
 
 class Gates(NamedTuple):
-    """What an LSTM's gates do at one step, each (B, n)."""
+    """What an LSTM's gates do, each (B, n) at one step and (B, T, n) over a series."""
 
     forget: Tensor
     input: Tensor
@@ -87,13 +236,20 @@ class Gates(NamedTuple):
     output: Tensor
 
 
-class LSTM(Network):
+class LSTM(Cell):
     """Long short-term memory.
 
     Parameters
     ----------
     input_size, hidden_size : int
         m and n: four times the weights of an Elman layer, 4 (n (m + n) + n).
+
+    Examples
+    --------
+    >>> network = LSTM(2, 3)
+    >>> gates = network.trace(torch.zeros(4, 5, 2), network.initial_state(4))
+    >>> gates.forget.shape
+    torch.Size([4, 5, 3])
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -111,6 +267,17 @@ class LSTM(Network):
         zero = self.bf.new_zeros(batch_size, self.width)
         return zero, zero
 
+    @classmethod
+    def from_torch(cls, layer: nn.LSTM, depth: int = 0) -> LSTM:
+        """Return one layer of torch's as a cell, for the traces of its gates."""
+        U, W, b = parts_of(layer, depth)
+        cell = cls(U.shape[1], len(U) // 4)
+        blocks = zip(torch.cat([W, U], 1).chunk(4), b.chunk(4), strict=True)
+        for gate, (weight, bias) in zip("ifco", blocks, strict=True):  # torch's order
+            setattr(cell, f"W{gate}", nn.Parameter(weight))
+            setattr(cell, f"b{gate}", nn.Parameter(bias))
+        return cell
+
     def gates(self, inputs: Tensor, state: State) -> Gates:
         """Return what the gates do with inputs (B, m) after a state (h, C)."""
         x = torch.cat([state[0], inputs], -1)  # [h_{t-1}, x_t]
@@ -121,24 +288,30 @@ class LSTM(Network):
             output=torch.sigmoid(x @ self.Wo.T + self.bo),  # o_t = sigma(W_o [h, x] + b_o)
         )
 
+    @staticmethod
+    def move(gates: Gates, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the state (h_t, C_t) that the gates make of C_{t-1}."""
+        c = gates.forget * cell + gates.input * gates.candidate  # C_t = f_t C_{t-1} + i_t C~_t
+        return gates.output * torch.tanh(c), c  # h_t = o_t tanh(C_t)
+
     def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one step; the features are h_t."""
-        f, i, candidate, o = self.gates(inputs, state)
-        c = f * state[1] + i * candidate  # C_t = f_t C_{t-1} + i_t C~_t
-        h = o * torch.tanh(c)  # h_t = o_t tanh(C_t)
-        return h, (h, c)
+        state = self.move(self.gates(inputs, state), state[1])
+        return state[0], state
 
-    def absorb(
-        self, inputs: Tensor, state: State, lengths: Tensor | None = None
-    ) -> tuple[Tensor, State]:
-        """Read step after step."""
-        return unroll(self, inputs, state, lengths)
+    def trace(self, inputs: Tensor, state: State) -> Gates:
+        """Return what the gates do while inputs (B, T, m) are read."""
+        steps = []
+        for x in inputs.unbind(1):
+            steps.append(self.gates(x, state))
+            state = self.move(steps[-1], state[1])
+        return Gates(*(torch.stack(part, 1) for part in zip(*steps, strict=True)))
 
 
 class Output(nn.Module):
     """The output layer o_t = g2(V s_t + b_y), apart from the state's activation.
 
-    With g2 = tanh, as one article prints it, no forecast passes 1; regression wants identity.
+    With g2 = tanh, as it is sometimes printed, no forecast passes 1; regression wants identity.
     """
 
     def __init__(self, width: int, output_size: int, *, activation: str = "identity") -> None:
@@ -152,13 +325,8 @@ class Output(nn.Module):
         return self.g(features @ self.V.T + self.b)
 
 
-def unroll(
-    network: Network, inputs: Tensor, state: State, lengths: Tensor | None
-) -> tuple[Tensor, State]:
-    """Read step after step; a row that has ended keeps its state."""
-    features = []
-    for t in range(inputs.shape[1]):
-        feature, after = network.advance(inputs[:, t], state)
-        state = after if lengths is None else where(t < lengths, after, state)
-        features.append(feature)
-    return torch.stack(features, 1), state
+def parts_of(layer: nn.RNNBase, depth: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return copies of U, W and b of one of torch's layers, its gates one below the other."""
+    names = ["weight_ih", "weight_hh"] + ["bias_ih", "bias_hh"] * layer.bias
+    U, W, *biases = (getattr(layer, f"{name}_l{depth}").detach().clone() for name in names)
+    return U, W, sum(biases, start=W.new_zeros(len(W)))

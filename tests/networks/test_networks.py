@@ -18,7 +18,9 @@ def inputs(rows=4, steps=11, features=3):
 
 
 def test_the_suite_finds_the_networks():
-    assert {"MLP", "Recurrent", "Elman", "LSTM"} <= {case.kind.__name__ for case in CASES}
+    assert {"MLP", "Recurrent", "Convolution", "Elman", "Jordan", "Stacked", "LSTM"} <= {
+        case.kind.__name__ for case in CASES
+    }
 
 
 @every_network

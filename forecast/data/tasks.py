@@ -1,0 +1,170 @@
+"""Tasks that ask for memory, made fresh for every batch: what must be kept, and for how long.
+
+Each returns a `Task`: arrays whose targets are NaN where nothing is asked. With the right state
+every task can be done without error; what is possible without memory is said with each.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Task(NamedTuple):
+    """A batch: inputs (B, T, F) and targets (B, T, q), NaN where nothing is asked."""
+
+    inputs: np.ndarray
+    targets: np.ndarray
+
+
+def adding(batch_size: int, length: int, rng: np.random.Generator) -> Task:
+    """Make the adding problem: at the end, the sum of the two values that were marked.
+
+    Inputs are values from U(0, 1) and a marker, once in each half. The mean, 1, is the best
+    forecast without memory: a mean squared error of 1/6.
+
+    Examples
+    --------
+    >>> task = adding(2, 6, np.random.default_rng(0))
+    >>> values, markers = task.inputs[0].T
+    >>> markers.tolist(), bool(values @ markers == task.targets[0, -1, 0])
+    ([0.0, 1.0, 0.0, 0.0, 1.0, 0.0], True)
+
+    References
+    ----------
+    Hochreiter and Schmidhuber, 1997, "Long short-term memory", experiment 4.
+    """
+    values, markers = rng.random((batch_size, length)), np.zeros((batch_size, length))
+    rows, half = np.arange(batch_size), length // 2
+    markers[rows, rng.integers(half, size=batch_size)] = 1
+    markers[rows, rng.integers(half, length, size=batch_size)] = 1
+    return Task(np.stack([values, markers], -1), _at_the_end((values * markers).sum(1), length))
+
+
+def recall(batch_size: int, length: int, rng: np.random.Generator, *, within: int = 10) -> Task:
+    """Make graded recall: at the end, the value that was marked among the first `within`.
+
+    Inputs are values from U(-1, 1) and the marker. Without memory nothing beats 0, whose mean
+    squared error is 1/3.
+
+    Examples
+    --------
+    >>> task = recall(1, 20, np.random.default_rng(0))
+    >>> values, markers = task.inputs[0].T
+    >>> bool(markers[:10].sum() == 1), bool(values @ markers == task.targets[0, -1, 0])
+    (True, True)
+    """
+    values, markers = rng.uniform(-1, 1, (batch_size, length)), np.zeros((batch_size, length))
+    markers[np.arange(batch_size), rng.integers(within, size=batch_size)] = 1
+    return Task(np.stack([values, markers], -1), _at_the_end((values * markers).sum(1), length))
+
+
+def cue(batch_size: int, lag: int, rng: np.random.Generator, *, sigma: float = 0.5) -> Task:
+    """Make the one-bit cue: +-1 at the first step, then noise; `lag` steps later, say which.
+
+    Without memory the mean squared error is 1, the accuracy a half.
+
+    Examples
+    --------
+    >>> task = cue(1, 3, np.random.default_rng(0))
+    >>> task.inputs.shape, bool(task.inputs[0, 0, 0] == task.targets[0, 3, 0])
+    ((1, 4, 1), True)
+    """
+    inputs = sigma * rng.standard_normal((batch_size, lag + 1))
+    inputs[:, 0] = rng.choice([-1.0, 1.0], size=batch_size)
+    return Task(inputs[..., None], _at_the_end(inputs[:, 0], lag + 1))
+
+
+def latch(batch_size: int, length: int, rng: np.random.Generator, *, rate: float = 0.1) -> Task:
+    """Make the latch: at every step, the sign of the last pulse, however long ago.
+
+    A step has a pulse, +1 or -1, with probability `rate`; the first has one always. For windows
+    see `latch_floor`.
+
+    Examples
+    --------
+    >>> task = latch(1, 6, np.random.default_rng(3), rate=0.3)
+    >>> task.inputs[0, :, 0].tolist(), task.targets[0, :, 0].tolist()
+    ([1.0, -1.0, 0.0, 0.0, 1.0, 0.0], [1.0, -1.0, -1.0, -1.0, 1.0, 1.0])
+    """
+    pulse = rng.random((batch_size, length)) < rate
+    pulse[:, 0] = True
+    signs = rng.choice([-1.0, 1.0], size=(batch_size, length))
+    last = np.maximum.accumulate(np.where(pulse, np.arange(length), 0), axis=1)
+    return Task(
+        np.where(pulse, signs, 0.0)[..., None], np.take_along_axis(signs, last, 1)[..., None]
+    )
+
+
+def latch_floor(rate: float, context_length: int) -> float:
+    """Return the best accuracy at the latch from the newest `context_length` inputs.
+
+    Examples
+    --------
+    >>> [round(latch_floor(0.05, n), 3) for n in (10, 20, 50)]
+    [0.701, 0.821, 0.962]
+    """
+    return 1 - (1 - rate) ** context_length / 2
+
+
+def copy_memory(
+    batch_size: int, blanks: int, rng: np.random.Generator, *, n_symbols: int = 10
+) -> Task:
+    """Make the copy task: symbols, blanks, a delimiter, and then the symbols once more.
+
+    Inputs and targets are one-hot over eight symbols, the blank (8) and the delimiter (9), in
+    blanks + 2 n_symbols steps; the target is blank until the delimiter has come.
+
+    Examples
+    --------
+    >>> task = copy_memory(1, 2, np.random.default_rng(0), n_symbols=3)
+    >>> task.inputs[0].argmax(-1).tolist(), task.targets[0].argmax(-1).tolist()
+    ([6, 5, 4, 8, 8, 9, 8, 8], [8, 8, 8, 8, 8, 6, 5, 4])
+
+    References
+    ----------
+    Arjovsky, Shah and Bengio, 2016, "Unitary evolution recurrent neural networks".
+    """
+    symbols = rng.integers(8, size=(batch_size, n_symbols))
+    shown = np.full((batch_size, blanks + 2 * n_symbols), 8)
+    wanted = shown.copy()
+    shown[:, :n_symbols] = wanted[:, -n_symbols:] = symbols
+    shown[:, -n_symbols] = 9
+    return Task(np.eye(10)[shown], np.eye(10)[wanted])
+
+
+def copy_floor(blanks: int, n_symbols: int = 10) -> float:
+    """Return the cross-entropy per step, in nats, of who knows when to answer but not what.
+
+    Examples
+    --------
+    >>> round(copy_floor(100), 4)
+    0.1733
+    """
+    return float(n_symbols * np.log(8) / (blanks + 2 * n_symbols))
+
+
+def logistic(batch_size: int, step: int, rng: np.random.Generator) -> Task:
+    """Make the chaotic map x -> 4 x (1 - x), to be forecast so many steps ahead at once.
+
+    The answer is a curve with 2^(step - 1) humps, which wants depth rather than memory.
+
+    Examples
+    --------
+    >>> x, y = logistic(1, 2, np.random.default_rng(0))
+    >>> once = 4 * x * (1 - x)
+    >>> bool(np.allclose(y, 4 * once * (1 - once)))
+    True
+    """
+    x = rng.random((batch_size, 1, 1))
+    y = x
+    for _ in range(step):
+        y = 4 * y * (1 - y)
+    return Task(x, y)
+
+
+def _at_the_end(answers: np.ndarray, length: int) -> np.ndarray:
+    targets = np.full((len(answers), length, 1), np.nan)
+    targets[:, -1, 0] = answers
+    return targets

@@ -1,0 +1,112 @@
+"""How recurrent weights start, which decides what can be learned from far back.
+
+Saxe et al., 2014, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
+networks", for orthogonal weights; Gers et al., 2000, "Learning to forget", for the bias of the
+forget gate; Tallec and Ollivier, 2018, "Can recurrent neural networks warp time?", for the chrono
+initialisation. All functions change a network in place, torch's layers and textbook cells alike,
+however deep inside they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from forecast.networks import textbook
+
+
+def orthogonal(network: nn.Module) -> None:
+    """Make the matrices that lead from state to state orthogonal, one per gate.
+
+    An orthogonal matrix keeps the length of what it multiplies, so that a linear recurrence
+    neither forgets nor explodes.
+
+    Examples
+    --------
+    >>> layer = nn.RNN(2, 3)
+    >>> orthogonal(layer)
+    >>> torch.allclose(layer.weight_hh_l0 @ layer.weight_hh_l0.T, torch.eye(3), atol=1e-6)
+    True
+    """
+    for matrix in _recurrent_weights(network):
+        with torch.no_grad():
+            for gate in matrix.split(matrix.shape[1]):
+                gate.copy_(nn.init.orthogonal_(torch.empty_like(gate)))
+
+
+def forget_bias(network: nn.Module, value: float = 1.0) -> None:
+    """Let the forget gates of an LSTM start at sigmoid(value) instead of near a half.
+
+    A state then shrinks by about e in 1 / (1 - sigmoid(value)) steps: 3.7 at the usual 1.
+
+    Examples
+    --------
+    >>> layer = nn.LSTM(2, 3)
+    >>> forget_bias(layer)
+    >>> (layer.bias_ih_l0 + layer.bias_hh_l0)[3:6].tolist()
+    [1.0, 1.0, 1.0]
+    """
+    for _, forget in _gate_biases(network):
+        _set(forget, torch.full_like(forget[0], value))
+
+
+def chrono(network: nn.Module, longest: int, generator: torch.Generator | None = None) -> None:
+    """Spread the memories of an LSTM's units over 1 ... `longest` - 1 steps.
+
+    b_f = log u with u ~ U(1, longest - 1), and b_i = -b_f: a unit forgets by 1 / (1 + u) and
+    writes by as much.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Changed in place.
+    longest : int
+        Steps over which something may have to be remembered.
+    generator : torch.Generator, optional
+        Source of the numbers.
+
+    Examples
+    --------
+    >>> layer = nn.LSTM(2, 500)
+    >>> chrono(layer, 100, torch.Generator().manual_seed(0))
+    >>> enter, forget = (layer.bias_ih_l0 + layer.bias_hh_l0)[:1000].chunk(2)
+    >>> torch.equal(enter, -forget), [round(u.exp().item()) for u in forget.aminmax()]
+    (True, [1, 99])
+    """
+    for enter, forget in _gate_biases(network):
+        u = torch.empty_like(forget[0]).uniform_(1, longest - 1, generator=generator)
+        _set(forget, u.log())
+        _set(enter, -u.log())
+
+
+def _recurrent_weights(network: nn.Module) -> Iterator[Tensor]:
+    """Yield every matrix from state to state, the gates of torch's one below the other."""
+    for module in network.modules():
+        if isinstance(module, nn.RNNBase):
+            yield from (module.get_parameter(f"weight_hh_l{k}") for k in range(module.num_layers))
+        elif isinstance(module, textbook.Elman | textbook.Jordan):
+            yield module.W
+        elif isinstance(module, textbook.LSTM):
+            # W [h, x]: the first columns lead from the state
+            yield from (W[:, : module.width] for W in (module.Wf, module.Wi, module.Wc, module.Wo))
+
+
+def _gate_biases(network: nn.Module) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+    """Yield, layer by layer, what is added up to the biases of input and forget gate."""
+    for module in network.modules():
+        if isinstance(module, nn.LSTM):
+            for k in range(module.num_layers):
+                parts = [module.get_parameter(f"bias_{end}_l{k}") for end in ("ih", "hh")]
+                gates = [part.chunk(4) for part in parts]  # i, f, c, o
+                yield [part[0] for part in gates], [part[1] for part in gates]
+        elif isinstance(module, textbook.LSTM):
+            yield [module.bi], [module.bf]
+
+
+def _set(parts: list[Tensor], value: Tensor) -> None:
+    """Let the first part be the value and the others zero."""
+    with torch.no_grad():
+        for k, part in enumerate(parts):
+            part.copy_(value if k == 0 else torch.zeros_like(value))
