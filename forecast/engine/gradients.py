@@ -118,11 +118,6 @@ def forecast_gradients(
     values = windows.take(row, ends - lags, lags, ends).requires_grad_()
     drivers = windows.drivers(row, ends - lags, lags, ends)
     _, live = stream.absorb(model, values, live, drivers)
-    # The first value of a memory is alone in its scale, where the standard deviation has no slope.
-    # It is the one carried over gaps; without gaps nothing depends on it.
-    memory = live.memory.values
-    memory = torch.cat([memory[:, :2].detach(), memory[:, 2:]], 1)
-    live = live._replace(memory=live.memory._replace(values=memory))
     forecast = rollout(model, live, ahead, choose)[0]  # (H,)
     for step in forecast:
         yield torch.autograd.grad(step, values, retain_graph=True)[0][0].flip(0)

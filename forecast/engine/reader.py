@@ -246,7 +246,7 @@ def rolling_scale(values: Tensor, width: int, fallback: Tensor | None = None) ->
     observed = ~pair.isnan()
     # deviations from a value that is near: squares of raw values would cancel at high levels
     first = observed.to(torch.uint8).argmax(-1, keepdim=True)
-    near = pair.gather(-1, first).nan_to_num(0.0)
+    near = pair.gather(-1, first).nan_to_num(0.0).detach()
     deviation = torch.where(observed, pair - near, 0.0)
     sums = [window_sum(part) for part in (deviation, deviation.square(), observed.to(values))]
     total, squares, count = (part.reshape(B, -1)[:, :T] for part in sums)
@@ -256,12 +256,13 @@ def rolling_scale(values: Tensor, width: int, fallback: Tensor | None = None) ->
     level = near + mean
     if (count == 0).any():
         level = torch.where(count > 0, level, carried(values).nan_to_num(0.0))
-    spread = (squares / present - mean.square()).clamp(min=0).sqrt()
-    flat = spread <= 64 * torch.finfo(values.dtype).eps * level.abs()
+    variance = (squares / present - mean.square()).clamp(min=0)
+    flat = variance.sqrt() <= 64 * torch.finfo(values.dtype).eps * level.abs()
     size = torch.where(level == 0, 1.0, level.abs())
     if fallback is not None:
         size = torch.where(fallback > 0, fallback, size)
-    return Scale(level, torch.where(flat, size, spread), count)
+    # the root has no slope at zero: it must not be taken there, not even to be left out
+    return Scale(level, torch.where(flat, size, torch.where(flat, 1.0, variance).sqrt()), count)
 
 
 def carried(values: Tensor) -> Tensor:

@@ -18,6 +18,8 @@ from forecast.engine.model import Model
 from forecast.engine.reader import Memory
 from forecast.networks.base import State, leaves, pick, stack, where
 
+STRETCH = 2048  # steps of the network that are read at once
+
 
 class Stream(NamedTuple):
     """What a fitted network remembers of B series.
@@ -90,20 +92,23 @@ def encode(
     n_steps = (ends + P - 1) // P
     limits = [limit for limit in (max_steps, network.reach) if limit is not None]
     n_steps = n_steps.clamp(max=min(limits)) if limits else n_steps
-    most = max(int(n_steps.max()), 1)
-    first = ends - n_steps * P
-    past = windows.read(series, first - M, M + most * P, ends)
-    steps = torch.arange(M + P - 1, past.shape[1], P, device=past.device)
-    drivers = windows.drivers(series, first - V, V + most * P, ends)
-    inputs = reader.at(past, drivers, steps).inputs
-    ragged = bool((n_steps != most).any())
-    lengths = n_steps.clamp(min=1) if ragged else None
-    before = network.initial_state(len(series))
-    features, state = network.absorb(inputs, before, lengths)
-    newest = features[torch.arange(len(series)), n_steps.clamp(min=1) - 1]
-    if ragged:  # a series of which nothing has been seen yet
-        empty = n_steps == 0
-        state, newest = where(empty, before, state), newest.masked_fill(empty[:, None], 0.0)
+    first, state = ends - n_steps * P, network.initial_state(len(series))
+    newest = windows.spreads.new_zeros(len(series), network.width).to(reader.dtype)
+    for done in range(0, max(int(n_steps.max()), 1), STRETCH):
+        # a long history at once would take many times its own memory
+        left = (n_steps - done).clamp(0, STRETCH)
+        T = max(int(left.max()), 1)
+        begun = first + done * P
+        past = windows.read(series, begun - M, M + T * P, ends)
+        steps = torch.arange(M + P - 1, past.shape[1], P, device=past.device)
+        drivers = windows.drivers(series, begun - V, V + T * P, ends)
+        inputs = reader.at(past, drivers, steps).inputs
+        lengths = None if bool((left == T).all()) else left.clamp(min=1)
+        features, after = network.absorb(inputs, state, lengths)
+        read = left > 0
+        state = where(read, after, state)
+        end = features[torch.arange(len(series)), left.clamp(min=1) - 1]
+        newest = torch.where(read[:, None], end, newest)
     memory = windows.memory(series, ends, reader)
     return Stream(memory, windows.static[series], newest, (state,))
 

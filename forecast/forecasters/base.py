@@ -30,7 +30,6 @@ from forecast.data.frames import (
 )
 from forecast.forecasters import arguments
 from forecast.forecasters.arrays import ArrayForecaster
-from forecast.forecasters.parameters import Common as Common
 from forecast.forecasters.parameters import Parameters
 from forecast.forecasters.transform import backward, fit_transformer, forward
 

@@ -36,8 +36,9 @@ from forecast.engine.reader import Reader
 from forecast.engine.stream import Stream
 from forecast.engine.support import Support
 from forecast.engine.validation import Validation
-from forecast.forecasters.base import BaseForecaster, Common
+from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.features import Features
+from forecast.forecasters.parameters import Common
 from forecast.forecasters.recipe import Recipe, usable_seasons
 from forecast.networks.base import Network, leaves, pick, state_map
 from forecast.networks.ensemble import Ensemble, EnsembleReadout

@@ -109,7 +109,9 @@ def gradient(model):
 def test_m17_clipping_by_norm(size, norm):
     model = with_gradients(size)
     before = gradient(model)
-    assert clip(list(model.parameters()), norm, None).item() == pytest.approx(before.norm().item(), rel=1e-5)
+    assert clip(list(model.parameters()), norm, None).item() == pytest.approx(
+        before.norm().item(), rel=1e-5
+    )
     after = gradient(model)
     assert after.norm() <= norm * (1 + 1e-6)
     assert torch.cosine_similarity(before, after, dim=0) > 1 - 1e-9
@@ -142,7 +144,9 @@ def test_m17_clipping_by_value_then_by_norm():
 def test_without_bounds_nothing_is_clipped():
     model = with_gradients(1e4)
     before = gradient(model)
-    assert clip(list(model.parameters()), None, None).item() == pytest.approx(before.norm().item(), rel=1e-5)
+    assert clip(list(model.parameters()), None, None).item() == pytest.approx(
+        before.norm().item(), rel=1e-5
+    )
     assert torch.equal(gradient(model), before)
 
 
