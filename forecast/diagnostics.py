@@ -265,8 +265,8 @@ def probe(hidden: pd.DataFrame, label: pd.Series, *, n_splits: int = 5) -> pd.Da
 
 
 def _network(forecaster: NeuralForecaster) -> Network:
-    """Return the network to look into."""
-    return forecaster.model_.network
+    """Return the network to look into: the first of an ensemble."""
+    return forecaster.model_.network.members[0]
 
 
 def _windows(forecaster: NeuralForecaster, series: Any) -> tuple[Windows, int]:
