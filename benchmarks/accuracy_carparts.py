@@ -1,0 +1,6 @@
+"""Monthly sales of 2,674 car parts, mostly zero: the mean weighted quantile loss."""
+
+from suites import Suite, main
+
+if __name__ == "__main__":
+    main(Suite("carparts", 12, 12))
