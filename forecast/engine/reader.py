@@ -185,10 +185,14 @@ class Reader:
 
         `drivers` (B, N', C) end where the values end, and reach V columns before the first step.
         """
-        scales = rolling_scale(past[:, 1:], self.scale_window, past[:, :1])
+        # the scale of a step serves the drift of another, but for the first ones
+        columns = torch.cat([steps - self.patch, steps]) if self.drift else steps
+        columns, places = columns.unique(return_inverse=True)
+        scales = scale_at(past[:, 1:], columns - 1, self.scale_window, past[:, :1])
         if spread is not None:
             scales = scales._replace(spread=spread.expand_as(scales.spread))
-        scale = Scale(*(part[:, steps - 1] for part in scales))
+        moments = [Scale(*(one[:, some] for one in scales)) for some in places.split(len(steps))]
+        scale = moments[-1]
         recent = steps[:, None] + torch.arange(1 - self.window, 1, device=steps.device)
         window = past[:, recent]  # (B, T, window)
         parts = [
@@ -196,8 +200,7 @@ class Reader:
             (~window.isnan()).to(self.dtype),
         ]
         if self.drift:
-            before = Scale(*(part[:, steps - 1 - self.patch] for part in scales))
-            parts.append(drift(before, scale).to(self.dtype))
+            parts.append(drift(moments[0], scale).to(self.dtype))
         if self.n_drivers:
             parts.append(self._beside(drivers, steps + drivers.shape[1] - past.shape[1]))
         templates = scale.apply(past[:, self._template_columns(steps)]).nan_to_num(0.0)
@@ -229,34 +232,24 @@ def drift(before: Scale, scale: Scale) -> Tensor:
     return moved.clamp(-8, 8) * (before.seen > 0)[..., None]
 
 
-def rolling_scale(values: Tensor, width: int, fallback: Tensor | None = None) -> Scale:
-    """Return level and spread of the last `width` values up to each step, (B, T) each.
+def scale_at(values: Tensor, steps: Tensor, width: int, fallback: Tensor | None = None) -> Scale:
+    """Return level and spread of the last `width` values up to chosen columns, (B, T) each.
 
-    Sums run inside blocks of `width`: a window that ends in a block is the head of this block
-    and the tail of the one before, so that no error grows with the length of the series (a
-    cumulative sum over a long series at level 1e6 would lose the spread). A window without any
-    observed value has the level of the last one seen before it. A spread of zero is replaced by
+    `values` (B, N) have at least `width` columns up to the first of `steps` (T,). A window without
+    any observed value has the level of the last one seen before it. A spread of zero is replaced by
     `fallback` (B, 1), where there is none by the level's size, or 1.
     """
-    B, T = values.shape
-    n_blocks = -(-T // width)
-    padded = torch.nn.functional.pad(values, (width, n_blocks * width - T), value=torch.nan)
-    blocks = padded.view(B, n_blocks + 1, width)
-    pair = torch.cat([blocks[:, :-1], blocks[:, 1:]], -1)  # (B, n_blocks, 2 W)
-    observed = ~pair.isnan()
-    # deviations from a value that is near: squares of raw values would cancel at high levels
-    first = observed.to(torch.uint8).argmax(-1, keepdim=True)
-    near = pair.gather(-1, first).nan_to_num(0.0).detach()
-    deviation = torch.where(observed, pair - near, 0.0)
-    sums = [window_sum(part) for part in (deviation, deviation.square(), observed.to(values))]
-    total, squares, count = (part.reshape(B, -1)[:, :T] for part in sums)
-    near = near.expand(-1, -1, width).reshape(B, -1)[:, :T]
+    window = values.unfold(1, width, 1)[:, steps - width + 1]  # (B, T, W)
+    observed = ~window.isnan()
+    count = observed.sum(-1).to(values)
     present = count.clamp(min=1)
-    mean = total / present
-    level = near + mean
+    level = torch.where(observed, window, 0.0).sum(-1) / present
+    # deviations first: squares of raw values would cancel at high levels
+    deviation = torch.where(observed, window - level[..., None], 0.0)
+    variance = deviation.square().sum(-1) / present
     if (count == 0).any():
-        level = torch.where(count > 0, level, carried(values).nan_to_num(0.0))
-    variance = (squares / present - mean.square()).clamp(min=0)
+        before = carried(values).nan_to_num(0.0)[:, steps]
+        level = torch.where(count > 0, level, before)
     flat = variance.sqrt() <= 64 * torch.finfo(values.dtype).eps * level.abs()
     size = torch.where(level == 0, 1.0, level.abs())
     if fallback is not None:
@@ -270,11 +263,3 @@ def carried(values: Tensor) -> Tensor:
     columns = torch.arange(values.shape[1], device=values.device)
     last = torch.where(values.isnan(), 0, columns).cummax(1).values
     return values.gather(1, last)
-
-
-def window_sum(pair: Tensor) -> Tensor:
-    """Sum windows of W that end in the second half of a pair of blocks: (..., 2 W) to (..., W)."""
-    tail, head = pair.tensor_split(2, -1)
-    after = tail.flip(-1).cumsum(-1).flip(-1)  # from column k to the end of the first block
-    after = torch.nn.functional.pad(after[..., 1:], (0, 1))
-    return head.cumsum(-1) + after

@@ -18,7 +18,7 @@ from forecast.engine.model import Model
 from forecast.engine.reader import Memory
 from forecast.networks.base import State, leaves, pick, stack, where
 
-STRETCH = 2048  # steps of the network that are read at once
+STRETCH = 256  # steps of the network that are read at once
 
 
 class Stream(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from forecast.engine.reader import Reader, rolling_scale
+from forecast.engine.reader import Reader, scale_at
 from tests import naive
 from tests.checks import as_windows, gappy_data, same
 
@@ -18,6 +18,12 @@ def reader(patch=1, window=1, block=1, scale_window=48, lags=(24,), drift=True):
 
 def read(machine: Reader, values):
     return machine.absorb(values, machine.initial_state(len(values), torch.float64))
+
+
+def rolling_scale(x, width, fallback=None):
+    """Return the scale at every column, nothing being before the first."""
+    padded = torch.nn.functional.pad(x, (width, 0), value=torch.nan)
+    return scale_at(padded, width + torch.arange(x.shape[1]), width, fallback)
 
 
 @pytest.mark.parametrize("width", [1, 2, 7, 48, 500])
