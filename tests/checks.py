@@ -23,6 +23,7 @@ import forecast.networks
 from forecast.engine.model import Model
 from forecast.engine.reader import Reader
 from forecast.forecasters.base import BaseForecaster
+from forecast.networks import textbook
 from forecast.networks.base import Network
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads import LEVELS, Head, NormalHead, PointHead, QuantileHead
@@ -46,11 +47,13 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"lagged": True, "learn_initial_state": True},
     ],
     "Jordan": [{}, {"output_size": 2, "activation": "relu"}],
-    "Stacked": [{"num_layers": 3}],
+    "Stacked": [{"num_layers": 3}, {"cell": textbook.LSTM}],
 }
 # How to make what is not made from an input size and a hidden size.
 MAKERS: dict[str, Any] = {
-    "Ensemble": lambda F, D: Ensemble(Recurrent(F, D, cell=cell) for cell in ("gru", "lstm")),
+    "Ensemble": lambda F, D, cells=("gru", "lstm"): Ensemble(
+        Recurrent(F, D, cell=cell) for cell in cells
+    ),
 }
 FORECASTER_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "NaiveForecaster": [{}, {"strategy": "seasonal"}, {"strategy": "drift"}],
@@ -107,7 +110,8 @@ class NetworkCase(NamedTuple):
         return network
 
     def __str__(self) -> str:
-        return "-".join([self.kind.__name__, *(f"{v}" for v in self.options.values())])
+        names = (getattr(value, "__name__", str(value)) for value in self.options.values())
+        return "-".join([self.kind.__name__, *names])
 
 
 def network_cases() -> list[NetworkCase]:

@@ -242,11 +242,11 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             z = [self.model_.quantile(raw, level) for level in levels]
             return self.model_.values(scale, torch.stack(z, -1))  # (B, H, Q)
 
-        first = self.model_.support.round(self._rollout(horizon, known, 1, quantiles))
-        if horizon == direct:
-            return first
-        beyond = super()._predict_quantiles(horizon, levels, known)
-        return np.concatenate([first, beyond[:, direct:]], 1)
+        found = self._rollout(horizon, known, 1, quantiles)
+        if horizon > direct:
+            beyond = super()._predict_quantiles(horizon, levels, known)
+            found = np.concatenate([found, beyond[:, direct:]], 1)
+        return self.model_.support.round(found)  # a quantile of paths may lie between two of them
 
     def _sample(
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator

@@ -3,7 +3,7 @@
 Letters used in all shapes: B batch, T time, F input features, D feature width, H horizon,
 S sample paths, Q quantile levels, K known covariates, J templates, P values read per recurrent
 step (the patch), R values given per readout (the block), M values the reader remembers,
-W values in the scale.
+W values in the scale, E members of an ensemble.
 """
 
 from __future__ import annotations

@@ -75,6 +75,16 @@ def test_random_walks_and_constants_have_no_season() -> None:
     assert infer_season_length(read_frames(pd.Series([1.0]))) == 1
 
 
+@pytest.mark.parametrize(("n_long", "expected"), [(0, 1), (3, 1), (29, 1), (30, 12), (60, 12)])
+def test_a_few_long_series_do_not_speak_for_the_others(n_long: int, expected: int) -> None:
+    # yearly series of a competition: most have some twenty values, some have centuries
+    rng = np.random.default_rng(0)
+    cycle = np.resize(rng.normal(size=12), 300)
+    series = [pd.Series(cycle + 0.1 * rng.normal(size=300)) for _ in range(n_long)]
+    series += [pd.Series(rng.normal(size=20).cumsum()) for _ in range(60 - n_long)]
+    assert infer_season_length(read_frames(series)) == expected
+
+
 def test_gaps_do_not_hide_the_season() -> None:
     y = np.resize([3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0], 210)
     y[::13] = np.nan

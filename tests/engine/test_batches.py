@@ -9,7 +9,7 @@ import torch
 
 from forecast.data.panel import Layout, Panel
 from forecast.engine import batches
-from forecast.engine.batches import Windows, typical_spreads
+from forecast.engine.batches import Windows, seasonal_changes, typical_spreads
 from forecast.engine.reader import Reader
 from tests import naive
 
@@ -217,3 +217,44 @@ def test_typical_spreads_equal_numpys(monkeypatch):
     monkeypatch.setattr(batches, "STRETCH", 4)
     first = typical_spreads(panel, np.array([5, 5, 1]))
     assert np.allclose(first, [np.arange(5).std(), 0, 0], rtol=1e-12, atol=0)
+
+
+def some_panel(lengths, rng) -> Panel:
+    """Return series of these lengths with gaps, the last of them all missing."""
+    values = 10.0 ** rng.integers(-3, 6) + rng.normal(size=sum(lengths)).cumsum()
+    values[rng.random(len(values)) < 0.2] = np.nan
+    values[len(values) - lengths[-1] :] = np.nan
+    offsets, places = np.cumsum([0, *lengths]), np.zeros(len(lengths), int)
+    grid, ids = pd.RangeIndex(max(lengths)), pd.RangeIndex(len(lengths))
+    return Panel(values, offsets, places, grid, ids, None, (), Layout("list"))
+
+
+@pytest.mark.parametrize("stretch", [1, 7, 500_000])
+@pytest.mark.parametrize("season", [1, 4, 12])
+@pytest.mark.parametrize("seed", range(5))
+def test_changes_and_spreads_equal_their_slow_twins(stretch, season, seed, monkeypatch):
+    monkeypatch.setattr(batches, "STRETCH", stretch)
+    rng = np.random.default_rng(seed)
+    panel = some_panel([1, *rng.integers(1, 40, 12), 3], rng)
+    looked_at = rng.integers(1, panel.lengths + 1)
+    changes, spreads = [], []
+    for i in range(panel.n_series):
+        y = panel.series(i)[: looked_at[i]]
+        pairs = [abs(y[t] - y[t - season]) for t in range(season, len(y))]
+        pairs = [pair for pair in pairs if not np.isnan(pair)]
+        seen = y[~np.isnan(y)]
+        changes.append(np.mean(pairs) if pairs else np.nan)
+        spreads.append(seen.std() if len(seen) else 0.0)
+    found = seasonal_changes(panel, looked_at, season)
+    assert np.isnan(changes).any() and not np.isnan(changes).all()
+    assert np.allclose(found, changes, rtol=1e-9, atol=0, equal_nan=True)
+    assert np.allclose(typical_spreads(panel, looked_at), spreads, rtol=1e-7, atol=1e-9)
+
+
+def test_a_batch_has_the_units_of_its_series():
+    own = windows()
+    assert own.units is own.spreads  # where nothing else is given
+    own.units = torch.arange(5, dtype=torch.float64)
+    series, zero = torch.tensor([3, 1, 3]), torch.zeros(3, dtype=torch.long)
+    batch = own.batch(series, zero, own.lengths[series], n_steps=1, reader=READERS[0])
+    assert torch.equal(batch.unit, series.double())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 import math
@@ -11,6 +12,7 @@ import torch
 
 from forecast.engine import training
 from forecast.engine.batches import Batch
+from forecast.engine.model import Model
 from forecast.engine.training import (
     Settings,
     clip,
@@ -20,6 +22,7 @@ from forecast.engine.training import (
     schedule,
     train,
 )
+from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads import PointHead
 from forecast.networks.recurrent import Recurrent
 from tests.checks import NetworkCase, as_windows, build_model, gappy_data
@@ -46,6 +49,13 @@ def run(seed=0, validate=lambda model: math.nan, on_gradients=None, dropout=0.3,
     """Train a small model for a few steps; return it and its epochs."""
     options = {"cell": "gru", "num_layers": 2, "dropout": dropout}
     model = build_model(NetworkCase(Recurrent, options), (1, 4, 4), scale_window=24)
+    generator, draw = drawing(model, seed)
+    settings = dataclasses.replace(SETTINGS, **changes)
+    return model, list(train(model, draw, validate, settings, generator, on_gradients))
+
+
+def drawing(model, seed=0):
+    """Return a generator, and what draws windows with it."""
     windows = as_windows(X, KNOWN)
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
@@ -55,8 +65,7 @@ def run(seed=0, validate=lambda model: math.nan, on_gradients=None, dropout=0.3,
             8, windows.lengths, n_steps=10, reader=model.reader, generator=generator
         )
 
-    settings = dataclasses.replace(SETTINGS, **changes)
-    return model, list(train(model, draw, validate, settings, generator, on_gradients))
+    return generator, draw
 
 
 def weights(model):
@@ -221,6 +230,74 @@ def test_without_a_validation_part_the_last_weights_stay():
     assert equal(weights(model), snapshots[-1])
 
 
+def test_kept_weights_are_an_exponential_average_of_all_steps():
+    model = build_model(NetworkCase(Recurrent, {"cell": "gru"}), (1, 4, 4), scale_window=24)
+    generator, draw = drawing(model)
+    before_steps, after_epochs, judged = [], [], []
+
+    def watched():
+        before_steps.append(weights(model))
+        return draw()
+
+    def validate(average):
+        judged.append(weights(average))
+        return math.nan
+
+    for _ in train(model, watched, validate, SETTINGS, generator):
+        after_epochs.append(weights(model))
+    # what the second step of an epoch begins with is what the first one made
+    steps = []
+    for epoch, after in enumerate(after_epochs):
+        steps += [*before_steps[3 * epoch + 1 : 3 * epoch + 3], after]
+    average, kept = steps[0], weights(model)
+    for number, step in enumerate(steps[1:], 2):
+        average = {name: 0.98 * average[name] + 0.02 * step[name] for name in step}
+        if number % 3 == 0:
+            assert all(
+                torch.allclose(average[name], its, rtol=1e-12, atol=1e-15)
+                for name, its in judged[number // 3 - 1].items()
+            )
+    assert len(steps) == 12 and equal(kept, judged[-1])
+    assert not torch.allclose(kept["readout.members.0.direct.weight"],
+                              steps[-1]["readout.members.0.direct.weight"], rtol=1e-3)  # fmt: skip
+
+
+# Ensembles
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.01])
+def test_members_learn_as_if_alone(clip_norm):
+    case = NetworkCase(Ensemble, {"cells": ("gru", "lstm", "gru")})
+    together = build_model(case, (1, 4, 4), scale_window=24)
+    settings = dataclasses.replace(
+        SETTINGS, max_epochs=2, clip_norm=clip_norm, weight_decay=0.1, learning_rate=1e-3
+    )
+    singles = [
+        Model(
+            together.reader,
+            Ensemble([copy.deepcopy(together.network.members[k])]),
+            EnsembleReadout([copy.deepcopy(together.readout.members[k])]),
+            together.head,
+            4,
+        )
+        for k in range(3)
+    ]
+    norms, losses = [], []
+    for model in (together, *singles):
+        generator, draw = drawing(model)
+        epochs = list(train(model, draw, lambda model: math.nan, settings, generator))
+        norms.append([epoch.gradient_norm for epoch in epochs])
+        losses.append([epoch.training_loss for epoch in epochs])
+    for k, single in enumerate(singles):
+        for name in ("network", "readout"):
+            mine = weights(getattr(together, name).members[k])
+            its = weights(getattr(single, name).members[0])
+            assert all(torch.allclose(mine[key], its[key], rtol=1e-9, atol=1e-12) for key in mine)
+    assert norms[0] == pytest.approx(list(map(max, zip(*norms[1:], strict=True))))
+    assert losses[0] == pytest.approx([sum(own) / 3 for own in zip(*losses[1:], strict=True)])
+    assert min(norms[0]) > 0.01  # the bound binds
+
+
 @pytest.mark.parametrize(("patience", "stops"), [(1, 4), (2, 5), (3, 8)])
 def test_training_stops_after_epochs_without_improvement(patience, stops):
     script = iter([5, 4, 3, 3.5, 3.4, 2.9, 3, 3, 3, 3])
@@ -355,7 +432,7 @@ def test_targets_are_never_hidden():
         return answer
 
     model.losses = losses
-    list(train(model, lambda: batch, lambda: 1.0, settings, generator))
+    list(train(model, lambda: batch, lambda model: 1.0, settings, generator))
     del model.losses
     assert counts[0][0] > batch.past.isnan().sum() + 20
     assert all(torch.isfinite(z).all() for z in seen)

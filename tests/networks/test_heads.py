@@ -280,3 +280,44 @@ def test_interpolate_equals_its_slow_twin(knots, seed):
     rows = at[-4:]
     each = [naive.interpolate(rows[k : k + 1].numpy(), x.numpy(), y[k].numpy()) for k in range(4)]
     assert np.allclose(interpolate(rows, x, y).numpy(), np.concatenate(each), rtol=1e-9, atol=1e-9)
+
+
+# Members of an ensemble
+
+
+@every_head
+@pytest.mark.parametrize("level", [0.001, 0.05, 0.1, 0.34, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("size", [1.0, 6.0])
+def test_merging_averages_quantile_functions(kind, options, level, size):
+    head = build(kind, options)
+    raw = numbers(ROWS, 3, BLOCK, head.raw_size, size=size)
+    merged = head.merge(raw)
+    assert merged.shape == (ROWS, BLOCK, head.raw_size)
+    mean = torch.stack([head.quantile(raw[:, k], level) for k in range(3)]).mean(0)
+    assert (head.quantile(merged, level) - mean).abs().max() < 1e-6
+
+
+@every_head
+@pytest.mark.parametrize("members", [1, 2, 5])
+def test_merging_equal_members_gives_the_member(kind, options, members):
+    head = build(kind, options)
+    raw = numbers(ROWS, BLOCK, head.raw_size, size=3)
+    merged = head.merge(raw[:, None].expand(-1, members, -1, -1))
+    assert (merged - raw).abs().max() < (1e-9 if members > 1 else 1e-300)
+
+
+@every_head
+def test_merging_asks_nothing_of_the_order_of_members(kind, options):
+    head = build(kind, options)
+    raw = numbers(ROWS, 3, BLOCK, head.raw_size, size=3)
+    assert (head.merge(raw) - head.merge(raw[:, [2, 0, 1]])).abs().max() < 1e-12
+
+
+@every_head
+@pytest.mark.parametrize("size", [-80.0, 80.0])
+def test_merging_in_single_precision_survives_the_ends_of_the_softplus(kind, options, size):
+    head = kind(**options)
+    raw = torch.full((1, 3, BLOCK, head.raw_size), size)
+    for level in (0.1, 0.5, 0.9):
+        merged, alone = head.quantile(head.merge(raw), level), head.quantile(raw[:, 0], level)
+        assert torch.allclose(merged, alone, rtol=1e-5)

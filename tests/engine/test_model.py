@@ -1,0 +1,122 @@
+"""What joins reader, networks and head: members, and how much each window's errors count."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from forecast.engine import stream
+from forecast.engine.model import WEIGHTS, Model
+from forecast.engine.support import Support
+from forecast.networks.ensemble import Ensemble, EnsembleReadout
+from forecast.networks.recurrent import Recurrent
+from tests.checks import HEADS, NetworkCase, as_windows, build_model, gappy_data, same
+
+X, KNOWN = gappy_data(T=200)
+THREE = NetworkCase(Ensemble, {"cells": ("gru", "lstm", "gru")})
+ROWS, START = torch.arange(5), torch.tensor([60, 0, -3, 70, 20])
+
+
+def batch_of(model, windows=None):
+    windows = windows or as_windows(X, KNOWN)
+    return windows.batch(ROWS, START, windows.lengths, n_steps=12, reader=model.reader)
+
+
+def alone(model, k):
+    """Return the model of one member, which it shares with the ensemble."""
+    parts = (model.network.members[k], model.readout.members[k])
+    return Model(model.reader, Ensemble(parts[:1]), EnsembleReadout(parts[1:]), model.head, 4)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_losses_and_gradients_of_a_member_are_those_it_has_alone(head):
+    model = build_model(THREE, (4, 4, 4), head=head)
+    batch = batch_of(model)
+    loss, observed, raw, z = model.losses(batch, warm=1)
+    assert (loss.shape, raw.shape[:4]) == ((5, 12, 3, 4), (5, 12, 3, 4))
+    assert observed.shape == z.shape == (5, 12, 1, 4)
+    members = list(model.members())
+    assert sum(map(len, members)) == len(list(model.parameters()))
+    learned = [[one for one in member if one.requires_grad] for member in members]
+    total = (loss * observed).sum()
+    together = [torch.autograd.grad(total, own, retain_graph=True) for own in learned]
+    for k, own in enumerate(learned):
+        single, _, its_raw, _ = alone(model, k).losses(batch, warm=1)
+        same((loss[:, :, k], raw[:, :, k]), (single[:, :, 0], its_raw[:, :, 0]), 1e-12)
+        by_itself = torch.autograd.grad((single * observed).sum(), own)
+        same(together[k], by_itself, 1e-10 * max(g.abs().max().item() for g in by_itself))
+    assert (loss[:, :, 0] - loss[:, :, 2]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_forecast_is_read_from_the_mean_of_the_members_quantiles(head):
+    model, levels = build_model(THREE, (4, 4, 4), head=head), (0.02, 0.1, 0.5, 0.73, 0.99)
+    windows = as_windows(X, KNOWN)
+    with torch.no_grad():
+        live = stream.encode(model, windows, ROWS, torch.full((5,), 150))
+        reading = model.reader.newest(live.memory)
+        given = live.features, KNOWN[:, 150:154], reading, live.static
+        merged, each = model.read_out(*given), model.read_each(*given)
+        for level in levels:
+            mean = torch.stack([model.quantile(each[:, k], level) for k in range(3)]).mean(0)
+            assert (model.quantile(merged, level) - mean).abs().max() < 1e-6
+
+
+# How much a window counts
+
+
+def plain_model():
+    return build_model(NetworkCase(Recurrent, {"cell": "gru"}), (1, 4, 4), scale_window=24)
+
+
+def weights_of(model, batch):
+    """Return by how much losses are multiplied, (B, T): in scaled units a loss has no unit."""
+    loss, observed, raw, z = model.losses(batch, warm=8)
+    weight = loss / model.head.loss(raw, z)
+    first = weight[:, :, 0, 0]
+    same(weight, first[..., None, None].expand_as(weight))  # one for all steps of a readout
+    return first, observed[:, :, 0, 0]
+
+
+def test_a_window_twice_as_wild_counts_twice_as_much():
+    model = plain_model()
+    units = X.nan_to_num().std(1)
+    calm, wild = as_windows(X, KNOWN), as_windows(2 * X, KNOWN)
+    calm.units = wild.units = units
+    once, observed = weights_of(model, batch_of(model, calm))
+    twice, _ = weights_of(model, batch_of(model, wild))
+    # those that stay within the bounds on both sides
+    between = observed & (once > WEIGHTS[0]) & (2 * once < WEIGHTS[1])
+    assert between.sum() > 0.8 * observed.sum()
+    same(twice[between], 2 * once[between])
+
+
+@pytest.mark.parametrize(("size", "bound"), [(1e-9, WEIGHTS[1]), (1e9, WEIGHTS[0])])
+def test_no_window_counts_for_nothing_or_for_all(size, bound):
+    model = plain_model()
+    windows = as_windows(X, KNOWN)
+    windows.units = size * torch.ones(5, dtype=torch.float64)
+    weight, observed = weights_of(model, batch_of(model, windows))
+    assert (weight[observed] - bound).abs().max() < 1e-10
+
+
+def test_errors_count_in_the_unit_of_their_series():
+    model = plain_model()
+    windows = as_windows(X, KNOWN)
+    windows.units = 10.0 ** torch.arange(-2, 3, dtype=torch.float64)
+    batch = batch_of(model, windows)
+    weight, _ = weights_of(model, batch)
+    spread = model.reader.at(batch.past, batch.drivers, batch.steps).scale.spread
+    same(weight, (spread / windows.units[:, None]).clamp(*WEIGHTS))
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+def test_values_stay_within_the_support(bounded):
+    model = plain_model()
+    model.support = Support(bounded=bounded)
+    live = stream.encode(model, as_windows(X - 100, KNOWN), ROWS, torch.full((5,), 150))
+    scale = model.reader.newest(live.memory).scale
+    z = torch.linspace(-9, 9, 4, dtype=torch.float64).expand(5, 4)
+    expected = scale.level + scale.spread * z
+    same(model.values(scale, z), expected.clamp(min=0) if bounded else expected)
+    assert (expected < 0).any()
