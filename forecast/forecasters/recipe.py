@@ -91,7 +91,7 @@ def hidden_size(lengths: np.ndarray) -> int:
 
 def warm(lengths: np.ndarray, scale_window: int) -> int:
     """Return how many values a scale must hold before its targets count: 8, fewer if short."""
-    return min(scale_window, 8, max(int(np.median(lengths)) // 3, 1))
+    return min(scale_window, 8, max(int(np.median(lengths)) // 6, 1))
 
 
 def longest_block(lengths: np.ndarray, horizon: int) -> int:
