@@ -23,6 +23,8 @@ READER = "tests/engine/test_reader.py"
 BATCHES = "tests/engine/test_batches.py"
 NETWORKS = "tests/networks/test_networks.py"
 VALIDATION = "tests/engine/test_validation.py"
+TRAINING = "tests/engine/test_training.py"
+HEADS = "tests/networks/test_heads.py"
 
 pytestmark = pytest.mark.slow
 
@@ -152,12 +154,48 @@ MUTANTS = {
         "engine/validation.py",
         [
             (
-                "encode(self.model, self.windows, self.series, self.origins, CONTEXT)",
-                "encode(self.model, self.windows, self.series, self.origins + 1, CONTEXT)",
+                "encode(model, self.windows, self.series, self.origins, CONTEXT)\n"
+                "            return self._error",
+                "encode(model, self.windows, self.series, self.origins + 1, CONTEXT)\n"
+                "            return self._error",
             )
         ],
         VALIDATION,
         "one_by_one",
+    ),
+    "members of an ensemble clipped together": Mutant(
+        "engine/training.py",
+        [
+            (
+                "for member in model.members():",
+                "for member in [[one for own in model.members() for one in own]]:",
+            )
+        ],
+        TRAINING,
+        "as_if_alone",
+    ),
+    "the newest weights judged, not their average": Mutant(
+        "engine/training.py",
+        [("validate(averaged)", "validate(model)")],
+        TRAINING,
+        "exponential_average",
+    ),
+    "raw numbers of members averaged, not their quantiles": Mutant(
+        "networks/heads.py",
+        [
+            (
+                "softplus(raw[..., 1:] - self.narrow).mean(-3)",
+                "softplus(raw[..., 1:].mean(-3) - self.narrow)",
+            )
+        ],
+        HEADS,
+        "quantile_functions",
+    ),
+    "changes across the border of two series": Mutant(
+        "engine/batches.py",
+        [("(owner == numbers[:-season_length]) & ", "")],
+        BATCHES,
+        "slow_twins",
     ),
     "values of the next series": Mutant(
         "engine/batches.py",

@@ -190,9 +190,9 @@ class PointHead(Head):
 
     def loss(self, raw: Tensor, z: Tensor) -> Tensor:
         """Return |e|, e^2 or Huber's loss of e = z - location."""
-        if self.criterion == "huber":
-            return huber_loss(raw[..., 0], z, reduction="none")
         error = z - raw[..., 0]
+        if self.criterion == "huber":
+            return huber_loss(error, torch.zeros_like(error), reduction="none")
         return error.abs() if self.criterion == "mae" else error.square()
 
     def mean(self, raw: Tensor) -> Tensor:

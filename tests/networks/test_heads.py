@@ -298,6 +298,16 @@ def test_merging_averages_quantile_functions(kind, options, level, size):
 
 
 @every_head
+def test_every_member_of_an_ensemble_has_its_own_loss(kind, options):
+    head = build(kind, options)
+    raw, z = numbers(ROWS, 3, BLOCK, head.raw_size), numbers(ROWS, 1, BLOCK, seed=1)
+    loss = head.loss(raw, z)  # the members' targets are one
+    assert loss.shape == (ROWS, 3, BLOCK)
+    for k in range(3):
+        assert torch.equal(loss[:, k], head.loss(raw[:, k], z[:, 0]))
+
+
+@every_head
 @pytest.mark.parametrize("members", [1, 2, 5])
 def test_merging_equal_members_gives_the_member(kind, options, members):
     head = build(kind, options)
