@@ -506,3 +506,9 @@ def test_float32_at_a_high_level_is_no_constant() -> None:
 def test_a_seed_is_a_whole_number(seed: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="`random_state` must be an integer"):
         LSTMForecaster(random_state=seed).fit(monthly())
+
+
+def test_holidays_without_the_calendar_are_refused():
+    model = MLPForecaster(**QUICK, calendar=False, holidays="DE")
+    with pytest.raises(ValueError, match="`holidays` belong to the calendar"):
+        model.fit(monthly())
