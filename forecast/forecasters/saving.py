@@ -35,9 +35,9 @@ HOMES = {
     "ETSForecaster": "ets",
     "MarkovForecaster": "markov",
     "ThetaForecaster": "theta",
-    "MLPForecaster": "neural",
-    "RNNForecaster": "neural",
-    "LSTMForecaster": "neural",
+    "MLPForecaster": "window",
+    "RNNForecaster": "recurrent",
+    "LSTMForecaster": "recurrent",
 }
 
 
