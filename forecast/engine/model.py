@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from forecast.engine.batches import Batch
 from forecast.engine.reader import Reader, Reading, Scale
 from forecast.engine.support import Support
-from forecast.networks.base import state_map
+from forecast.networks.base import absorb_in_pieces
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads import NORMAL, Head
 
@@ -80,17 +80,8 @@ class Model(nn.Module):
         return torch.nn.functional.pad(own, (0, self.reader.n_past), value=torch.nan)
 
     def features(self, reading: Reading, truncation: int | None = None) -> Tensor:
-        """Return the features (B, T, D) of readings that begin without a past.
-
-        With `truncation` the state is carried on after so many steps of the network, and the
-        gradient is not carried back.
-        """
-        state, features = self.network.initial_state(len(reading.inputs)), []
-        for k, piece in enumerate(reading.inputs.split(truncation or len(reading.inputs[0]), 1)):
-            before = state_map(Tensor.detach, state) if k else state  # the first is maybe learned
-            read, state = self.network.absorb(piece, before)
-            features.append(read)
-        return torch.cat(features, 1)
+        """Return the features (B, T, D) of readings; see `absorb_in_pieces`."""
+        return absorb_in_pieces(self.network, reading.inputs, truncation)
 
     def values(self, scale: Scale, z: Tensor) -> Tensor:
         """Turn scaled values (B, r, ...) in the scale (B, 1) of an origin into target units."""
@@ -116,7 +107,7 @@ class Model(nn.Module):
         warm : int
             Values that a scale must hold before its targets count.
         truncation : int, optional
-            As of `features`.
+            Steps of the network after which a gradient ends.
 
         Returns
         -------
