@@ -7,7 +7,6 @@ import torch
 from sklearn.preprocessing import StandardScaler
 
 from forecast import LSTMForecaster, MarkovForecaster, MLPForecaster, RNNForecaster
-from forecast.data.synthetic import noisy_sine
 from forecast.diagnostics import (
     forecast_gradients,
     gates,
@@ -16,7 +15,6 @@ from forecast.diagnostics import (
     probe,
     state_gradients,
 )
-from forecast.engine import gradients, states
 
 # networks of one epoch may do worse than a naive forecast, and say so
 pytestmark = pytest.mark.filterwarnings("ignore:On the validation part")
@@ -180,51 +178,3 @@ def test_a_probe_needs_a_label_everywhere():
     label = pd.Series(1.0, hidden.index[:-1])
     with pytest.raises(ValueError, match=r"got none at 2024-01-03 01:00:00"):
         probe(hidden, label)
-
-
-# What fit may say of its gradients, on real trainings
-
-
-def carried(model):
-    """Return what training windows of a fitted network carry back."""
-    sizes, reader = model.recipe_, model.model_.reader
-    windows = model.features_.windows(model.panel_, model.spreads_, torch.device("cpu"))
-    batch = windows.draw(
-        sizes.batch_size,
-        windows.lengths,
-        n_steps=sizes.n_steps,
-        reader=reader,
-        generator=torch.Generator().manual_seed(0),
-    )
-    read = reader.at(batch.past, batch.drivers, batch.steps).inputs.double()
-    return gradients.carried(states.exact(model.model_.network), read)
-
-
-SINE = {"season_length": 1, "horizon": 8, "hidden_size": 8, "batch_size": 8, "max_epochs": 1}
-
-
-def trained(kind, seed, **options):
-    y = noisy_sine(600, period=24, seed=seed)
-    return kind(random_state=seed, **SINE, **options).fit(y)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_m16_a_training_that_explodes_is_reported(seed):
-    model = trained(RNNForecaster, seed, cell="relu", learning_rate=3.0, clip_norm=None)
-    text = gradients.exploded(model.history_["gradient_norm"].tolist(), model.clip_norm)
-    assert text.startswith("The gradient explodes")
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_m15_a_training_that_vanishes_is_reported(seed):
-    model = trained(RNNForecaster, seed, learning_rate=0.3, context_length=200)
-    text = gradients.vanished(carried(model), model.recipe_.patch)
-    assert text.startswith("The gradient vanishes")
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("kind", [LSTMForecaster, RNNForecaster])
-def test_of_a_usual_training_nothing_is_said(kind, seed):
-    model = trained(kind, seed)
-    assert gradients.exploded(model.history_["gradient_norm"].tolist(), model.clip_norm) is None
-    assert gradients.vanished(carried(model), model.recipe_.patch) is None

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from forecast.engine.batches import Batch
 from forecast.engine.reader import Reader, Reading, Scale
 from forecast.engine.support import Support
+from forecast.networks.base import absorb_in_pieces
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads import NORMAL, Head
 
@@ -78,10 +79,9 @@ class Model(nn.Module):
         own = known[..., known.shape[-1] - self.reader.n_known :]
         return torch.nn.functional.pad(own, (0, self.reader.n_past), value=torch.nan)
 
-    def features(self, reading: Reading) -> Tensor:
-        """Return the features (B, T, D) of readings that begin without a past."""
-        state = self.network.initial_state(len(reading.inputs))
-        return self.network.absorb(reading.inputs, state)[0]
+    def features(self, reading: Reading, truncation: int | None = None) -> Tensor:
+        """Return the features (B, T, D) of readings; see `absorb_in_pieces`."""
+        return absorb_in_pieces(self.network, reading.inputs, truncation)
 
     def values(self, scale: Scale, z: Tensor) -> Tensor:
         """Turn scaled values (B, r, ...) in the scale (B, 1) of an origin into target units."""
@@ -92,7 +92,9 @@ class Model(nn.Module):
         spread = self.noise_factor.norm(dim=1)[: raw.shape[-2]].to(raw)  # (r,)
         return self.head.sample(raw, (NORMAL.inv_cdf(level) * spread).expand(raw.shape[:-1]))
 
-    def losses(self, batch: Batch, *, warm: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def losses(
+        self, batch: Batch, *, warm: int, truncation: int | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return every step's loss as training sees it.
 
         Targets are expressed in the scale of the step that reads them out: the scale of a later
@@ -104,6 +106,8 @@ class Model(nn.Module):
         batch : Batch
         warm : int
             Values that a scale must hold before its targets count.
+        truncation : int, optional
+            Steps of the network after which a gradient ends.
 
         Returns
         -------
@@ -111,7 +115,7 @@ class Model(nn.Module):
         """
         reading = self.reader.at(batch.past, batch.drivers, batch.steps)
         static = batch.static[:, None].expand(-1, len(batch.steps), -1)
-        raw = self.read_each(self.features(reading), batch.known, reading, static)
+        raw = self.read_each(self.features(reading, truncation), batch.known, reading, static)
         z = reading.scale.apply(batch.targets).to(raw)[:, :, None]
         observed = ~z.isnan() & (reading.scale.seen >= warm)[..., None, None]
         z = z.nan_to_num(0.0)

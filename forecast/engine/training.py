@@ -45,6 +45,7 @@ class Settings:
     clip_value: float | None
     warm: int  # values that a scale must hold before its targets count
     hide: float  # share of windows that lose some of their values
+    truncation: int | None = None  # steps of the network after which a gradient ends
 
 
 def train(
@@ -95,7 +96,9 @@ def train(
                 group["lr"] = rate
             batch = draw()
             batch = hide(batch, settings.hide, model.reader.n_past, generator)
-            loss, observed, *_ = model.losses(batch, warm=settings.warm)
+            loss, observed, *_ = model.losses(
+                batch, warm=settings.warm, truncation=settings.truncation
+            )
             means = (loss * observed).sum((0, 1, 3)) / observed.sum().clamp(min=1)  # (E,)
             optimizer.zero_grad()
             means.sum().backward()

@@ -10,8 +10,8 @@ import dataclasses
 import itertools
 import math
 import warnings
-from collections.abc import Sequence
-from typing import Any, Unpack
+from collections.abc import Callable, Sequence
+from typing import Any, Unpack, cast
 
 import numpy as np
 import pandas as pd
@@ -29,8 +29,8 @@ from forecast._checks import (
 from forecast.data.calendar import longer_seasons
 from forecast.data.panel import Panel
 from forecast.data.windows import validation_lengths
-from forecast.engine import rollout, stream, training
-from forecast.engine.batches import seasonal_changes, typical_spreads
+from forecast.engine import gradients, rollout, states, stream, training
+from forecast.engine.batches import Batch, seasonal_changes, typical_spreads
 from forecast.engine.model import Model
 from forecast.engine.reader import Reader
 from forecast.engine.stream import Stream
@@ -196,6 +196,10 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         seasons: tuple[int, ...], lengths: np.ndarray, horizon: int, context_length: int | None
     ) -> Recipe:
         """Return the sizes for a panel."""
+
+    def _steps_back(self) -> int | None:
+        """Return after how many steps of the network a gradient ends; None: with its window."""
+        return None
 
     # What the base asks for
 
@@ -408,6 +412,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             clip_value=self.clip_value,
             warm=sizes.warm,
             hide=0.1,
+            truncation=self._steps_back(),
         )
 
         def draw() -> Any:
@@ -422,6 +427,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         validate = judge.loss if self.early_stopping else lambda model: math.nan
         epochs = training.train(model, draw, validate, settings, generator)
         self.history_ = pd.DataFrame([dataclasses.asdict(epoch) for epoch in self._watch(epochs)])
+        self._warn_of_gradients(draw)
         judge.calibrate(model)
         error = validate(model)
         if error > judge.naive_loss + 1e-3:  # a constant is no reason to warn
@@ -432,6 +438,19 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
                 ForecastWarning,
                 stacklevel=4,
             )
+
+    def _warn_of_gradients(self, draw: Callable[[], Batch]) -> None:
+        """Warn if gradients exploded, or vanish within the windows that the user asked for."""
+        text = gradients.exploded(self.history_["gradient_norm"].tolist(), self.clip_norm)
+        reader, first = self.model_.reader, cast(Network, self.model_.network.members[0])
+        network = states.exact(first)
+        if text is None and self.context_length is not None and states.width(network):
+            batch = draw()
+            inputs = reader.at(batch.past, batch.drivers, batch.steps).inputs
+            inputs = inputs[:, : self._steps_back()].cpu().double()
+            text = gradients.vanished(gradients.carried(network, inputs), reader.patch)
+        if text is not None:
+            warnings.warn(f"{type(self).__name__}: {text}", ForecastWarning, stacklevel=5)
 
     def _watch(self, epochs: Any) -> Any:
         """Show a progress bar over the epochs if asked to."""

@@ -5,32 +5,78 @@ from __future__ import annotations
 import abc
 from typing import Any, ClassVar
 
-from forecast._checks import one_of
+from forecast._checks import one_of, positive_integer
 from forecast.forecasters.neural import NeuralForecaster
 from forecast.forecasters.recipe import recurrent_recipe
 from forecast.networks.base import Network
+from forecast.networks.initialisation import STARTS
 from forecast.networks.recurrent import Recurrent
 
 
 class RecurrentForecaster(NeuralForecaster, abc.ABC):
-    """The parent of forecasters that carry a latent state (abstract)."""
+    """The parent of forecasters that carry a latent state (abstract).
+
+    Parameters
+    ----------
+    initialisation : {"default", "orthogonal", "forget_bias", "chrono"}
+        How recurrent weights start, which decides what can be learned from far back: orthogonal
+        matrices from state to state; of an LSTM also forget gates that start open, or that spread
+        memories over the training window. See `forecast.networks.initialisation`.
+    initial_state : {"zero", "learned"}
+        The state before the first value.
+    truncation : int, optional
+        Values after which the gradient ends within a training window, while the state is carried
+        on (truncated backpropagation through time); at least one recurrent step. Default: it ends
+        with the window, `context_length`.
+    **parameters
+        Those of `NeuralForecaster`.
+    """
 
     _recipe = staticmethod(recurrent_recipe)
+    initialisations: ClassVar[tuple[str, ...]] = ("default", "orthogonal")
+
+    def __init__(
+        self,
+        *,
+        initialisation: str = "default",
+        initial_state: str = "zero",
+        truncation: int | None = None,
+        **parameters: Any,
+    ) -> None:
+        super().__init__(**parameters)
+        self.initialisation = initialisation
+        self.initial_state = initial_state
+        self.truncation = truncation
 
     @property
     @abc.abstractmethod
     def _cell(self) -> str:
         """The recurrence."""
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        one_of("initialisation", self.initialisation, self.initialisations)
+        one_of("initial_state", self.initial_state, ("zero", "learned"))
+        if self.truncation is not None:
+            positive_integer("truncation", self.truncation)
+
+    def _steps_back(self) -> int | None:
+        if self.truncation is None:
+            return None
+        return max(self.truncation // self.recipe_.patch, 1)
+
     def _network(self, input_size: int) -> Network:
-        return Recurrent(
+        network = Recurrent(
             input_size,
             self.recipe_.hidden_size,
             cell=self._cell,
             num_layers=self.recipe_.num_layers,
             dropout=self.dropout,
             residual=self.residual,
+            learn_initial_state=self.initial_state == "learned",
         )
+        STARTS[self.initialisation](network, self.recipe_.n_steps)
+        return network
 
 
 class RNNForecaster(RecurrentForecaster):
@@ -41,7 +87,7 @@ class RNNForecaster(RecurrentForecaster):
     cell : {"tanh", "relu", "gru"}
         Elman's recurrence with either activation, or the gated recurrent unit.
     **parameters
-        Those of `NeuralForecaster`.
+        Those of `RecurrentForecaster`.
     """
 
     cells: ClassVar = ("tanh", "relu", "gru")
@@ -63,3 +109,4 @@ class LSTMForecaster(RecurrentForecaster):
     """Forecast with long short-term memory: gates decide what the state keeps."""
 
     _cell = "lstm"
+    initialisations = tuple(STARTS)

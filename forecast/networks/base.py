@@ -60,6 +60,21 @@ class Network(nn.Module, abc.ABC):
         return self, features, state
 
 
+def absorb_in_pieces(network: Network, inputs: Tensor, truncation: int | None = None) -> Tensor:
+    """Return the features (B, T, D) of inputs (B, T, F) that begin without a past.
+
+    With `truncation` the inputs are cut into pieces of so many steps: the state passes from piece
+    to piece, the gradient does not (truncated backpropagation through time; Williams and Peng,
+    1990).
+    """
+    state, features = network.initial_state(len(inputs)), []
+    for k, piece in enumerate(inputs.split(truncation or inputs.shape[1], 1)):
+        before = state_map(Tensor.detach, state) if k else state  # the first may be learned
+        read, state = network.absorb(piece, before)
+        features.append(read)
+    return torch.cat(features, 1)
+
+
 def state_map(function: Callable[..., Tensor], *states: State) -> State:
     """Apply a function to the tensors that stand at the same place of several states."""
     if isinstance(states[0], Tensor):

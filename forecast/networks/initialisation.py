@@ -9,7 +9,7 @@ however deep inside they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -79,6 +79,15 @@ def chrono(network: nn.Module, longest: int, generator: torch.Generator | None =
         u = torch.empty_like(forget[0]).uniform_(1, longest - 1, generator=generator)
         _set(forget, u.log())
         _set(enter, -u.log())
+
+
+# By name: what each does to a network whose training windows have so many steps.
+STARTS: dict[str, Callable[[nn.Module, int], None]] = {
+    "default": lambda network, steps: None,
+    "orthogonal": lambda network, steps: orthogonal(network),
+    "forget_bias": lambda network, steps: forget_bias(network),
+    "chrono": lambda network, steps: chrono(network, steps),
+}
 
 
 def _recurrent_weights(network: nn.Module) -> Iterator[Tensor]:

@@ -21,11 +21,11 @@ from torch import nn
 
 from forecast.data import symbols, tasks
 from forecast.data.tasks import Task
+from forecast.engine.learner import Learner, accuracy, answers, error, train
 from forecast.networks.initialisation import chrono, orthogonal
 from forecast.networks.recurrent import Recurrent
 from forecast.networks.textbook import LSTM, Stacked
 from forecast.networks.window import MLP
-from tests.experiments.learner import Learner, accuracy, answers, error, train
 from tests.experiments.test_defaults import record
 
 SEEDS = range(5)
