@@ -359,8 +359,8 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             positive_integer("verbose", self.verbose, minimum=0)
         if self.holidays is not None and not self.calendar:
             raise ValueError(
-                "`holidays` belong to the calendar, got calendar=False. Leave `holidays` out, or set "
-                "calendar=True."
+                "`holidays` belong to the calendar, got calendar=False. Leave `holidays` out, or "
+                "set calendar=True."
             )
         one_of("head", self.head, HEADS)
         one_of("point", self.point, ("median", "mean"))
