@@ -116,7 +116,8 @@ def test_the_loss_sees_no_value_after_an_origin():
     changed = X.clone()
     changed[:, 205:] = 1e6
     before, after = (
-        Validation(model.reader, as_windows(x, KNOWN), torch.full((5,), 190), 12, 24) for x in (X, changed)
+        Validation(model.reader, as_windows(x, KNOWN), torch.full((5,), 190), 12, 24)
+        for x in (X, changed)
     )
     early = before.origins <= 205
     assert early.any()
