@@ -19,7 +19,14 @@ from forecast.diagnostics import (
 # networks of one epoch may do worse than a naive forecast, and say so
 pytestmark = pytest.mark.filterwarnings("ignore:On the validation part")
 
-QUICK = {"max_epochs": 1, "hidden_size": 4, "horizon": 24, "batch_size": 8, "random_state": 0}
+QUICK = {
+    "max_epochs": 1,
+    "hidden_size": 4,
+    "horizon": 24,
+    "batch_size": 8,
+    "n_estimators": 1,
+    "random_state": 0,
+}
 
 
 def hourly(length=401, seed=0):

@@ -21,7 +21,14 @@ from forecast.memory import memory
 # networks of one epoch may do worse than a naive forecast, and say so
 pytestmark = pytest.mark.filterwarnings("ignore:On the validation part")
 
-QUICK = {"max_epochs": 1, "hidden_size": 4, "horizon": 4, "batch_size": 8, "random_state": 0}
+QUICK = {
+    "max_epochs": 1,
+    "hidden_size": 4,
+    "horizon": 4,
+    "batch_size": 8,
+    "n_estimators": 1,
+    "random_state": 0,
+}
 
 
 def hourly(length=400, seed=0):

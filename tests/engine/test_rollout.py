@@ -8,6 +8,7 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from forecast.engine.model import Model
@@ -16,6 +17,8 @@ from forecast.engine.rollout import greedy, paths, rollout
 from forecast.engine.stream import Stream, encode, encode_phases
 from forecast.engine.training import Settings, train
 from forecast.engine.validation import Validation
+from forecast.networks.base import state_map
+from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads import NormalHead, QuantileHead
 from forecast.networks.readout import Readout
 from forecast.networks.recurrent import Recurrent
@@ -50,11 +53,12 @@ def trained(kind: str) -> Model:
         reader = Reader(4, 4, 8, W)
         network, head = Recurrent(reader.input_size, 24, cell="gru"), NormalHead()
     readout = Readout(network.width, reader.block, 0, reader.n_templates, head.raw_size)
-    model = Model(reader, network, readout, head, reader.block)
+    model = Model(reader, Ensemble([network]), EnsembleReadout([readout]), head, reader.block)
     windows = as_windows(Y[:, :SEEN])
+    windows.units = Y.std(1).double()
     held_out = torch.full((ROWS,), 240)
     generator = torch.Generator().manual_seed(0)
-    judge = Validation(model, windows, held_out, 24, 1)
+    judge = Validation(model.reader, windows, held_out, 24, 1)
     settings = Settings(1e-2, 8, None, 1e-2, 1.0, None, 8, 0.1)
 
     def draw():
@@ -68,7 +72,7 @@ def trained(kind: str) -> Model:
 
     for _ in train(model, draw, judge.loss, settings, generator):
         pass
-    judge.calibrate()
+    judge.calibrate(model)
     return model
 
 
@@ -210,7 +214,7 @@ def test_values_come_back_in_the_precision_they_had():
     model, live = live_stream()
     model = model.float()
     model.reader = dataclasses.replace(model.reader, dtype=torch.float32)
-    state = tuple(part.float() for part in live.phases[-1])
+    state = state_map(Tensor.float, live.phases[-1])
     memory = live.memory._replace(values=live.memory.values + 1e9)
     mixed = live._replace(memory=memory, features=live.features.float(), phases=(state,))
     with torch.no_grad():

@@ -20,7 +20,13 @@ from forecast.forecasters.markov import MarkovForecaster
 from forecast.forecasters.recurrent import LSTMForecaster, RNNForecaster
 from forecast.forecasters.window import MLPForecaster
 
-SMALL: dict[str, Any] = {"hidden_size": 8, "max_epochs": 1, "random_state": 0, "horizon": 7}
+SMALL: dict[str, Any] = {
+    "hidden_size": 8,
+    "max_epochs": 1,
+    "n_estimators": 1,
+    "random_state": 0,
+    "horizon": 7,
+}
 quiet = pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
 every_kind = pytest.mark.parametrize("kind", [MLPForecaster, RNNForecaster, LSTMForecaster])
 DAYS = pd.date_range("2024-01-01", periods=97, freq="D")

@@ -37,7 +37,7 @@ LONG = WIDE.set_axis(range(5, 221, 3)).melt(
     var_name="unique_id", value_name="y", ignore_index=False
 )
 LONG = LONG.rename_axis("ds").reset_index()
-TINY: Any = {"hidden_size": 2, "max_epochs": 1, "random_state": 0, "horizon": 4}
+TINY: Any = {"hidden_size": 2, "max_epochs": 1, "n_estimators": 1, "random_state": 0, "horizon": 4}
 BUILD = {
     "naive": lambda: forecast.NaiveForecaster("seasonal", season_length=4).fit(WIDE),
     "ets": lambda: forecast.ETSForecaster(season_length=4).fit(LONG),

@@ -24,7 +24,7 @@ from forecast.forecasters.window import MLPForecaster
 from tests.checks import ForecasterCase, forecaster_cases, same_frames
 
 FAMILY = [MLPForecaster, RNNForecaster, LSTMForecaster]
-QUICK = {"hidden_size": 8, "max_epochs": 1, "random_state": 0}
+QUICK = {"hidden_size": 8, "max_epochs": 1, "n_estimators": 1, "random_state": 0}
 quiet = pytest.mark.filterwarnings("ignore::forecast._checks.ForecastWarning")
 every_kind = pytest.mark.parametrize("kind", FAMILY, ids=lambda kind: kind.__name__)
 
@@ -477,13 +477,14 @@ def test_a_long_gap_leaves_level_and_width(kind: type, few_steps: None) -> None:
 @quiet
 @every_kind
 @pytest.mark.parametrize("unit", [1e-6, 1e6])
-def test_intermittent_counts_are_forecast_in_any_unit(
+def test_intermittent_amounts_are_forecast_in_any_unit(
     kind: type, unit: float, few_steps: None
 ) -> None:
     rng = np.random.default_rng(0)
-    counts = pd.Series((rng.random(400) < 0.05) * rng.integers(1, 5, 400), dtype=float)
-    plain = kind(horizon=8, **QUICK).fit(counts).predict_quantiles(8)
-    scaled = kind(horizon=8, **QUICK).fit(counts * unit).predict_quantiles(8) / unit
+    # not counts: those are rounded, in the unit they have
+    amounts = pd.Series((rng.random(400) < 0.05) * rng.uniform(1, 5, 400))
+    plain = kind(horizon=8, **QUICK).fit(amounts).predict_quantiles(8)
+    scaled = kind(horizon=8, **QUICK).fit(amounts * unit).predict_quantiles(8) / unit
     assert np.abs(plain.to_numpy()).max() < 10
     assert np.allclose(plain, scaled, atol=1e-3)
 

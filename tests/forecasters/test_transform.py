@@ -115,7 +115,13 @@ def test_paths_stay_positive_under_a_logarithm() -> None:
 
 @pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
 def test_a_network_under_a_transformer_keeps_float32_and_its_answers(sales: pd.Series) -> None:
-    small: dict[str, Any] = {"hidden_size": 4, "max_epochs": 1, "random_state": 0, "horizon": 6}
+    small: dict[str, Any] = {
+        "hidden_size": 4,
+        "max_epochs": 1,
+        "n_estimators": 1,
+        "random_state": 0,
+        "horizon": 6,
+    }
     plain = LSTMForecaster(**small).fit(np.log(sales))
     logs = LSTMForecaster(**small, target_transform=LOG).fit(sales)
     np.testing.assert_allclose(logs.predict(9), np.exp(plain.predict(9)), rtol=1e-9)
