@@ -71,7 +71,8 @@ def error(kind: Any, name: str, **options: Any) -> float:
 @quiet
 @every_series
 def test_an_lstm_goes_on_with_levels_and_trends_after_a_short_training(name: str) -> None:
-    assert error(LSTMForecaster, name, max_epochs=4, learning_rate=5e-3) < TOLERANCES[name]
+    # the averaged weights follow those of the steps by about an epoch
+    assert error(LSTMForecaster, name, max_epochs=8, learning_rate=5e-3) < TOLERANCES[name]
 
 
 @pytest.mark.slow
