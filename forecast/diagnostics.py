@@ -266,7 +266,7 @@ def probe(hidden: pd.DataFrame, label: pd.Series, *, n_splits: int = 5) -> pd.Da
 
 def _network(forecaster: NeuralForecaster) -> Network:
     """Return the network to look into: the first of an ensemble."""
-    return cast(Network, forecaster.model_.network.members[0])
+    return cast("Network", forecaster.model_.network.members[0])
 
 
 def _windows(forecaster: NeuralForecaster, series: Any) -> tuple[Windows, int]:
