@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from forecast.forecasters.saving import load
     from forecast.forecasters.theta import ThetaForecaster
     from forecast.forecasters.window import MLPForecaster
+    from forecast.memory import effective_memory
 
 __version__ = "0.1.0"
 
@@ -59,6 +60,7 @@ _HOMES = {
     "backtest": "evaluation.backtest",
     "catalogue": "data.datasets",
     "compare": "contest",
+    "effective_memory": "memory",
     "evaluate": "evaluation.metrics",
     "load": "forecasters.saving",
     "load_dataset": "data.datasets",
@@ -80,6 +82,7 @@ __all__ = [
     "backtest",
     "catalogue",
     "compare",
+    "effective_memory",
     "evaluate",
     "load",
     "load_dataset",

@@ -110,7 +110,7 @@ def forecast_gradients(
     if forecaster.target_transform_ is not None:
         raise ValueError(
             "`target_transform` must be None for gradients in target units, got "
-            f"{short(forecaster.target_transform)}. `forecast.memory` takes any forecaster."
+            f"{short(forecaster.target_transform)}. `effective_memory` takes any forecaster."
         )
     wanted = [positive_integer("steps", step) for step in steps]
     length, before = int(windows.lengths[place]), forecaster.model_.reader.memory
@@ -274,7 +274,7 @@ def _windows(forecaster: NeuralForecaster, series: Any) -> tuple[Windows, int]:
     if not isinstance(forecaster, NeuralForecaster):
         raise TypeError(
             f"`forecaster` must be a network to look inside, got {short(forecaster)}. "
-            "`forecast.memory` takes any forecaster."
+            "`effective_memory` takes any forecaster."
         )
     check_is_fitted(forecaster)
     panel = forecaster.panel_
@@ -290,7 +290,7 @@ def _along(forecaster: NeuralForecaster, series: Any) -> tuple[Network, torch.Te
     if not states.width(network):
         raise TypeError(
             f"`forecaster` must carry a state, got {short(forecaster)}, whose network has none. "
-            "`forecast.memory` takes any forecaster."
+            "`effective_memory` takes any forecaster."
         )
     inputs, steps = states.inputs_along(forecaster.model_, windows, place)
     return network, inputs, forecaster.panel_.times(place)[steps.numpy()]

@@ -84,7 +84,7 @@ class EffectiveMemory:
         return f"{self.table.to_html()}<p>{self._tried}</p>"
 
 
-def memory(
+def effective_memory(
     forecasters: Mapping[str, Any] | Sequence[Any],
     y: Any,
     X: Any = None,
@@ -132,7 +132,7 @@ def memory(
     >>> from forecast.data.synthetic import ar1
     >>> y = ar1(200, seed=0)
     >>> models = [MarkovForecaster(order=3).fit(y[:150]), MarkovForecaster(order=5).fit(y[:150])]
-    >>> memory(models, y[150:])
+    >>> effective_memory(models, y[150:])
               reach  memory     time
     Markov        3       3  3 steps
     Markov 2      5       5  5 steps

@@ -38,7 +38,7 @@ def hourly(length=401, seed=0):
 
 @pytest.fixture(scope="module")
 def lstm():
-    return LSTMForecaster(num_layers=2, **QUICK).fit(hourly())
+    return LSTMForecaster(num_layers=2, residual=False, **QUICK).fit(hourly())
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_m15_state_gradients_of_a_fitted_network_keep_the_bound(panel):
     found = state_gradients(panel)
     assert found.index.tolist() == list(range(402))
     assert (found["norm"] <= found["bound"] * (1 + 1e-9)).all()
-    W = panel.model_.network.layers[0].weight_hh_l0.detach().double()
+    W = panel.model_.network.members[0].layers[0].weight_hh_l0.detach().double()
     gamma = torch.linalg.matrix_norm(W, 2).item()
     np.testing.assert_allclose(found["bound"][:50], gamma ** np.arange(50.0), rtol=1e-6)
     other = state_gradients(panel, "B")

@@ -25,7 +25,7 @@ ABOVE = {
     "diagnostics": set(ROOMS),
     "cli": {*ROOMS, "contest", "forecast"},
     "__main__": {"cli"},
-    "__init__": {*ROOMS, "contest"},
+    "__init__": {*ROOMS, "contest", "memory"},
 }
 ALLOWED = {"_checks": set()} | ROOMS | ABOVE
 STRANGERS = {"data": {"torch"}, "networks": {"pandas"}, "evaluation": {"torch"}}

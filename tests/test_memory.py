@@ -16,7 +16,7 @@ from forecast import (
 )
 from forecast import memory as top
 from forecast.data.synthetic import ar1
-from forecast.memory import memory
+from forecast.memory import effective_memory
 
 # networks of one epoch may do worse than a naive forecast, and say so
 pytestmark = pytest.mark.filterwarnings("ignore:On the validation part")
@@ -55,7 +55,7 @@ def one_by_one(model, y, horizon, lag):
 def test_m02_markov_remembers_exactly_its_order(order, regressor):
     y = hourly()
     model = MarkovForecaster(order=order, regressor=regressor, horizon=3).fit(y[:300])
-    table = memory(model, y[300:]).table
+    table = effective_memory(model, y[300:]).table
     assert table["reach"].tolist() == [order]
     # 1 % of the largest response may be less, if the last coefficient is small
     assert table["memory"].iloc[0] <= order
@@ -66,7 +66,7 @@ def test_markov_of_an_ar_process_that_uses_its_last_lag():
     for t in range(5, 600):
         values[t] = 0.4 * values[t - 1] + 0.5 * values[t - 5] + rng.standard_normal()
     y = pd.Series(values)
-    table = memory(MarkovForecaster(order=5, season_length=1).fit(y[:500]), y[500:]).table
+    table = effective_memory(MarkovForecaster(order=5, season_length=1).fit(y[:500]), y[500:]).table
     assert table.loc["Markov"].tolist() == [5, 5, "5 steps"]
 
 
@@ -74,13 +74,15 @@ def test_markov_of_an_ar_process_that_uses_its_last_lag():
 def test_m02_mlp_remembers_exactly_its_context(context):
     y = hourly()
     model = MLPForecaster(context_length=context, **QUICK).fit(y[:300])
-    assert memory([model], y[300:]).table["reach"].tolist() == [context]
+    assert effective_memory([model], y[300:]).table["reach"].tolist() == [context]
 
 
 def test_naive_forecasts_remember_what_they_repeat():
     y = hourly(300)
     last, season = NaiveForecaster(strategy="last"), NaiveForecaster(strategy="seasonal")
-    found = memory({"last": last.fit(y[:200]), "season": season.fit(y[:200])}, y[200:], horizon=5)
+    found = effective_memory(
+        {"last": last.fit(y[:200]), "season": season.fit(y[:200])}, y[200:], horizon=5
+    )
     assert found.table.loc["last"].tolist() == [1, 1, "1 step (1 hour)"]
     assert found.table.loc["season"].tolist() == [24, 24, "24 steps (1 day)"]
     # five steps ahead of a season of 24: the values 24 ... 20 steps back are repeated
@@ -94,7 +96,7 @@ def test_exponential_smoothing_forgets_geometrically():
     model = ETSForecaster(season_length=1, horizon=4).fit(y[:250])
     alpha, trend, _ = model.smoothing_.gains[0]
     assert trend == 0 and 0.1 < alpha < 0.9  # the local level, which made the series
-    found = memory(model, y[250:])
+    found = effective_memory(model, y[250:])
     lags = found.responses.index
     expected = alpha * (1 - alpha) ** (lags - 1)
     np.testing.assert_allclose(found.responses["ETS"], expected, rtol=1e-9, atol=1e-14)
@@ -106,9 +108,9 @@ def test_exponential_smoothing_forgets_geometrically():
 def test_copies_read_together_respond_as_one_by_one(kind, monkeypatch):
     y = hourly(320)
     model = kind(**QUICK).fit(y[:290])
-    found = memory(model, y[290:])
+    found = effective_memory(model, y[290:])
     monkeypatch.setattr(top, "ROWS", 100)  # a few copies at a time
-    few = memory(model, y[290:])
+    few = effective_memory(model, y[290:])
     np.testing.assert_allclose(found.responses, few.responses, rtol=1e-4, atol=1e-6)
     responses = found.responses.iloc[:, 0]
     for lag in (1, 2, 5, 24, 29):
@@ -120,12 +122,13 @@ def test_copies_read_together_respond_as_one_by_one(kind, monkeypatch):
 
 def test_series_of_a_panel_are_averaged():
     y = pd.DataFrame({"A": hourly(200, seed=1), "B": 100 * hourly(200, seed=2)})
-    together = memory(NaiveForecaster(strategy="last").fit(y[:150]), y[150:], horizon=1)
+    together = effective_memory(NaiveForecaster(strategy="last").fit(y[:150]), y[150:], horizon=1)
     assert together.responses["Naive"][1] == pytest.approx(1)  # each in its own spreads
     model = MarkovForecaster(order=3, horizon=2).fit(y[:150])
-    both = memory(model, y[150:]).responses["Markov"]
+    both = effective_memory(model, y[150:]).responses["Markov"]
     alone = [
-        memory(model.apply(y[[name]][:150]), y[[name]][150:]).responses["Markov"] for name in "AB"
+        effective_memory(model.apply(y[[name]][:150]), y[[name]][150:]).responses["Markov"]
+        for name in "AB"
     ]
     # a series alone is standardised by itself, in apply as in fit
     np.testing.assert_allclose(both, (alone[0] + alone[1]) / 2, rtol=1e-9, atol=1e-12)
@@ -135,16 +138,16 @@ def test_covariates_and_transforms_are_held():
     y = hourly(260)
     X = pd.DataFrame({"u": np.random.default_rng(3).standard_normal(260)}, y.index)
     model = MarkovForecaster(order=4, horizon=3).fit(y[:200], X[:200])
-    assert memory(model, y[200:], X[200:]).table["reach"].item() == 4
+    assert effective_memory(model, y[200:], X[200:]).table["reach"].item() == 4
     boxed = MarkovForecaster(order=4, horizon=3, target_transform=PowerTransformer("box-cox"))
-    assert memory(boxed.fit(y[:200]), y[200:]).table["reach"].item() == 4
+    assert effective_memory(boxed.fit(y[:200]), y[200:]).table["reach"].item() == 4
 
 
 def test_a_missing_value_has_no_response():
     y = hourly(200)
     model = MarkovForecaster(order=3, horizon=2).fit(y[:150])
     y.iloc[-2] = np.nan
-    responses = memory(model, y[150:]).responses["Markov"]
+    responses = effective_memory(model, y[150:]).responses["Markov"]
     assert np.isnan(responses[2]) and responses[1] > 0
 
 
@@ -152,7 +155,7 @@ def test_the_forecaster_stays_as_it_was():
     y = hourly(300)
     model = LSTMForecaster(**QUICK).fit(y[:280])
     before = model.predict()
-    memory(model, y[280:])
+    effective_memory(model, y[280:])
     pd.testing.assert_series_equal(model.predict(), before, check_exact=True)
     assert len(model.stream_.phases) == 1
 
@@ -160,18 +163,18 @@ def test_the_forecaster_stays_as_it_was():
 def test_names_and_the_table():
     y = ar1(200, seed=0)
     models = [MarkovForecaster(order=k).fit(y[:150]) for k in (1, 2)]
-    found = memory(models, y[150:])
+    found = effective_memory(models, y[150:])
     assert found.table.index.tolist() == ["Markov", "Markov 2"]
     assert repr(found) == f"{found.table}\n\nLags up to 49 steps were tried."
     assert "<table" in found._repr_html_() and "49 steps" in found._repr_html_()
-    long = memory(models[0], y[150:], threshold=1e-12).table
+    long = effective_memory(models[0], y[150:], threshold=1e-12).table
     assert long["time"].tolist() == ["1 step"]
 
 
 def test_memory_as_long_as_the_data_is_a_lower_bound():
     y = hourly(120)
     season = NaiveForecaster(strategy="seasonal").fit(y[:95])
-    assert memory(season, y[95:], horizon=24).table["time"].tolist() == [
+    assert effective_memory(season, y[95:], horizon=24).table["time"].tolist() == [
         "at least 24 steps (1 day)"
     ]
 
@@ -180,19 +183,19 @@ def test_wrong_arguments():
     y = hourly(120)
     model = NaiveForecaster(strategy="seasonal").fit(y[:90])
     with pytest.raises(ValueError, match="`y` must hold at least 2 values of every series, got 1"):
-        memory(model, y[90:91])
+        effective_memory(model, y[90:91])
     with pytest.raises(ValueError, match="depends on none of the last 9 values"):
-        memory(model, y[90:100], horizon=2)
+        effective_memory(model, y[90:100], horizon=2)
     with pytest.raises(ValueError, match="`threshold` must be a number in"):
-        memory(model, y[90:], threshold=2)
+        effective_memory(model, y[90:], threshold=2)
     with pytest.raises(Exception, match="not fitted"):
-        memory(NaiveForecaster(), y)
+        effective_memory(NaiveForecaster(), y)
 
 
 def test_plot_shows_the_shares():
     y = hourly(200)
     models = [MarkovForecaster(order=k, horizon=2).fit(y[:150]) for k in (2, 5)]
-    found = memory(models, y[150:])
+    found = effective_memory(models, y[150:])
     axes = found.plot()
     assert [ax.get_title(loc="left") for ax in axes] == [
         "Markov: 2 steps (2 hours)",
@@ -220,7 +223,7 @@ def test_an_lstm_that_uses_the_week_shows_it(seed):
         ahead.append((model.apply(pd.concat([past, seen])).predict(24) - truth).abs().mean())
         yesterday.append(np.abs(seen[-24:].to_numpy() - truth.to_numpy()).mean())
     assert np.mean(ahead) < 0.6 * np.mean(yesterday)
-    found = memory(model, later)
+    found = effective_memory(model, later)
     share = found.relative["LSTM"]
     week, between = share.loc[145:168], share.loc[60:140]  # 24 steps ahead: lags 168 - 23 ... 168
     assert week.min() > 0.3 and week.min() > 5 * between.max()
