@@ -296,7 +296,8 @@ down before anything was run; those behind were measured.
 A contender *reaches* the best possible if its score on fresh values is at most the limit: ✔ with
 every seed, ✘ with none. Below the mark stand the mean over the seeds and, with two seeds or more,
 its 95 % interval. All train on batches of 32 by the same loop for as many steps; with more
-steps, or other rates, some would go further. `docs/contrast.py` makes this page from
+steps, or other rates, some would go further. Floors are expected values, so a score
+a little below 1 is the luck of the sample. `docs/contrast.py` makes this page from
 `experiments/contrast.csv`.
 
 """
