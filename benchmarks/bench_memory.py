@@ -12,8 +12,14 @@ import numpy as np
 import pandas as pd
 
 MODELS = {
-    "MLP 2x128": ("MLPForecaster", {"hidden_size": 128, "num_layers": 2, "batch_size": 128}),
-    "LSTM 1x64": ("LSTMForecaster", {"hidden_size": 64, "batch_size": 128}),
+    "MLP 2x128": (
+        "MLPForecaster",
+        {"hidden_size": 128, "num_layers": 2, "batch_size": 128, "n_estimators": 1},
+    ),
+    "LSTM 1x64": (
+        "LSTMForecaster",
+        {"hidden_size": 64, "num_layers": 1, "batch_size": 128, "n_estimators": 1},
+    ),
 }
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from forecast.data.frames import Panel
 from forecast.engine.reader import Memory, Reader
 
-STRETCH = 500_000  # values that are looked at together
+STRETCH = 200_000  # values that are looked at together
 
 
 class Batch(NamedTuple):
