@@ -37,8 +37,6 @@ def replaced(place: str, value: Any) -> Callable[[], Any]:
 # What is left out: parameters, and a name of the package that is replaced.
 LEFT_OUT: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
     "nothing": ({}, contextlib.nullcontext),
-    "nothing; three networks": ({"n_estimators": 3}, contextlib.nullcontext),
-    "nothing; five networks": ({"n_estimators": 5}, contextlib.nullcontext),
     "averaged weights": ({}, replaced("engine.training.MEMORY", 0.0)),
     "falling rate": ({}, replaced("engine.training.schedule", lambda progress: 1.0)),
     "the unit of MASE": ({}, replaced("engine.model.WEIGHTS", (1.0, 1.0))),
@@ -57,6 +55,8 @@ LEFT_OUT: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
     "clipping": ({"clip_norm": None}, contextlib.nullcontext),
     "support": ({}, replaced("engine.support.REACHED", 2.0)),
     "half the epochs": ({"max_epochs": 30}, contextlib.nullcontext),
+    "nothing; three networks": ({"n_estimators": 3}, contextlib.nullcontext),
+    "nothing; five networks": ({"n_estimators": 5}, contextlib.nullcontext),
 }
 # The others have nothing of the kind: no patches, no zeros.
 ONLY = {"second layer": "m4_hourly", "residual": "m4_hourly", "support": "carparts"}
