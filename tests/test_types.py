@@ -65,6 +65,7 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     assert_type(contest, forecast.Comparison)
     assert_type(contest.table, pd.DataFrame)
     assert_type(contest.winner, str)
+    assert_type(forecast.effective_memory([model], y).table, pd.DataFrame)
     table = forecast.backtest(model, y, horizon=12, n_windows=3)
     assert_type(table, pd.DataFrame)
     assert_type(forecast.evaluate(table, y), pd.DataFrame)
