@@ -74,6 +74,7 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     # a misspelt parameter, a wrong one and a missing one are seen
     forecast.MLPForecaster(hidden=3)  # type: ignore[call-arg]
     forecast.LSTMForecaster(horizon="a year")  # type: ignore[arg-type]
+    forecast.RNNForecaster(cel="relu")  # type: ignore[call-arg]
     forecast.compare()  # type: ignore[call-arg]
 
 

@@ -50,6 +50,34 @@ ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
 VALUES = 2**17  # values of histories read at once: their features take up to 1 kB each
 
 
+class Trained(Common, total=False):
+    """The parameters of every network, for the signature of a subclass that has its own."""
+
+    context_length: int | None
+    hidden_size: int | None
+    num_layers: int | None
+    dropout: float
+    residual: bool
+    head: str
+    point: str
+    calendar: bool
+    holidays: str | Sequence[str] | None
+    static: pd.DataFrame | str | None
+    learning_rate: float
+    weight_decay: float
+    batch_size: int | None
+    max_epochs: int
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    clip_norm: float | None
+    clip_value: float | None
+    n_estimators: int
+    random_state: int | None
+    device: str
+    verbose: int
+
+
 class NeuralForecaster(BaseForecaster, abc.ABC):
     """The parent of all forecasters that train a network (abstract).
 

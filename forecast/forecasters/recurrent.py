@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 from forecast._checks import one_of, positive_integer
-from forecast.forecasters.neural import NeuralForecaster
+from forecast.forecasters.neural import NeuralForecaster, Trained
 from forecast.forecasters.recipe import recurrent_recipe
 from forecast.networks.base import Network
 from forecast.networks.initialisation import STARTS
 from forecast.networks.recurrent import Recurrent
+
+
+class Recurrence(Trained, total=False):
+    """The parameters of every recurrent forecaster, for the signature of one that has its own."""
+
+    initialisation: str
+    initial_state: str
+    truncation: int | None
 
 
 class RecurrentForecaster(NeuralForecaster, abc.ABC):
@@ -41,7 +49,7 @@ class RecurrentForecaster(NeuralForecaster, abc.ABC):
         initialisation: str = "default",
         initial_state: str = "zero",
         truncation: int | None = None,
-        **parameters: Any,
+        **parameters: Unpack[Trained],
     ) -> None:
         super().__init__(**parameters)
         self.initialisation = initialisation
@@ -92,7 +100,7 @@ class RNNForecaster(RecurrentForecaster):
 
     cells: ClassVar = ("tanh", "relu", "gru")
 
-    def __init__(self, *, cell: str = "tanh", **parameters: Any) -> None:
+    def __init__(self, *, cell: str = "tanh", **parameters: Unpack[Recurrence]) -> None:
         super().__init__(**parameters)
         self.cell = cell
 

@@ -12,7 +12,7 @@ import torch
 from forecast._checks import ForecastWarning
 from forecast.data.synthetic import noisy_sine
 from forecast.engine import training
-from forecast.forecasters.recurrent import LSTMForecaster, RNNForecaster
+from forecast.forecasters.recurrent import LSTMForecaster, Recurrence, RNNForecaster
 from forecast.forecasters.saving import load
 from forecast.networks import initialisation
 
@@ -159,3 +159,7 @@ def test_of_a_usual_training_fit_says_nothing(kind) -> None:
     for seed in range(3):
         model = kind(context_length=32, **SMALL | {"random_state": seed}).fit(wave(seed))
         assert math.isfinite(model.history_["gradient_norm"].max())
+
+
+def test_type_checkers_are_told_of_every_parameter():
+    assert set(Recurrence.__annotations__) | {"cell"} == set(RNNForecaster().get_params())
