@@ -216,10 +216,9 @@ def seasonal_changes(panel: Panel, lengths: np.ndarray, season_length: int) -> n
         owner = numbers[season_length:]
         seen = (owner == numbers[:-season_length]) & ~np.isnan(change)
         n = some.stop - some.start
+        count = np.bincount(owner[seen], minlength=n)
         with np.errstate(invalid="ignore"):
-            changes[some] = np.bincount(owner[seen], change[seen], n) / np.bincount(
-                owner[seen], minlength=n
-            )
+            changes[some] = np.bincount(owner[seen], change[seen], n) / count
     return changes
 
 

@@ -1,4 +1,4 @@
-"""The values that a series can take: what was never negative stays so, and counts stay whole."""
+"""The values that a series can take: where zero is reached it is a bound, and counts are whole."""
 
 from __future__ import annotations
 
