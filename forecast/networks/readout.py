@@ -24,12 +24,13 @@ class Readout(nn.Module):
     cannot explode when it is iterated.
 
     The user's own covariates, the last `plan_size` of the known ones, act on all later steps of a
-    block through leaky integrators with learned decays d in (0, 1),
+    block. A dose at step i is answered at step j >= i by a learned sum of exponentials, as of leaky
+    integrators with learned decays d_u in (0, 1), each as wide as its input if that is white noise:
 
-        s_j = d s_{j-1} + sqrt(1 - d^2) B known_j,
+        response_j = sum_c sum_{i <= j} known_{ic} sum_u dose_{cu} sqrt(1 - d_u^2) d_u^(j - i).
 
-    each as wide as its input if that is white noise. Their sum is added to the location in units of
-    the series' typical spread, because a dose does not weaken where the recent past was calm.
+    It is added to the location in units of the series' typical spread, because a dose does not
+    weaken where the recent past was calm.
 
     Parameters
     ----------
@@ -80,10 +81,8 @@ class Readout(nn.Module):
             self.out = nn.Linear(UNITS, self.n_numbers, bias=False)
             nn.init.zeros_(self.out.weight)
         if plan_size:
-            self.from_plan = nn.Linear(plan_size, UNITS, bias=False)
             self.decay = nn.Parameter(torch.linspace(-3, 4, UNITS))  # d of .05 to .98
-            self.dose = nn.Linear(UNITS, 1, bias=False)
-            nn.init.zeros_(self.dose.weight)
+            self.dose = nn.Parameter(torch.zeros(plan_size, UNITS))
 
     def forward(
         self,
@@ -116,18 +115,18 @@ class Readout(nn.Module):
         weights = logits.movedim(-1, 0).softmax(0)[:-1]  # the level, zero in scaled units, is last
         location = (weights * templates.movedim(-1, 0)).sum(0)[..., None]
         if self.plan_size:
-            response = self.dose(self._integrated(known[..., -self.plan_size :]))
+            response = self._response(known[..., -self.plan_size :])[..., None]
             location = location + (response if unit is None else unit[..., None, None] * response)
         return torch.cat([raw[..., :1] + location, raw[..., 1:]], -1)
 
-    def _integrated(self, plan: Tensor) -> Tensor:
-        """Return the integrators s_j after every step, (..., r, units)."""
+    def _response(self, plan: Tensor) -> Tensor:
+        """Return the response to a plan (..., r, C) at every step, (..., r)."""
         steps = torch.arange(plan.shape[-2], device=plan.device)
-        age = (steps[:, None] - steps)[..., None]  # (r, r, 1)
+        age = steps[:, None] - steps  # j - i, (r, r)
         decay = nn.functional.logsigmoid(self.decay)
-        kernel = torch.exp(age.clamp(min=0) * decay) * (1 - torch.exp(2 * decay)).sqrt()
-        kernel = kernel.masked_fill(age < 0, 0.0)  # (r, r, units)
-        return torch.einsum("jiu,...iu->...ju", kernel, self.from_plan(plan))
+        each = torch.exp(steps[:, None] * decay) * (1 - torch.exp(2 * decay)).sqrt()  # (r, units)
+        kernel = (each @ self.dose.T)[age.clamp(min=0)] * (age >= 0)[..., None]  # (r, r, C)
+        return torch.einsum("jic,...ic->...j", kernel, plan)
 
     def _told(self, known: Tensor, static: Tensor | None) -> Tensor:
         """Return what each step is told besides the features, (..., r, units)."""

@@ -84,23 +84,23 @@ def test_a_step_depends_on_its_own_known_and_templates_alone():
 
 def test_m49_a_dose_acts_on_its_own_and_all_later_steps():
     torch.manual_seed(0)
-    readout = Readout(D, R, 3, J, RAW, plan_size=1).double()
+    readout = Readout(D, R, 4, J, RAW, plan_size=2).double()
     for weights in readout.parameters():
         torch.nn.init.normal_(weights, std=0.5)
-    features, known, templates = given(3)
+    features, known, templates = given(4)
     unit = torch.tensor(2.0, dtype=torch.float64)
     by_known = jacobian(lambda k: readout(features, k, templates, unit), known)
     for step in range(R):
         for other in range(R):
-            assert by_known[step, 0, other, 2].any() == (other <= step)
+            assert by_known[step, 0, other, 2:].all() == (other <= step)
             assert by_known[step, :, other, :2].any() == (other == step)  # the calendar
 
-    # s_j = d s_{j-1} + sqrt(1 - d^2) B plan_j, step by step
-    state, decay = 0.0, readout.decay.sigmoid()
+    # an integrator for each covariate and decay, step by step: s_j = d s_{j-1} + sqrt(1 - d^2) u_j
+    state, decay = torch.zeros(2, 1), readout.decay.sigmoid()
     for step in range(R):
-        state = decay * state + (1 - decay**2).sqrt() * readout.from_plan(known[step, 2:])
+        state = decay * state + (1 - decay**2).sqrt() * known[step, 2:, None]
         added = [readout(features, known, templates, u * unit)[step, 0] for u in (1, 0)]
-        assert torch.allclose(added[0] - added[1], 2 * readout.dose(state)[0])
+        assert torch.allclose(added[0] - added[1], 2 * (readout.dose * state).sum())
 
 
 def test_static_features_and_categories_change_the_forecast_of_their_series():
