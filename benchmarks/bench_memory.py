@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,12 +23,25 @@ MODELS = {
 }
 
 
-def peak() -> float:
-    """Return the largest memory this process has held, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def held(what: str) -> float:
+    """Return the memory this process holds (VmRSS) or has held at most (VmHWM), in MB."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split(f"{what}:")[1].split()[0]) / 1024
 
 
-def measure(name: str, n_series: int, length: int) -> None:
+def long(wide: pd.DataFrame) -> pd.DataFrame:
+    """Return a wide frame as a long one, hourly."""
+    length, n_series = wide.shape
+    return pd.DataFrame(
+        {
+            "unique_id": np.repeat(np.arange(n_series), length),
+            "ds": np.tile(pd.date_range("2020-01-01", periods=length, freq="h"), n_series),
+            "y": wide.to_numpy().T.ravel(),
+        }
+    )
+
+
+def measure(name: str, n_series: int, length: int, layout: str) -> None:
     """Fit one epoch to random walks; print the growth of the peak and the seconds."""
     import forecast
 
@@ -36,24 +49,32 @@ def measure(name: str, n_series: int, length: int) -> None:
     warnings.simplefilter("ignore", forecast.ForecastWarning)
     small = pd.DataFrame(np.random.default_rng(0).normal(size=(length, 8)).cumsum(0))
     # what is loaded on first use is no cost of the data
-    getattr(forecast, kind)(horizon=24, max_epochs=1, **options).fit(small).predict()
+    for warm_up in [small, long(small)] if layout == "long" else [small]:
+        getattr(forecast, kind)(horizon=24, max_epochs=1, **options).fit(warm_up).predict()
     walks = np.random.default_rng(0).standard_normal((length, n_series), dtype=np.float32)
     frame = pd.DataFrame(np.cumsum(walks, axis=0, out=walks), copy=False)
+    if layout == "long":
+        frame = long(frame)
     raw = frame.memory_usage(index=False).sum() / 2**20
-    before, began = peak(), time.perf_counter()
+    # Linux forgets the peak, which making the frame had raised
+    Path("/proc/self/clear_refs").write_text("5")
+    before, began = held("VmRSS"), time.perf_counter()
     model = getattr(forecast, kind)(horizon=24, max_epochs=1, random_state=0, **options).fit(frame)
-    seconds, fitted = time.perf_counter() - began, peak()
+    seconds, fitted = time.perf_counter() - began, held("VmHWM")
     model.predict()
+    predicted = held("VmHWM")
     print(
-        f"{name}: {n_series} x {length}, {raw:.0f} MB; fit +{fitted - before:.0f} MB "
-        f"({(fitted - before) / raw:.1f} x), {seconds:.0f} s; predict +{peak() - fitted:.0f} MB",
+        f"{name}, {layout}: {n_series} x {length}, {raw:.0f} MB; fit +{fitted - before:.0f} MB "
+        f"({(fitted - before) / raw:.1f} x), {seconds:.0f} s; predict +{predicted - fitted:.0f} MB",
         flush=True,
     )
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        measure(sys.argv[1], *map(int, sys.argv[2:]))
+        measure(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
     else:
         for model in MODELS:
-            subprocess.run([sys.executable, __file__, model, "20000", "500"], check=True)
+            for sizes in (["20000", "500", "wide"], ["20000", "500", "long"]):
+                subprocess.run([sys.executable, __file__, model, *sizes], check=True)
+        subprocess.run([sys.executable, __file__, "LSTM 1x64", "200000", "100", "wide"], check=True)

@@ -7,7 +7,8 @@ completes the patch of the oldest, which goes to the end: one cell call, no coun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from forecast.engine.batches import Windows
 from forecast.engine.model import Model
 from forecast.engine.reader import Memory
-from forecast.networks.base import State, leaves, pick, stack, where
+from forecast.networks.base import State, leaves, pick, stack, state_map, where
 
 STRETCH = 256  # steps of the network that are read at once
 
@@ -124,7 +125,19 @@ def encode_phases(model: Model, windows: Windows, series: Tensor, ends: Tensor) 
     return newest._replace(phases=(*older, *newest.phases))
 
 
-def join(streams: Sequence[Stream]) -> Stream:
-    """Join streams along the batch."""
-    joined: Stream = stack(streams)
-    return joined
+def gather(parts: Iterable[Stream], n_series: int) -> Stream:
+    """Join streams of some series each along the batch, as they come.
+
+    Their rows are copied into tensors made at once. Kept, the small tensors of each part would lie
+    among the large ones that reading needs and gives back, and memory would grow with every part.
+    """
+    parts = iter(parts)
+    first = next(parts)
+    with torch.inference_mode(False):
+        whole: Stream = state_map(lambda part: part.new_empty(n_series, *part.shape[1:]), first)
+    done = 0
+    for part in chain([first], parts):
+        rows = slice(done, done := done + len(part.features))
+        for into, some in zip(leaves(whole), leaves(part), strict=True):
+            into[rows] = some
+    return whole

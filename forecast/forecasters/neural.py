@@ -507,8 +507,8 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         together = max(VALUES // int(ends.max()), 64)  # series read at once
         read = stream.encode_phases if phases else stream.encode
         with torch.inference_mode():
-            parts = [read(self.model_, windows, some, ends[some]) for some in rows.split(together)]
-        return stream.join(parts)
+            parts = (read(self.model_, windows, some, ends[some]) for some in rows.split(together))
+            return stream.gather(parts, len(rows))
 
     def _rollout(
         self, horizon: int, known: np.ndarray | None, copies: int, write: Any

@@ -30,7 +30,7 @@ class Readout(nn.Module):
         response_j = sum_c sum_{i <= j} known_{ic} sum_u dose_{cu} sqrt(1 - d_u^2) d_u^(j - i).
 
     It is added to the location in units of the series' typical spread, because a dose does not
-    weaken where the recent past was calm.
+    weaken where the recent past was calm; so is then what the hidden layer makes of the covariates.
 
     Parameters
     ----------
@@ -106,17 +106,21 @@ class Readout(nn.Module):
             Real numbers, then codes of categories.
         """
         r = templates.shape[-2]
+        unit = features.new_ones(features.shape[:-1]) if unit is None else unit
         numbers = self.direct(features).unflatten(-1, (self.block, -1))[..., :r, :]
         if self.beside or len(self.from_category):
             meant = self.from_features(features).unflatten(-1, (self.block, -1))[..., :r, :]
-            numbers = numbers + self.out((meant + self._told(known, static)).tanh())
+            told = self.out((meant + self._told(known, static)).tanh())
+            if self.plan_size:
+                told = torch.cat([unit[..., None, None] * told[..., :1], told[..., 1:]], -1)
+            numbers = numbers + told
         raw, logits = numbers.tensor_split([self.raw_size], -1)
         # over the first axis: a softmax over a short last one is seven times slower
         weights = logits.movedim(-1, 0).softmax(0)[:-1]  # the level, zero in scaled units, is last
         location = (weights * templates.movedim(-1, 0)).sum(0)[..., None]
         if self.plan_size:
             response = self._response(known[..., -self.plan_size :])[..., None]
-            location = location + (response if unit is None else unit[..., None, None] * response)
+            location = location + unit[..., None, None] * response
         return torch.cat([raw[..., :1] + location, raw[..., 1:]], -1)
 
     def _response(self, plan: Tensor) -> Tensor:

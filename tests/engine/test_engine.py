@@ -356,6 +356,14 @@ def test_an_update_shares_the_states_it_does_not_touch():
         assert old is new
 
 
+def test_streams_are_gathered_as_they_come():
+    case = next(case for case in CASES if str(case) == "Recurrent-lstm-2-True")
+    live = history(build_model(case, (4, 12, 8)), phases=True)
+    n = len(live.features)
+    parts = (pick(live, slice(row, row + 1)) for row in range(n))  # never all at once
+    same(stream.gather(parts, n), live)
+
+
 @pytest.mark.parametrize("seen", [10, 10_000])
 def test_m22_an_update_is_one_cell_call_whatever_the_history(seen):
     case = next(case for case in CASES if str(case) == "Recurrent-lstm-2-True")

@@ -95,7 +95,11 @@ def test_m49_a_dose_acts_on_its_own_and_all_later_steps():
             assert by_known[step, 0, other, 2:].all() == (other <= step)
             assert by_known[step, :, other, :2].any() == (other == step)  # the calendar
 
+    # all of it in units of the typical spread
+    added = [readout(features, known, templates, u * unit)[:, 0] for u in (0, 1, 2)]
+    assert torch.allclose(added[2] - added[1], added[1] - added[0])
     # an integrator for each covariate and decay, step by step: s_j = d s_{j-1} + sqrt(1 - d^2) u_j
+    torch.nn.init.zeros_(readout.out.weight)
     state, decay = torch.zeros(2, 1), readout.decay.sigmoid()
     for step in range(R):
         state = decay * state + (1 - decay**2).sqrt() * known[step, 2:, None]
