@@ -5,9 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.neighbors import KNeighborsRegressor
 
+from forecast.data.synthetic import ar1, ar1_floor, noisy_sine
 from forecast.evaluation.backtest import backtest, rolling_origins
 from forecast.evaluation.metrics import evaluate
+from forecast.forecasters.markov import MarkovForecaster
+from forecast.forecasters.window import MLPForecaster
 from tests.evaluation.toys import Last, Updating
 
 LENGTH = 30
@@ -197,3 +201,57 @@ def test_a_model_that_answers_something_else():
         backtest(Wrong("short"), SERIES, 2)
     with pytest.raises(TypeError, match=r"\(series\), got a ndarray of shape \(2,\)"):
         backtest(Wrong("array"), SERIES, 2)
+
+
+def by_step(model: Any, y: pd.Series, horizon: int, n_windows: int) -> pd.Series:
+    table = backtest(model, y, horizon, n_windows=n_windows, step=1)
+    return ((table["y"] - table["y_hat"]) ** 2).groupby(table["step"]).mean()
+
+
+@pytest.mark.slow
+def test_m38_errors_of_an_autoregression_grow_as_theory_says() -> None:
+    y = ar1(9000, seed=0)
+    found = by_step(MarkovForecaster(order=1, horizon=1), y, 64, 500)
+    values, origins = y.to_numpy(), np.arange(9000 - 64 - 500, 9000 - 64)
+    for k in (1, 4, 16, 64):
+        best = np.mean((values[origins + k] - 0.9**k * values[origins]) ** 2)
+        assert found[k] == pytest.approx(best, rel=0.05)
+    # over more series than one, whose origins see the same shocks, the best is the formula's
+    many = np.array([ar1(200, seed=seed).to_numpy() for seed in range(1, 4001)])
+    for k in (1, 4, 16, 64):
+        best = np.mean((many[:, 100 + k] - 0.9**k * many[:, 100]) ** 2)
+        assert best == pytest.approx(ar1_floor(0.9, 1.0, k), rel=0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
+@pytest.mark.parametrize(
+    "model",
+    [
+        MLPForecaster(horizon=1, season_length=1, context_length=32, random_state=0),
+        MarkovForecaster(order=32, horizon=1),
+    ],
+    ids=["MLP", "Markov"],
+)
+def test_m38_errors_on_a_noisy_sine_grow_from_the_noise_on(model: Any) -> None:
+    y = noisy_sine(6000, seed=0)
+    noise = y.to_numpy() - noisy_sine(6000, sigma=0.0, seed=0).to_numpy()
+    found = by_step(model, y, 64, 200)[[1, 4, 16, 64]]
+    # the targets of two steps are not the same 200 values
+    assert (found.diff().dropna() > -0.04 * np.sqrt(2 / 200)).all()
+    assert found[64] > 2 * found[1]
+    # below the noise of the values themselves would be a leak
+    assert found[1] > np.mean(noise[-263:-63] ** 2)
+
+
+@pytest.mark.slow
+def test_m38_errors_in_chaos_grow_fourfold_until_nothing_is_known() -> None:
+    x = [0.3]
+    for _ in range(4299):
+        x.append(4 * x[-1] * (1 - x[-1]))  # the logistic map: errors double at every step
+    nearest = MarkovForecaster(order=1, horizon=1, regressor=KNeighborsRegressor(3))
+    found = by_step(nearest, pd.Series(x[300:]), 12, 400)
+    small = found[found < 0.01]
+    assert len(small) >= 5
+    assert (small.iloc[-1] / small.iloc[0]) ** (1 / (len(small) - 1)) >= 4
+    assert found.iloc[-1] > 0.2  # saturated: the variance is .125, of a difference .25
