@@ -125,8 +125,8 @@ MUTANTS = {
         "engine/reader.py",
         [
             (
-                "level = near + mean",
-                "level = (near * (count > 0) + mean).mean(1, True).expand_as(count)",
+                "observed, window, 0.0).sum(-1) / present",
+                "observed, window, 0.0).sum(-1).mean(1, True).expand_as(count) / present",
             )
         ],
         READER,
