@@ -263,7 +263,7 @@ def _positions(times: pd.Index, step: Step) -> np.ndarray:
     if isinstance(times, pd.DatetimeIndex) and not _is_duration(step):
         return locate(_calendar_grid(times, step, end=times[-1]), times)
     positions, rest = _steps(times, step)
-    return np.where(rest == rest.dtype.type(0), positions, -1).astype(np.int64)
+    return np.where(rest.astype(np.int64) == 0, positions, -1).astype(np.int64)
 
 
 def _steps(times: pd.Index, step: Step) -> tuple[np.ndarray, np.ndarray]:

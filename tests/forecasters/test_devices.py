@@ -83,8 +83,8 @@ def on_cpu(model: Any) -> None:
     """Move a fitted forecaster."""
     from forecast.networks.base import state_map
 
-    model.set_params(device="cuda")
-    model.model_.to("cuda")
+    model.set_params(device="cpu")
+    model.model_.to("cpu")
     model.stream_ = state_map(lambda part: part.cpu(), model.stream_)
 
 
