@@ -154,9 +154,9 @@ MUTANTS = {
         "engine/validation.py",
         [
             (
-                "encode(model, self.windows, self.series, self.origins, CONTEXT)\n"
+                "encode(model, self.windows, self.series, self.origins, self.context)\n"
                 "            return self._error",
-                "encode(model, self.windows, self.series, self.origins + 1, CONTEXT)\n"
+                "encode(model, self.windows, self.series, self.origins + 1, self.context)\n"
                 "            return self._error",
             )
         ],

@@ -25,6 +25,7 @@ class Batch(NamedTuple):
     known: Tensor  # (B, T, R, K)
     static: Tensor  # (B, A) of the series
     unit: Tensor  # (B,) of errors, in target units
+    fresh: Tensor  # (B,) False where a window goes on from that of its row in the batch before
 
 
 class Windows:
@@ -148,7 +149,8 @@ class Windows:
         known = self.known(series, first, T + R)[:, ahead - M]
         drivers = self.drivers(series, first - V, V + T, ends)
         same = self.static[series], self.units[series]
-        return Batch(values[:, : M + T], drivers, steps, values[:, ahead], known, *same)
+        fresh = torch.ones(len(series), dtype=torch.bool, device=self.device)
+        return Batch(values[:, : M + T], drivers, steps, values[:, ahead], known, *same, fresh)
 
     def draw(
         self,
@@ -158,18 +160,45 @@ class Windows:
         n_steps: int,
         reader: Reader,
         generator: torch.Generator,
-    ) -> Batch:
-        """Draw random windows, every series equally often, none before its first value.
+        pieces: int = 1,
+    ) -> Iterator[Batch]:
+        """Draw random windows for ever, every series equally often, none before its first value.
 
         A window begins up to P - 1 steps before the series does, as a forecast's first patch
         may; what reaches past `ends` (n,) is unobserved.
+
+        With several `pieces` a row of the batch stays with its place for so many batches: each
+        window begins where the one before has ended, until nothing is left to forecast. Then the
+        row goes on elsewhere, and its window is `fresh`.
         """
-        P = reader.patch
+        P, length = reader.patch, n_steps * reader.patch
+        series, first = self._places(batch_size, ends, pieces * length, P, generator)
+        fresh = torch.ones(batch_size, dtype=torch.bool, device=self.device)
+        done = torch.zeros_like(series)
+        if pieces > 1:  # rows that began together would all see the same part of their places
+            windows = ((ends[series] - P - first) / length).ceil().clamp(1, pieces)
+            share = torch.rand(batch_size, generator=generator).to(self.device)
+            done = (share * windows).long()
+        while True:
+            begun = first + done * length
+            batch = self.batch(series, begun, ends[series], n_steps=n_steps, reader=reader)
+            yield batch._replace(fresh=fresh)
+            done = done + 1
+            fresh = (done == pieces) | (begun + length + P >= ends[series])
+            if fresh.any():
+                others = self._places(batch_size, ends, pieces * length, P, generator)
+                series = torch.where(fresh, others[0], series)
+                first = torch.where(fresh, others[1], first)
+                done = done.masked_fill(fresh, 0)
+
+    def _places(
+        self, batch_size: int, ends: Tensor, width: int, patch: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Draw a series, (B,), and a place in it where `width` values begin, (B,)."""
         series = torch.randint(self.n_series, (batch_size,), generator=generator).to(self.device)
-        latest = (ends[series] - n_steps * P - 1).clamp(min=0)  # one target at least, if possible
+        latest = (ends[series] - width - 1).clamp(min=0)  # one target at least, if possible
         share = torch.rand(batch_size, generator=generator, dtype=torch.float64).to(self.device)
-        first = (share * (latest + P)).long() - (P - 1)
-        return self.batch(series, first, ends[series], n_steps=n_steps, reader=reader)
+        return series, (share * (latest + patch)).long() - (patch - 1)
 
 
 def _inside(local: Tensor, ends: Tensor) -> Tensor:

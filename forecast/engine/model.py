@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from forecast.engine.batches import Batch
 from forecast.engine.reader import Reader, Reading, Scale
 from forecast.engine.support import Support
-from forecast.networks.base import absorb_in_pieces
+from forecast.networks.base import State, where
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads import NORMAL, Head
 
@@ -79,10 +79,6 @@ class Model(nn.Module):
         own = known[..., known.shape[-1] - self.reader.n_known :]
         return torch.nn.functional.pad(own, (0, self.reader.n_past), value=torch.nan)
 
-    def features(self, reading: Reading, truncation: int | None = None) -> Tensor:
-        """Return the features (B, T, D) of readings; see `absorb_in_pieces`."""
-        return absorb_in_pieces(self.network, reading.inputs, truncation)
-
     def values(self, scale: Scale, z: Tensor) -> Tensor:
         """Turn scaled values (B, r, ...) in the scale (B, 1) of an origin into target units."""
         return self.support.clip(scale.invert(z[:, None])[:, 0])
@@ -93,8 +89,8 @@ class Model(nn.Module):
         return self.head.sample(raw, (NORMAL.inv_cdf(level) * spread).expand(raw.shape[:-1]))
 
     def losses(
-        self, batch: Batch, *, warm: int, truncation: int | None = None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        self, batch: Batch, *, warm: int, carried: State | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, State]:
         """Return every step's loss as training sees it.
 
         Targets are expressed in the scale of the step that reads them out: the scale of a later
@@ -106,18 +102,23 @@ class Model(nn.Module):
         batch : Batch
         warm : int
             Values that a scale must hold before its targets count.
-        truncation : int, optional
-            Steps of the network after which a gradient ends.
+        carried : State, optional
+            What a window that is not fresh begins with.
 
         Returns
         -------
         loss, observed, raw, z : (B, T, E, R), (B, T, 1, R), (B, T, E, R, raw), (B, T, 1, R)
+        state : State
+            After the windows.
         """
         reading = self.reader.at(batch.past, batch.drivers, batch.steps)
         static = batch.static[:, None].expand(-1, len(batch.steps), -1)
-        raw = self.read_each(self.features(reading, truncation), batch.known, reading, static)
+        state = self.network.initial_state(len(batch.fresh))
+        state = state if carried is None else where(batch.fresh, state, carried)
+        features, state = self.network.absorb(reading.inputs, state)
+        raw = self.read_each(features, batch.known, reading, static)
         z = reading.scale.apply(batch.targets).to(raw)[:, :, None]
         observed = ~z.isnan() & (reading.scale.seen >= warm)[..., None, None]
         z = z.nan_to_num(0.0)
         weight = (reading.scale.spread / batch.unit[:, None]).clamp(*WEIGHTS).to(raw)
-        return weight[..., None, None] * self.head.loss(raw, z), observed, raw, z
+        return weight[..., None, None] * self.head.loss(raw, z), observed, raw, z, state

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from forecast.engine.batches import Batch
 from forecast.engine.model import Model
+from forecast.networks.base import state_map
 
 STEPS_PER_EPOCH = 50  # windows are drawn, so an epoch has no natural length
 MEMORY = 0.98  # of the averaged weights, per step: they are those of about the last epoch
@@ -45,12 +46,11 @@ class Settings:
     clip_value: float | None
     warm: int  # values that a scale must hold before its targets count
     hide: float  # share of windows that lose some of their values
-    truncation: int | None = None  # steps of the network after which a gradient ends
 
 
 def train(
     model: Model,
-    draw: Callable[[], Batch],
+    batches: Iterator[Batch],
     validate: Callable[[Model], float],
     settings: Settings,
     generator: torch.Generator,
@@ -65,8 +65,10 @@ def train(
     Parameters
     ----------
     model : Model
-    draw : callable
-        Returns a batch of windows.
+    batches : iterator of Batch
+        Windows, one batch per step of the optimiser. One that goes on where the row's last has
+        ended begins with the state that was left there, but no gradient passes (truncated
+        backpropagation through time; Williams and Peng, 1990).
     validate : callable
         Given a model, returns the loss of its rollouts over the validation part, or NaN.
     settings : Settings
@@ -87,6 +89,7 @@ def train(
     total = settings.max_epochs * STEPS_PER_EPOCH
     best, patience, began = math.inf, 0, time.perf_counter()
     kept = averaged.state_dict()  # the newest, unless one is judged the best
+    carried = None
     for epoch in range(settings.max_epochs):
         model.train()
         losses, norms = [], []
@@ -94,11 +97,9 @@ def train(
             rate = settings.learning_rate * schedule(step / total)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            batch = draw()
-            batch = hide(batch, settings.hide, model.reader.n_past, generator)
-            loss, observed, *_ = model.losses(
-                batch, warm=settings.warm, truncation=settings.truncation
-            )
+            batch = hide(next(batches), settings.hide, model.reader.n_past, generator)
+            loss, observed, *_, state = model.losses(batch, warm=settings.warm, carried=carried)
+            carried = state_map(Tensor.detach, state)
             means = (loss * observed).sum((0, 1, 3)) / observed.sum().clamp(min=1)  # (E,)
             optimizer.zero_grad()
             means.sum().backward()

@@ -15,7 +15,7 @@ from forecast.engine.stream import encode
 from forecast.engine.training import noise_factor
 
 ROWS = 512  # origins judged per epoch: about the cost of a few training steps
-CONTEXT = 64  # patches read before each origin
+CONTEXT = 64  # patches read before each origin, at least
 
 
 class Validation:
@@ -33,6 +33,8 @@ class Validation:
         Steps per rollout; those past the end of a series do not count.
     season_length : int
         Of the seasonal naive forecast.
+    context : int
+        Patches to read before each origin, if more than `CONTEXT`.
 
     Attributes
     ----------
@@ -47,8 +49,10 @@ class Validation:
         held_out: Tensor,
         horizon: int,
         season_length: int,
+        context: int = 0,
     ) -> None:
         self.windows = windows
+        self.context = max(context, CONTEXT)
         held_out = held_out.to(windows.device)
         self.series, self.origins = spread_origins(held_out, windows.lengths, ROWS)
         self.known = windows.known(self.series, self.origins, horizon)
@@ -62,14 +66,14 @@ class Validation:
     def loss(self, model: Model) -> float:
         """Return the mean absolute error of greedy rollouts, in spreads at the origin."""
         with torch.inference_mode():
-            live = encode(model, self.windows, self.series, self.origins, CONTEXT)
+            live = encode(model, self.windows, self.series, self.origins, self.context)
             return self._error(rollout(model, live, self.known, greedy(model)))
 
     def calibrate(self, model: Model) -> None:
         """Learn what residuals of the held-out part teach: spread of points, joint blocks."""
         block = model.reader.block
         with torch.no_grad():
-            live = encode(model, self.windows, self.series, self.origins, CONTEXT)
+            live = encode(model, self.windows, self.series, self.origins, self.context)
             known = self.windows.known(self.series, self.origins, block)
             scale, raw = first_block(model, live, known)  # (N, R, raw)
             ends = self.windows.lengths[self.series]

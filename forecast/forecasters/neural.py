@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack, cast
 
 import numpy as np
@@ -225,9 +225,14 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
     ) -> Recipe:
         """Return the sizes for a panel."""
 
-    def _steps_back(self) -> int | None:
-        """Return after how many steps of the network a gradient ends; None: with its window."""
-        return None
+    @property
+    def _window(self) -> int | None:
+        """The values of a training window, if the user has said."""
+        return self.context_length
+
+    def _pieces(self, lengths: np.ndarray) -> int:
+        """Return how many training windows in a row carry their state on."""
+        return 1
 
     # What the base asks for
 
@@ -235,7 +240,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         self._check_parameters()
         seasons = (self.season_length_, *longer_seasons(self.season_length_, panel.freq))
         seasons = usable_seasons(seasons, panel.lengths, self.horizon_)
-        recipe = self._recipe(seasons, panel.lengths, self.horizon_, self.context_length)
+        recipe = self._recipe(seasons, panel.lengths, self.horizon_, self._window)
         given = {name: getattr(self, name) for name in ("batch_size", "hidden_size", "num_layers")}
         chosen = {name: value for name, value in given.items() if value is not None}
         self.recipe_ = dataclasses.replace(recipe, **chosen)
@@ -429,7 +434,11 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         units = np.where(units > 0, units, self.spreads_)
         windows = self.features_.windows(panel, self.spreads_, self._device(), units)
         first = torch.as_tensor(held_out, device=windows.device)
-        judge = Validation(model.reader, windows, first, self.horizon_, self.season_length_)
+        # who asks for a long window wants to hear what a forecast gains by it
+        context = 0 if self._window is None else sizes.n_steps
+        judge = Validation(
+            model.reader, windows, first, self.horizon_, self.season_length_, context
+        )
         ends = first if self.early_stopping else windows.lengths
         settings = training.Settings(
             learning_rate=self.learning_rate,
@@ -440,22 +449,19 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             clip_value=self.clip_value,
             warm=sizes.warm,
             hide=0.1,
-            truncation=self._steps_back(),
         )
-
-        def draw() -> Any:
-            return windows.draw(
-                sizes.batch_size,
-                ends,
-                n_steps=sizes.n_steps,
-                reader=model.reader,
-                generator=generator,
-            )
-
+        batches = windows.draw(
+            sizes.batch_size,
+            ends,
+            n_steps=sizes.n_steps,
+            reader=model.reader,
+            generator=generator,
+            pieces=self._pieces(panel.lengths),
+        )
         validate = judge.loss if self.early_stopping else lambda model: math.nan
-        epochs = training.train(model, draw, validate, settings, generator)
+        epochs = training.train(model, batches, validate, settings, generator)
         self.history_ = pd.DataFrame([dataclasses.asdict(epoch) for epoch in self._watch(epochs)])
-        self._warn_of_gradients(draw)
+        self._warn_of_gradients(next(batches))
         judge.calibrate(model)
         error = validate(model)
         if error > judge.naive_loss + 1e-3:  # a constant is no reason to warn
@@ -467,15 +473,13 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
                 stacklevel=4,
             )
 
-    def _warn_of_gradients(self, draw: Callable[[], Batch]) -> None:
+    def _warn_of_gradients(self, batch: Batch) -> None:
         """Warn if gradients exploded, or vanish within the windows that the user asked for."""
         text = gradients.exploded(self.history_["gradient_norm"].tolist(), self.clip_norm)
         reader, first = self.model_.reader, cast(Network, self.model_.network.members[0])
         network = states.exact(first)
-        if text is None and self.context_length is not None and states.width(network):
-            batch = draw()
-            inputs = reader.at(batch.past, batch.drivers, batch.steps).inputs
-            inputs = inputs[:, : self._steps_back()].cpu().double()
+        if text is None and self._window is not None and states.width(network):
+            inputs = reader.at(batch.past, batch.drivers, batch.steps).inputs.cpu().double()
             text = gradients.vanished(gradients.carried(network, inputs), reader.patch)
         if text is not None:
             warnings.warn(f"{type(self).__name__}: {text}", ForecastWarning, stacklevel=5)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import abc
 from typing import ClassVar, Unpack
 
+import numpy as np
+
 from forecast._checks import one_of, positive_integer
 from forecast.forecasters.neural import NeuralForecaster, Trained
 from forecast.forecasters.recipe import recurrent_recipe
@@ -33,9 +35,11 @@ class RecurrentForecaster(NeuralForecaster, abc.ABC):
     initial_state : {"zero", "learned"}
         The state before the first value.
     truncation : int, optional
-        Values after which the gradient ends within a training window, while the state is carried
-        on (truncated backpropagation through time); at least one recurrent step. Default: it ends
-        with the window, `context_length`.
+        Values after which the gradient ends while the state is carried on (truncated
+        backpropagation through time, Williams and Peng, 1990). Training then walks through
+        stretches of `context_length` values, by default whole series, in windows of so many
+        values, one step of the optimiser each, and a step costs what its window costs. Default:
+        the state, too, ends with the window, and every window stands alone.
     **parameters
         Those of `NeuralForecaster`.
     """
@@ -68,10 +72,15 @@ class RecurrentForecaster(NeuralForecaster, abc.ABC):
         if self.truncation is not None:
             positive_integer("truncation", self.truncation)
 
-    def _steps_back(self) -> int | None:
+    @property
+    def _window(self) -> int | None:
+        return self.context_length if self.truncation is None else self.truncation
+
+    def _pieces(self, lengths: np.ndarray) -> int:
         if self.truncation is None:
-            return None
-        return max(self.truncation // self.recipe_.patch, 1)
+            return 1
+        stretch = int(lengths.max()) if self.context_length is None else self.context_length
+        return -(-stretch // (self.recipe_.n_steps * self.recipe_.patch))
 
     def _network(self, input_size: int) -> Network:
         network = Recurrent(

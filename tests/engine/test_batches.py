@@ -132,7 +132,7 @@ def test_the_memory_before_a_window_is_the_series_own_past(reader):
 def draw(reader, n_steps, ends=LENGTHS, size=2000, own=ALL):
     generator = torch.Generator().manual_seed(0)
     ends = torch.as_tensor(np.asarray(ends))
-    return own.draw(size, ends, n_steps=n_steps, reader=reader, generator=generator)
+    return next(own.draw(size, ends, n_steps=n_steps, reader=reader, generator=generator))
 
 
 def series_of(values: torch.Tensor) -> np.ndarray:
@@ -186,6 +186,32 @@ def test_known_of_drawn_windows_belongs_to_their_targets():
     owner = series_of(batch.targets[there])
     local = batch.targets[there].numpy() - OFFSETS[owner]
     assert np.array_equal(batch.known[..., 0][there].numpy(), STARTS[owner] + local)
+
+
+@every_reader
+@pytest.mark.parametrize(("n_steps", "pieces"), [(1, 5), (2, 3), (4, 100)])
+def test_m18_rows_walk_on_where_their_last_window_ended(reader, n_steps, pieces):
+    M, generator = reader.memory, torch.Generator().manual_seed(0)
+    ends = torch.tensor([20, 7, 1, 50, 9])
+    options = {"n_steps": n_steps, "reader": reader, "generator": generator, "pieces": pieces}
+    walk = ALL.draw(300, ends, **options)
+    before, walked, starts = next(walk), torch.ones(300), []
+    assert before.fresh.all()
+    for _ in range(60):
+        batch = next(walk)
+        owner = series_of(batch.past.nan_to_num(-1).max(1).values)
+        for row in (~batch.fresh).nonzero().flatten().tolist():
+            # the values that the reader of the old window saw last are those before the new one
+            old, new = before.past[row, -M + 1 :], batch.past[row, 1:M]
+            assert np.array_equal(old.numpy(), new.numpy(), equal_nan=True)
+        walked = torch.where(batch.fresh, 1, walked + 1)
+        assert (walked <= pieces).all()
+        assert (~batch.targets.isnan()).flatten(1).any(1)[torch.as_tensor(owner != 2)].all()
+        before = batch
+        starts.append(batch.fresh.double().mean())
+    # rows change places at different times, and not before they must
+    assert max(starts) < 0.9
+    assert walked.max() > 1
 
 
 def test_drawing_repeats_with_the_seed():

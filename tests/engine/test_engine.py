@@ -183,7 +183,7 @@ def taught(model, n_steps, first):
     rows, start = torch.arange(5), torch.full((5,), first)
     batch = windows.batch(rows, start, windows.lengths, n_steps=n_steps, reader=model.reader)
     with torch.no_grad():
-        _, _, raw, z = model.losses(batch, warm=8)
+        _, _, raw, z, _ = model.losses(batch, warm=8)
     return model.head.merge(raw), z[:, :, 0]
 
 

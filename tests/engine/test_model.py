@@ -8,6 +8,7 @@ import torch
 from forecast.engine import stream
 from forecast.engine.model import WEIGHTS, Model
 from forecast.engine.support import Support
+from forecast.networks.base import leaves
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.recurrent import Recurrent
 from tests.checks import HEADS, NetworkCase, as_windows, build_model, gappy_data, same
@@ -32,7 +33,7 @@ def alone(model, k):
 def test_losses_and_gradients_of_a_member_are_those_it_has_alone(head):
     model = build_model(THREE, (4, 4, 4), head=head)
     batch = batch_of(model)
-    loss, observed, raw, z = model.losses(batch, warm=1)
+    loss, observed, raw, z, _ = model.losses(batch, warm=1)
     assert (loss.shape, raw.shape[:4]) == ((5, 12, 3, 4), (5, 12, 3, 4))
     assert observed.shape == z.shape == (5, 12, 1, 4)
     members = list(model.members())
@@ -41,11 +42,32 @@ def test_losses_and_gradients_of_a_member_are_those_it_has_alone(head):
     total = (loss * observed).sum()
     together = [torch.autograd.grad(total, own, retain_graph=True) for own in learned]
     for k, own in enumerate(learned):
-        single, _, its_raw, _ = alone(model, k).losses(batch, warm=1)
+        single, _, its_raw, *_ = alone(model, k).losses(batch, warm=1)
         same((loss[:, :, k], raw[:, :, k]), (single[:, :, 0], its_raw[:, :, 0]), 1e-12)
         by_itself = torch.autograd.grad((single * observed).sum(), own)
         same(together[k], by_itself, 1e-10 * max(g.abs().max().item() for g in by_itself))
     assert (loss[:, :, 0] - loss[:, :, 2]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["tanh", "lstm"])
+def test_m18_a_window_that_goes_on_reads_as_one_and_no_gradient_passes(kind):
+    model = build_model(NetworkCase(Recurrent, {"cell": kind}), (4, 4, 4))
+    windows = as_windows(X, KNOWN)
+    options = {"n_steps": 6, "reader": model.reader}
+    whole = batch_of(model)
+    first = windows.batch(ROWS, START, windows.lengths, **options)
+    second = windows.batch(ROWS, START + 24, windows.lengths, **options)
+    _, _, raw, _, end = model.losses(whole, warm=1)
+    *_, state = model.losses(first, warm=1)
+    apart = second._replace(fresh=torch.tensor([False, False, True, False, False]))
+    *_, again, _, carried_end = model.losses(apart, warm=1, carried=state)
+    on = ~apart.fresh
+    same((raw[on][:, 6:],), (again[on],), 1e-12)
+    same((leaves(end)[0][on],), (leaves(carried_end)[0][on],), 1e-12)
+    assert (raw[2, 6:] - again[2]).abs().max() > 1e-3  # a fresh window begins without a past
+    alone_again, *_ = model.losses(second, warm=1)
+    afresh, *_ = model.losses(apart, warm=1, carried=state)
+    same((alone_again[2],), (afresh[2],), 1e-12)
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -71,7 +93,7 @@ def plain_model():
 
 def weights_of(model, batch):
     """Return by how much losses are multiplied, (B, T): in scaled units a loss has no unit."""
-    loss, observed, raw, z = model.losses(batch, warm=8)
+    loss, observed, raw, z, _ = model.losses(batch, warm=8)
     weight = loss / model.head.loss(raw, z)
     first = weight[:, :, 0, 0]
     same(weight, first[..., None, None].expand_as(weight))  # one for all steps of a readout

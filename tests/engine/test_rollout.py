@@ -61,16 +61,14 @@ def trained(kind: str) -> Model:
     judge = Validation(model.reader, windows, held_out, 24, 1)
     settings = Settings(1e-2, 8, None, 1e-2, 1.0, None, 8, 0.1)
 
-    def draw():
-        return windows.draw(
-            64,
-            held_out,
-            n_steps=1 if kind == "mlp" else 16,
-            reader=model.reader,
-            generator=generator,
-        )
-
-    for _ in train(model, draw, judge.loss, settings, generator):
+    batches = windows.draw(
+        64,
+        held_out,
+        n_steps=1 if kind == "mlp" else 16,
+        reader=model.reader,
+        generator=generator,
+    )
+    for _ in train(model, batches, judge.loss, settings, generator):
         pass
     judge.calibrate(model)
     return model

@@ -49,23 +49,19 @@ def run(seed=0, validate=lambda model: math.nan, on_gradients=None, dropout=0.3,
     """Train a small model for a few steps; return it and its epochs."""
     options = {"cell": "gru", "num_layers": 2, "dropout": dropout}
     model = build_model(NetworkCase(Recurrent, options), (1, 4, 4), scale_window=24)
-    generator, draw = drawing(model, seed)
+    generator, batches = drawing(model, seed)
     settings = dataclasses.replace(SETTINGS, **changes)
-    return model, list(train(model, draw, validate, settings, generator, on_gradients))
+    return model, list(train(model, batches, validate, settings, generator, on_gradients))
 
 
 def drawing(model, seed=0):
-    """Return a generator, and what draws windows with it."""
+    """Return a generator, and the windows drawn with it."""
     windows = as_windows(X, KNOWN)
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
 
-    def draw():
-        return windows.draw(
-            8, windows.lengths, n_steps=10, reader=model.reader, generator=generator
-        )
-
-    return generator, draw
+    batches = windows.draw(8, windows.lengths, n_steps=10, reader=model.reader, generator=generator)
+    return generator, batches
 
 
 def weights(model):
@@ -232,18 +228,19 @@ def test_without_a_validation_part_the_last_weights_stay():
 
 def test_kept_weights_are_an_exponential_average_of_all_steps():
     model = build_model(NetworkCase(Recurrent, {"cell": "gru"}), (1, 4, 4), scale_window=24)
-    generator, draw = drawing(model)
+    generator, batches = drawing(model)
     before_steps, after_epochs, judged = [], [], []
 
     def watched():
-        before_steps.append(weights(model))
-        return draw()
+        for batch in batches:
+            before_steps.append(weights(model))
+            yield batch
 
     def validate(average):
         judged.append(weights(average))
         return math.nan
 
-    for _ in train(model, watched, validate, SETTINGS, generator):
+    for _ in train(model, watched(), validate, SETTINGS, generator):
         after_epochs.append(weights(model))
     # what the second step of an epoch begins with is what the first one made
     steps = []
@@ -284,8 +281,8 @@ def test_members_learn_as_if_alone(clip_norm):
     ]
     norms, losses = [], []
     for model in (together, *singles):
-        generator, draw = drawing(model)
-        epochs = list(train(model, draw, lambda model: math.nan, settings, generator))
+        generator, batches = drawing(model)
+        epochs = list(train(model, batches, lambda model: math.nan, settings, generator))
         norms.append([epoch.gradient_norm for epoch in epochs])
         losses.append([epoch.training_loss for epoch in epochs])
     for k, single in enumerate(singles):
@@ -352,15 +349,10 @@ def test_a_batch_without_targets_changes_nothing():
     model = build_model(NetworkCase(Recurrent, {}), (1, 4, 4), scale_window=24)
     windows = as_windows(torch.full_like(X, torch.nan), KNOWN)
     generator = torch.Generator().manual_seed(0)
-
-    def draw():
-        return windows.draw(
-            8, windows.lengths, n_steps=10, reader=model.reader, generator=generator
-        )
-
+    batches = windows.draw(8, windows.lengths, n_steps=10, reader=model.reader, generator=generator)
     before = weights(model)
     (epoch,) = train(
-        model, draw, lambda model: 1.0, dataclasses.replace(SETTINGS, max_epochs=1), generator
+        model, batches, lambda model: 1.0, dataclasses.replace(SETTINGS, max_epochs=1), generator
     )
     assert epoch.training_loss == 0
     assert equal(before, weights(model))
@@ -371,7 +363,7 @@ def test_a_batch_without_targets_changes_nothing():
 
 def batch_of(past, drivers=None):
     drivers = torch.zeros(len(past), 1, 0) if drivers is None else drivers
-    return Batch(past, drivers, *[torch.empty(0)] * 5)
+    return Batch(past, drivers, *[torch.empty(0)] * 6)
 
 
 def test_hide_takes_a_tenth_of_the_values_of_a_share_of_the_windows():
@@ -432,7 +424,7 @@ def test_targets_are_never_hidden():
         return answer
 
     model.losses = losses
-    list(train(model, lambda: batch, lambda model: 1.0, settings, generator))
+    list(train(model, itertools.repeat(batch), lambda model: 1.0, settings, generator))
     del model.losses
     assert counts[0][0] > batch.past.isnan().sum() + 20
     assert all(torch.isfinite(z).all() for z in seen)

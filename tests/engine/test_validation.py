@@ -87,17 +87,18 @@ def test_naive_forecasts_equal_their_slow_twins(season, horizon):
             assert found == pytest.approx(expected, nan_ok=True)
 
 
+@pytest.mark.parametrize("context", [0, 150])  # patches
 @pytest.mark.parametrize("sizes", [(1, 6, 6), (4, 12, 8)], ids=str)
-def test_the_loss_equals_rollouts_one_by_one(sizes, monkeypatch):
+def test_the_loss_equals_rollouts_one_by_one(sizes, context, monkeypatch):
     monkeypatch.setattr(validation, "ROWS", 20)
     model, windows = build_model(GRU, sizes), as_windows(X, KNOWN)
-    judge = Validation(model.reader, windows, torch.full((5,), 190), 10, 24)
+    judge = Validation(model.reader, windows, torch.full((5,), 190), 10, 24, context)
     assert len(judge.series) == 20
     errors = {"model": [], "last": [], "season": [], "drift": []}
     for i, t in zip(judge.series, judge.origins, strict=True):
         i, t = i[None], t[None]
         with torch.no_grad():
-            live = encode(model, windows, i, t, validation.CONTEXT)
+            live = encode(model, windows, i, t, context or 64)
             ahead = KNOWN[i, t : t + 10]
             ahead = torch.cat([ahead, ahead[:, -1:].expand(-1, 10 - ahead.shape[1], -1)], 1)
             forecasts = [rollout(model, live, ahead, greedy(model))]

@@ -12,9 +12,11 @@ import torch
 from forecast._checks import ForecastWarning
 from forecast.data.synthetic import noisy_sine
 from forecast.engine import training
+from forecast.engine.model import Model
 from forecast.forecasters.recurrent import LSTMForecaster, Recurrence, RNNForecaster
 from forecast.forecasters.saving import load
 from forecast.networks import initialisation
+from forecast.networks.base import leaves
 
 SMALL = {
     "season_length": 1, "horizon": 8, "hidden_size": 8, "batch_size": 8, "max_epochs": 1,
@@ -89,31 +91,44 @@ def test_m08_a_learned_initial_state_is_trained_and_saved(tmp_path) -> None:
 @naive_is_better
 @pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("kind", [RNNForecaster, LSTMForecaster])
-def test_m18_no_gradient_passes_the_truncation_and_the_state_does(kind) -> None:
-    model = kind(truncation=7, context_length=30, **SMALL).fit(wave()).model_
-    windows = torch.randn(3, 30, model.reader.input_size)
-    reading = type("Reading", (), {"inputs": windows.requires_grad_()})
-    whole, cut = model.features(reading), model.features(reading, 7)
-    assert torch.allclose(whole, cut, atol=1e-6)  # the state is carried on
-    for step in (6, 7, 13, 29):
-        (gradient,) = torch.autograd.grad(cut[:, step].sum(), windows, retain_graph=True)
-        reached = gradient.abs().sum((0, 2)) > 0
-        assert reached.nonzero().flatten().tolist() == list(range(step // 7 * 7, step + 1))
+def test_m18_the_state_passes_the_truncation_and_no_gradient_does(kind, monkeypatch) -> None:
+    seen, losses = [], Model.losses
+
+    def watched(self, batch, *, warm, carried=None):
+        if seen:  # the state that the step before has left, but not its gradient
+            for now, left in zip(leaves(carried), leaves(seen[-1][1]), strict=True):
+                assert torch.equal(now, left)
+                assert left.requires_grad and not now.requires_grad
+        answer = losses(self, batch, warm=warm, carried=carried)
+        seen.append((batch, answer[-1]))
+        return answer
+
+    monkeypatch.setattr(Model, "losses", watched)
+    kind(truncation=7, context_length=30, **SMALL | {"max_epochs": 9}).fit(wave())
+    assert {batch.past.shape[1] for batch, _ in seen} == {seen[0][0].past.shape[1]}
+    assert {len(batch.steps) for batch, _ in seen} == {7}
+    fresh = torch.stack([batch.fresh for batch, _ in seen])
+    # 30 values are five windows of seven, of which a row's first may be any
+    assert fresh[0].all()
+    runs = fresh[:, 0].nonzero().flatten()[1:].diff()
+    assert len(runs) > 5
+    assert (runs == 5).all()
 
 
 @naive_is_better
 @pytest.mark.usefixtures("few_steps")
 def test_m18_truncation_changes_what_is_learned_and_counts_values() -> None:
-    def weights(truncation: int | None = None) -> torch.Tensor:
-        model = RNNForecaster(context_length=40, truncation=truncation, **SMALL).fit(wave())
+    def weights(**lengths: int) -> torch.Tensor:
+        model = RNNForecaster(**lengths, **SMALL).fit(wave())
         return model.model_.network.members[0].layers[0].weight_hh_l0
 
-    assert torch.equal(weights(40), weights())
-    assert not torch.equal(weights(5), weights())
+    assert torch.equal(weights(truncation=40, context_length=40), weights(context_length=40))
+    assert not torch.equal(weights(truncation=40), weights(context_length=40))
     hours = pd.Series(wave().to_numpy(), pd.date_range("2024", periods=600, freq="h"))
     sizes = SMALL | {"season_length": 24, "horizon": 24}
     model = RNNForecaster(truncation=72, **sizes).fit(hours)
-    assert (model.recipe_.patch, model._steps_back()) == (24, 3)
+    assert (model.recipe_.patch, model.recipe_.n_steps) == (24, 3)
+    assert model._pieces(np.array([600])) == 9  # the whole series
 
 
 @pytest.mark.parametrize(
