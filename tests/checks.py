@@ -148,6 +148,7 @@ def build_model(
     head: type[Head] = QuantileHead,
     scale_window: int = 48,
     lags: tuple[int, ...] = (24,),
+    trend: int = 48,
     known_size: int = 2,
     n_past: int = 0,
 ) -> Model:
@@ -164,6 +165,7 @@ def build_model(
         n_known=known_size,
         n_past=n_past,
         driver_window=reach,
+        trend=trend,
         dtype=torch.float64,
     )
     body = network.build(reader.input_size, 8)

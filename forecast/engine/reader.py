@@ -48,7 +48,7 @@ class Reading(NamedTuple):
 
     inputs: Tensor  # (B, T, F) for the network
     scale: Scale  # (B, T) each
-    templates: Tensor  # (B, T, R, J): the last value and the seasons last seen, scaled
+    templates: Tensor  # (B, T, R, J): last value, seasons last seen, some along the trend; scaled
     unit: Tensor  # (B, T): the series' typical spread, scaled
 
     def newest(self) -> Reading:
@@ -79,6 +79,9 @@ class Reader:
         Seasons whose last cycle is offered to the readout as a template.
     drift : bool
         Show how the scale moved since the last patch.
+    trend : int
+        K, how many of the newest values tell the trend along which the last value and the first
+        lag's season are offered as templates too: whole seasons, an even number. 0: neither is.
     dtype : torch.dtype
         Precision of what the network sees.
     n_known, n_past : int
@@ -108,6 +111,7 @@ class Reader:
     n_known: int = 0
     n_past: int = 0
     driver_window: int = 1
+    trend: int = 0
 
     @property
     def input_size(self) -> int:
@@ -122,8 +126,13 @@ class Reader:
 
     @property
     def n_templates(self) -> int:
-        """J: the last value and one per seasonal lag."""
-        return 1 + len(self.lags)
+        """J: the last value and one per seasonal lag; the first ones again, along the trend."""
+        return 1 + len(self.lags) + self.n_trended
+
+    @property
+    def n_trended(self) -> int:
+        """How many of the first templates are offered along the trend too."""
+        return len((1, *self.lags)[:2]) if self.trend else 0
 
     @property
     def memory(self) -> int:
@@ -133,7 +142,7 @@ class Reader:
         spread to fall back on, column 1 carries the last value seen before the others.
         """
         scale = self.scale_window - 1 + (self.patch if self.drift else 1)
-        return 2 + max(self.window, scale, *self.lags)
+        return 2 + max(self.window, scale, self.trend, *self.lags)
 
     def initial_state(self, batch_size: int, dtype: torch.dtype = torch.float32) -> Memory:
         """Return the memory before any value: all unobserved."""
@@ -203,7 +212,17 @@ class Reader:
             parts.append(drift(moments[0], scale).to(self.dtype))
         if self.n_drivers:
             parts.append(self._beside(drivers, steps + drivers.shape[1] - past.shape[1]))
-        templates = scale.apply(past[:, self._template_columns(steps)]).nan_to_num(0.0)
+        columns = self._template_columns(steps)
+        templates = past[:, columns]
+        if self.trend:
+            some = slice(self.n_trended)
+            target = steps[0] + torch.arange(1, self.block + 1, device=steps.device)
+            ahead = target[:, None] - columns[0, :, some]  # (R, J') steps from where it was seen
+            # no further than was measured: beyond, mixtures may explode when they are iterated
+            share = (ahead.to(past) / (self.trend / 2)).clamp(max=1.0)
+            change = change_at(past, steps, self.trend)[..., None, None]
+            templates = torch.cat([templates, templates[..., some] + change * share], -1)
+        templates = scale.apply(templates).nan_to_num(0.0)
         # where the typical spread is not known, that of the scale is the best guess
         unit = (past[:, :1] / scale.spread).nan_to_num(1.0).clamp(max=10.0)
         return Reading(torch.cat(parts, -1), scale, templates.to(self.dtype), unit.to(self.dtype))
@@ -256,6 +275,26 @@ def scale_at(values: Tensor, steps: Tensor, width: int, fallback: Tensor | None 
         size = torch.where(fallback > 0, fallback, size)
     # the root has no slope at zero: it must not be taken there, not even to be left out
     return Scale(level, torch.where(flat, size, torch.where(flat, 1.0, variance).sqrt()), count)
+
+
+def change_at(values: Tensor, steps: Tensor, width: int) -> Tensor:
+    """Return how far the halves of the last `width` values up to chosen columns lie apart, (B, T).
+
+    The difference of their means, in which no season has a part if each half holds whole seasons;
+    zero where a quarter of a half is missing.
+
+    Examples
+    --------
+    >>> change_at(torch.tensor([[0.0, 1.0, 4.0, 5.0]]), torch.tensor([3]), 4)
+    tensor([[4.]])
+    """
+    half = width // 2
+    ends = torch.stack([steps - half, steps])  # (2, T)
+    halves = values.unfold(1, half, 1)[:, ends - half + 1]  # (B, 2, T, half)
+    observed = ~halves.isnan()
+    count = observed.sum(-1)
+    old, new = (torch.where(observed, halves, 0.0).sum(-1) / count.clamp(min=1)).unbind(1)
+    return torch.where(count.amin(1) > 0.75 * half, new - old, 0.0)
 
 
 def carried(values: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ class Recipe:
     num_layers: int
     warm: int  # values that a scale must hold before its targets count
     driver_window: int  # V, newest values whose covariates are shown at a step
+    trend: int = 0  # K, newest values whose two halves tell the trend; 0: no template follows it
 
 
 def usable_seasons(seasons: tuple[int, ...], lengths: np.ndarray, horizon: int) -> tuple[int, ...]:
@@ -56,6 +57,18 @@ def template_lags(seasons: tuple[int, ...], reach: float) -> tuple[int, ...]:
     """
     cycles = [k * seasons[-1] for k in (2, 3, 4)] if seasons else []
     return tuple(lag for lag in (*seasons, *cycles) if lag <= reach)
+
+
+def trend_window(seasons: tuple[int, ...], reach: int) -> int:
+    """Return how many of `reach` values tell the trend: an even number of the longest season.
+
+    Examples
+    --------
+    >>> trend_window((24, 168), 400), trend_window((), 9), trend_window((12,), 20)
+    (336, 8, 0)
+    """
+    pair = 2 * seasons[-1] if seasons else 2
+    return reach // pair * pair
 
 
 def largest_divisor(number: int, at_most: int) -> int:
@@ -128,6 +141,7 @@ def window_recipe(
         num_layers=1,
         warm=warm(lengths, window),
         driver_window=window,
+        trend=trend_window(seasons, window),
     )
 
 
@@ -148,13 +162,14 @@ def recurrent_recipe(
     wanted = context_length or max(4 * longest, 32)
     n_steps = max(min(wanted, typical) // patch, 2)
     scale = longest if longest >= 24 else max(2 * season, 8)
+    lags = template_lags(seasons, (typical - horizon) / 2)
     return Recipe(
         patch=patch,
         block=block,
         stride=block // patch * patch,
         window=max(season, patch) if seasons else 4,
         scale_window=scale,
-        lags=template_lags(seasons, (typical - horizon) / 2),
+        lags=lags,
         n_steps=n_steps,
         drift=True,
         batch_size=batch_size(lengths, block, n_steps),
@@ -162,4 +177,5 @@ def recurrent_recipe(
         num_layers=2 if patch > 1 else 1,
         warm=warm(lengths, scale),
         driver_window=patch,
+        trend=trend_window(seasons, max([scale, *lags])),
     )

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from forecast.engine.reader import Reader, scale_at
+from forecast.engine.reader import Reader, Scale, change_at, scale_at
 from tests import naive
 from tests.checks import as_windows, gappy_data, same
 
 SIZES = [(1, 1, 1), (1, 12, 6), (4, 4, 12), (24, 24, 48), (4, 30, 10)]  # patch, window, block
 
 
-def reader(patch=1, window=1, block=1, scale_window=48, lags=(24,), drift=True):
-    return Reader(patch, window, block, scale_window, lags, drift, torch.float64)
+def reader(patch=1, window=1, block=1, scale_window=48, lags=(24,), drift=True, trend=48):
+    return Reader(patch, window, block, scale_window, lags, drift, torch.float64, trend=trend)
 
 
 def read(machine: Reader, values):
@@ -116,6 +116,54 @@ def test_templates_of_a_periodic_series_are_its_future():
         same(reading.templates[0, t, :, 2], future)
         last = (x[0, t] - reading.scale.level[0, t]) / reading.scale.spread[0, t]
         same(reading.templates[0, t, :, 0], last.expand(55))
+
+
+def test_templates_along_the_trend_are_the_future_of_a_season_on_a_slope():
+    x = torch.randn(24, dtype=torch.float64).repeat(12)[None] + 0.3 * torch.arange(288).double()
+    machine = reader(block=55, lags=(24, 48), trend=96)
+    assert machine.n_templates == 5
+    reading, _ = read(machine, x)
+    last, season = reading.templates[0, 150, :, 3:].unbind(-1)
+    future = (x[0, 151:206] - reading.scale.level[0, 150]) / reading.scale.spread[0, 150]
+    slope = 0.3 / reading.scale.spread[0, 150]
+    now = (x[0, 150] - reading.scale.level[0, 150]) / reading.scale.spread[0, 150]
+    steps = torch.arange(1, 56)
+    same(season[:48], future[:48])
+    # a trend is carried on as far as its halves lie apart, 48 steps
+    same(season[48:], future[48:] - slope * 24)  # its season lies 72 steps before
+    same(last, now + slope * steps.clamp(max=48))
+
+
+@pytest.mark.parametrize("width", [2, 6, 48])
+def test_change_equals_its_slow_twin(width):
+    x, _ = gappy_data()
+    padded = torch.nn.functional.pad(x, (width, 0), value=torch.nan)
+    found = change_at(padded, width + torch.arange(x.shape[1]), width)
+    for row in range(len(x)):
+        for t in range(0, x.shape[1], 3):
+            old, new = padded[row, t + 1 : t + 1 + width].reshape(2, -1)
+            enough = min((~half.isnan()).double().mean() for half in (old, new)) > 0.75
+            change = new[~new.isnan()].mean() - old[~old.isnan()].mean()
+            same(found[row, t], change if enough else torch.zeros_like(change))
+
+
+@pytest.mark.parametrize("block", [1, 6, 30, 96])
+def test_iterating_a_template_along_the_trend_does_not_explode(block):
+    machine = reader(scale_window=8, block=block, lags=(), drift=False, trend=8)
+    x = torch.randn(40, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    memory = machine.initial_state(40, torch.float64)
+    reading, memory = machine.absorb(x, memory)
+    sizes = []
+    for _ in range(400 // block):
+        templates = reading.newest().templates
+        scale = Scale(*(part[:, -1:] for part in reading.scale))
+        # a different mixture of last value and trend at every step of the block
+        share = torch.linspace(1, 0, block, dtype=torch.float64)
+        z = share * templates[..., 0] + (1 - share) * templates[..., 1]
+        values = scale.invert(z[:, None])[:, 0]
+        reading, memory = machine.absorb(values, memory)
+        sizes.append(values.abs().max().item())
+    assert max(sizes) < 30
 
 
 def test_every_pth_step_is_read_alone():

@@ -102,8 +102,9 @@ def test_m13_a_window_costs_weights_and_a_state_does_not(few_steps: None) -> Non
         assert grown == (length - 10) * per_value
         for kind in (RNNForecaster, LSTMForecaster):
             assert counts[kind, length] == counts[kind, 10]
-    # m inputs, n units, torch's two biases; the readout writes q numbers from n features
-    m, n, q = 2 * 4 + 2, 8, 5 * (9 + 1 + 1)
+    # m inputs, n units, torch's two biases; the readout writes q numbers from n features:
+    # nine quantiles, the weights of the last value, of it along the trend, and of the level
+    m, n, q = 2 * 4 + 2, 8, 5 * (9 + 2 + 1)
     cell = n * m + n * n + 2 * n
     assert counts[RNNForecaster, 10] == cell + n * q + q
     assert counts[LSTMForecaster, 10] == 4 * cell + n * q + q
