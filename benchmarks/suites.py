@@ -30,6 +30,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     "RNN": forecast.RNNForecaster,
     "MLP": forecast.MLPForecaster,
     "Theta": forecast.ThetaForecaster,
+    "ETS": forecast.ETSForecaster,
     "seasonal naive": lambda **options: forecast.NaiveForecaster("seasonal", **options),
     "naive": lambda **options: forecast.NaiveForecaster("last", **options),
 }
@@ -54,6 +55,10 @@ class Suite:
         Whether the score of the M4 competition is wanted.
     standardise
         Values of each series whose mean and standard deviation are the units of the MSE; 0: none.
+    label
+        The suite's name, if it is not the data set's.
+    prepare
+        What is made of the data set first.
     """
 
     data: str
@@ -64,15 +69,21 @@ class Suite:
     test: int | None = None
     owa: bool = False
     standardise: int = 0
+    label: str = ""
+    prepare: Callable[[Any], Any] | None = None
 
     @property
     def name(self) -> str:
         """The data set, and the horizon where there are several."""
+        if self.label:
+            return self.label
         return f"{self.data}_{self.horizon}" if self.standardise else self.data
 
     def history(self, part: str) -> Any:
         """Return the frame whose last values are the part that is scored."""
         y = forecast.load_dataset(self.data)
+        if self.prepare:
+            y = self.prepare(y)
         if self.standardise:
             seen = y.iloc[: self.standardise]
             y = (y - seen.mean()) / seen.std(ddof=0)

@@ -218,7 +218,11 @@ def _strength(changes: list[np.ndarray], m: int) -> float:
 
 
 def _autocorrelation(values: np.ndarray, lag: int) -> float:
-    """Return the autocorrelation of a series over its observed pairs, 0 for a constant one."""
+    """Return the autocorrelation of a series over its observed pairs, 0 for a constant one.
+
+    It counts as much as the series overlaps with itself: at long lags few pairs tell, and a chance
+    peak there must not win over the season that it is a multiple of.
+    """
     observed = ~np.isnan(values)
     if not observed.any():
         return 0.0
@@ -227,4 +231,5 @@ def _autocorrelation(values: np.ndarray, lag: int) -> float:
     variance = float(np.mean(centred[observed] ** 2))
     if not pairs or variance == 0:
         return 0.0
-    return float(centred[lag:] @ centred[:-lag]) / pairs / variance
+    overlap = 1 - lag / len(values)
+    return overlap * float(centred[lag:] @ centred[:-lag]) / pairs / variance

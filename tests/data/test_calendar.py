@@ -55,6 +55,17 @@ def test_the_data_give_the_season_of_numbers(m: int, noise: float) -> None:
     assert infer_season_length(panel) == m
 
 
+def test_a_chance_peak_at_a_multiple_is_not_taken_for_the_season() -> None:
+    def found(seed: int) -> int:
+        rng = np.random.default_rng(seed)
+        months = (
+            np.resize(rng.normal(size=12), 100) * 0.6 + rng.normal(size=100) for _ in range(6)
+        )
+        return infer_season_length(read_frames([pd.Series(y) for y in months]))
+
+    assert sum(found(seed) == 12 for seed in range(40)) >= 35
+
+
 @pytest.mark.parametrize("period", [5, 10, 30, 100, 628])
 @pytest.mark.parametrize("noise", [0.0, 0.2])
 def test_a_smooth_cycle_of_another_length_is_no_season(period: int, noise: float) -> None:
