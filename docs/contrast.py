@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -251,16 +252,18 @@ def cell(scores: pd.Series, limit: float, predicted: str) -> str:
     """Return what was predicted, what came, the mean and its 95 % interval over the seeds."""
     if scores.empty:
         return f"{MARKS[predicted]} → not run"
-    text = f"{MARKS[predicted]} → {judged(scores, limit)}<br>{scores.mean():.3g}"
+    digits = 2 - math.floor(math.log10(limit))
+    text = f"{MARKS[predicted]} → {judged(scores, limit)}<br>{scores.mean():.{digits}f}"
     if len(scores) > 1:
-        text += f" ± {stats.t.ppf(0.975, len(scores) - 1) * stats.sem(scores):.2g}"
+        half = stats.t.ppf(0.975, len(scores) - 1) * stats.sem(scores)
+        text += f" ± {half:.{digits}f}"
     return text
 
 
 def lines(done: pd.DataFrame) -> Iterator[str]:
     """Yield a line for each task that was run, then what came otherwise than predicted."""
-    yield "| task | asked for | reached if | window | RNN | LSTM | deep | seeds |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| task | asked for | reached if | window | RNN | LSTM | deep |"
+    yield "|---|---|---|---|---|---|---|"
     surprises = []
     for task, contest in contests().items():
         own = done[done["task"] == task]
@@ -271,10 +274,8 @@ def lines(done: pd.DataFrame) -> Iterator[str]:
             cell(by_model[model], contest.limit, predicted)
             for model, predicted in zip(MODELS, contest.predicted, strict=True)
         ]
-        counts = sorted({len(scores) for scores in by_model.values()})
-        seeds = "-".join(str(count) for count in dict.fromkeys([counts[0], counts[-1]]))
         reached = f"{contest.measure} ≤ {contest.limit:g}"
-        yield f"| {' | '.join([task, contest.what, reached, *cells, seeds])} |"
+        yield f"| {' | '.join([task, contest.what, reached, *cells])} |"
         for model, predicted in zip(MODELS, contest.predicted, strict=True):
             found = judged(by_model[model], contest.limit)
             if len(by_model[model]) and MARKS[predicted] not in ("?", found):
@@ -294,11 +295,10 @@ down before anything was run; those behind were measured.
   T9 **deep** is three tanh layers of 8 units and **RNN** one of 55, which has as many weights.
 
 A contender *reaches* the best possible if its score on fresh values is at most the limit: ✔ with
-every seed, ✘ with none. Below the mark stand the mean over the seeds and, with two seeds or more,
-its 95 % interval. All train on batches of 32 by the same loop for as many steps; with more
-steps, or other rates, some would go further. Floors are expected values, so a score
-a little below 1 is the luck of the sample. `docs/contrast.py` makes this page from
-`experiments/contrast.csv`.
+every seed, ✘ with none. Below the mark stand the mean over {seeds} seeds and its 95 % interval.
+All train on batches of 32 by the same loop for as many steps; with more steps, or other rates,
+some would go further. Floors are expected values, so a score a little below 1 is the luck of the
+sample. `docs/contrast.py` makes this page from `experiments/contrast.csv`.
 
 """
 
@@ -306,7 +306,10 @@ a little below 1 is the luck of the sample. `docs/contrast.py` makes this page f
 def write() -> None:
     """Write the page from the record."""
     done = pd.read_csv(RECORD)
-    PAGE.write_text(HEAD + "\n".join(lines(done)) + "\n", encoding="utf-8")
+    counts = done.groupby(["task", "model"]).size()
+    seeds = " to ".join(map(str, sorted({counts.min(), counts.max()})))
+    head = HEAD.format(seeds=seeds)
+    PAGE.write_text(head + "\n".join(lines(done)) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
