@@ -25,6 +25,7 @@ NETWORKS = "tests/networks/test_networks.py"
 VALIDATION = "tests/engine/test_validation.py"
 TRAINING = "tests/engine/test_training.py"
 HEADS = "tests/networks/test_heads.py"
+RECURRENT = "tests/forecasters/test_recurrent.py"
 
 pytestmark = pytest.mark.slow
 
@@ -76,9 +77,21 @@ MUTANTS = {
     ),
     "template one step late": Mutant(
         "engine/reader.py",
-        [("ahead % lag - lag + 1", "ahead % lag - lag")],
+        [("lag - 1 - ahead % lag", "lag - ahead % lag")],
         READER,
         "templates",
+    ),
+    "state not carried to the next window": Mutant(
+        "engine/training.py",
+        [("carried = state_map(Tensor.detach, state)", "carried = None")],
+        RECURRENT,
+        "state_passes",
+    ),
+    "trend one step short": Mutant(
+        "engine/reader.py",
+        [("(1 + ahead[:, None] + back", "(ahead[:, None] + back")],
+        READER,
+        "along_the_trend",
     ),
     "phases not rotated": Mutant(
         "engine/stream.py",

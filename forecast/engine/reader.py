@@ -212,17 +212,7 @@ class Reader:
             parts.append(drift(moments[0], scale).to(self.dtype))
         if self.n_drivers:
             parts.append(self._beside(drivers, steps + drivers.shape[1] - past.shape[1]))
-        columns = self._template_columns(steps)
-        templates = past[:, columns]
-        if self.trend:
-            some = slice(self.n_trended)
-            target = steps[0] + torch.arange(1, self.block + 1, device=steps.device)
-            ahead = target[:, None] - columns[0, :, some]  # (R, J') steps from where it was seen
-            # no further than was measured: beyond, mixtures may explode when they are iterated
-            share = (ahead.to(past) / (self.trend / 2)).clamp(max=1.0)
-            change = change_at(past, steps, self.trend)[..., None, None]
-            templates = torch.cat([templates, templates[..., some] + change * share], -1)
-        templates = scale.apply(templates).nan_to_num(0.0)
+        templates = scale.apply(self._templates(past, steps)).nan_to_num(0.0)
         # where the typical spread is not known, that of the scale is the best guess
         unit = (past[:, :1] / scale.spread).nan_to_num(1.0).clamp(max=10.0)
         return Reading(torch.cat(parts, -1), scale, templates.to(self.dtype), unit.to(self.dtype))
@@ -234,12 +224,20 @@ class Reader:
         observed = ~window[..., self.n_known :].isnan()
         return torch.cat([window.nan_to_num(0.0), observed.to(window)], -1).flatten(2)
 
-    def _template_columns(self, steps: Tensor) -> Tensor:
-        """Return the columns (T, R, J) of what was last seen of step t + j's season."""
+    def _templates(self, past: Tensor, steps: Tensor) -> Tensor:
+        """Return what was last seen of step t + j's season, (B, T, R, J), in target units."""
         ahead = torch.arange(self.block, device=steps.device)  # j - 1
-        columns = [torch.zeros_like(ahead)]
-        columns += [ahead % lag - lag + 1 for lag in self.lags]
-        return steps[:, None, None] + torch.stack(columns, -1)
+        last = torch.zeros_like(ahead)
+        back = torch.stack([last, *(lag - 1 - ahead % lag for lag in self.lags)], -1)  # (R, J)
+        seen = past[:, steps[:, None, None] - back]
+        if not self.trend:
+            return seen
+        some = slice(self.n_trended)
+        distance = (1 + ahead[:, None] + back[:, some]).to(past)  # (R, J') steps to t + j
+        # no further than was measured: beyond, mixtures may explode when they are iterated
+        share = (distance / (self.trend / 2)).clamp(max=1.0)
+        change = change_at(past, steps, self.trend)[..., None, None]
+        return torch.cat([seen, seen[..., some] + change * share], -1)
 
 
 def drift(before: Scale, scale: Scale) -> Tensor:
