@@ -55,8 +55,8 @@ def lorenz(length: int = 1000, *, dt: float = 0.02, seed: int) -> pd.DataFrame:
 
     Examples
     --------
-    >>> lorenz(5000, seed=0).abs().max().round(1).to_dict()
-    {'x': 18.4, 'y': 25.0, 'z': 45.5}
+    >>> lorenz(5000, seed=0).std().round().to_dict()  # a path differs from machine to machine
+    {'x': 8.0, 'y': 9.0, 'z': 9.0}
 
     References
     ----------
