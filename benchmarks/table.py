@@ -1,10 +1,14 @@
-"""Print what `results/accuracy.csv` holds of a part as a table: means over seeds, newest commit."""
+"""Print what `results/accuracy.csv` holds of a part as a table: means over seeds, newest commit.
+
+The panels of `accuracy_panels.py` are left out: that script prints its own table.
+"""
 
 from __future__ import annotations
 
 import argparse
 
 import pandas as pd
+from accuracy_panels import PANELS
 from suites import RESULTS
 
 SCORES = {"owa": "OWA", "smape": "sMAPE", "mase": "MASE", "mql": "wQL", "coverage0.8": "80 % band"}
@@ -16,7 +20,9 @@ def main() -> None:
     parser.add_argument("--part", choices=("validation", "test"), default="test")
     asked = parser.parse_args()
     rows = pd.read_csv(RESULTS)
-    rows = rows[rows["part"] == asked.part]
+    rows = rows[
+        (rows["part"] == asked.part) & ~rows["suite"].isin({name for _, name, *_ in PANELS})
+    ]
     newest = rows.groupby(["suite", "model"], sort=False)["commit"].transform("last")
     rows = rows[rows["commit"] == newest]
     print("| suite | model | seeds |", " | ".join(SCORES.values()), "| MSE | seconds |")
