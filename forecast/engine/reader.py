@@ -289,9 +289,8 @@ def change_at(values: Tensor, steps: Tensor, width: int) -> Tensor:
     half = width // 2
     ends = torch.stack([steps - half, steps])  # (2, T)
     halves = values.unfold(1, half, 1)[:, ends - half + 1]  # (B, 2, T, half)
-    observed = ~halves.isnan()
-    count = observed.sum(-1)
-    old, new = (torch.where(observed, halves, 0.0).sum(-1) / count.clamp(min=1)).unbind(1)
+    count = (~halves.isnan()).sum(-1)
+    old, new = (halves.nansum(-1) / count.clamp(min=1)).unbind(1)
     return torch.where(count.amin(1) > 0.75 * half, new - old, 0.0)
 
 
