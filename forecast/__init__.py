@@ -10,8 +10,8 @@ evaluation
     Forecast tables become numbers and pictures: `backtest`, `evaluate`, `RollingOrigin`.
 forecasters
     What users hold: `NaiveForecaster`, `ETSForecaster`, `ThetaForecaster`, `ARIMAForecaster`,
-    `MarkovForecaster`, `MLPForecaster`, `RNNForecaster`, `LSTMForecaster`; `load` reads a saved
-    one.
+    `MarkovForecaster`, `MLPForecaster`, `RNNForecaster`, `LSTMForecaster`, `Seq2SeqForecaster`;
+    `load` reads a saved one.
 contest
     `compare` holds the contest: one table, one verdict.
 memory, diagnostics
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from forecast.forecasters.markov import MarkovForecaster
     from forecast.forecasters.recurrent import LSTMForecaster, RNNForecaster
     from forecast.forecasters.saving import load
+    from forecast.forecasters.seq2seq import Seq2SeqForecaster
     from forecast.forecasters.theta import ThetaForecaster
     from forecast.forecasters.window import MLPForecaster
     from forecast.memory import effective_memory
@@ -56,6 +57,7 @@ _HOMES = {
     "NaiveForecaster": "forecasters.baselines",
     "RNNForecaster": "forecasters.recurrent",
     "RollingOrigin": "evaluation.splits",
+    "Seq2SeqForecaster": "forecasters.seq2seq",
     "ThetaForecaster": "forecasters.theta",
     "backtest": "evaluation.backtest",
     "catalogue": "data.datasets",
@@ -78,6 +80,7 @@ __all__ = [
     "NaiveForecaster",
     "RNNForecaster",
     "RollingOrigin",
+    "Seq2SeqForecaster",
     "ThetaForecaster",
     "backtest",
     "catalogue",

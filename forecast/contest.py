@@ -204,6 +204,7 @@ def default_models(
     from forecast.forecasters.ets import ETSForecaster
     from forecast.forecasters.markov import MarkovForecaster
     from forecast.forecasters.recurrent import LSTMForecaster, RNNForecaster
+    from forecast.forecasters.seq2seq import Seq2SeqForecaster
     from forecast.forecasters.theta import ThetaForecaster
     from forecast.forecasters.window import MLPForecaster
 
@@ -219,6 +220,7 @@ def default_models(
         "RNN": RNNForecaster(random_state=random_state),
         "LSTM": LSTMForecaster(random_state=random_state),
         "deep LSTM": LSTMForecaster(num_layers=3, random_state=random_state),
+        "Seq2Seq": Seq2SeqForecaster(random_state=random_state),
     }
     if season_length == 1:
         del models["seasonal naive"]

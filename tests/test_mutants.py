@@ -2,8 +2,7 @@
 
 Each mutant is a copy of the package with one classic mistake of a forecasting engine in it, and
 the quick part of the suite that must fail on it. Source that has changed makes a mutant fail to
-apply: then translate it, do not drop it. One classic is missing, because there is no attention yet:
-reading memory slots that hold nothing.
+apply: then translate it, do not drop it.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ VALIDATION = "tests/engine/test_validation.py"
 TRAINING = "tests/engine/test_training.py"
 HEADS = "tests/networks/test_heads.py"
 RECURRENT = "tests/forecasters/test_recurrent.py"
+SEQ2SEQ = "tests/networks/test_seq2seq.py"
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +40,33 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = {
+    "attention to memory slots that hold nothing": Mutant(
+        "networks/seq2seq.py",
+        [
+            ("scores.masked_fill(there == 0, torch.finfo(scores.dtype).min)", "scores"),
+            ("scores.softmax(-1) * there", "scores.softmax(-1)"),
+        ],
+        SEQ2SEQ,
+        "empty_slots",
+    ),
+    "a decoder that does not read what it looked up": Mutant(
+        "networks/seq2seq.py",
+        [
+            (
+                "hidden, own = self.body.advance(torch.cat([inputs, context], -1), own)",
+                "none = torch.zeros_like(context)\n"
+                "        hidden, own = self.body.advance(torch.cat([inputs, none], -1), own)",
+            )
+        ],
+        SEQ2SEQ,
+        "equations",
+    ),
+    "the decoder takes over one step late in training": Mutant(
+        "engine/model.py",
+        [("tensor_split([origin + 1], 1)", "tensor_split([origin + 2], 1)")],
+        ENGINE,
+        "trainings_raw_numbers",
+    ),
     "target in the scale of a later step": Mutant(
         "engine/model.py",
         [

@@ -15,10 +15,12 @@ from forecast.engine.batches import Windows
 from forecast.engine.model import Model
 from forecast.networks.base import Network, State, leaves, stack
 from forecast.networks.recurrent import Recurrent
+from forecast.networks.seq2seq import Seq2Seq
 
 
 def exact(network: Network) -> Network:
-    """Return a copy in double precision on the CPU, with no unit dropped."""
+    """Return a copy in double precision on the CPU, with no unit dropped; of two, the encoder."""
+    network = network.encoder if isinstance(network, Seq2Seq) else network
     return copy.deepcopy(network).cpu().double().eval()
 
 

@@ -98,7 +98,9 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             batch = hide(next(batches), settings.hide, model.reader.n_past, generator)
-            loss, observed, *_, state = model.losses(batch, warm=settings.warm, carried=carried)
+            loss, observed, *_, state = model.losses(
+                batch, warm=settings.warm, carried=carried, origin=origin(model, batch, generator)
+            )
             carried = state_map(Tensor.detach, state)
             means = (loss * observed).sum((0, 1, 3)) / observed.sum().clamp(min=1)  # (E,)
             optimizer.zero_grad()
@@ -172,6 +174,13 @@ def clip(parameters: list[Tensor], norm: float | None, value: float | None) -> T
         if norm is not None:
             nn.utils.clip_grad_norm_(parameters, norm)
     return before
+
+
+def origin(model: Model, batch: Batch, generator: torch.Generator) -> int | None:
+    """Return a random step of the windows at which a decoder takes over, if there is one."""
+    if not model.network.hands_over:
+        return None
+    return int(torch.randint(len(batch.steps) - 1, (), generator=generator))
 
 
 def hide(batch: Batch, share: float, n_past: int, generator: torch.Generator) -> Batch:

@@ -38,6 +38,7 @@ HOMES = {
     "MLPForecaster": "window",
     "RNNForecaster": "recurrent",
     "LSTMForecaster": "recurrent",
+    "Seq2SeqForecaster": "seq2seq",
 }
 
 

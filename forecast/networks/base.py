@@ -31,10 +31,13 @@ class Network(nn.Module, abc.ABC):
         D, the width of the features.
     reach : int, optional
         Steps after which an input is forgotten; None where a state may carry it for ever.
+    hands_over : bool
+        Whether `begin` hands over to another network, a decoder.
     """
 
     width: int
     reach: int | None = None
+    hands_over: bool = False
 
     @abc.abstractmethod
     def initial_state(self, batch_size: int) -> State:
@@ -58,6 +61,25 @@ class Network(nn.Module, abc.ABC):
     def begin(self, features: Tensor, state: State) -> tuple[Network, Tensor, State]:
         """Return who writes the future, from which features (B, D) and which state."""
         return self, features, state
+
+
+class Cell(Network):
+    """A network that is defined by what it does at one step."""
+
+    @abc.abstractmethod
+    def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read the inputs of one step, (B, F) into (B, D)."""
+
+    def absorb(
+        self, inputs: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Read step after step; a row that has ended keeps its state."""
+        features = []
+        for t in range(inputs.shape[1]):
+            feature, after = self.advance(inputs[:, t], state)
+            state = after if lengths is None else where(t < lengths, after, state)
+            features.append(feature)
+        return torch.stack(features, 1), state
 
 
 def absorb_in_pieces(network: Network, inputs: Tensor, truncation: int | None = None) -> Tensor:

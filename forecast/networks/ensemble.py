@@ -41,6 +41,7 @@ class Ensemble(Network):
         self.members = nn.ModuleList(networks)
         self.width = sum(network.width for network in networks)
         self.reach = networks[0].reach
+        self.hands_over = networks[0].hands_over
 
     def initial_state(self, batch_size: int) -> tuple[State, ...]:
         """Return every member's state before any input."""
@@ -56,6 +57,18 @@ class Ensemble(Network):
         ]
         features, states = zip(*read, strict=True)
         return torch.cat(features, -1), states
+
+    def begin(self, features: Tensor, state: State) -> tuple[Network, Tensor, State]:
+        """Hand over to the ensemble of the members' decoders, if they have any."""
+        if not self.hands_over:
+            return self, features, state
+        own = features.chunk(len(self.members), -1)
+        begun = [
+            member.begin(*pair)  # type: ignore[operator]
+            for member, *pair in zip(self.members, own, state, strict=True)
+        ]
+        writers, first, states = zip(*begun, strict=True)
+        return Ensemble(writers), torch.cat(first, -1), states
 
 
 class EnsembleReadout(nn.Module):

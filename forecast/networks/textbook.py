@@ -7,7 +7,6 @@ are columns in the equations and rows in the code: U x_t is `inputs @ U.T`.
 
 from __future__ import annotations
 
-import abc
 import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from forecast.networks.base import Network, State, where
+from forecast.networks.base import Cell, Network, State
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
@@ -28,25 +27,6 @@ def uniform(*shape: int) -> nn.Parameter:
     """Return a parameter drawn from U(-1/sqrt(n), 1/sqrt(n)), n the last axis."""
     bound = shape[-1] ** -0.5
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
-
-
-class Cell(Network):
-    """A network that is defined by what it does at one step."""
-
-    @abc.abstractmethod
-    def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read the inputs of one step, (B, F) into (B, D)."""
-
-    def absorb(
-        self, inputs: Tensor, state: State, lengths: Tensor | None = None
-    ) -> tuple[Tensor, State]:
-        """Read step after step; a row that has ended keeps its state."""
-        features = []
-        for t in range(inputs.shape[1]):
-            feature, after = self.advance(inputs[:, t], state)
-            state = after if lengths is None else where(t < lengths, after, state)
-            features.append(feature)
-        return torch.stack(features, 1), state
 
 
 class Elman(Cell):
