@@ -152,6 +152,7 @@ def build_model(
     scale_window: int = 48,
     lags: tuple[int, ...] = (24,),
     trend: int = 48,
+    mean: bool = True,
     known_size: int = 2,
     n_past: int = 0,
 ) -> Model:
@@ -169,6 +170,7 @@ def build_model(
         n_past=n_past,
         driver_window=reach,
         trend=trend,
+        mean=mean,
         dtype=torch.float64,
     )
     body = network.build(reader.input_size, 8)

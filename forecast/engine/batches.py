@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -13,6 +15,7 @@ from forecast.data.frames import Panel
 from forecast.engine.reader import Memory, Reader
 
 STRETCH = 200_000  # values that are looked at together
+SUMMED = 64  # values between two sums that are kept
 
 
 class Batch(NamedTuple):
@@ -64,6 +67,7 @@ class Windows:
         n_known: int = 0,
         static: np.ndarray | None = None,
     ) -> None:
+        self.panel = panel
         # pandas hands out read-only arrays, which torch warns about
         values = panel.values if panel.values.flags.writeable else panel.values.copy()
         self.values = torch.as_tensor(values, device=device)  # (N,)
@@ -104,16 +108,36 @@ class Windows:
         chosen = (self.values if values is None else values)[self._flat(series, local)].double()
         return torch.where(_inside(local, ends), chosen, torch.nan)
 
-    def read(self, series: Tensor, first: Tensor, width: int, ends: Tensor) -> Tensor:
-        """Return values as a reader remembers them, (B, width).
+    def read(
+        self, series: Tensor, first: Tensor, width: int, ends: Tensor, reader: Reader
+    ) -> Tensor:
+        """Return what a reader remembers at positions `first`, and `width` more, (B, M + width).
 
-        Column 0 holds the spread to fall back on, column 1 carries the last value seen.
+        See `Reader.aside` for the columns before the raw values.
         """
-        values = self.take(series, first, width, ends)
-        values[:, 0] = self.spreads[series]
+        begun, aside = first - reader.memory, reader.aside
+        values = self.take(series, begun, reader.memory + width, ends)
+        values[:, aside - 2] = self.spreads[series]
         if self.carried is not None:
-            values[:, 1:2] = self.take(series, first + 1, 1, ends, self.carried)
+            last = self.take(series, begun + aside - 1, 1, ends, self.carried)
+            values[:, aside - 1] = last[:, 0]
+        if reader.mean:
+            values[:, :2] = self.so_far(series, (begun + aside).clamp(min=0).minimum(ends))
         return values
+
+    def so_far(self, series: Tensor, ends: Tensor) -> Tensor:
+        """Return mean and number, (B, 2), of the values of each series before local positions."""
+        sums, rows = self._sums
+        blocks = ends // SUMMED
+        rest = self.take(series, blocks * SUMMED, SUMMED, ends)
+        total, count = sums[rows[series] + blocks].unbind(1)
+        count = count + (~rest.isnan()).sum(1)
+        return torch.stack([(total + rest.nansum(1)) / count.clamp(min=1), count], 1)
+
+    @cached_property
+    def _sums(self) -> tuple[Tensor, Tensor]:
+        sums, rows = sums_so_far(self.panel)
+        return torch.as_tensor(sums, device=self.device), torch.as_tensor(rows, device=self.device)
 
     def known(self, series: Tensor, first: Tensor, width: int) -> Tensor:
         """Return known covariates (B, width, K): the calendar, then the user's own."""
@@ -130,8 +154,10 @@ class Windows:
 
     def memory(self, series: Tensor, ends: Tensor, reader: Reader) -> Memory:
         """Return what a reader remembers of series up to local positions `ends`."""
-        M, V = reader.memory, reader.driver_window
-        return Memory(self.read(series, ends - M, M, ends), self.drivers(series, ends - V, V, ends))
+        V = reader.driver_window
+        return Memory(
+            self.read(series, ends, 0, ends, reader), self.drivers(series, ends - V, V, ends)
+        )
 
     def _flat(self, series: Tensor, local: Tensor) -> Tensor:
         """Return where local positions (B, width) lie in the flat arrays, cut to their ends."""
@@ -143,7 +169,7 @@ class Windows:
         """Return windows that read `n_steps` patches from `first` on, with their targets."""
         P, R, M, V = reader.patch, reader.block, reader.memory, reader.driver_window
         T = n_steps * P
-        values = self.read(series, first - M, M + T + R, ends)
+        values = self.read(series, first, T + R, ends, reader)
         steps = torch.arange(M + P - 1, M + T, P, device=self.device)
         ahead = steps[:, None] + torch.arange(1, R + 1, device=self.device)  # (T, R)
         known = self.known(series, first, T + R)[:, ahead - M]
@@ -212,6 +238,27 @@ def carried_forward(panel: Panel) -> np.ndarray:
     places[np.isnan(panel.values)] = 0
     starts = np.repeat(panel.offsets[:-1], panel.lengths)
     return panel.values[np.maximum(np.maximum.accumulate(places), starts)]
+
+
+def sums_so_far(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
+    """Return sums and numbers of the first values of each series, and where they begin.
+
+    Rows (K, 2): of the first 0, 64, 128, ... values of the first series, then of the next; and the
+    first row (n,) of each. Kept for every value they would take more memory than the panel.
+    """
+    each = panel.lengths // SUMMED + 1
+    rows = np.cumsum(each) - each
+    sums = np.zeros((each.sum(), 2))
+    for some, numbers, values in stretches(panel, panel.lengths):
+        seen = ~np.isnan(values)
+        # pandas' running sums begin anew for each series, and lose no digits on the way
+        both = pd.DataFrame({"sum": np.where(seen, values, 0.0), "number": seen.astype(float)})
+        running = both.groupby(numbers).cumsum().to_numpy()
+        begins = panel.offsets[some] - panel.offsets[some.start]
+        k, rest = np.divmod(np.arange(1, len(values) + 1) - begins[numbers], SUMMED)
+        kept = rest == 0
+        sums[rows[some][numbers[kept]] + k[kept]] = running[kept]
+    return sums, rows
 
 
 def typical_spreads(panel: Panel, lengths: np.ndarray) -> np.ndarray:

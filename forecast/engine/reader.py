@@ -48,7 +48,7 @@ class Reading(NamedTuple):
 
     inputs: Tensor  # (B, T, F) for the network
     scale: Scale  # (B, T) each
-    templates: Tensor  # (B, T, R, J): last value, seasons last seen, some along the trend; scaled
+    templates: Tensor  # (B, T, R, J): last value, last seasons, both on the trend, mean; scaled
     unit: Tensor  # (B, T): the series' typical spread, scaled
 
     def newest(self) -> Reading:
@@ -82,6 +82,9 @@ class Reader:
     trend : int
         K, how many of the newest values tell the trend along which the last value and the first
         lag's season are offered as templates too: whole seasons, an even number. 0: neither is.
+    mean : bool
+        Offer the mean of all values so far as a template: what a stationary series returns to, of
+        which the last W values tell little.
     dtype : torch.dtype
         Precision of what the network sees.
     n_known, n_past : int
@@ -112,6 +115,7 @@ class Reader:
     n_past: int = 0
     driver_window: int = 1
     trend: int = 0
+    mean: bool = False
 
     @property
     def input_size(self) -> int:
@@ -126,8 +130,8 @@ class Reader:
 
     @property
     def n_templates(self) -> int:
-        """J: the last value and one per seasonal lag; the first ones again, along the trend."""
-        return 1 + len(self.lags) + self.n_trended
+        """J: the last value, one per seasonal lag, the first ones along the trend, the mean."""
+        return 1 + len(self.lags) + self.n_trended + self.mean
 
     @property
     def n_trended(self) -> int:
@@ -135,14 +139,20 @@ class Reader:
         return len((1, *self.lags)[:2]) if self.trend else 0
 
     @property
-    def memory(self) -> int:
-        """M: raw values that must be remembered from one call to the next.
+    def aside(self) -> int:
+        """Columns of the memory before its raw values, for what is older than they are.
 
-        Two more than are read, for gaps and constants longer than the memory: column 0 holds the
-        spread to fall back on, column 1 carries the last value seen before the others.
+        The last two are for gaps and constants longer than the memory: the spread to fall back on,
+        and the last value seen before the others. Before them, if asked for, come the mean of all
+        values before the others, and their number.
         """
+        return 4 if self.mean else 2
+
+    @property
+    def memory(self) -> int:
+        """M: what must be remembered from one call to the next, the columns aside among it."""
         scale = self.scale_window - 1 + (self.patch if self.drift else 1)
-        return 2 + max(self.window, scale, self.trend, *self.lags)
+        return self.aside + max(self.window, scale, self.trend, *self.lags)
 
     def initial_state(self, batch_size: int, dtype: torch.dtype = torch.float32) -> Memory:
         """Return the memory before any value: all unobserved."""
@@ -178,8 +188,13 @@ class Reader:
         past = torch.cat([state.values, values], 1)  # (B, M + T)
         beside = torch.cat([state.drivers, drivers], 1)  # (B, V + T, C)
         steps = torch.arange(M + every - 1, M + T, every, device=past.device)
-        oldest = carried(past[:, 1 : T + 2])[:, -1:]
-        memory = torch.cat([state.values[:, :1], oldest, past[:, T + 2 :]], 1)
+        kept = self.aside + T
+        fallback = past[:, self.aside - 2, None]
+        older = [fallback, carried(past[:, self.aside - 1 : kept])[:, -1:]]
+        if self.mean:
+            so_far = mean_so_far(past[:, :2], past[:, 4:kept])
+            older = [*(part[:, -1:] for part in so_far), *older]
+        memory = torch.cat([*older, past[:, kept:]], 1)
         return self.at(past, beside, steps, spread), Memory(memory, beside[:, T:])
 
     def newest(self, memory: Memory) -> Reading:
@@ -194,6 +209,8 @@ class Reader:
 
         `drivers` (B, N', C) end where the values end, and reach V columns before the first step.
         """
+        templates = self._templates(past, steps)
+        past, steps = past[:, self.aside - 2 :], steps - (self.aside - 2)
         # the scale of a step serves the drift of another, but for the first ones
         columns = torch.cat([steps - self.patch, steps]) if self.drift else steps
         columns, places = columns.unique(return_inverse=True)
@@ -212,7 +229,7 @@ class Reader:
             parts.append(drift(moments[0], scale).to(self.dtype))
         if self.n_drivers:
             parts.append(self._beside(drivers, steps + drivers.shape[1] - past.shape[1]))
-        templates = scale.apply(self._templates(past, steps)).nan_to_num(0.0)
+        templates = scale.apply(templates).nan_to_num(0.0)
         # where the typical spread is not known, that of the scale is the best guess
         unit = (past[:, :1] / scale.spread).nan_to_num(1.0).clamp(max=10.0)
         return Reading(torch.cat(parts, -1), scale, templates.to(self.dtype), unit.to(self.dtype))
@@ -225,19 +242,22 @@ class Reader:
         return torch.cat([window.nan_to_num(0.0), observed.to(window)], -1).flatten(2)
 
     def _templates(self, past: Tensor, steps: Tensor) -> Tensor:
-        """Return what was last seen of step t + j's season, (B, T, R, J), in target units."""
+        """Return what the mixture of step t + j is made of, (B, T, R, J), in target units."""
         ahead = torch.arange(self.block, device=steps.device)  # j - 1
         last = torch.zeros_like(ahead)
         back = torch.stack([last, *(lag - 1 - ahead % lag for lag in self.lags)], -1)  # (R, J)
-        seen = past[:, steps[:, None, None] - back]
-        if not self.trend:
-            return seen
-        some = slice(self.n_trended)
-        distance = (1 + ahead[:, None] + back[:, some]).to(past)  # (R, J') steps to t + j
-        # no further than was measured: beyond, mixtures may explode when they are iterated
-        share = (distance / (self.trend / 2)).clamp(max=1.0)
-        change = change_at(past, steps, self.trend)[..., None, None]
-        return torch.cat([seen, seen[..., some] + change * share], -1)
+        parts = [past[:, steps[:, None, None] - back]]
+        if self.trend:
+            some = slice(self.n_trended)
+            distance = (1 + ahead[:, None] + back[:, some]).to(past)  # (R, J') steps to t + j
+            # no further than was measured: beyond, mixtures may explode when they are iterated
+            share = (distance / (self.trend / 2)).clamp(max=1.0)
+            change = change_at(past, steps, self.trend)[..., None, None]
+            parts.append(parts[0][..., some] + change * share)
+        if self.mean:
+            mean, _ = mean_so_far(past[:, :2], past[:, 4:])
+            parts.append(mean[:, steps - 4, None, None].expand(-1, -1, self.block, -1))
+        return torch.cat(parts, -1)
 
 
 def drift(before: Scale, scale: Scale) -> Tensor:
@@ -292,6 +312,23 @@ def change_at(values: Tensor, steps: Tensor, width: int) -> Tensor:
     count = (~halves.isnan()).sum(-1)
     old, new = (halves.nansum(-1) / count.clamp(min=1)).unbind(1)
     return torch.where(count.amin(1) > 0.75 * half, new - old, 0.0)
+
+
+def mean_so_far(before: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and number of all values up to each column, (B, T) each.
+
+    `before` (B, 2) holds both of what came before the first column; NaN is nothing.
+
+    Examples
+    --------
+    >>> mean_so_far(torch.tensor([[4.0, 2.0]]), torch.tensor([[1.0, torch.nan, 7.0]]))
+    (tensor([[3., 3., 4.]]), tensor([[3., 3., 4.]]))
+    """
+    mean, count = before.nan_to_num(0.0)[..., None].unbind(1)  # (B, 1)
+    seen = ~values.isnan()
+    count = count + seen.cumsum(1)
+    away = torch.where(seen, values - mean, 0.0).cumsum(1)  # sums of raw values would cancel
+    return mean + away / count.clamp(min=1), count
 
 
 def carried(values: Tensor) -> Tensor:

@@ -100,7 +100,7 @@ def encode(
         left = (n_steps - done).clamp(0, STRETCH)
         T = max(int(left.max()), 1)
         begun = first + done * P
-        past = windows.read(series, begun - M, M + T * P, ends)
+        past = windows.read(series, begun, T * P, ends, reader)
         steps = torch.arange(M + P - 1, past.shape[1], P, device=past.device)
         drivers = windows.drivers(series, begun - V, V + T * P, ends)
         inputs = reader.at(past, drivers, steps).inputs

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from forecast.engine.batches import Batch
 from forecast.engine.model import Model
+from forecast.engine.reader import Reader
 from forecast.networks.base import state_map
 
 STEPS_PER_EPOCH = 50  # windows are drawn, so an epoch has no natural length
@@ -97,7 +98,7 @@ def train(
             rate = settings.learning_rate * schedule(step / total)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            batch = hide(next(batches), settings.hide, model.reader.n_past, generator)
+            batch = hide(next(batches), settings.hide, model.reader, generator)
             loss, observed, *_, state = model.losses(
                 batch, warm=settings.warm, carried=carried, origin=origin(model, batch, generator)
             )
@@ -183,21 +184,22 @@ def origin(model: Model, batch: Batch, generator: torch.Generator) -> int | None
     return int(torch.randint(len(batch.steps) - 1, (), generator=generator))
 
 
-def hide(batch: Batch, share: float, n_past: int, generator: torch.Generator) -> Batch:
+def hide(batch: Batch, share: float, reader: Reader, generator: torch.Generator) -> Batch:
     """Hide what may be missing later, in a share of the windows.
 
-    A tenth of the values, as gaps met later will; and the `n_past` covariates of which a forecast
-    beyond the first block knows nothing.
+    A tenth of the values, as gaps met later will, but not the mean of those before; and the
+    covariates of which a forecast beyond the first block knows nothing.
     """
     if not share:
         return batch
     past, drivers = batch.past, batch.drivers
     rows = torch.rand(len(past), 1, generator=generator) < share
     lost = rows & (torch.rand(past.shape, generator=generator) < 0.1)
+    lost[:, : reader.aside - 2] = False
     batch = batch._replace(past=past.masked_fill(lost.to(past.device), torch.nan))
-    if n_past:
+    if reader.n_past:
         rows = torch.rand(len(past), 1, 1, generator=generator) < share
-        lost = rows & (torch.arange(drivers.shape[2]) >= drivers.shape[2] - n_past)
+        lost = rows & (torch.arange(drivers.shape[2]) >= reader.n_known)
         batch = batch._replace(drivers=drivers.masked_fill(lost.to(past.device), torch.nan))
     return batch
 

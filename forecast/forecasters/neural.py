@@ -412,6 +412,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             n_past=len(panel.past_names),
             driver_window=sizes.driver_window,
             trend=sizes.trend,
+            mean=sizes.mean,
         )
         head = _head(self.head, sizes.block)
         networks = [self._network(reader.input_size) for _ in range(self.n_estimators)]

@@ -29,6 +29,7 @@ class Recipe:
     warm: int  # values that a scale must hold before its targets count
     driver_window: int  # V, newest values whose covariates are shown at a step
     trend: int = 0  # K, newest values whose two halves tell the trend; 0: no template follows it
+    mean: bool = False  # whether the mean of all values so far is a template
 
 
 def usable_seasons(seasons: tuple[int, ...], lengths: np.ndarray, horizon: int) -> tuple[int, ...]:
@@ -69,6 +70,21 @@ def trend_window(seasons: tuple[int, ...], reach: int) -> int:
     """
     pair = 2 * seasons[-1] if seasons else 2
     return reach // pair * pair
+
+
+def mean_tells(seasons: tuple[int, ...], lengths: np.ndarray, scale_window: int) -> bool:
+    """Tell whether the mean of all values is worth a template.
+
+    It is where a stationary series returns to. Without a season nothing else tells that, and ten
+    times the values of a scale are needed to know it. With one, the last cycles do, better.
+
+    Examples
+    --------
+    >>> long, short = np.array([3000]), np.array([60])
+    >>> mean_tells((), long, 8), mean_tells((), short, 8), mean_tells((7,), long, 14)
+    (True, False, False)
+    """
+    return not seasons and bool(np.median(lengths) >= 10 * scale_window)
 
 
 def largest_divisor(number: int, at_most: int) -> int:
@@ -142,6 +158,7 @@ def window_recipe(
         warm=warm(lengths, window),
         driver_window=window,
         trend=trend_window(seasons, window),
+        mean=mean_tells(seasons, lengths, window),
     )
 
 
@@ -178,6 +195,7 @@ def recurrent_recipe(
         warm=warm(lengths, scale),
         driver_window=patch,
         trend=trend_window(seasons, max([scale, *lags])),
+        mean=mean_tells(seasons, lengths, scale),
     )
 
 

@@ -225,11 +225,29 @@ def test_a_window_carries_what_the_memory_would_lose():
     values[OFFSETS[3] + 10 : OFFSETS[3] + 30] = np.nan
     own = windows(values=values)
     own.spreads[:] = torch.arange(5)
-    read = own.read(torch.tensor([3, 3]), torch.tensor([20, 0]), 6, torch.tensor([55, 55]))
+    assert READERS[0].memory == 6
+    read = own.read(
+        torch.tensor([3, 3]), torch.tensor([26, 6]), 0, torch.tensor([55, 55]), READERS[0]
+    )
     carried = values[OFFSETS[3] + 9]
     nan = np.nan
     assert np.array_equal(read[0], [3, carried, nan, nan, nan, nan], equal_nan=True)
     assert np.array_equal(read[1], [3, *values[OFFSETS[3] + 1 : OFFSETS[3] + 6]])
+
+
+@pytest.mark.parametrize("stretch", [1, 100, 500_000])
+def test_the_mean_so_far_equals_numpys(stretch, monkeypatch):
+    monkeypatch.setattr(batches, "STRETCH", stretch)
+    lengths = [200, 64, 63, 1, 130, 128]
+    panel = some_panel(lengths, np.random.default_rng(stretch))
+    own = Windows(panel, np.zeros((200, 0)), np.ones(6), torch.device("cpu"))
+    for row, length in enumerate(lengths):
+        for end in {0, 1, 63, 64, 65, 128, length} & set(range(length + 1)):
+            seen = panel.series(row)[:end]
+            seen = seen[~np.isnan(seen)]
+            mean, count = own.so_far(torch.tensor([row]), torch.tensor([end]))[0].tolist()
+            assert count == len(seen)
+            assert mean == pytest.approx(seen.mean() if len(seen) else 0, rel=1e-12)
 
 
 def test_typical_spreads_equal_numpys(monkeypatch):

@@ -85,7 +85,9 @@ def test_m22_stream_equals_sweep_equals_reading_anew(case, sizes):
                 same(swept.phases, other.phases)
                 same(swept.features, other.features)
                 for mine, its in zip(swept.memory, other.memory, strict=True):
-                    assert torch.equal(mine.nan_to_num(), its.nan_to_num())
+                    # all but the mean so far, whose sums begin elsewhere, to the last bit
+                    assert torch.equal(mine[:, 1:].nan_to_num(), its[:, 1:].nan_to_num())
+                    torch.testing.assert_close(mine, its, rtol=1e-12, atol=0, equal_nan=True)
 
 
 @every_model

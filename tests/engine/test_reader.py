@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -12,8 +14,11 @@ from tests.checks import as_windows, gappy_data, same
 SIZES = [(1, 1, 1), (1, 12, 6), (4, 4, 12), (24, 24, 48), (4, 30, 10)]  # patch, window, block
 
 
-def reader(patch=1, window=1, block=1, scale_window=48, lags=(24,), drift=True, trend=48):
-    return Reader(patch, window, block, scale_window, lags, drift, torch.float64, trend=trend)
+def reader(
+    patch=1, window=1, block=1, scale_window=48, lags=(24,), drift=True, trend=48, mean=False
+):
+    own = {"dtype": torch.float64, "trend": trend, "mean": mean}
+    return Reader(patch, window, block, scale_window, lags, drift, **own)
 
 
 def read(machine: Reader, values):
@@ -147,6 +152,25 @@ def test_change_equals_its_slow_twin(width):
             same(found[row, t], change if enough else torch.zeros_like(change))
 
 
+def test_the_last_template_is_the_mean_of_all_values_so_far():
+    x = 1e6 + gappy_data()[0][:, :300].cumsum(1)
+    x[4, :9] = torch.nan
+    machine = reader(scale_window=12, mean=True)
+    state, found = machine.initial_state(5, torch.float64), []
+    for piece in x.split([1, 99, 3, 197], 1):
+        reading, state = machine.absorb(piece, state)
+        found.append(reading.scale.invert(reading.templates)[..., 0, -1])
+    expected = pd.DataFrame(x.numpy().T).expanding().mean().to_numpy().T
+    seen = ~np.isnan(expected)
+    assert np.allclose(torch.cat(found, 1)[seen], expected[seen], rtol=1e-12, atol=0)
+    assert machine.n_templates == 5
+    # as many values in a stream as in a memory read anew
+    windows = as_windows(x)
+    rows, ends = torch.arange(5), torch.full((5,), 300)
+    again = windows.memory(rows, ends, machine).values
+    torch.testing.assert_close(state.values[:, :2], again[:, :2], rtol=1e-12, atol=0)
+
+
 @pytest.mark.parametrize("block", [1, 6, 30, 96])
 def test_iterating_a_template_along_the_trend_does_not_explode(block):
     machine = reader(scale_window=8, block=block, lags=(), drift=False, trend=8)
@@ -203,7 +227,7 @@ def test_a_gap_longer_than_the_memory_leaves_the_level():
         assert scale.seen[0, -1] == 0
     assert torch.equal(end.values.nan_to_num(), live.values.nan_to_num())
     series, first, stop = torch.tensor([[0], [50], [302]])
-    remembered = as_windows(x).read(series, first, 9, stop)
+    remembered = as_windows(x).read(series, first + machine.memory, 0, stop, machine)[:, :9]
     assert torch.equal(remembered.nan_to_num(), torch.tensor([[0.0, 1002.0] + [0.0] * 7]).double())
 
 

@@ -144,7 +144,9 @@ def test_calibrate_learns_the_dependence_of_a_blocks_steps(head):
     # forecasts that miss a shared level miss all steps of a block alike
     generator = torch.Generator().manual_seed(0)
     walk = torch.randn(40, 300, generator=generator, dtype=torch.float64).cumsum(1)
-    model = build_model(GRU, (1, 8, 8), head=head, known_size=0, lags=(), scale_window=24)
+    model = build_model(
+        GRU, (1, 8, 8), head=head, known_size=0, lags=(), scale_window=24, mean=False
+    )
     with torch.no_grad():
         for parameter in model.readout.parameters():
             parameter.zero_()

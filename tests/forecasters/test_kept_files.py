@@ -21,7 +21,8 @@ spec.loader.exec_module(write)
 @pytest.mark.parametrize("name", sorted(path.stem for path in SAVED.glob("*.model")))
 def test_a_kept_file_forecasts_as_it_did(name: str) -> None:
     then = pd.read_csv(SAVED / f"{name}.csv", index_col="step")
-    now = write.forecasts(forecast.load(SAVED / f"{name}.model"))
+    y = write.series(name.partition("-")[2])
+    now = write.forecasts(forecast.load(SAVED / f"{name}.model"), y)
     pd.testing.assert_frame_equal(now, then, rtol=1e-5)
 
 

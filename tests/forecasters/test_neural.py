@@ -88,7 +88,7 @@ def test_levels_and_trends_go_on_at_the_default_settings(kind: Any, name: str) -
 
 @quiet
 def test_m13_a_window_costs_weights_and_a_state_does_not(few_steps: None) -> None:
-    y = pd.Series(np.random.default_rng(0).normal(size=300))
+    y = pd.Series(np.random.default_rng(0).normal(size=600))
     counts = {}
     for kind in FAMILY:
         for length in (10, 11, 30, 60):
@@ -103,8 +103,8 @@ def test_m13_a_window_costs_weights_and_a_state_does_not(few_steps: None) -> Non
         for kind in (RNNForecaster, LSTMForecaster):
             assert counts[kind, length] == counts[kind, 10]
     # m inputs, n units, torch's two biases; the readout writes q numbers from n features:
-    # nine quantiles, the weights of the last value, of it along the trend, and of the level
-    m, n, q = 2 * 4 + 2, 8, 5 * (9 + 2 + 1)
+    # nine quantiles, the weights of last value, it along the trend, mean so far, and level
+    m, n, q = 2 * 4 + 2, 8, 5 * (9 + 3 + 1)
     cell = n * m + n * n + 2 * n
     assert counts[RNNForecaster, 10] == cell + n * q + q
     assert counts[LSTMForecaster, 10] == 4 * cell + n * q + q
