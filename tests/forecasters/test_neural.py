@@ -259,8 +259,8 @@ def test_history_records_every_epoch(kind: Any, few_steps: None) -> None:
 @quiet
 def test_without_early_stopping_all_epochs_run_on_all_data(few_steps: None) -> None:
     stopped = LSTMForecaster(hidden_size=4, max_epochs=9, n_iter_no_change=1, random_state=0)
-    assert len(stopped.fit(random_walk(90, seed=0)).history_) < 9
-    ran = stopped.set_params(early_stopping=False).fit(random_walk(90, seed=0))
+    assert len(stopped.fit(random_walk(70, seed=0)).history_) < 9
+    ran = stopped.set_params(early_stopping=False).fit(random_walk(70, seed=0))
     assert len(ran.history_) == 9
 
 

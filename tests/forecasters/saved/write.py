@@ -1,8 +1,8 @@
 """Write one small file per family in today's format, and what it forecasts.
 
 Run once when FORMAT_VERSION rises, and commit: `.venv/bin/python tests/forecasters/saved/write.py`.
-Of a new family or a new kind of model, write the one file: `write.py NAME`. The files that are there
-stay as they are; `test_kept_files.py` reads all of them.
+Of a new kind of model write the one file: `write.py NAME`. The files that are there stay as they
+are; `test_kept_files.py` reads all of them.
 """
 
 from __future__ import annotations
