@@ -11,6 +11,7 @@ from forecast.data.synthetic import ar1, ar1_floor, noisy_sine
 from forecast.evaluation.backtest import backtest, rolling_origins
 from forecast.evaluation.metrics import evaluate
 from forecast.forecasters.markov import MarkovForecaster
+from forecast.forecasters.seq2seq import Seq2SeqForecaster
 from forecast.forecasters.window import MLPForecaster
 from tests.evaluation.toys import Last, Updating
 
@@ -208,14 +209,26 @@ def by_step(model: Any, y: pd.Series, horizon: int, n_windows: int) -> pd.Series
     return ((table["y"] - table["y_hat"]) ** 2).groupby(table["step"]).mean()
 
 
+STRATEGIES = {
+    "recursive": MarkovForecaster(order=1, horizon=1),
+    "direct": MLPForecaster(horizon=64, season_length=1, random_state=0),
+    "sequence to sequence": Seq2SeqForecaster(horizon=64, season_length=1, random_state=0),
+}
+
+
 @pytest.mark.slow
-def test_m38_errors_of_an_autoregression_grow_as_theory_says() -> None:
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_m38_errors_of_an_autoregression_grow_as_theory_says(strategy: str) -> None:
     y = ar1(9000, seed=0)
-    found = by_step(MarkovForecaster(order=1, horizon=1), y, 64, 500)
-    values, origins = y.to_numpy(), np.arange(9000 - 64 - 500, 9000 - 64)
+    found = by_step(STRATEGIES[strategy], y, 64, 4000)
+    values, origins = y.to_numpy(), np.arange(9000 - 64 - 4000, 9000 - 64)
     for k in (1, 4, 16, 64):
         best = np.mean((values[origins + k] - 0.9**k * values[origins]) ** 2)
         assert found[k] == pytest.approx(best, rel=0.05)
+
+
+@pytest.mark.slow
+def test_m38_the_best_errors_of_an_autoregression_are_the_formulas() -> None:
     # over more series than one, whose origins see the same shocks, the best is the formula's
     many = np.array([ar1(200, seed=seed).to_numpy() for seed in range(1, 4001)])
     for k in (1, 4, 16, 64):
@@ -230,8 +243,9 @@ def test_m38_errors_of_an_autoregression_grow_as_theory_says() -> None:
     [
         MLPForecaster(horizon=1, season_length=1, context_length=32, random_state=0),
         MarkovForecaster(order=32, horizon=1),
+        Seq2SeqForecaster(horizon=64, season_length=1, random_state=0),
     ],
-    ids=["MLP", "Markov"],
+    ids=["MLP", "Markov", "Seq2Seq"],
 )
 def test_m38_errors_on_a_noisy_sine_grow_from_the_noise_on(model: Any) -> None:
     y = noisy_sine(6000, seed=0)
