@@ -217,6 +217,9 @@ class MarkovForecaster(BaseForecaster):
         return np.hstack([windows, (covariates - self.X_center_) / self.X_scale_])
 
     def _regress(self, columns: np.ndarray) -> np.ndarray:
+        if self.regressor is None:  # scikit-learn's checks of each step would take most of the time
+            product: np.ndarray = columns @ self.regressor_.coef_ + self.regressor_.intercept_
+            return product
         return np.asarray(self.regressor_.predict(columns), dtype=np.float64).reshape(len(columns))
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:

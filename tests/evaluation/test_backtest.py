@@ -253,7 +253,7 @@ def test_m38_errors_on_a_noisy_sine_grow_from_the_noise_on(model: Any) -> None:
     found = by_step(model, y, 64, 200)[[1, 4, 16, 64]]
     # the targets of two steps are not the same 200 values
     assert (found.diff().dropna() > -0.04 * np.sqrt(2 / 200)).all()
-    assert found[64] > 2 * found[1]
+    assert found[64] > 1.5 * found[1]
     # below the noise of the values themselves would be a leak
     assert found[1] > np.mean(noise[-263:-63] ** 2)
 
