@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from sklearn.preprocessing import StandardScaler
 
-from forecast import LSTMForecaster, MarkovForecaster, MLPForecaster, RNNForecaster
+from forecast import (
+    LSTMForecaster,
+    MarkovForecaster,
+    MLPForecaster,
+    RNNForecaster,
+    Seq2SeqForecaster,
+)
 from forecast.diagnostics import (
     forecast_gradients,
     gates,
@@ -66,7 +74,10 @@ def test_lags_of_states_are_in_steps_of_the_series(lstm):
     assert found["norm"].iloc[0] == 1 and found["bound"].isna().all()
 
 
-@pytest.mark.parametrize("kind", [LSTMForecaster, RNNForecaster, MLPForecaster])
+KINDS = [LSTMForecaster, RNNForecaster, MLPForecaster, partial(Seq2SeqForecaster, attention=True)]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=["LSTM", "RNN", "MLP", "Seq2Seq"])
 def test_forecast_gradients_are_the_slopes_of_predict(kind):
     y = hourly()
     model = kind(**(QUICK | {"calendar": False})).fit(y)
@@ -80,6 +91,13 @@ def test_forecast_gradients_are_the_slopes_of_predict(kind):
         slope = (model.apply(up).predict(24) - model.apply(down).predict(24)).to_numpy() / 0.1
         for step in (1, 24):
             assert found.loc[lag, step] == pytest.approx(slope[step - 1], abs=0.01 * largest)
+
+
+def test_of_an_encoder_and_a_decoder_the_encoder_is_looked_into():
+    model = Seq2SeqForecaster(attention=True, **QUICK).fit(hourly())
+    assert state_gradients(model)["norm"].iloc[0] == 1
+    found = gates(model)
+    assert found.columns.unique("part").size == 6
 
 
 def test_m02_gradients_end_with_the_window():

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from forecast import LSTMForecaster, MLPForecaster, RNNForecaster, load
+from forecast import LSTMForecaster, MLPForecaster, RNNForecaster, Seq2SeqForecaster, load
 from forecast.engine import training
 
 pytestmark = [
@@ -21,6 +21,7 @@ MODELS: dict[str, Any] = {
     "window": lambda **options: MLPForecaster(head="normal", **options),
     "gru": lambda **options: RNNForecaster(cell="gru", head="huber", **options),
     "lstm": lambda **options: LSTMForecaster(num_layers=2, **options),
+    "seq2seq": lambda **options: Seq2SeqForecaster(attention=True, **options),
 }
 LEVELS = (0.1, 0.5, 0.9)
 
