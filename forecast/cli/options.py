@@ -26,6 +26,7 @@ MODELS = (
     "rnn",
     "lstm",
     "deep-lstm",
+    "seq2seq",
 )
 
 

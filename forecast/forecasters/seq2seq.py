@@ -16,16 +16,18 @@ class Seq2SeqForecaster(NeuralForecaster):
     """Forecast with an encoder that reads the past and a decoder that writes the future.
 
     The decoder goes on from the encoder's last state and reads what it has written, block by
-    block. While it learns it reads the truth instead (teacher forcing), from a random origin on in
-    every batch.
+    block (Sutskever, Vinyals and Le, 2014). While it learns it reads the truth instead (teacher
+    forcing), from a random origin on in every batch. See `forecast.networks.seq2seq` for the
+    equations.
 
     Parameters
     ----------
     cell : {"lstm", "gru", "tanh", "relu"}
         The recurrence of both.
     attention : bool
-        Let each step of the decoder look at all of the encoder's features in a training window,
-        instead of the last state alone. Slower: the decoder runs step by step.
+        Let each step of the decoder look back at the encoder's newest features, as many as a
+        training window has steps, instead of the last state alone (Bahdanau, Cho and Bengio, 2015).
+        About six times slower: the decoder runs step by step.
     **parameters
         Those of `NeuralForecaster`.
     """

@@ -94,12 +94,12 @@ def test_m08_a_learned_initial_state_is_trained_and_saved(tmp_path) -> None:
 def test_m18_the_state_passes_the_truncation_and_no_gradient_does(kind, monkeypatch) -> None:
     seen, losses = [], Model.losses
 
-    def watched(self, batch, *, warm, carried=None):
+    def watched(self, batch, *, carried=None, **options):
         if seen:  # the state that the step before has left, but not its gradient
             for now, left in zip(leaves(carried), leaves(seen[-1][1]), strict=True):
                 assert torch.equal(now, left)
                 assert left.requires_grad and not now.requires_grad
-        answer = losses(self, batch, warm=warm, carried=carried)
+        answer = losses(self, batch, carried=carried, **options)
         seen.append((batch, answer[-1]))
         return answer
 
