@@ -422,6 +422,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
                 sizes.block,
                 n_templates=reader.n_templates,
                 raw_size=head.raw_size,
+                n_rare=int(reader.mean),
                 **self.features_.sizes(panel),
             )
             for network in networks

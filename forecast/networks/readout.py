@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 UNITS = 16  # hidden units per step
+RARE = -4.0  # the logit that the weight of a rarely useful template starts from
 FORGOTTEN = 0.05  # share of categories hidden in training, so that unknown ones have a meaning
 
 
@@ -44,6 +45,8 @@ class Readout(nn.Module):
         J, templates per step (last value, seasonal lags).
     raw_size : int
         Numbers per step that the head asks for.
+    n_rare : int
+        How many templates, the last ones, start from a weight near zero: few series need them.
     plan_size : int
         How many of the known covariates, the last ones, are the user's own.
     static_size : int
@@ -60,6 +63,7 @@ class Readout(nn.Module):
         n_templates: int,
         raw_size: int,
         *,
+        n_rare: int = 0,
         plan_size: int = 0,
         static_size: int = 0,
         categories: Sequence[int] = (),
@@ -72,6 +76,8 @@ class Readout(nn.Module):
         # training starts from the mixture alone, which is a naive forecast
         nn.init.zeros_(self.direct.weight)
         nn.init.zeros_(self.direct.bias)
+        logits = self.direct.bias.detach().unflatten(0, (block, -1))[:, raw_size:]
+        logits[:, n_templates - n_rare : n_templates] = RARE
         self.beside = known_size + static_size  # real numbers that a step is told
         self.from_category = nn.ModuleList(nn.Embedding(n, UNITS) for n in categories)
         if self.beside:

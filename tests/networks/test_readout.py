@@ -153,3 +153,12 @@ def test_training_starts_from_a_mixture_of_naive_forecasts(known_size):
     offered = torch.cat([templates, 0 * templates[..., :1]], -1)
     assert (raw[..., 0] <= offered.amax(-1)).all()
     assert (raw[..., 0] >= offered.amin(-1)).all()
+
+
+def test_a_rare_template_starts_from_a_weight_near_zero():
+    features, known, templates = given(0, 2)
+    readout = Readout(D, R, 0, J, RAW, n_rare=1).double()
+    slope = jacobian(lambda t: readout(features, known, t), templates)[0, 0, 0, 0, 0]  # (J,)
+    assert slope[-1] == pytest.approx(torch.tensor(-4.0).exp() / (J + torch.tensor(-4.0).exp()))
+    assert torch.allclose(slope[:-1], slope[0])
+    assert slope[0] == pytest.approx(1 / (J + torch.tensor(-4.0).exp()))
