@@ -71,13 +71,19 @@ MUTANTS = {
         "engine/model.py",
         [
             (
-                "z = reading.scale.apply(batch.targets)",
+                "z = reading.scale.apply(targets)",
                 "later = type(reading.scale)(*(part.roll(-1, 1) for part in reading.scale))\n"
-                "        z = later.apply(batch.targets)",
+                "        z = later.apply(targets)",
             )
         ],
         ENGINE,
         "trainings_targets",
+    ),
+    "the mean so far knows the next value": Mutant(
+        "engine/reader.py",
+        [("mean[:, steps - 4, None, None]", "mean.roll(-1, 1)[:, steps - 4, None, None]")],
+        READER,
+        "mean_of_all or future_changes",
     ),
     "known covariates off by one in training": Mutant(
         "engine/batches.py",
