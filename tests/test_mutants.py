@@ -71,9 +71,9 @@ MUTANTS = {
         "engine/model.py",
         [
             (
-                "z = reading.scale.apply(targets)",
+                "z = reading.scale.apply(batch.targets)",
                 "later = type(reading.scale)(*(part.roll(-1, 1) for part in reading.scale))\n"
-                "        z = later.apply(targets)",
+                "        z = later.apply(batch.targets)",
             )
         ],
         ENGINE,

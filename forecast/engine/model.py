@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from forecast.engine.batches import Batch
 from forecast.engine.reader import Reader, Reading, Scale
 from forecast.engine.support import Support
-from forecast.networks.base import State, state_map, where
+from forecast.networks.base import State, where
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads import NORMAL, Head
 
@@ -106,12 +106,11 @@ class Model(nn.Module):
             What a window that is not fresh begins with.
         origin : int, optional
             The step, not the last, after which a decoder reads what was written (teacher forcing:
-            it reads the truth; Williams and Zipser, 1989). Earlier steps have no loss then.
+            it reads the truth; Williams and Zipser, 1989). Earlier steps are read from the encoder.
 
         Returns
         -------
         loss, observed, raw, z : (B, T, E, R), (B, T, 1, R), (B, T, E, R, raw), (B, T, 1, R)
-            Of all steps, or those from the origin on.
         state : State
             After the windows, or their origin.
         """
@@ -124,13 +123,11 @@ class Model(nn.Module):
             past, ahead = reading.inputs.tensor_split([origin + 1], 1)
             features, state = self.network.absorb(past, state)
             writer, begun, own = self.network.begin(features[:, -1], state)
-            features, _ = writer.absorb(ahead, own)
-            features = torch.cat([begun[:, None], features], 1)
-            reading = state_map(lambda part: part[:, origin:], reading)
-        known, targets = batch.known[:, origin:], batch.targets[:, origin:]
-        static = batch.static[:, None].expand(-1, features.shape[1], -1)
-        raw = self.read_each(features, known, reading, static)
-        z = reading.scale.apply(targets).to(raw)[:, :, None]
+            written, _ = writer.absorb(ahead, own)
+            features = torch.cat([features[:, :-1], begun[:, None], written], 1)
+        static = batch.static[:, None].expand(-1, len(batch.steps), -1)
+        raw = self.read_each(features, batch.known, reading, static)
+        z = reading.scale.apply(batch.targets).to(raw)[:, :, None]
         observed = ~z.isnan() & (reading.scale.seen >= warm)[..., None, None]
         z = z.nan_to_num(0.0)
         weight = (reading.scale.spread / batch.unit[:, None]).clamp(*WEIGHTS).to(raw)

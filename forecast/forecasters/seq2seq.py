@@ -17,8 +17,8 @@ class Seq2SeqForecaster(NeuralForecaster):
 
     The decoder goes on from the encoder's last state and reads what it has written, block by
     block (Sutskever, Vinyals and Le, 2014). While it learns it reads the truth instead (teacher
-    forcing), from a random origin on in every batch. See `forecast.networks.seq2seq` for the
-    equations.
+    forcing), from a random origin on in every batch; up to there the encoder learns to forecast by
+    itself. See `forecast.networks.seq2seq` for the equations.
 
     Parameters
     ----------

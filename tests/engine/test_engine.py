@@ -196,8 +196,7 @@ def taught(model, n_steps, first, read):
     batch = windows.batch(rows, start, windows.lengths, n_steps=n_steps, reader=model.reader)
     with torch.no_grad():
         _, _, raw, z, _ = model.losses(batch, warm=8, origin=takeover(model, read - 1))
-    asked = slice(None if model.network.hands_over else read - 1, None)
-    return model.head.merge(raw)[:, asked], z[:, asked, 0]
+    return model.head.merge(raw)[:, read - 1 :], z[:, read - 1 :, 0]
 
 
 @every_model

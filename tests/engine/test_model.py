@@ -11,6 +11,7 @@ from forecast.engine.support import Support
 from forecast.networks.base import leaves
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.recurrent import Recurrent
+from forecast.networks.seq2seq import AttentiveSeq2Seq, Seq2Seq
 from tests.checks import HEADS, NetworkCase, as_windows, build_model, gappy_data, same
 
 X, KNOWN = gappy_data(T=200)
@@ -68,6 +69,18 @@ def test_m18_a_window_that_goes_on_reads_as_one_and_no_gradient_passes(kind):
     alone_again, *_ = model.losses(second, warm=1)
     afresh, *_ = model.losses(apart, warm=1, carried=state)
     same((alone_again[2],), (afresh[2],), 1e-12)
+
+
+@pytest.mark.parametrize("kind", [Seq2Seq, AttentiveSeq2Seq])
+def test_before_its_decoder_takes_over_a_window_is_read_from_the_encoder(kind):
+    model = build_model(NetworkCase(kind, {}), (4, 4, 4))
+    batch = batch_of(model)
+    _, _, encoded, *_ = model.losses(batch, warm=1)
+    _, observed, raw, *_ = model.losses(batch, warm=1, origin=7)
+    assert raw.shape == encoded.shape and observed[:, :7].any(0).all()
+    same(raw[:, :7], encoded[:, :7])
+    assert (raw[:, 8:] - encoded[:, 8:]).abs().amax((2, 3, 4)).min() > 1e-3
+    assert ((raw[:, 7] == encoded[:, 7]).all()) == (kind is Seq2Seq)  # attention has looked
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -54,7 +56,7 @@ def test_the_decoder_writes_step_by_step(attention: bool, monkeypatch: pytest.Mo
 def test_a_decoder_is_given_random_origins_before_the_last_step() -> None:
     model = Seq2SeqForecaster(max_epochs=1, **SMALL).fit(load_dataset("elnino"))
     steps = model.recipe_.n_steps
-    batch = type("Batch", (), {"steps": range(steps)})
+    batch = SimpleNamespace(steps=range(steps))
     generator = torch.Generator().manual_seed(0)
     found = {training.origin(model.model_, batch, generator) for _ in range(2000)}
     assert found == set(range(steps - 1))
