@@ -11,10 +11,10 @@ import pandas as pd
 import forecast
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.metrics import evaluate
-from forecast.forecasters.arima import ARIMAForecaster
-from forecast.forecasters.baselines import NaiveForecaster
-from forecast.forecasters.ets import ETSForecaster
-from forecast.forecasters.theta import ThetaForecaster
+from forecast.forecasters.classical.arima import ARIMAForecaster
+from forecast.forecasters.classical.ets import ETSForecaster
+from forecast.forecasters.classical.naive import NaiveForecaster
+from forecast.forecasters.classical.theta import ThetaForecaster
 
 HORIZON, SEASON = 18, 12
 MODELS = {

@@ -21,14 +21,15 @@ import torch
 from scipy import stats
 from torch import nn
 
-from forecast.data import symbols, synthetic, systems, tasks
-from forecast.data.tasks import Task
-from forecast.engine.learner import Learner, accuracy, answers, error, train
+from forecast.data import synthetic
 from forecast.networks.base import Network
-from forecast.networks.convolution import Convolution
 from forecast.networks.initialisation import chrono
 from forecast.networks.recurrent import Recurrent
-from forecast.networks.textbook import Stacked
+from forecast.teaching import symbols, systems, tasks
+from forecast.teaching.convolution import Convolution
+from forecast.teaching.learner import Learner, accuracy, answers, error, train
+from forecast.teaching.tasks import Task
+from forecast.teaching.textbook import Stacked
 
 PAGE = Path(__file__).parent / "contrast.md"
 RECORD = PAGE.parents[1] / "experiments" / "contrast.csv"

@@ -14,8 +14,10 @@ forecasters
     `load` reads a saved one.
 contest
     `compare` holds the contest: one table, one verdict.
-memory, diagnostics
-    Look into fitted forecasters: how far back they look, what their gradients and states do.
+inspection
+    Looks into fitted forecasters: how far back they look, what their gradients and states do.
+teaching
+    Cells, tasks and backpropagation written from their equations, for lectures and experiments.
 
 Importing this package loads none of them; each name loads its own file when it is first used.
 """
@@ -25,78 +27,45 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from forecast.forecasters.registry import HOMES
+
 if TYPE_CHECKING:
-    from forecast._checks import ForecastWarning
-    from forecast.contest import Comparison, compare
-    from forecast.data.datasets import catalogue, load_dataset
-    from forecast.data.files import read_file
-    from forecast.evaluation.backtest import backtest
-    from forecast.evaluation.metrics import evaluate
-    from forecast.evaluation.splits import RollingOrigin
-    from forecast.forecasters.arima import ARIMAForecaster
-    from forecast.forecasters.baselines import NaiveForecaster
-    from forecast.forecasters.ets import ETSForecaster
-    from forecast.forecasters.markov import MarkovForecaster
-    from forecast.forecasters.recurrent import LSTMForecaster, RNNForecaster
-    from forecast.forecasters.saving import load
-    from forecast.forecasters.seq2seq import Seq2SeqForecaster
-    from forecast.forecasters.theta import ThetaForecaster
-    from forecast.forecasters.window import MLPForecaster
-    from forecast.memory import effective_memory
+    from forecast._checks import ForecastWarning as ForecastWarning
+    from forecast.contest.compare import compare as compare
+    from forecast.contest.comparison import Comparison as Comparison
+    from forecast.data.datasets import catalogue as catalogue
+    from forecast.data.datasets import load_dataset as load_dataset
+    from forecast.data.files import read_file as read_file
+    from forecast.evaluation.backtest import backtest as backtest
+    from forecast.evaluation.metrics import evaluate as evaluate
+    from forecast.evaluation.splits import RollingOrigin as RollingOrigin
+    from forecast.forecasters.registry import *  # noqa: F403
+    from forecast.forecasters.saving import load as load
+    from forecast.inspection.memory import effective_memory as effective_memory
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "ARIMAForecaster": "forecasters.arima",
-    "Comparison": "contest",
-    "ETSForecaster": "forecasters.ets",
-    "ForecastWarning": "_checks",
-    "LSTMForecaster": "forecasters.recurrent",
-    "MLPForecaster": "forecasters.window",
-    "MarkovForecaster": "forecasters.markov",
-    "NaiveForecaster": "forecasters.baselines",
-    "RNNForecaster": "forecasters.recurrent",
-    "RollingOrigin": "evaluation.splits",
-    "Seq2SeqForecaster": "forecasters.seq2seq",
-    "ThetaForecaster": "forecasters.theta",
-    "backtest": "evaluation.backtest",
-    "catalogue": "data.datasets",
-    "compare": "contest",
-    "effective_memory": "memory",
-    "evaluate": "evaluation.metrics",
-    "load": "forecasters.saving",
-    "load_dataset": "data.datasets",
-    "read_file": "data.files",
+_HOMES = HOMES | {
+    "Comparison": "forecast.contest.comparison",
+    "ForecastWarning": "forecast._checks",
+    "RollingOrigin": "forecast.evaluation.splits",
+    "backtest": "forecast.evaluation.backtest",
+    "catalogue": "forecast.data.datasets",
+    "compare": "forecast.contest.compare",
+    "effective_memory": "forecast.inspection.memory",
+    "evaluate": "forecast.evaluation.metrics",
+    "load": "forecast.forecasters.saving",
+    "load_dataset": "forecast.data.datasets",
+    "read_file": "forecast.data.files",
 }
 
-__all__ = [
-    "ARIMAForecaster",
-    "Comparison",
-    "ETSForecaster",
-    "ForecastWarning",
-    "LSTMForecaster",
-    "MLPForecaster",
-    "MarkovForecaster",
-    "NaiveForecaster",
-    "RNNForecaster",
-    "RollingOrigin",
-    "Seq2SeqForecaster",
-    "ThetaForecaster",
-    "backtest",
-    "catalogue",
-    "compare",
-    "effective_memory",
-    "evaluate",
-    "load",
-    "load_dataset",
-    "read_file",
-]
+__all__ = sorted(_HOMES)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'forecast' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"forecast.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -20,15 +20,16 @@ from torch import Tensor
 
 import forecast.forecasters
 import forecast.networks
+import forecast.teaching
 from forecast.engine.model import Model
 from forecast.engine.reader import Reader
 from forecast.forecasters.base import BaseForecaster
-from forecast.networks import textbook
 from forecast.networks.base import Network
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads import LEVELS, Head, NormalHead, PointHead, QuantileHead
 from forecast.networks.readout import Readout
 from forecast.networks.recurrent import Recurrent
+from forecast.teaching import textbook
 
 # Options beyond the defaults that a class is also checked with.
 VARIANTS: dict[str, list[dict[str, Any]]] = {
@@ -89,7 +90,7 @@ SIZES = [
 def concrete_subclasses(package: Any, parent: type) -> list[type]:
     """Return all classes of a package that can be built, by walking its files."""
     found = set()
-    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         for _, item in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             if issubclass(item, parent) and not inspect.isabstract(item):
                 found.add(item)
@@ -119,7 +120,8 @@ class NetworkCase(NamedTuple):
 
 def network_cases() -> list[NetworkCase]:
     """Return every network that can stand alone, with its variants."""
-    classes = concrete_subclasses(forecast.networks, Network)
+    rooms = (forecast.networks, forecast.teaching)
+    classes = [kind for room in rooms for kind in concrete_subclasses(room, Network)]
     return [
         NetworkCase(kind, options)
         for kind in classes

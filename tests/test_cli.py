@@ -18,11 +18,10 @@ from typer.testing import CliRunner, Result
 import forecast
 from forecast.cli import app, options
 from forecast.cli.screen import spelled_as_options
-from forecast.contest import default_models
 from forecast.data.files import read_file
-from forecast.forecasters.baselines import NaiveForecaster
-from forecast.forecasters.ets import ETSForecaster
-from forecast.forecasters.markov import MarkovForecaster
+from forecast.forecasters.classical.ets import ETSForecaster
+from forecast.forecasters.classical.naive import NaiveForecaster
+from forecast.forecasters.window.markov import MarkovForecaster
 
 pytestmark = pytest.mark.filterwarnings("default::forecast._checks.ForecastWarning")
 
@@ -361,11 +360,6 @@ def test_messages_speak_of_options() -> None:
     message = "`id_col` and target_col, day_first=False, decimal=',', `n_windows`=3, `levels`"
     said = "--id-col and --target-col, --month-first, --decimal ,, --windows=3, --quantiles"
     assert spelled_as_options(message) == said
-
-
-def test_the_names_of_models_are_those_of_the_contest() -> None:
-    labels = default_models()
-    assert [name.lower().replace(" ", "-") for name in labels] == list(options.MODELS)
 
 
 def test_a_person_sees_a_table(monkeypatch: pytest.MonkeyPatch) -> None:

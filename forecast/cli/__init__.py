@@ -79,24 +79,27 @@ def compare(
 ) -> None:
     """Hold the contest: every model against the naive forecasts; print table and verdict."""
     chosen = options.model_names(models)
-    from forecast import contest
-    from forecast.cli.work import labels, read
+    from forecast.cli.work import read
+    from forecast.contest.compare import compare as hold
+    from forecast.forecasters.registry import NAIVE, SPELLINGS
 
     y, X = read(data, how)
-    known, names = contest.default_models(random_state=random_state), labels()
-    wanted = None if chosen is None else {names[one]: known[names[one]] for one in chosen}
-    comparison = contest.compare(
+    wanted = None
+    if chosen is not None:  # naive forecasts take part in any case
+        rivals = [SPELLINGS[name] for name in chosen if SPELLINGS[name].label not in NAIVE]
+        wanted = {one.label: one.build(random_state) for one in rivals}
+    comparison = hold(
         y,
         horizon,
         X=X,
-        models=wanted and {k: v for k, v in wanted.items() if k not in contest.NAIVE},
+        models=wanted,
         **origins.arguments,
         season_length=how.season_length,
         freq=options.frequency(how.freq),
         random_state=random_state,
         verbose=1,
     )
-    styles = dict.fromkeys(contest.NAIVE, "dim") | {comparison.winner: "bold green"}
+    styles = dict.fromkeys(NAIVE, "dim") | {comparison.winner: "bold green"}
     show(comparison.table, formats=_SCORES, styles=styles)
     typer.echo(comparison.verdict)
     if output is not None:

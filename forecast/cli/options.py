@@ -13,28 +13,14 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-# The names of `contest.default_models`, as one types them.
-MODELS = (
-    "naive",
-    "seasonal-naive",
-    "drift",
-    "ets",
-    "theta",
-    "arima",
-    "markov",
-    "mlp",
-    "rnn",
-    "lstm",
-    "deep-lstm",
-    "seq2seq",
-)
+from forecast.forecasters.registry import SPELLINGS
 
 
 def model_name(name: str) -> str:
-    """Return a name of `MODELS` in lower case, or say which there are."""
+    """Return a name of `SPELLINGS` in lower case, or say which there are."""
     spelled = name.strip().lower().replace("_", "-").replace(" ", "-")
-    if spelled not in MODELS:
-        raise typer.BadParameter(f"{name!r} is no model; known are {', '.join(MODELS)}.")
+    if spelled not in SPELLINGS:
+        raise typer.BadParameter(f"{name!r} is no model; known are {', '.join(SPELLINGS)}.")
     return spelled
 
 
@@ -146,7 +132,7 @@ class Reading:
 class Choice:
     """Say which model to make, and how."""
 
-    model: Annotated[str, _model(", ".join(MODELS), callback=model_name)] = "ets"
+    model: Annotated[str, _model(", ".join(SPELLINGS), callback=model_name)] = "ets"
     set: Annotated[
         list[str] | None,
         _model("A parameter of the model; may be repeated.", metavar="NAME=VALUE"),

@@ -12,13 +12,14 @@ import typer
 
 from forecast.cli.options import Choice, Reading, frequency, settings
 from forecast.cli.screen import note, working
-from forecast.contest import default_horizon, default_models
+from forecast.contest.compare import default_horizon
 from forecast.data.calendar import infer_season_length
 from forecast.data.datasets import catalogue, load_dataset
 from forecast.data.files import read_covariates, read_file
 from forecast.data.frames import Panel, read_frames, restore
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.metrics import evaluate
+from forecast.forecasters.registry import SPELLINGS
 from forecast.forecasters.saving import load
 
 if TYPE_CHECKING:
@@ -44,14 +45,9 @@ def read(data: str, how: Reading) -> tuple[Target, pd.DataFrame | None]:
     return y, None if how.X is None else read_covariates(how.X, y, **how.form)
 
 
-def labels() -> dict[str, str]:
-    """Return the names of all models as tables show them, by the names one types."""
-    return {label.lower().replace(" ", "-"): label for label in default_models()}
-
-
 def make(choice: Choice, how: Reading, **usual: Any) -> BaseForecaster:
     """Return the chosen model; `usual` counts where it has such a parameter."""
-    model = default_models()[labels()[choice.model]]
+    model = SPELLINGS[choice.model].build()
     known, own = model.get_params(), settings(choice.set)
     unknown = [parameter for parameter in own if parameter not in known]
     if unknown:

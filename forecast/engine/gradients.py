@@ -41,7 +41,7 @@ def step_jacobians(network: Network, inputs: Tensor) -> Tensor:
 
     Examples
     --------
-    >>> from forecast.networks.textbook import Elman
+    >>> from forecast.teaching.textbook import Elman
     >>> network = Elman(1, 2, activation="identity")  # s_t = U x_t + W s_{t-1} + b
     >>> bool((step_jacobians(network, torch.zeros(1, 3, 1)) == network.W).all())
     True

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib
 import json
 import secrets
 from inspect import isabstract
@@ -26,20 +25,9 @@ from forecast._checks import positive_integer, short
 from forecast.data.frames import Layout, Panel, missing, restore
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.encoding import decode, encode
+from forecast.forecasters.registry import HOMES, forecaster_class
 
 FORMAT_VERSION = 1
-# Where the classes of this package are: a file names a class, never a module to import.
-HOMES = {
-    "NaiveForecaster": "baselines",
-    "ARIMAForecaster": "arima",
-    "ETSForecaster": "ets",
-    "MarkovForecaster": "markov",
-    "ThetaForecaster": "theta",
-    "MLPForecaster": "window",
-    "RNNForecaster": "recurrent",
-    "LSTMForecaster": "recurrent",
-    "Seq2SeqForecaster": "seq2seq",
-}
 
 
 def save(forecaster: BaseForecaster, path: str | PathLike[str]) -> None:
@@ -204,8 +192,7 @@ def _find_class(name: Any) -> type[BaseForecaster] | None:
     if not isinstance(name, str):
         return None
     if name in HOMES:
-        home = importlib.import_module(f"forecast.forecasters.{HOMES[name]}")
-        return getattr(home, name)
+        return forecaster_class(name)
     candidates = list(BaseForecaster.__subclasses__())
     for cls in candidates:  # grows on the way
         candidates += cls.__subclasses__()

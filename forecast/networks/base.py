@@ -9,7 +9,7 @@ W values in the scale, E members of an ensemble.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -69,6 +69,14 @@ class Cell(Network):
     @abc.abstractmethod
     def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read the inputs of one step, (B, F) into (B, D)."""
+
+    def recurrent_weights(self) -> Iterable[Tensor]:
+        """Return the matrices that lead from state to state, for `initialisation`."""
+        return ()
+
+    def gate_biases(self) -> Iterable[tuple[list[Tensor], list[Tensor]]]:
+        """Return what is added up to the biases of input and forget gate, layer by layer."""
+        return ()
 
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from forecast.networks import textbook
+from forecast.networks.base import Cell
 
 
 def orthogonal(network: nn.Module) -> None:
@@ -95,11 +95,8 @@ def _recurrent_weights(network: nn.Module) -> Iterator[Tensor]:
     for module in network.modules():
         if isinstance(module, nn.RNNBase):
             yield from (module.get_parameter(f"weight_hh_l{k}") for k in range(module.num_layers))
-        elif isinstance(module, textbook.Elman | textbook.Jordan):
-            yield module.W
-        elif isinstance(module, textbook.LSTM):
-            # W [h, x]: the first columns lead from the state
-            yield from (W[:, : module.width] for W in (module.Wf, module.Wi, module.Wc, module.Wo))
+        elif isinstance(module, Cell):
+            yield from module.recurrent_weights()
 
 
 def _gate_biases(network: nn.Module) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
@@ -110,8 +107,8 @@ def _gate_biases(network: nn.Module) -> Iterator[tuple[list[Tensor], list[Tensor
                 parts = [module.get_parameter(f"bias_{end}_l{k}") for end in ("ih", "hh")]
                 gates = [part.chunk(4) for part in parts]  # i, f, c, o
                 yield [part[0] for part in gates], [part[1] for part in gates]
-        elif isinstance(module, textbook.LSTM):
-            yield [module.bi], [module.bf]
+        elif isinstance(module, Cell):
+            yield from module.gate_biases()
 
 
 def _set(parts: list[Tensor], value: Tensor) -> None:

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from forecast.data import regimes, synthetic, systems
+from forecast.data import synthetic
 from forecast.data.frames import read_frames
+from forecast.teaching import regimes, systems
 
 GENERATORS = (synthetic.noisy_sine, synthetic.sine_mixture, synthetic.ar1, synthetic.ma1,
               synthetic.random_walk)  # fmt: skip

@@ -9,10 +9,10 @@ import torch
 
 from forecast.engine import stream
 from forecast.engine.rollout import greedy, paths, rollout, sampled
-from forecast.networks import textbook
 from forecast.networks.base import leaves, pick
 from forecast.networks.heads import NormalHead
 from forecast.networks.seq2seq import AttentiveDecoder
+from forecast.teaching import textbook
 from tests.checks import HEADS, SIZES, as_windows, build_model, gappy_data, network_cases, same
 
 # a decoder is asked through the network that hands over to it

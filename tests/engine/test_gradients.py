@@ -9,8 +9,8 @@ from torch.autograd.functional import jacobian
 from forecast.engine import gradients, rollout, states, stream
 from forecast.networks.base import leaves
 from forecast.networks.recurrent import Recurrent
-from forecast.networks.textbook import Elman
 from forecast.networks.window import MLP
+from forecast.teaching.textbook import Elman
 from tests.checks import as_windows, build_model, network_cases
 
 STACKS = [(cell, layers) for cell in ("tanh", "relu", "gru", "lstm") for layers in (1, 2)]

@@ -6,7 +6,7 @@ import torch
 from forecast.engine import states, stream
 from forecast.networks.base import pick
 from forecast.networks.recurrent import Recurrent
-from forecast.networks.textbook import LSTM
+from forecast.teaching.textbook import LSTM
 from tests.checks import as_windows, build_model, gappy_data, network_cases, same
 
 RECURRENT = [case for case in network_cases() if case.kind.__name__ == "Recurrent"]

@@ -10,9 +10,9 @@ from sklearn.neighbors import KNeighborsRegressor
 from forecast.data.synthetic import ar1, ar1_floor, noisy_sine
 from forecast.evaluation.backtest import backtest, rolling_origins
 from forecast.evaluation.metrics import evaluate
-from forecast.forecasters.markov import MarkovForecaster
-from forecast.forecasters.seq2seq import Seq2SeqForecaster
-from forecast.forecasters.window import MLPForecaster
+from forecast.forecasters.neural.seq2seq import Seq2SeqForecaster
+from forecast.forecasters.window.markov import MarkovForecaster
+from forecast.forecasters.window.mlp import MLPForecaster
 from tests.evaluation.toys import Last, Updating
 
 LENGTH = 30

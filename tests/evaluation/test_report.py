@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from forecast.contest import NAIVE, Comparison, compare
-from forecast.forecasters.baselines import NaiveForecaster
-from forecast.forecasters.markov import MarkovForecaster
+from forecast.contest.compare import NAIVE, Comparison, compare
+from forecast.forecasters.classical.naive import NaiveForecaster
+from forecast.forecasters.window.markov import MarkovForecaster
 
 VOID = {"br", "col", "hr", "img", "input", "link", "meta"}
 HOSTILE = """<script>alert("x")</script>&amp; "A" 'B'"""

@@ -13,8 +13,8 @@ import pytest
 from forecast.data.datasets import load_dataset
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.metrics import evaluate
-from forecast.forecasters.recipe import Recipe, recurrent_recipe
-from forecast.forecasters.recurrent import LSTMForecaster
+from forecast.forecasters.neural.recipe import Recipe, recurrent_recipe
+from forecast.forecasters.neural.recurrent import LSTMForecaster
 from tests.experiments.test_defaults import record
 
 HORIZON, SEASON = 48, 24

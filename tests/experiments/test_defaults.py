@@ -12,11 +12,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from forecast.contest import compare
+from forecast.contest.compare import compare
 from forecast.data.datasets import load_dataset
 from forecast.data.synthetic import random_walk
 from forecast.evaluation.metrics import evaluate, owa
-from forecast.forecasters.recurrent import LSTMForecaster
+from forecast.forecasters.neural.recurrent import LSTMForecaster
 
 RESULTS = Path(__file__).parents[2] / "experiments"
 pytestmark = pytest.mark.experiment

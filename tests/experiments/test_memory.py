@@ -19,13 +19,13 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from forecast.data import symbols, tasks
-from forecast.data.tasks import Task
-from forecast.engine.learner import Learner, accuracy, answers, error, train
 from forecast.networks.initialisation import chrono, orthogonal
 from forecast.networks.recurrent import Recurrent
-from forecast.networks.textbook import LSTM, Stacked
 from forecast.networks.window import MLP
+from forecast.teaching import symbols, tasks
+from forecast.teaching.learner import Learner, accuracy, answers, error, train
+from forecast.teaching.tasks import Task
+from forecast.teaching.textbook import LSTM, Stacked
 from tests.experiments.test_defaults import record
 
 SEEDS = range(5)

@@ -15,8 +15,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.baselines import NaiveForecaster
-from forecast.forecasters.markov import MarkovForecaster
+from forecast.forecasters.classical.naive import NaiveForecaster
+from forecast.forecasters.window.markov import MarkovForecaster
 
 
 class Mean(BaseForecaster):

@@ -14,11 +14,11 @@ from sklearn.linear_model import LinearRegression
 from forecast import load
 from forecast.engine import training
 from forecast.evaluation.backtest import backtest
-from forecast.forecasters.baselines import NaiveForecaster
-from forecast.forecasters.ets import ETSForecaster
-from forecast.forecasters.markov import MarkovForecaster
-from forecast.forecasters.recurrent import LSTMForecaster, RNNForecaster
-from forecast.forecasters.window import MLPForecaster
+from forecast.forecasters.classical.ets import ETSForecaster
+from forecast.forecasters.classical.naive import NaiveForecaster
+from forecast.forecasters.neural.recurrent import LSTMForecaster, RNNForecaster
+from forecast.forecasters.window.markov import MarkovForecaster
+from forecast.forecasters.window.mlp import MLPForecaster
 
 SMALL: dict[str, Any] = {
     "hidden_size": 8,

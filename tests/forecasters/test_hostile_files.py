@@ -22,8 +22,8 @@ from safetensors.numpy import load_file, save_file
 
 import forecast
 from forecast.forecasters import saving
-from forecast.forecasters.arima import ARIMAForecaster
-from forecast.forecasters.theta import ThetaForecaster
+from forecast.forecasters.classical.arima import ARIMAForecaster
+from forecast.forecasters.classical.theta import ThetaForecaster
 
 RNG = np.random.default_rng(0)
 DAYS = pd.date_range("2024-03-25", periods=80, freq="D", tz="Europe/Berlin", name="day")

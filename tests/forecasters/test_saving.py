@@ -16,12 +16,12 @@ from sklearn.preprocessing import PowerTransformer
 
 import forecast
 from forecast.forecasters import saving
-from forecast.forecasters.baselines import NaiveForecaster
-from forecast.forecasters.ets import ETSForecaster
-from forecast.forecasters.markov import MarkovForecaster
-from forecast.forecasters.recurrent import LSTMForecaster, RNNForecaster
+from forecast.forecasters.classical.ets import ETSForecaster
+from forecast.forecasters.classical.naive import NaiveForecaster
+from forecast.forecasters.neural.recurrent import LSTMForecaster, RNNForecaster
 from forecast.forecasters.saving import load
-from forecast.forecasters.window import MLPForecaster
+from forecast.forecasters.window.markov import MarkovForecaster
+from forecast.forecasters.window.mlp import MLPForecaster
 
 VALUES = 20 + np.random.default_rng(0).normal(size=60).cumsum()
 INDEXES = {

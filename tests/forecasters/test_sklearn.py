@@ -26,9 +26,9 @@ import forecast.forecasters
 from forecast._checks import ForecastWarning
 from forecast.evaluation.metrics import scorer
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.baselines import NaiveForecaster
-from forecast.forecasters.markov import MarkovForecaster
-from forecast.forecasters.window import MLPForecaster
+from forecast.forecasters.classical.naive import NaiveForecaster
+from forecast.forecasters.window.markov import MarkovForecaster
+from forecast.forecasters.window.mlp import MLPForecaster
 from tests.checks import concrete_subclasses
 
 FORECASTERS = concrete_subclasses(forecast.forecasters, BaseForecaster)

@@ -18,9 +18,9 @@ from sklearn.preprocessing import (
 )
 
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.baselines import NaiveForecaster
-from forecast.forecasters.markov import MarkovForecaster
-from forecast.forecasters.recurrent import LSTMForecaster
+from forecast.forecasters.classical.naive import NaiveForecaster
+from forecast.forecasters.neural.recurrent import LSTMForecaster
+from forecast.forecasters.window.markov import MarkovForecaster
 
 LOG = FunctionTransformer(np.log, np.exp, check_inverse=False)
 TRANSFORMERS = [

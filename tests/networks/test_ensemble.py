@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from forecast.networks.convolution import Convolution
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.readout import Readout
 from forecast.networks.recurrent import Recurrent
-from forecast.networks.textbook import Elman, Stacked
 from forecast.networks.window import MLP
+from forecast.teaching.convolution import Convolution
+from forecast.teaching.textbook import Elman, Stacked
 from tests.checks import tensors
 
 KINDS = {

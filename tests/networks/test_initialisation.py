@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from forecast.networks import textbook
 from forecast.networks.initialisation import chrono, forget_bias, orthogonal
 from forecast.networks.recurrent import Recurrent
+from forecast.teaching import textbook
 
 N = 16
 LSTMS = {

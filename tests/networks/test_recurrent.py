@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from forecast.networks.recurrent import Recurrent
-from forecast.networks.textbook import LSTM, Elman
+from forecast.teaching.textbook import LSTM, Elman
 
 TORCH = {
     "tanh": lambda *a, **k: nn.RNN(*a, nonlinearity="tanh", **k),

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.autograd.functional import jacobian
 
-from forecast.networks.textbook import Elman
 from forecast.networks.window import MLP
+from forecast.teaching.textbook import Elman
 
 
 @pytest.mark.parametrize("n", [1, 4])

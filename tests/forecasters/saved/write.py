@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 import forecast
-from forecast.forecasters.arima import ARIMAForecaster
+from forecast.forecasters.classical.arima import ARIMAForecaster
+from forecast.forecasters.classical.theta import ThetaForecaster
 from forecast.forecasters.saving import FORMAT_VERSION
-from forecast.forecasters.theta import ThetaForecaster
 
 HERE = Path(__file__).parent
 MONTHS = pd.date_range("2020-01-31", periods=102, freq="ME", name="month")

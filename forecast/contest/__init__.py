@@ -1,0 +1,1 @@
+"""The contest: several models on one data set, one table, one verdict."""

@@ -1,0 +1,1 @@
+"""Forecasters of textbooks: naive, exponential smoothing, Theta, ARIMA."""

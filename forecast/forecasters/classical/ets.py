@@ -1,0 +1,168 @@
+"""Exponential smoothing: statsmodels fits its forms, AICc chooses among them (room 5).
+
+Hyndman, Koehler, Ord and Snyder, "Forecasting with Exponential Smoothing", 2008.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from forecast.forecasters.classical.smoothing import Fitted, SmoothingForecaster, smoothing
+from forecast.forecasters.classical.stationarity import strong_season
+
+# Up to here a season is smoothed; longer ones have too many starting values, STL finds them.
+LONGEST_SMOOTHED_SEASON = 24
+# After so many seasons a smoothed season has forgotten its starting values (.9^30 = 4 %).
+FORGETFUL = 30
+
+
+class Form(NamedTuple):
+    """A member of the family: error, trend, damped?, season, as statsmodels spells them."""
+
+    error: str
+    trend: str | None
+    damped: bool
+    seasonal: str | None
+
+    def n_parameters(self, season_length: int) -> int:
+        """Count smoothing parameters, starting values and the variance."""
+        return (
+            3
+            + 2 * (self.trend is not None)
+            + self.damped
+            + (self.seasonal is not None) * season_length
+        )
+
+
+PLAIN = (
+    Form("add", None, False, None),
+    Form("add", "add", False, None),
+    Form("add", "add", True, None),
+)
+SEASONAL = (
+    Form("add", None, False, "add"),
+    Form("add", "add", False, "add"),
+    Form("add", "add", True, "add"),
+)
+PROPORTIONAL = (Form("mul", None, False, "mul"), Form("mul", "add", True, "mul"))
+
+
+class ETSForecaster(SmoothingForecaster):
+    """Smooth exponentially; of each series the form with the smallest AICc.
+
+    Every series is fitted on its own, by statsmodels, on its last 1,000 values (10 seasons, if
+    that is more): about a second for a long series with a season of 24. A season longer than 24
+    is found by STL and kept, if it is strong. A series of fewer than 8 values or with no variation
+    is smoothed with a fixed gain. Missing values are filled by the last of the same season for the
+    fit, and their errors are left out. Paths draw past errors through the recursion.
+
+    `update` runs the recursion over the new values; the parameters stay.
+
+    Parameters
+    ----------
+    horizon, season_length, freq, target_transform, id_col, time_col, target_col
+        As in every forecaster.
+
+    Attributes
+    ----------
+    smoothing_
+        Parameters and states of all series.
+    residuals_
+        Past errors, in target units or, where the form is proportional, as fractions.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> ETSForecaster().fit(pd.Series([5.0] * 20)).predict(2).tolist()
+    [5.0, 5.0]
+    """
+
+    def _fit_series(self, values: np.ndarray, season_length: int) -> Fitted:
+        size, m = len(values), season_length
+        spread, centre = float(np.std(values)), float(np.mean(values))
+        scaled = (values - centre) / spread
+        if m > LONGEST_SMOOTHED_SEASON:
+            best = _around_stl(scaled, m) if size >= 2 * m else _choose(scaled, PLAIN, m)
+            return _rescale(best, centre, spread)
+        seasonal = m > 1 and size >= max(2 * m, 10 + m)
+        best = _rescale(_choose(scaled, PLAIN + SEASONAL * seasonal, m), centre, spread)
+        # Factors need values away from zero, where a relative error means nothing.
+        if seasonal and values.min() > 0.1 * centre > 0:
+            rival = _choose(values / spread, PROPORTIONAL, m)
+            best = min(best, _rescale(rival, 0.0, spread), key=lambda fitted: fitted.aicc)
+        return best
+
+
+def _around_stl(values: np.ndarray, m: int) -> Fitted:
+    """Fit what STL leaves without the season, and add the season of its last cycle."""
+    season = strong_season(values, m)
+    if season is None:
+        return _choose(values, PLAIN, m)
+    best = _choose(values - season, PLAIN, m)
+    return best._replace(smoothing=best.smoothing._replace(season=season[-m:]))
+
+
+def _choose(values: np.ndarray, forms: tuple[Form, ...], m: int) -> Fitted:
+    """Compare the forms with rough starting values, and fit those of the best one where they count.
+
+    statsmodels needs 10 values for the rough ones.
+    """
+    affordable = [form for form in forms if len(values) > form.n_parameters(m) + 1] or [forms[0]]
+    rough = "heuristic" if len(values) >= 10 else "estimated"
+    fits = {form: _fit_form(values, form, m, rough) for form in affordable}
+    best = min(fits, key=lambda form: fits[form].aicc)
+    if best.seasonal and len(values) > FORGETFUL * m:
+        return fits[best]
+    return min(fits[best], _fit_form(values, best, m, "estimated"), key=lambda fit: fit.aicc)
+
+
+def _fit_form(values: np.ndarray, form: Form, m: int, initialization: str) -> Fitted:
+    """Fit one form with statsmodels."""
+    from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+
+    model = ETSModel(
+        values,
+        error=form.error,
+        trend=form.trend,
+        damped_trend=form.damped,
+        seasonal=form.seasonal,
+        seasonal_periods=m if form.seasonal else None,
+        initialization_method=initialization,
+    )
+    with np.errstate(all="ignore"):  # the optimiser tries parameters that overflow
+        result = model.fit(disp=False, maxiter=100, warn_convergence=False)
+    size, k = len(values), form.n_parameters(m)
+    aicc = 2 * k * size / max(size - k - 1, 1) - 2 * result.llf
+    neutral = np.full(m, float(form.error == "mul"))
+    fitted = smoothing(
+        level=result.level[-1],
+        trend=result.slope[-1] if form.trend else 0.0,
+        season=result.season[-m:] if form.seasonal else neutral,
+        gains=(
+            result.alpha,
+            result.beta if form.trend else 0.0,
+            result.gamma if form.seasonal else 0.0,
+        ),
+        damping=result.phi if form.damped else 1.0,
+        proportional=form.error == "mul",
+    )
+    # In-sample errors are too small by the parameters that were fitted to them.
+    errors = np.asarray(result.resid) * math.sqrt(size / max(size - k, 1))
+    return Fitted(fitted, errors, aicc if np.isfinite(errors).all() else math.inf)
+
+
+def _rescale(fitted: Fitted, centre: float, unit: float) -> Fitted:
+    """Return what was learned from (values - centre) / unit in the units of the values."""
+    state = fitted.smoothing
+    factors = bool(state.proportional)
+    moved = state._replace(
+        level=state.level * unit + centre,
+        trend=state.trend * unit,
+        season=state.season * (1.0 if factors else unit),
+    )
+    return fitted._replace(
+        smoothing=moved, errors=fitted.errors if factors else fitted.errors * unit
+    )

@@ -1,0 +1,1 @@
+"""Forecasters that learn a network: sizes, features, training, what is saved."""

@@ -1,0 +1,129 @@
+"""The forecasters that carry a latent state: RNN and LSTM (room 5)."""
+
+from __future__ import annotations
+
+import abc
+from typing import ClassVar, Unpack
+
+import numpy as np
+
+from forecast._checks import one_of, positive_integer
+from forecast.forecasters.neural.base import NeuralForecaster, Trained
+from forecast.forecasters.neural.recipe import recurrent_recipe
+from forecast.networks.base import Network
+from forecast.networks.initialisation import STARTS
+from forecast.networks.recurrent import Recurrent
+
+
+class Recurrence(Trained, total=False):
+    """The parameters of every recurrent forecaster, for the signature of one that has its own."""
+
+    initialisation: str
+    initial_state: str
+    truncation: int | None
+
+
+class RecurrentForecaster(NeuralForecaster, abc.ABC):
+    """The parent of forecasters that carry a latent state (abstract).
+
+    Parameters
+    ----------
+    initialisation : {"default", "orthogonal", "forget_bias", "chrono"}
+        How recurrent weights start, which decides what can be learned from far back: orthogonal
+        matrices from state to state; of an LSTM also forget gates that start open, or that spread
+        memories over the training window. See `forecast.networks.initialisation`.
+    initial_state : {"zero", "learned"}
+        The state before the first value.
+    truncation : int, optional
+        Values after which the gradient ends while the state is carried on (truncated
+        backpropagation through time, Williams and Peng, 1990). Training then walks through
+        stretches of `context_length` values, by default whole series, in windows of so many
+        values, one step of the optimiser each, and a step costs what its window costs. Default:
+        the state, too, ends with the window, and every window stands alone.
+    **parameters
+        Those of `NeuralForecaster`.
+    """
+
+    _recipe = staticmethod(recurrent_recipe)
+    initialisations: ClassVar[tuple[str, ...]] = ("default", "orthogonal")
+
+    def __init__(
+        self,
+        *,
+        initialisation: str = "default",
+        initial_state: str = "zero",
+        truncation: int | None = None,
+        **parameters: Unpack[Trained],
+    ) -> None:
+        super().__init__(**parameters)
+        self.initialisation = initialisation
+        self.initial_state = initial_state
+        self.truncation = truncation
+
+    @property
+    @abc.abstractmethod
+    def _cell(self) -> str:
+        """The recurrence."""
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        one_of("initialisation", self.initialisation, self.initialisations)
+        one_of("initial_state", self.initial_state, ("zero", "learned"))
+        if self.truncation is not None:
+            positive_integer("truncation", self.truncation)
+
+    @property
+    def _window(self) -> int | None:
+        return self.context_length if self.truncation is None else self.truncation
+
+    def _pieces(self, lengths: np.ndarray) -> int:
+        if self.truncation is None:
+            return 1
+        stretch = int(lengths.max()) if self.context_length is None else self.context_length
+        return -(-stretch // (self.recipe_.n_steps * self.recipe_.patch))
+
+    def _network(self, input_size: int) -> Network:
+        network = Recurrent(
+            input_size,
+            self.recipe_.hidden_size,
+            cell=self._cell,
+            num_layers=self.recipe_.num_layers,
+            dropout=self.dropout,
+            residual=self.residual,
+            learn_initial_state=self.initial_state == "learned",
+        )
+        STARTS[self.initialisation](network, self.recipe_.n_steps)
+        return network
+
+
+class RNNForecaster(RecurrentForecaster):
+    """Forecast with a recurrent network: h_t = f(h_{t-1}, x_t).
+
+    Parameters
+    ----------
+    cell : {"tanh", "relu", "gru"}
+        Elman's recurrence with either activation, or the gated recurrent unit.
+    **parameters
+        Those of `RecurrentForecaster`.
+    """
+
+    cells: ClassVar = ("tanh", "relu", "gru")
+
+    def __init__(self, *, cell: str = "tanh", **parameters: Unpack[Recurrence]) -> None:
+        super().__init__(**parameters)
+        self.cell = cell
+
+    @property
+    def _cell(self) -> str:
+        return self.cell
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        one_of("cell", self.cell, self.cells)
+
+
+class LSTMForecaster(RecurrentForecaster):
+    """Forecast with long short-term memory: gates decide what the state keeps."""
+
+    _cell = "lstm"
+    initialisations = tuple(STARTS)

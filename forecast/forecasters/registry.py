@@ -1,0 +1,118 @@
+"""The forecasters of this package, each listed once: class, file, label in tables, options.
+
+The exported names, the default contest, the models of the command line and the classes that a saved
+file may name are read from here. A new forecaster is its own file, its import (for type checkers,
+which read no tables) and its line.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from forecast.forecasters.classical.arima import ARIMAForecaster as ARIMAForecaster
+    from forecast.forecasters.classical.ets import ETSForecaster as ETSForecaster
+    from forecast.forecasters.classical.naive import NaiveForecaster as NaiveForecaster
+    from forecast.forecasters.classical.theta import ThetaForecaster as ThetaForecaster
+    from forecast.forecasters.neural.recurrent import LSTMForecaster as LSTMForecaster
+    from forecast.forecasters.neural.recurrent import RNNForecaster as RNNForecaster
+    from forecast.forecasters.neural.seq2seq import Seq2SeqForecaster as Seq2SeqForecaster
+    from forecast.forecasters.window.markov import MarkovForecaster as MarkovForecaster
+    from forecast.forecasters.window.mlp import MLPForecaster as MLPForecaster
+
+
+class Contestant(NamedTuple):
+    """A forecaster as it takes part in the default contest.
+
+    Attributes
+    ----------
+    label : str
+        Its name in tables; on the command line in lower case, with hyphens for spaces.
+    forecaster : str
+        Its class.
+    file : str
+        The module that defines it, inside `forecast.forecasters`.
+    options : mapping
+        Parameters that differ from the defaults.
+    """
+
+    label: str
+    forecaster: str
+    file: str
+    options: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def spelling(self) -> str:
+        """The name on the command line.
+
+        Examples
+        --------
+        >>> CONTESTANTS[1].spelling
+        'seasonal-naive'
+        """
+        return self.label.lower().replace(" ", "-")
+
+    def build(self, random_state: int | None = None) -> Any:
+        """Return the forecaster, not fitted; the seed is given to those that have one."""
+        model = forecaster_class(self.forecaster)(**self.options)
+        if "random_state" in model.get_params():
+            model.set_params(random_state=random_state)
+        return model
+
+
+CONTESTANTS = (
+    Contestant("naive", "NaiveForecaster", "classical.naive", {"strategy": "last"}),
+    Contestant("seasonal naive", "NaiveForecaster", "classical.naive", {"strategy": "seasonal"}),
+    Contestant("drift", "NaiveForecaster", "classical.naive", {"strategy": "drift"}),
+    Contestant("ETS", "ETSForecaster", "classical.ets"),
+    Contestant("Theta", "ThetaForecaster", "classical.theta"),
+    Contestant("ARIMA", "ARIMAForecaster", "classical.arima"),
+    Contestant("Markov", "MarkovForecaster", "window.markov"),
+    Contestant("MLP", "MLPForecaster", "window.mlp"),
+    Contestant("RNN", "RNNForecaster", "neural.recurrent"),
+    Contestant("LSTM", "LSTMForecaster", "neural.recurrent"),
+    Contestant("deep LSTM", "LSTMForecaster", "neural.recurrent", {"num_layers": 3}),
+    Contestant("Seq2Seq", "Seq2SeqForecaster", "neural.seq2seq"),
+)
+# Class -> module. A saved file names a class, never a module to import.
+HOMES = {one.forecaster: f"forecast.forecasters.{one.file}" for one in CONTESTANTS}
+SPELLINGS = {one.spelling: one for one in CONTESTANTS}
+NAIVE = tuple(one.label for one in CONTESTANTS if one.forecaster == "NaiveForecaster")
+
+
+def forecaster_class(name: str) -> type[Any]:
+    """Return the class of a name out of `HOMES`; its file is loaded only now.
+
+    Examples
+    --------
+    >>> forecaster_class("NaiveForecaster")(strategy="drift")
+    NaiveForecaster(strategy='drift')
+    """
+    cls: type[Any] = getattr(importlib.import_module(HOMES[name]), name)
+    return cls
+
+
+def default_models(
+    season_length: int | None = None, random_state: int | None = None
+) -> dict[str, Any]:
+    """Return the contestants, not fitted, by their labels.
+
+    Parameters
+    ----------
+    season_length : int, optional
+        Of 1, that is without a season, there is no seasonal naive forecast.
+    random_state : int, optional
+        Seed of those that have one.
+
+    Examples
+    --------
+    >>> list(default_models(season_length=1))[:3]
+    ['naive', 'drift', 'ETS']
+    """
+    models = {one.label: one.build(random_state) for one in CONTESTANTS}
+    if season_length == 1:
+        del models["seasonal naive"]
+    return models

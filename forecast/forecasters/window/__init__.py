@@ -1,0 +1,1 @@
+"""Forecasters that read a fixed window: the Markov side of the contrast."""

@@ -1,0 +1,296 @@
+"""Look inside a fitted network: where gradients go, what gates do, what states hold.
+
+Stands above all rooms: the numbers come from `engine/states.py` and `engine/gradients.py`, the
+pictures are drawn by `evaluation/diagnostic_plots.py`. What needs no network is in `memory.py`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.decomposition import PCA
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import TimeSeriesSplit, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
+
+from forecast._checks import positive_integer, short
+from forecast.data.covariates import held_plan
+from forecast.engine import gradients, rollout, states
+from forecast.forecasters.arguments import place_of
+from forecast.forecasters.neural.base import NeuralForecaster
+from forecast.forecasters.transform import forward
+from forecast.networks.base import leaves
+from forecast.networks.recurrent import Recurrent
+
+if TYPE_CHECKING:
+    from forecast.engine.batches import Windows
+    from forecast.networks.base import Network
+
+MOST_LAGS = 1000  # looked at when nothing else is asked for
+
+
+def state_gradients(forecaster: NeuralForecaster, series: Any = None) -> pd.DataFrame:
+    """Return how much the last state still depends on every state before it: |ds_t / ds_k|.
+
+    The state is everything that the network carries: of an LSTM h and c, of a stack all layers.
+    The norm is the spectral one, the most that a change of s_k can be stretched.
+
+    Parameters
+    ----------
+    forecaster
+        A fitted recurrent forecaster; its history is what the states have read.
+    series
+        Which one, by its id; None: the first.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by the lag t - k in steps of the series; the recurrent steps lie P of them apart.
+        `norm`, and `bound`: gamma^n after n recurrent steps, gamma = |W|_2 max|g'|, which holds
+        for one layer of Elman cells and is NaN for others.
+
+    Raises
+    ------
+    TypeError
+        If the forecaster has no network, or one without a state.
+    """
+    network, inputs, _ = _along(forecaster, series)
+    norms = gradients.state_gradients(gradients.step_jacobians(network, inputs)).numpy()
+    steps, gamma = np.arange(len(norms)), gradients.gamma(network)
+    lags = pd.Index(steps * forecaster.recipe_.patch, name="lag")
+    bound = np.full(len(norms), np.nan) if gamma is None else gamma**steps
+    return pd.DataFrame({"norm": norms, "bound": bound}, lags)
+
+
+def forecast_gradients(
+    forecaster: NeuralForecaster,
+    steps: Sequence[int] = (1,),
+    *,
+    lags: int | None = None,
+    series: Any = None,
+) -> pd.DataFrame:
+    """Return how much the forecast of a step changes per unit of every past value.
+
+    By automatic differentiation through everything: the moving scale, the templates, the network
+    and the readout, and for later blocks the forecasts fed back.
+
+    Parameters
+    ----------
+    forecaster
+        A fitted network, without `target_transform`.
+    steps
+        Steps ahead, each a column.
+    lags
+        How many of the newest values. Default: all but those that fill the reader's memory at
+        the start, at most 1,000.
+    series
+        Which one, by its id; None: the first.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by lag, 1 is the newest value; a column per step. Without a unit: target units of
+        the forecast per target units of the value.
+
+    Raises
+    ------
+    ValueError
+        If there is a `target_transform`, or no derivative: in a gap, or where the scale sees a
+        constant.
+    """
+    windows, place = _windows(forecaster, series)
+    if forecaster.target_transform_ is not None:
+        raise ValueError(
+            "`target_transform` must be None for gradients in target units, got "
+            f"{short(forecaster.target_transform)}. `effective_memory` takes any forecaster."
+        )
+    wanted = [positive_integer("steps", step) for step in steps]
+    length, before = int(windows.lengths[place]), forecaster.model_.reader.memory
+    lags = positive_integer("lags", min(MOST_LAGS, length - before) if lags is None else lags)
+    if lags > length - before:
+        raise ValueError(
+            f"`lags` must leave {before} values before them, which the reader remembers: "
+            f"lags={lags}, the series has {length}. Look at fewer, or give a longer history."
+        )
+    panel, horizon = forecaster.panel_, max(wanted)
+    ahead = forecaster.features_.ahead(panel, horizon, held_plan(panel, horizon))
+    model = copy.deepcopy(forecaster.model_).cpu().eval()
+    choose = rollout.greedy(model, forecaster.point)
+    known = torch.as_tensor(ahead[[place]])
+    rows = gradients.forecast_gradients(model, windows, place, known, choose, lags)
+    table = pd.DataFrame(
+        {step: row.numpy() for step, row in enumerate(rows, 1) if step in wanted},
+        pd.RangeIndex(1, lags + 1, name="lag"),
+    ).rename_axis(columns="step")
+    if table.isna().any(axis=None):
+        raise ValueError(
+            f"The forecast has no derivative with respect to the last {lags} values of "
+            f"{panel.ids[place]!r}: there is a gap, or the scale sees a constant. Fill gaps, or "
+            "look at fewer `lags`."
+        )
+    return table
+
+
+def gates(forecaster: NeuralForecaster, layer: int = 0, series: Any = None) -> pd.DataFrame:
+    """Return what the gates of a fitted LSTM do along its history.
+
+    Parameters
+    ----------
+    forecaster
+        A fitted LSTM.
+    layer
+        Counted from 0, the one that reads the values.
+    series
+        Which one, by its id; None: the first.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by the time of the newest value that was read; columns (part, unit), where the
+        parts are "forget", "input", "output" in (0, 1), "candidate" in (-1, 1), "cell", "hidden".
+
+    Raises
+    ------
+    TypeError
+        If the network has no LSTM cells.
+    """
+    network, inputs, times = _along(forecaster, series)
+    if not isinstance(network, Recurrent) or network.cell != "lstm":
+        raise TypeError(f"`forecaster` must be an LSTM to have gates, got {short(forecaster)}.")
+    if not 0 <= layer < len(network.layers):
+        raise ValueError(f"`layer` must be below {len(network.layers)} layers, got {layer}.")
+    parts = states.lstm_gates(network, inputs, layer)
+    frames = {name: pd.DataFrame(part.numpy(), times) for name, part in parts.items()}
+    return pd.concat(frames, axis=1, names=["part", "unit"])
+
+
+def hidden_states(forecaster: NeuralForecaster, series: Any = None) -> pd.DataFrame:
+    """Return the hidden state h of a fitted recurrent forecaster along its history.
+
+    Parameters
+    ----------
+    forecaster
+        A fitted recurrent forecaster.
+    series
+        Which one, by its id; None: the first.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by the time of the newest value that was read; columns (layer, unit).
+    """
+    network, inputs, times = _along(forecaster, series)
+    h = leaves(states.states_along(network, inputs))[0][1:]  # (T, layers, D), without h_0
+    names = pd.MultiIndex.from_product([range(n) for n in h.shape[1:]], names=["layer", "unit"])
+    return pd.DataFrame(h.flatten(1).numpy(), times, names)
+
+
+def principal_components(hidden: pd.DataFrame, n_components: int = 2) -> pd.DataFrame:
+    """Return states in the directions in which they vary most.
+
+    Parameters
+    ----------
+    hidden
+        What `hidden_states` returns.
+    n_components
+        How many directions.
+
+    Returns
+    -------
+    DataFrame
+        A column per component, from 1; `attrs["explained"]` has the share of variance of each.
+    """
+    pca = PCA(n_components).fit(hidden.to_numpy())
+    names = pd.RangeIndex(1, n_components + 1, name="component")
+    table = pd.DataFrame(pca.transform(hidden.to_numpy()), hidden.index, names)
+    table.attrs["explained"] = pca.explained_variance_ratio_.tolist()
+    return table
+
+
+def probe(hidden: pd.DataFrame, label: pd.Series, *, n_splits: int = 5) -> pd.DataFrame:
+    """Ask what can be read off a state by a straight line: a linear probe.
+
+    Each fold learns from the past and is scored on what comes next. Real-valued labels are
+    regressed by ridge regression and scored by R²; all others (whole numbers, text, booleans) are
+    classes for logistic regression, scored by accuracy. Alain and Bengio, 2016, "Understanding
+    intermediate layers using linear classifier probes".
+
+    Parameters
+    ----------
+    hidden
+        What `hidden_states` returns.
+    label
+        What the state may know, indexed by time; every time of `hidden` must have one.
+    n_splits
+        Folds in time.
+
+    Returns
+    -------
+    DataFrame
+        A row per fold: `score`, and `chance`, the score of whoever knows the past labels alone.
+
+    Raises
+    ------
+    ValueError
+        If a time has no label.
+    """
+    known = label.reindex(hidden.index)
+    if known.isna().any():
+        raise ValueError(
+            f"`label` must have a value at every time of the states, got none at "
+            f"{known.index[known.isna()][0]}. Drop these rows of the states."
+        )
+    real = pd.api.types.is_float_dtype(label.dtype)
+    reader = Ridge() if real else LogisticRegression(max_iter=1000)
+    ignorant = DummyRegressor() if real else DummyClassifier()
+    folds = TimeSeriesSplit(n_splits)
+    scores = {
+        name: cross_val_score(
+            make_pipeline(StandardScaler(), model),
+            hidden.to_numpy(),
+            known.astype(label.dtype).to_numpy(),
+            cv=folds,
+        )
+        for name, model in (("score", reader), ("chance", ignorant))
+    }
+    return pd.DataFrame(scores, pd.RangeIndex(1, n_splits + 1, name="fold"))
+
+
+def _network(forecaster: NeuralForecaster) -> Network:
+    """Return the network to look into: the first of an ensemble."""
+    return cast("Network", forecaster.model_.network.members[0])
+
+
+def _windows(forecaster: NeuralForecaster, series: Any) -> tuple[Windows, int]:
+    """Return the history as the network sees it, on the CPU, and the place of a series."""
+    if not isinstance(forecaster, NeuralForecaster):
+        raise TypeError(
+            f"`forecaster` must be a network to look inside, got {short(forecaster)}. "
+            "`effective_memory` takes any forecaster."
+        )
+    check_is_fitted(forecaster)
+    panel = forecaster.panel_
+    seen = forward(forecaster.target_transform_, panel)
+    windows = forecaster.features_.windows(seen, forecaster.spreads_, torch.device("cpu"))
+    return windows, place_of(series, panel)
+
+
+def _along(forecaster: NeuralForecaster, series: Any) -> tuple[Network, torch.Tensor, pd.Index]:
+    """Return a recurrent network, what it read of a series, (1, T, F), and when, (T,)."""
+    windows, place = _windows(forecaster, series)
+    network = states.exact(_network(forecaster))
+    if not states.width(network):
+        raise TypeError(
+            f"`forecaster` must carry a state, got {short(forecaster)}, whose network has none. "
+            "`effective_memory` takes any forecaster."
+        )
+    inputs, steps = states.inputs_along(forecaster.model_, windows, place)
+    return network, inputs, forecaster.panel_.times(place)[steps.numpy()]

@@ -1,0 +1,228 @@
+"""How far back do fitted forecasters look? Their effective memory, side by side.
+
+Stands above all rooms, as the contest does: it takes forecasters of any kind and draws.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from forecast._checks import number_between, positive_integer
+from forecast.data.covariates import held_plan
+from forecast.data.frames import append
+from forecast.data.panel import Panel, ranges
+from forecast.evaluation.canvas import span
+from forecast.forecasters.base import BaseForecaster
+
+ROUNDING = 1e-5  # of the largest response: what single precision can do by itself
+ROWS = 2**17  # values that are read at once
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EffectiveMemory:
+    """How far back forecasters look; its representation is the table and the last lag tried.
+
+    Attributes
+    ----------
+    responses : DataFrame
+        A row per lag, a column per forecaster: how much the forecast changes, in spreads of the
+        series, when the value `lag` steps before the first forecast step moves by one spread.
+    threshold : float
+        The share of the largest response below which a change counts as none.
+    grid : Index
+        The time axis.
+    """
+
+    responses: pd.DataFrame
+    threshold: float
+    grid: pd.Index
+
+    @property
+    def relative(self) -> pd.DataFrame:
+        """The responses as shares of the largest of each forecaster."""
+        return self.responses / self.responses.max()
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per forecaster.
+
+        `reach` is the last lag that changes the forecast at all, beyond rounding; `memory` the last
+        that changes it by the threshold; `time` says the same as a duration. Where that is the
+        last lag tried, it is a lower bound; and no lag beyond was tried, such as a farther season.
+        """
+        seen = self.responses.index[-1]
+        rows = {}
+        for name, share in self.relative.items():
+            reach, memory = (
+                int(share.index[share >= least].max()) for least in (ROUNDING, self.threshold)
+            )
+            text = span(memory, self.grid)
+            rows[name] = (reach, memory, f"at least {text}" if memory == seen else text)
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["reach", "memory", "time"])
+
+    def plot(self) -> np.ndarray:
+        """Draw the response to every lag, and where the memory of each forecaster ends."""
+        from forecast.inspection.plots import plot_memory
+
+        return plot_memory(self.relative, self.table, self.threshold, self.grid)
+
+    @property
+    def _tried(self) -> str:
+        return f"Lags up to {span(int(self.responses.index[-1]), self.grid)} were tried."
+
+    def __repr__(self) -> str:
+        return f"{self.table.to_string()}\n\n{self._tried}"
+
+    def _repr_html_(self) -> str:
+        return f"{self.table.to_html()}<p>{self._tried}</p>"
+
+
+def effective_memory(
+    forecasters: Mapping[str, Any] | Sequence[Any],
+    y: Any,
+    X: Any = None,
+    *,
+    horizon: int | None = None,
+    threshold: float = 0.01,
+) -> EffectiveMemory:
+    """Measure how far back fitted forecasters look: their effective memory.
+
+    Each forecaster absorbs `y` by `update`, so what it learned stays as it is. Then one value of
+    `y` is moved by one spread (the standard deviation of its series) towards the mean of its
+    series, where the model is at home, and the forecast is made again. The largest change over all
+    steps, averaged over the series, is the response to the lag of that value; the memory is the
+    last lag whose response is at least `threshold` of the largest. It is the same definition for
+    a window and for a state, for a regression and for a network.
+
+    Parameters
+    ----------
+    forecasters
+        Fitted to the same kind of frame, by name; a list is named by the classes.
+    y
+        Values that come after the history of every forecaster, as for `update`. The farthest lag
+        that can be seen is one less than their number: give more than the memory you suspect.
+    X
+        Their covariates, if `fit` had X. The plan ahead is held at its last row.
+
+    horizon
+        Steps of the forecast. Default: `horizon_` of each.
+    threshold
+        Share of the largest response, between 0 and 1.
+
+    Returns
+    -------
+    EffectiveMemory
+        With `table`, `responses` and `plot()`.
+
+    Raises
+    ------
+    ValueError
+        If `y` holds less than two values of a series, or a forecast depends on none of them.
+
+    Examples
+    --------
+    >>> from forecast import MarkovForecaster
+    >>> from forecast.data.synthetic import ar1
+    >>> y = ar1(200, seed=0)
+    >>> models = [MarkovForecaster(order=3).fit(y[:150]), MarkovForecaster(order=5).fit(y[:150])]
+    >>> effective_memory(models, y[150:])
+              reach  memory     time
+    Markov        3       3  3 steps
+    Markov 2      5       5  5 steps
+    <BLANKLINE>
+    Lags up to 49 steps were tried.
+    """
+    threshold = number_between("threshold", threshold, 0, 1)
+    responses, grids = {}, []
+    for name, forecaster in _named(forecasters).items():
+        check_is_fitted(forecaster)
+        panel = append(forecaster.panel_, forecaster._read(y, X, forecaster.freq_))
+        steps = forecaster.horizon_ if horizon is None else positive_integer("horizon", horizon)
+        responses[name] = _responses(forecaster, panel, steps)
+        if not responses[name].max() > 0:
+            raise ValueError(
+                f"The forecast of {name!r} depends on none of the last {len(responses[name])} "
+                "values, so it has no memory to measure. Give a longer `y`."
+            )
+        grids.append(panel.grid)
+    return EffectiveMemory(pd.DataFrame(responses).rename_axis("lag"), threshold, grids[0])
+
+
+def _named(forecasters: Any) -> dict[str, Any]:
+    if isinstance(forecasters, BaseForecaster):
+        forecasters = [forecasters]
+    if isinstance(forecasters, Mapping):
+        return dict(forecasters)
+    named: dict[str, Any] = {}
+    for forecaster in forecasters:
+        name = type(forecaster).__name__.removesuffix("Forecaster")
+        same = sum(known.split(" ")[0] == name for known in named)
+        named[f"{name} {same + 1}" if same else name] = forecaster
+    return named
+
+
+def _responses(forecaster: BaseForecaster, panel: Panel, horizon: int) -> pd.Series:
+    """Return the mean response to every lag; the history is continued up to the end of `panel`."""
+    from forecast.forecasters.neural.base import NeuralForecaster
+
+    old, n = forecaster.panel_.lengths, panel.n_series
+    lags = int((panel.lengths - old).min()) - 1
+    if lags < 1:
+        raise ValueError(
+            f"`y` must hold at least 2 values of every series, got {lags + 1} of one of them."
+        )
+    # the first update of a network reads its whole history: it is made once, for all copies
+    before = forecaster._continued(panel.head(old + 1))
+    usual = _forecast(before._continued(panel), horizon)[:, None]  # (n, 1, H)
+    series = [panel.series(i) for i in range(n)]
+    mean, spread = (np.array([f(one) for one in series])[:, None] for f in (np.nanmean, np.nanstd))
+    copies = max(ROWS // (lags * n), 1) if isinstance(forecaster, NeuralForecaster) else 1
+    changes = []
+    for some in np.array_split(np.arange(1, lags + 1), -(-lags // copies)):
+        moved = _repeated(panel, len(some))
+        places = moved.offsets[1:].reshape(n, -1) - some  # (n, copies)
+        values = moved.values[places]
+        moved.values[places] = values - np.where(values < mean, -spread, spread)
+        start = before if copies == 1 else _tiled(before, len(some))
+        forecasts = _forecast(start._continued(moved), horizon).reshape(n, -1, horizon)
+        change = np.abs(forecasts - usual).max(-1) / spread  # (n, copies)
+        changes.append(np.where(np.isnan(values), np.nan, change))
+    return pd.DataFrame(np.hstack(changes), columns=range(1, lags + 1)).mean()
+
+
+def _forecast(forecaster: BaseForecaster, horizon: int) -> np.ndarray:
+    """Return the forecast (n, H)."""
+    plan = held_plan(forecaster.panel_, horizon)
+    return forecaster._backward(forecaster._predict(horizon, plan))
+
+
+def _repeated(panel: Panel, copies: int) -> Panel:
+    """Return a panel that holds every series several times, copies side by side."""
+    lengths = np.repeat(panel.lengths, copies)
+    rows = ranges(np.repeat(panel.offsets[:-1], copies), lengths)
+    return replace(
+        panel,
+        values=panel.values[rows],
+        offsets=np.concatenate(([0], np.cumsum(lengths))),
+        starts=np.repeat(panel.starts, copies),
+        ids=panel.ids.repeat(copies),
+        X=None if panel.X is None else panel.X[rows],
+        past=None if panel.past is None else panel.past[rows],
+    )
+
+
+def _tiled(forecaster: Any, copies: int) -> Any:
+    """Return a network that follows every series several times."""
+    from forecast.networks.base import tile
+
+    other = copy.copy(forecaster)
+    other.panel_ = _repeated(forecaster.panel_, copies)
+    other.stream_ = tile(forecaster.stream_, copies)
+    return other

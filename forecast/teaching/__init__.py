@@ -1,0 +1,1 @@
+"""What lectures and experiments use, written from the equations; production never imports it."""

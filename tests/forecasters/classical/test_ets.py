@@ -1,0 +1,164 @@
+"""Exponential smoothing: equal to statsmodels, and it survives whatever a series may be."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+
+from forecast.forecasters.classical.ets import (
+    PLAIN,
+    PROPORTIONAL,
+    SEASONAL,
+    ETSForecaster,
+    Form,
+    _fit_form,
+)
+from forecast.forecasters.classical.smoothing import Recursion, Smoothing
+from forecast.forecasters.history import Residuals
+
+
+def seasonal_series(size: int, m: int, *, noise: float = 1.0, seed: int = 0) -> np.ndarray:
+    t, rng = np.arange(size), np.random.default_rng(seed)
+    return 50 + 0.1 * t + 10 * np.sin(2 * np.pi * t / m) + noise * rng.normal(size=size)
+
+
+@pytest.mark.parametrize("form", PLAIN + SEASONAL + PROPORTIONAL, ids=str)
+def test_recursion_equals_statsmodels(form: Form) -> None:
+    y = seasonal_series(80, 4)
+    options = {
+        "error": form.error,
+        "trend": form.trend,
+        "damped_trend": form.damped,
+        "seasonal": form.seasonal,
+        "seasonal_periods": 4 if form.seasonal else None,
+    }
+    theirs = ETSModel(y, **options, initialization_method="heuristic").fit(
+        disp=False, maxiter=100, warn_convergence=False
+    )
+    ours = _fit_form(y, form, 4, "heuristic")
+    start = Smoothing(*(np.asarray(part)[None] for part in ours.smoothing))
+    recursion = Recursion(start, 1)
+    steps = np.concatenate([recursion.emit(np.zeros(1)) for _ in range(10)], axis=1)[0]
+    np.testing.assert_allclose(steps, theirs.forecast(10), rtol=1e-10)
+    # Statsmodels over 83 values with the same parameters, and the recursion over the last three.
+    more = np.r_[y, [60.0, 55.0, 52.0]]
+    known = {"initial_level": theirs.initial_level}
+    if form.trend:
+        known["initial_trend"] = theirs.initial_trend
+    if form.seasonal:
+        known["initial_seasonal"] = theirs.initial_seasonal
+    longer = ETSModel(more, **options, initialization_method="known", **known)
+    filtered = longer.smooth(theirs.params[: len(longer.param_names)])
+    recursion = Recursion(start, 1)
+    for value in more[80:]:
+        recursion.absorb(np.array([[value]]), np.array([[True]]))
+    again = Recursion(recursion.smoothing(), 1)
+    steps = np.concatenate([again.emit(np.zeros(1)) for _ in range(10)], axis=1)[0]
+    # If the season is a factor, statsmodels updates it by the new level, the book by the old.
+    tolerance = 5e-3 if form.seasonal == "mul" else 1e-6
+    np.testing.assert_allclose(steps, filtered.forecast(10), rtol=tolerance)
+
+
+@pytest.mark.parametrize("value", [0.0, 5.0, 1e9, 1e-9])
+@pytest.mark.parametrize("size", [1, 2, 4, 30])
+def test_constant_series(value: float, size: int) -> None:
+    model = ETSForecaster(season_length=4).fit(pd.Series(np.full(size, value)))
+    np.testing.assert_allclose(model.predict(5), value, rtol=1e-12)
+    np.testing.assert_allclose(model.predict_interval(5), value, rtol=1e-12)
+
+
+@pytest.mark.parametrize("season_length", [1, 4, 30])
+def test_any_length_from_one_on(season_length: int) -> None:
+    rng = np.random.default_rng(0)
+    for size in [1, 2, 3, 7, 8, 9, 10, 11, 13, 14, 20, 60]:
+        for y in (rng.normal(size=size).cumsum(), np.arange(size), rng.poisson(0.3, size)):
+            forecast = ETSForecaster(season_length=season_length).fit(pd.Series(y)).predict(6)
+            spread = np.ptp(y) + 1
+            assert forecast.between(y.min() - 5 * spread, y.max() + 5 * spread).all()
+
+
+@pytest.mark.parametrize(("unit", "level"), [(1e9, 0.0), (1e-9, 0.0), (1.0, 1e9)])
+def test_size_and_level_do_not_matter(unit: float, level: float) -> None:
+    # A noise that no factors fit better: they would change the form with the level.
+    y = seasonal_series(120, 12, noise=2) - 60
+    plain = ETSForecaster(season_length=12).fit(pd.Series(y)).predict(12)
+    moved = ETSForecaster(season_length=12).fit(pd.Series(level + unit * y)).predict(12)
+    np.testing.assert_allclose((moved - level) / unit, plain, atol=0.05)
+
+
+def test_growing_swings_are_followed() -> None:
+    t = np.arange(144)
+    rng = np.random.default_rng(0)
+    swings = 1 + 0.3 * np.sin(2 * np.pi * t / 12)
+    y = pd.Series(100 * 1.01**t * swings * np.exp(0.01 * rng.normal(size=144)))
+    model = ETSForecaster(season_length=12).fit(y[:120])
+    assert model.smoothing_.proportional[0]
+    assert np.mean(np.abs(model.predict(24) / y[120:] - 1)) < 0.05
+
+
+def test_long_seasons_through_stl() -> None:
+    y = pd.Series(seasonal_series(1000, 168))
+    model = ETSForecaster(season_length=168).fit(y[:832])
+    error = np.abs(model.predict(168) - y[832:]).mean()
+    assert error < 2
+    noise = pd.Series(np.random.default_rng(0).normal(size=500))
+    assert np.ptp(ETSForecaster(season_length=168).fit(noise).predict(168)) < 0.5
+
+
+def test_gaps() -> None:
+    y = pd.Series(seasonal_series(120, 12))
+    holes = y.mask(np.isin(np.arange(120), [7, 50, 51, 52, 118, 119]))
+    model = ETSForecaster(season_length=12)
+    whole, gappy = model.fit(y).predict(12), model.fit(holes).predict(12)
+    assert np.abs(whole - gappy).max() < 4
+    assert len(model.residuals_.values) == 114
+
+
+def test_update_goes_on_with_the_recursion() -> None:
+    y = pd.DataFrame({"A": seasonal_series(100, 4), "B": 20 * seasonal_series(100, 4, seed=1)})
+    model = ETSForecaster(season_length=4).fit(y[:90])
+    alone = ETSForecaster(season_length=4).fit(y[:90])
+    model.update(y[90:])
+    for row in range(90, 100):
+        alone.update(y[row : row + 1])
+    pd.testing.assert_frame_equal(model.predict(6), alone.predict(6))
+    missing = ETSForecaster(season_length=4).fit(y[:90]).update(y[90:93].assign(A=np.nan))
+    expected = ETSForecaster(season_length=4).fit(y[:90]).predict(6)["A"][3:]
+    np.testing.assert_allclose(missing.predict(3)["A"], expected, rtol=1e-12)
+
+
+def test_update_of_series_that_end_at_different_times() -> None:
+    parts = [pd.Series(seasonal_series(40 + k, 4, seed=k), name=k) for k in (1, 2, 3)]
+    model = ETSForecaster(season_length=4).fit([part[:40] for part in parts])
+    model.update([part[40:] for part in parts])
+    for part, forecast in zip(parts, model.predict(5), strict=True):
+        alone = ETSForecaster(season_length=4).fit(part[:40]).update(part[40:])
+        np.testing.assert_allclose(forecast, alone.predict(5), rtol=1e-12)
+        assert forecast.index[0] == len(part)
+
+
+def test_paths() -> None:
+    y = pd.Series(np.random.default_rng(0).normal(size=1000).cumsum())
+    model = ETSForecaster(season_length=1).fit(y)
+    short, long = (model.sample(h, n_samples=5, random_state=1) for h in (4, 9))
+    pd.testing.assert_frame_equal(short, long[:4])
+    paths = model.sample(9, n_samples=5000, random_state=0)
+    np.testing.assert_allclose(paths.mean(axis=1), model.predict(9), atol=0.6)
+    assert paths.iloc[8].var() == pytest.approx(9, rel=0.25)
+
+
+def test_warnings_are_left_as_they_were() -> None:
+    before = list(warnings.filters)
+    ETSForecaster(season_length=4).fit(pd.Series(seasonal_series(40, 4)))
+    assert warnings.filters == before
+
+
+def test_residuals_are_drawn_from_the_own_series() -> None:
+    pool = Residuals.gather(np.array([1.0, 1.0, 9.0, np.nan]), np.array([0, 0, 2, 2]), 3)
+    drawn = pool.draw(np.random.default_rng(0), 200)
+    assert set(drawn[0]) == {1.0} and set(drawn[2]) == {9.0}
+    assert set(drawn[1]) == {1.0, 9.0}  # it has none of its own

@@ -1,0 +1,69 @@
+"""The recursion that ETS and Theta share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from forecast.forecasters.classical.smoothing import (
+    Fitted,
+    Recursion,
+    Smoothing,
+    SmoothingForecaster,
+    smoothing,
+)
+
+
+def stacked(*series: Smoothing) -> Smoothing:
+    return Smoothing(*map(np.stack, zip(*series, strict=True)))
+
+
+ADDITIVE = smoothing(10.0, 2.0, np.array([1.0, -1.0]), (0.5, 0.25, 0.125), damping=0.5)
+FACTORS = smoothing(10.0, 0.0, np.array([1.5, 0.5]), (0.5, 0.0, 0.5), proportional=True)
+
+
+def test_forecasts_by_hand() -> None:
+    recursion = Recursion(stacked(ADDITIVE, FACTORS), 1)
+    steps = np.concatenate([recursion.emit(np.zeros(1)) for _ in range(3)], axis=1)
+    assert steps.tolist() == [[12.0, 10.5, 12.75], [15.0, 5.0, 15.0]]
+
+
+def test_an_error_moves_level_trend_and_season() -> None:
+    recursion = Recursion(stacked(ADDITIVE, FACTORS), 1)
+    recursion.absorb(np.array([[16.0], [18.0]]), np.ones((2, 1), dtype=bool))
+    now = recursion.smoothing()
+    np.testing.assert_allclose(now.level, [11 + 0.5 * 4, 10 * (1 + 0.5 * 0.2)])
+    np.testing.assert_allclose(now.trend, [1 + 0.25 * 4, 0])
+    np.testing.assert_allclose(now.season, [[-1, 1 + 0.125 * 4], [0.5, 1.5 * (1 + 0.5 * 0.2)]])
+
+
+def test_a_missing_value_counts_as_expected_and_a_waiting_series_stays() -> None:
+    both = stacked(ADDITIVE, ADDITIVE)
+    recursion = Recursion(both, 1)
+    recursion.absorb(np.array([[np.nan], [5.0]]), np.array([[True], [False]]))
+    now = recursion.smoothing()
+    assert (now.level[0], now.trend[0], now.season[0].tolist()) == (11.0, 1.0, [-1.0, 1.0])
+    assert (now.level[1], now.season[1].tolist()) == (10.0, [1.0, -1.0])
+
+
+class Flat(SmoothingForecaster):
+    """Keeps the mean of what it was given."""
+
+    def _fit_series(self, values: np.ndarray, season_length: int) -> Fitted:
+        fitted = smoothing(len(values), 0.0, np.zeros(season_length), (0.0, 0.0, 0.0))
+        return Fitted(fitted, values - values.mean())
+
+
+def test_a_child_is_asked_about_recent_values_of_series_that_have_features() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"long": rng.normal(size=1500), "flat": 3.0})
+    assert Flat(season_length=4).fit(frame).predict(1).iloc[0].tolist() == [1000.0, 3.0]
+    assert Flat(season_length=120).fit(frame).predict(1).iloc[0, 0] == 1200
+    short = Flat(season_length=1).fit(pd.Series([1.0, 2.0, 4.0]))
+    assert short.predict(2).tolist() == [2.75, 2.75]
+    assert short.residuals_.values.tolist() == [0.0, 1.0, 2.5]
+
+
+def test_errors_of_missing_values_are_left_out() -> None:
+    y = pd.Series(np.random.default_rng(0).normal(size=40)).mask(np.arange(40) % 4 == 2)
+    assert len(Flat(season_length=1).fit(y).residuals_.values) == 30

@@ -1,0 +1,113 @@
+"""Theta: equal to statsmodels, honest about its errors, and at ease with any series."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.tsa.forecasting.theta import ThetaModel
+
+from forecast.forecasters.classical.theta import ThetaForecaster
+
+
+def trending(size: int, seed: int = 0) -> np.ndarray:
+    return 20 + 0.3 * np.arange(size) + np.random.default_rng(seed).normal(size=size).cumsum()
+
+
+def additive(size: int, m: int = 12) -> np.ndarray:
+    return trending(size) - 40 + 10 * np.sin(2 * np.pi * np.arange(size) / m)
+
+
+def multiplicative(size: int, m: int = 12) -> np.ndarray:
+    noise = np.random.default_rng(1).normal(size=size)
+    swings = 1 + 0.3 * np.sin(2 * np.pi * np.arange(size) / m)
+    return (50 + 0.2 * np.arange(size)) * swings * np.exp(0.03 * noise)
+
+
+@pytest.mark.parametrize(
+    ("y", "m", "factors"),
+    [
+        (trending(60), 1, False),
+        (trending(61), 12, False),  # the test finds no season
+        (additive(100), 12, False),
+        (additive(103), 12, False),
+        (multiplicative(100), 12, True),
+        (multiplicative(103), 12, True),
+        (multiplicative(900, 168), 168, True),
+        (-multiplicative(103), 12, False),
+    ],
+)
+def test_forecasts_are_those_of_statsmodels(y: np.ndarray, m: int, factors: bool) -> None:
+    model = ThetaForecaster(season_length=m).fit(pd.Series(y))
+    theirs = ThetaModel(y, period=m, deseasonalize=m > 1).fit()
+    np.testing.assert_allclose(model.predict(2 * m + 3), theirs.forecast(2 * m + 3), rtol=1e-8)
+    assert model.smoothing_.proportional.item() is factors
+    assert np.ptp(model.smoothing_.season) > 0 or m == 1 or len(y) == 61
+
+
+def test_update_is_smoothing_with_the_same_parameters() -> None:
+    y = trending(80)
+    model = ThetaForecaster(season_length=1).fit(pd.Series(y[:60]))
+    gain, drift = model.smoothing_.gains[0, 0], model.smoothing_.trend[0]
+    level = y[0] - drift
+    for value in y:
+        level = (1 - gain) * (level + drift) + gain * value
+    model.update(pd.Series(y[60:], range(60, 80)))
+    np.testing.assert_allclose(model.predict(3), level + drift * np.arange(1, 4), rtol=1e-12)
+
+
+@pytest.mark.parametrize("make", [additive, multiplicative])
+def test_residuals_are_the_errors_of_one_step(make: object) -> None:
+    y = make(100)  # type: ignore[operator]
+    model = ThetaForecaster(season_length=12).fit(pd.Series(y))
+    last = model.residuals_.values[-1] / np.sqrt(100 / (100 - 15))
+    state = model.smoothing_
+    # Step back from the final level to the forecast of the last value.
+    gain, drift, season = state.gains[0, 0], state.trend[0], state.season[0, -1]
+    factors = state.proportional[0]
+    plain = y[-1] / season if factors else y[-1] - season
+    expected = (state.level[0] - gain * plain) / (1 - gain)
+    error = (plain - expected) / (expected if factors else 1.0)
+    assert last == pytest.approx(error)
+    assert drift > 0
+
+
+def test_two_seasons_are_too_few_to_find_one() -> None:
+    noise = pd.Series(10 + np.random.default_rng(0).normal(size=30))
+    assert not ThetaForecaster(season_length=12).fit(noise).smoothing_.season.any()
+    cycles = pd.Series(np.tile([1.0, 5.0, 3.0, 2.0], 4))
+    np.testing.assert_allclose(
+        ThetaForecaster(season_length=4).fit(cycles).predict(4), [1, 5, 3, 2], rtol=0.02
+    )
+
+
+@pytest.mark.parametrize("season_length", [1, 4, 30])
+def test_any_length_from_one_on(season_length: int) -> None:
+    rng = np.random.default_rng(0)
+    for size in [1, 2, 3, 7, 8, 9, 12, 13, 60, 95]:
+        for y in (rng.normal(size=size).cumsum(), np.arange(size), rng.poisson(0.3, size)):
+            forecast = ThetaForecaster(season_length=season_length).fit(pd.Series(y)).predict(6)
+            spread = np.ptp(y) + 1
+            assert forecast.between(y.min() - 3 * spread, y.max() + 3 * spread).all()
+
+
+def test_gaps_are_filled_and_leave_no_error() -> None:
+    y = pd.Series(multiplicative(120))
+    holes = y.mask(np.isin(np.arange(120), [7, 50, 51, 52, 118, 119]))
+    model = ThetaForecaster(season_length=12)
+    whole, gappy = model.fit(y).predict(12), model.fit(holes).predict(12)
+    assert np.abs(whole / gappy - 1).max() < 0.1
+    assert len(model.residuals_.values) == 114
+
+
+def test_intervals_cover_what_they_claim() -> None:
+    rng = np.random.default_rng(3)
+    noise = rng.normal(size=(310, 150))
+    walk = pd.DataFrame((noise[1:] - 0.5 * noise[:-1]).cumsum(axis=0) + 50)
+    model = ThetaForecaster(season_length=1).fit(walk[:300])
+    bounds = model.predict_quantiles(9, levels=(0.1, 0.9))
+    inside = []
+    for name in walk:
+        band = bounds[name]
+        inside.append(walk[name][300:].between(band[0.1], band[0.9]).mean())
+    assert 0.74 < np.mean(inside) < 0.86

@@ -1,0 +1,113 @@
+"""The sizes follow from season, horizon and lengths, and always fit together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecast.forecasters.neural.recipe import (
+    batch_size,
+    hidden_size,
+    largest_divisor,
+    recurrent_recipe,
+    template_lags,
+    usable_seasons,
+    window_recipe,
+)
+
+RECIPES = [window_recipe, recurrent_recipe]
+
+
+def lengths(*sizes: int) -> np.ndarray:
+    return np.array(sizes)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@given(
+    season=st.integers(1, 400),
+    horizon=st.integers(1, 60),
+    sizes=st.lists(st.integers(1, 3000), min_size=1, max_size=5),
+    context_length=st.none() | st.integers(1, 500),
+)
+def test_any_data_make_legal_sizes(
+    recipe: Any, season: int, horizon: int, sizes: list[int], context_length: int | None
+) -> None:
+    seasons = usable_seasons((season, 7 * season), np.array(sizes), horizon)
+    chosen = recipe(seasons, np.array(sizes), horizon, context_length)
+    assert chosen.patch <= chosen.stride <= chosen.block <= horizon
+    # what most training windows cannot teach is left to the rollout
+    assert chosen.block == min(horizon, max(int(np.median(sizes)) // 3, 1))
+    assert chosen.stride % chosen.patch == 0
+    assert chosen.window >= chosen.patch
+    assert min(chosen.n_steps, chosen.batch_size, chosen.scale_window, chosen.warm) >= 1
+    assert chosen.warm <= chosen.scale_window
+    assert all(1 < lag for lag in chosen.lags) and len(set(chosen.lags)) == len(chosen.lags)
+
+
+@pytest.mark.parametrize(
+    ("season", "horizon", "patch", "stride"),
+    [
+        (1, 8, 1, 8),
+        (12, 18, 1, 18),
+        (24, 48, 24, 48),
+        (24, 6, 6, 6),
+        (24, 7, 6, 6),
+        (52, 30, 26, 26),
+    ],
+)
+def test_a_long_season_is_read_in_patches(
+    season: int, horizon: int, patch: int, stride: int
+) -> None:
+    seasons = usable_seasons((season,), lengths(2000), horizon)
+    chosen = recurrent_recipe(seasons, lengths(2000), horizon, None)
+    assert (chosen.patch, chosen.stride, chosen.block) == (patch, stride, horizon)
+    assert chosen.window == max(season, patch) if seasons else 4
+
+
+@pytest.mark.parametrize("order", [1, 5, 30])
+def test_context_length_is_the_order_of_a_window(order: int) -> None:
+    chosen = window_recipe((12,), lengths(200), 12, order)
+    assert chosen.window == chosen.scale_window == order
+    assert all(lag <= order for lag in chosen.lags)  # nothing older is seen, templates included
+    assert (chosen.patch, chosen.n_steps, chosen.drift) == (1, 1, False)
+
+
+def test_context_length_is_the_training_window_of_a_state() -> None:
+    chosen = recurrent_recipe((24,), lengths(2000), 24, 240)
+    assert chosen.n_steps * chosen.patch == 240
+    short = recurrent_recipe((), lengths(40), 8, 500)
+    assert short.n_steps == 40  # no longer than a typical series
+
+
+def test_seasons_that_the_data_do_not_hold_twice_are_left_out() -> None:
+    assert usable_seasons((24, 168), lengths(300), 24) == (24,)
+    assert usable_seasons((24, 168), lengths(360), 24) == (24, 168)
+    assert usable_seasons((24,), lengths(71), 24) == ()
+    assert usable_seasons((1,), lengths(1000), 8) == ()
+    assert usable_seasons((12,), lengths(10, 60, 60), 12) == (12,)  # the median counts
+
+
+def test_templates_reach_back_no_further_than_asked() -> None:
+    assert template_lags((), 100) == ()
+    assert template_lags((12,), 11) == ()
+    assert template_lags((12,), 30) == (12, 24)
+    assert template_lags((24, 168), 10_000) == (24, 168, 336, 504, 672)
+
+
+def test_small_data_are_not_learned_by_heart() -> None:
+    assert batch_size(lengths(100), 8, 1) == 4096 // 8  # targets a step at least
+    assert batch_size(lengths(40_000, 40_000), 8, 5) == 20_000 // 40  # a quarter of all values
+    assert batch_size(lengths(10**7), 24, 8) == 49_152 // 192  # at most
+    assert batch_size(lengths(10), 60, 500) == 4  # windows at least
+    assert (hidden_size(lengths(9999)), hidden_size(lengths(5000, 5000))) == (32, 64)
+
+
+@given(st.integers(1, 1000), st.integers(1, 1000))
+def test_largest_divisor(number: int, at_most: int) -> None:
+    found = largest_divisor(number, at_most)
+    assert number % found == 0 and found <= at_most
+    assert not any(number % d == 0 for d in range(found + 1, min(number, at_most) + 1))
