@@ -17,6 +17,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from sklearn.isotonic import isotonic_regression
 
+from forecast.evaluation.registry import Metric
 from forecast.evaluation.table import central_intervals, quantile_columns
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -25,18 +26,6 @@ PALE = "#C8C8C8"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 SMALL, MEDIUM = 11, 12.5  # points: still readable when the figure is halved
 
-LABELS = {
-    "mae": "mean absolute error",
-    "mse": "mean squared error",
-    "rmse": "root mean squared error",
-    "mape": "mean absolute error (fraction)",
-    "smape": "sMAPE (%)",
-    "mase": "MASE (in-sample naive = 1)",
-    "r2": "R² (1 = perfect)",
-    "pinball": "mean pinball loss",
-    "mql": "weighted quantile loss",
-}
-_IN_TARGET_UNITS = ("mae", "rmse", "pinball")
 _CADENCES = {
     "s": ("seconds", "by the second"),
     "min": ("minutes", "by the minute"),
@@ -165,9 +154,9 @@ def line_styles(models: pd.Index, naive: Sequence[str]) -> dict[Any, dict[str, A
     return styles
 
 
-def metric_label(metric: str, unit: str | None) -> str:
+def metric_label(metric: Metric, unit: str | None) -> str:
     """Return what an axis of a metric is called."""
-    return with_unit(LABELS[metric], unit) if metric in _IN_TARGET_UNITS else LABELS[metric]
+    return with_unit(metric.label, unit if metric.target_units else None)
 
 
 def with_unit(name: str, unit: str | None) -> str:

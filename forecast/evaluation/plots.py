@@ -25,7 +25,6 @@ from forecast.evaluation.canvas import (
     BLACK,
     BLUE,
     COLOURS,
-    LABELS,
     MEDIUM,
     PALE,
     SKY,
@@ -45,6 +44,7 @@ from forecast.evaluation.canvas import (
     with_unit,
 )
 from forecast.evaluation.metrics import evaluate
+from forecast.evaluation.registry import Metric, column_named, metric_named
 
 
 def plot_forecast(
@@ -131,10 +131,11 @@ def plot_error_by_step(
     table
         Forecast table.
     metric
-        Any but `coverage` of `evaluate`.
+        Any of `evaluate`; of those that judge intervals, the widest one is drawn, unless the name
+        says which: `coverage0.5`.
 
     history, season_length
-        Needed by `mase`, as in `evaluate`.
+        Needed by scaled errors, as in `evaluate`.
     naive
         Which models are naive forecasts; they are drawn thin and grey.
     unit
@@ -146,20 +147,20 @@ def plot_error_by_step(
     -------
     Axes
     """
-    one_of("metric", metric, LABELS)
+    metric_named(metric)
     ax = plt.subplots(figsize=(8, 4), layout="constrained")[1] if ax is None else ax
-    scores = evaluate(table, history, season_length, by=("model", "step"), metrics=[metric])
-    styles = line_styles(scores.index.unique("model"), naive)
+    frame = evaluate(table, history, season_length, by=("model", "step"), metrics=[metric])
+    record, scores = metric_named(frame.columns[0]), frame.iloc[:, 0]
     ends = {}
-    for model, style in styles.items():
-        curve = scores[metric].xs(model, level="model").sort_index()
+    for model, style in line_styles(scores.index.unique("model"), naive).items():
+        curve = scores.xs(model, level="model").sort_index()
         marker = "o" if len(curve) <= 12 else None
         ax.plot(curve.index, curve.to_numpy(), marker=marker, **style)
         ends[str(model)] = (curve.index[-1], float(curve.iloc[-1]), style["color"])
     plural = cadence(pd.Index(table["ds"].unique()))[0]
-    dress(ax, f"{plural} ahead", metric_label(metric, unit))
+    dress(ax, f"{plural} ahead", metric_label(record, unit))
     ax.xaxis.set_major_locator(whole_numbers())
-    if metric != "r2":
+    if record.best == 0 and not (scores < 0).any():
         ax.set_ylim(bottom=0)
     label_ends(ax, ends)
     return ax
@@ -254,14 +255,15 @@ def plot_comparison(
     array of two Axes
         The forecasts and the scores.
     """
-    one_of("metric", metric, [name for name in scores.columns if name in LABELS])
-    ranked = scores[metric].dropna().sort_values(ascending=metric != "r2")
+    one_of("metric", metric, [one for one in scores if isinstance(column_named(one), Metric)])
+    record = metric_named(metric)
+    ranked = scores[metric].dropna().sort_values(key=record.loss)
     colours = dict(zip(ranked.index[:best], COLOURS, strict=False))
     size, ratio = (11, 4.2), (1.75, 1)
     axes = plt.subplots(1, 2, figsize=size, width_ratios=ratio, layout="constrained")[1]
     _last_window(axes[0], table, history, colours, series, unit)
     _score_bars(axes[1], ranked, colours, naive)
-    axes[1].set_xlabel(metric_label(metric, unit), fontsize=MEDIUM)
+    axes[1].set_xlabel(metric_label(record, unit), fontsize=MEDIUM)
     return np.asarray(axes)
 
 
@@ -297,9 +299,12 @@ def _score_bars(ax: Axes, ranked: pd.Series, colours: dict[Any, str], naive: Seq
     values = ranked.to_numpy(np.float64)
     beaten = [score for model, score in ranked.items() if model in naive][:1]
     # One hopeless model must not press all others against the axis.
-    limit = min(max(values.max(), 1e-12), 4 * max(float(np.median(values)), *beaten, 1e-12))
+    sizes = np.abs(values)
+    usual = max(float(np.median(sizes)), *np.abs(beaten), 1e-12)
+    limit = min(max(sizes.max(), 1e-12), 4 * usual)
+    shown = np.clip(values, -limit, limit)
     shades = [colours.get(model, PALE) for model in ranked.index]
-    ax.barh(places, np.minimum(values, limit), color=shades, height=0.68)
+    ax.barh(places, shown, color=shades, height=0.68)
     for score in beaten:
         ax.axvline(score, color=BLACK, lw=1.2, ls=(0, (4, 3)), zorder=1.5)
         ax.annotate(
@@ -309,10 +314,11 @@ def _score_bars(ax: Axes, ranked: pd.Series, colours: dict[Any, str], naive: Seq
             ha="center",
             fontsize=SMALL,
         )
-    for place, value in zip(places, values, strict=True):
+    for place, value, end in zip(places, values, shown, strict=True):
+        arrow = " →" if value > end else " ←" if value < end else ""
         ax.annotate(
-            f"{value:#.3g}{' →' if value > limit else ''}",
-            (float(min(value, limit)), float(place)),
+            f"{value:#.3g}{arrow}",
+            (float(end), float(place)),
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
@@ -321,7 +327,7 @@ def _score_bars(ax: Axes, ranked: pd.Series, colours: dict[Any, str], naive: Seq
         )
     dress(ax, "", "")
     ax.set_yticks(places, [str(model) for model in ranked.index], fontsize=SMALL)
-    ax.set_xlim(min(0.0, values.min()), limit * 1.18)
+    ax.set_xlim(min(0.0, shown.min()), max(shown.max(), 0.1 * limit) * 1.18)
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
     ax.tick_params(axis="y", length=0)

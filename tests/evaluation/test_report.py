@@ -88,7 +88,7 @@ def test_the_page_holds_the_table_the_verdict_and_the_settings(
     assert page.texts["h1"] == page.texts["title"] == ["Forecasting sales"]
     assert comparison.verdict in page.texts["p"]
     header, *rows = page.rows
-    assert header == ["model", "MASE", "skill", "sMAPE", "MAE", "MQL", "in 80% band", "seconds"]
+    assert header == ["model", "MASE", "skill", "sMAPE", "MAE", "wQL", "in 80% band", "seconds"]
     assert [row[0] for row in rows] == comparison.table.index.tolist()
     assert [row[1] for row in rows] == [f"{mase:.3f}" for mase in comparison.table["mase"]]
     assert rows[0][2] == f"{comparison.table['skill'].iloc[0]:+.0%}"
