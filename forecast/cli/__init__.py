@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -225,8 +226,8 @@ def backtest(
     if plot is not None:
         from forecast.evaluation.plots import plot_error_by_step
 
-        given = {"history": panel, "season_length": season, "unit": y.attrs.get("unit")}
-        _draw(lambda: plot_error_by_step(table, *asked[:1], **given), plot)
+        draw = partial(plot_error_by_step, table, *asked[:1], unit=y.attrs.get("unit"))
+        _draw(lambda: draw(history=panel, season_length=season), plot)
 
 
 @app.command(epilog=_examples("datasets", "compare nile"))

@@ -88,6 +88,47 @@ def draw_bands(ax: Axes, frame: pd.DataFrame, colour: str) -> dict[str, tuple[Pa
     return {f"{percents} % band" if percents else "interval": patches} if patches else {}
 
 
+def draw_scores(ax: Axes, ranked: pd.Series, colours: dict[Any, str], naive: Sequence[str]) -> None:
+    """Draw a score of every model as a bar, the best on top; the best naive one is a line."""
+    places = np.arange(len(ranked))
+    values = ranked.to_numpy(np.float64)
+    beaten = [score for model, score in ranked.items() if model in naive][:1]
+    # One hopeless model must not press all others against the axis.
+    sizes = np.abs(values)
+    usual = max(float(np.median(sizes)), *np.abs(beaten), 1e-12)
+    limit = min(max(sizes.max(), 1e-12), 4 * usual)
+    shown = np.clip(values, -limit, limit)
+    shades = [colours.get(model, PALE) for model in ranked.index]
+    ax.barh(places, shown, color=shades, height=0.68)
+    for score in beaten:
+        ax.axvline(score, color=BLACK, lw=1.2, ls=(0, (4, 3)), zorder=1.5)
+        ax.annotate(
+            "best naive",
+            (score, 1.01),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            fontsize=SMALL,
+        )
+    for place, value, end in zip(places, values, shown, strict=True):
+        arrow = " →" if value > end else " ←" if value < end else ""
+        ax.annotate(
+            f"{value:#.3g}{arrow}",
+            (float(end), float(place)),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+            bbox={"color": "white", "pad": 1},
+        )
+    dress(ax, "", "")
+    ax.set_yticks(places, [str(model) for model in ranked.index], fontsize=SMALL)
+    ax.set_xlim(min(0.0, shown.min()), max(shown.max(), 0.1 * limit) * 1.18)
+    ax.invert_yaxis()
+    ax.grid(visible=False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    ax.xaxis.set_major_locator(MaxNLocator(4))
+
+
 def label_ends(ax: Axes, ends: dict[str, tuple[Any, float, str]]) -> None:
     """Write each line's name at its end, moved apart where they would overlap."""
     low, high = ax.get_ylim()

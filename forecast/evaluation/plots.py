@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from forecast._checks import one_of, positive_integer, short
 from forecast.data.frames import read_frames
@@ -28,11 +27,11 @@ from forecast.evaluation.canvas import (
     MEDIUM,
     PALE,
     SKY,
-    SMALL,
     cadence,
     draw_bands,
     draw_line,
     draw_past,
+    draw_scores,
     dress,
     label_ends,
     legend_above,
@@ -255,14 +254,14 @@ def plot_comparison(
     array of two Axes
         The forecasts and the scores.
     """
-    one_of("metric", metric, [one for one in scores if isinstance(column_named(one), Metric)])
+    one_of("metric", metric, [one for one in scores if isinstance(column_named(str(one)), Metric)])
     record = metric_named(metric)
     ranked = scores[metric].dropna().sort_values(key=record.loss)
     colours = dict(zip(ranked.index[:best], COLOURS, strict=False))
     size, ratio = (11, 4.2), (1.75, 1)
     axes = plt.subplots(1, 2, figsize=size, width_ratios=ratio, layout="constrained")[1]
     _last_window(axes[0], table, history, colours, series, unit)
-    _score_bars(axes[1], ranked, colours, naive)
+    draw_scores(axes[1], ranked, colours, naive)
     axes[1].set_xlabel(metric_label(record, unit), fontsize=MEDIUM)
     return np.asarray(axes)
 
@@ -292,46 +291,6 @@ def _last_window(
     legend_above(
         ax, {f"{winner}, {text}": patches for text, patches in band.items()}, only=("actual",)
     )
-
-
-def _score_bars(ax: Axes, ranked: pd.Series, colours: dict[Any, str], naive: Sequence[str]) -> None:
-    places = np.arange(len(ranked))
-    values = ranked.to_numpy(np.float64)
-    beaten = [score for model, score in ranked.items() if model in naive][:1]
-    # One hopeless model must not press all others against the axis.
-    sizes = np.abs(values)
-    usual = max(float(np.median(sizes)), *np.abs(beaten), 1e-12)
-    limit = min(max(sizes.max(), 1e-12), 4 * usual)
-    shown = np.clip(values, -limit, limit)
-    shades = [colours.get(model, PALE) for model in ranked.index]
-    ax.barh(places, shown, color=shades, height=0.68)
-    for score in beaten:
-        ax.axvline(score, color=BLACK, lw=1.2, ls=(0, (4, 3)), zorder=1.5)
-        ax.annotate(
-            "best naive",
-            (score, 1.01),
-            xycoords=("data", "axes fraction"),
-            ha="center",
-            fontsize=SMALL,
-        )
-    for place, value, end in zip(places, values, shown, strict=True):
-        arrow = " →" if value > end else " ←" if value < end else ""
-        ax.annotate(
-            f"{value:#.3g}{arrow}",
-            (float(end), float(place)),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-            bbox={"color": "white", "pad": 1},
-        )
-    dress(ax, "", "")
-    ax.set_yticks(places, [str(model) for model in ranked.index], fontsize=SMALL)
-    ax.set_xlim(min(0.0, shown.min()), max(shown.max(), 0.1 * limit) * 1.18)
-    ax.invert_yaxis()
-    ax.grid(visible=False, axis="y")
-    ax.tick_params(axis="y", length=0)
-    ax.xaxis.set_major_locator(MaxNLocator(4))
 
 
 def plot_training(history: pd.DataFrame, clip_norm: float | None = None) -> np.ndarray:

@@ -335,8 +335,8 @@ METRICS: dict[str, Metric] = {
         best=None,
         levels=DECILES,
         interval=True,
-        help="The share of actual values that fell inside the {level:.0%} band. Much less than "
-        "{level:.0%} is overconfident, much more is vague.",
+        help="The share of actual values that fell inside the {level:.0%} band. Much less is "
+        "overconfident, much more is vague.",
     ),
     "interval_score": Metric(  # Gneiting and Raftery 2007, equation 43
         function=_interval_score,

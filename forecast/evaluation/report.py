@@ -94,7 +94,7 @@ def render_report(
     ).from_string(source)
     if history.n_series > 1:
         table = _with_wins(table, forecasts, history, metric, season_length)
-    columns = {name: column for name in table if (column := column_named(str(name)))}
+    columns = {name: found for name in map(str, table) if (found := column_named(name))}
     return page.render(
         title=title,
         subtitle=_subtitle(history, unit),
