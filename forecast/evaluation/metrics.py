@@ -310,8 +310,10 @@ def evaluate(
     columns = columns_of(metrics, intervals)
     keys = [by] if isinstance(by, str) else list(by)
     rows, labels = scored_rows(known_rows(table, keys), keys, history, season_length)
-    scores = {name: metric_named(name).function(rows) for name in columns}
-    return pd.DataFrame(scores, index=labels)
+    scores = pd.DataFrame(index=labels)
+    for name in columns:
+        scores[name] = metric_named(name).function(rows)
+    return scores
 
 
 def _check_needs(name: str, given: dict[str, Any]) -> None:
