@@ -76,7 +76,8 @@ class Comparison:
         record = metric_named(self.metric)
         name, best = record.short, record.best
         than = "below" if best == 0 else f"nearer to {best:g} than"
-        if self.winner in NAIVE or self.table["skill"].iloc[0] < MARGIN:
+        beats = self.table["skill"].iloc[0] >= MARGIN  # not where naive is perfect: no skill then
+        if self.winner in NAIVE or not beats:
             return (
                 f"Nobody beats the {naive} forecast by more than {MARGIN:.0%} here "
                 f"({name} {errors[naive]:#.3g}; {where})."

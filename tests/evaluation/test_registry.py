@@ -17,6 +17,7 @@ from forecast.contest.compare import compare
 from forecast.evaluation.metrics import evaluate, scorer, wql
 from forecast.evaluation.plots import plot_comparison, plot_error_by_step
 from forecast.evaluation.registry import METRICS, Metric, column_named, columns_of, metric_named
+from forecast.forecasters.window.markov import MarkovForecaster
 from tests.evaluation.toys import Last, history, table
 
 WAVE = pd.Series(10 + 5 * np.sin(np.arange(60.0)) + np.arange(60) % 3)
@@ -181,5 +182,7 @@ def test_a_constant_history_is_ranked_by_mae_in_place_of_any_scaled_error():
 
 
 def test_a_verdict_names_the_best_value_where_it_is_not_zero():
-    found = compare(WAVE, 4, models={"last": Last(2.0)}, n_windows=2, metrics=["r2"])
-    assert "R²" in found.verdict
+    found = compare(WAVE, 4, models={"Markov": MarkovForecaster()}, n_windows=2, metrics=["r2"])
+    assert found.winner == "Markov" and found.table["r2"].is_monotonic_decreasing
+    assert found.verdict.startswith("Markov wins with a R² of")
+    assert "nearer to 1 than the best naive forecast" in found.verdict
