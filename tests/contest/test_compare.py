@@ -36,7 +36,7 @@ def comparison() -> Comparison:
 def test_the_table_ranks_by_mase_and_naive_takes_part(comparison: Comparison) -> None:
     table = comparison.table
     assert set(table.index) == {*NAIVE, "Markov", "ETS"}
-    columns = ["mase", "skill", "smape", "mae", "mql", "coverage0.8", "seconds"]
+    columns = ["mase", "skill", "smape", "mae", "wql", "coverage0.8", "seconds"]
     assert table.columns.tolist() == columns
     assert table["mase"].is_monotonic_increasing and comparison.metric == "mase"
     assert comparison.winner == table.index[0]
@@ -106,7 +106,7 @@ def test_an_own_model_needs_fit_and_predict_only() -> None:
         warnings.simplefilter("error")
         found = compare(monthly(), 6, models={"oracle": Best()}, n_windows=2)
     assert found.winner == "oracle" and found.table.loc["oracle", "mase"] == 0
-    assert np.isnan(found.table.loc["oracle", "mql"])
+    assert np.isnan(found.table.loc["oracle", "wql"])
 
 
 def test_the_models_of_the_caller_stay_as_they_were() -> None:

@@ -50,13 +50,13 @@ def test_m44_quantile_losses_equal_scikit_learn():
     frame = table()
     one = frame[frame["model"] == "a"]
     losses = [sk.mean_pinball_loss(one["y"], one[f"q{q}"], alpha=q) for q in (0.1, 0.5, 0.9)]
-    got = evaluate(one, metrics=["pinball", "mql", "coverage"]).loc["a"]
+    got = evaluate(one, metrics=["pinball", "wql", "coverage"]).loc["a"]
     assert got["pinball"] == pytest.approx(np.mean(losses), rel=1e-12)
-    assert got["mql"] == pytest.approx(2 * np.mean(losses) / one["y"].abs().mean(), rel=1e-12)
+    assert got["wql"] == pytest.approx(2 * np.mean(losses) / one["y"].abs().mean(), rel=1e-12)
     assert got["coverage0.8"] == metrics.coverage(one["y"], one["q0.1"], one["q0.9"])
     levels = [0.1, 0.5, 0.9]
     quantiles = one[[f"q{q}" for q in levels]]
-    assert got["mql"] == pytest.approx(metrics.mql(one["y"], quantiles, levels), rel=1e-12)
+    assert got["wql"] == pytest.approx(metrics.wql(one["y"], quantiles, levels), rel=1e-12)
     assert metrics.pinball(one["y"], one["q0.9"], 0.9) == pytest.approx(losses[2], rel=1e-12)
 
 
@@ -158,7 +158,7 @@ def test_a_model_without_quantiles_scores_nan_beside_one_with():
     frame = table()
     columns = ["q0.1", "q0.5", "q0.9"]
     frame.loc[frame["model"] == "b", columns] = np.nan
-    got = evaluate(frame, metrics=["mql", "coverage"])
+    got = evaluate(frame, metrics=["wql", "coverage"])
     assert got.loc["a"].notna().all() and got.loc["b"].isna().all()
 
 
@@ -194,8 +194,8 @@ def test_silence_is_no_forecast():
         evaluate(frame)
     with pytest.raises(ValueError, match="none of the 24 rows"):
         evaluate(frame.assign(y=np.nan))
-    with pytest.raises(ValueError, match="`mql` needs quantile columns"):
-        evaluate(frame.drop(columns=["q0.1", "q0.5", "q0.9"]), metrics=["mql"])
+    with pytest.raises(ValueError, match="`wql` needs quantile columns"):
+        evaluate(frame.drop(columns=["q0.1", "q0.5", "q0.9"]), metrics=["wql"])
 
 
 def test_arrays_must_match():
@@ -207,10 +207,10 @@ def test_arrays_must_match():
     with pytest.raises(ValueError, match="no observed value"):
         metrics.mae([np.nan], [1.0])
     with pytest.raises(ValueError, match="one column per level"):
-        metrics.mql([1.0], [[1.0, 2.0]], [0.5])
+        metrics.wql([1.0], [[1.0, 2.0]], [0.5])
 
 
-@pytest.mark.parametrize("metric", ["mase", "rmse", "mql", "r2"])
+@pytest.mark.parametrize("metric", ["mase", "rmse", "wql", "r2"])
 def test_scorer_in_a_search_of_scikit_learn(metric):
     y = pd.Series(np.arange(40.0), index=pd.date_range("2024-01-01", periods=40))
     search = GridSearchCV(
