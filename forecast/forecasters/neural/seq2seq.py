@@ -22,8 +22,8 @@ class Seq2SeqForecaster(NeuralForecaster):
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "tanh", "relu"}
-        The recurrence of both.
+    cell : str
+        The recurrence of both: a name of `forecast.networks.recurrent.CELLS`.
     attention : bool
         Let each step of the decoder look back at the encoder's newest features, as many as a
         training window has steps, instead of the last state alone (Bahdanau, Cho and Bengio, 2015).
