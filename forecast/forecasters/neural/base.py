@@ -46,6 +46,7 @@ from forecast.networks.heads import Head, NormalHead, PointHead, QuantileHead
 from forecast.networks.readout import Readout
 
 HEADS = ("quantile", "normal", *PointHead.criteria)
+GIVEN = ("batch_size", "hidden_size", "num_layers", "n_estimators")  # sizes a user may set
 ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
 VALUES = 2**17  # values of histories read at once: their features take up to 1 kB each
 
@@ -72,7 +73,7 @@ class Trained(Common, total=False):
     n_iter_no_change: int
     clip_norm: float | None
     clip_value: float | None
-    n_estimators: int
+    n_estimators: int | None
     random_state: int | None
     device: str
     verbose: int
@@ -130,9 +131,9 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         Patience in epochs.
     clip_norm, clip_value : float, optional
         Bounds on the gradient: on its norm, and on each element.
-    n_estimators : int
+    n_estimators : int, optional
         Networks that are trained side by side, each from its own random start; the forecast is the
-        mean of their quantile functions.
+        mean of their quantile functions. Default: three.
     random_state : int, optional
         Same seed, same bits. None draws a fresh one.
     device : str
@@ -181,7 +182,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         n_iter_no_change: int = 10,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
-        n_estimators: int = 3,
+        n_estimators: int | None = None,
         random_state: int | None = None,
         device: str = "auto",
         verbose: int = 0,
@@ -241,9 +242,8 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         seasons = (self.season_length_, *longer_seasons(self.season_length_, panel.freq))
         seasons = usable_seasons(seasons, panel.lengths, self.horizon_)
         recipe = self._recipe(seasons, panel.lengths, self.horizon_, self._window)
-        given = {name: getattr(self, name) for name in ("batch_size", "hidden_size", "num_layers")}
-        chosen = {name: value for name, value in given.items() if value is not None}
-        self.recipe_ = dataclasses.replace(recipe, **chosen)
+        given = {name: getattr(self, name) for name in GIVEN if getattr(self, name) is not None}
+        self.recipe_ = dataclasses.replace(recipe, **given)
         held_out = validation_lengths(panel, self.validation_fraction, self.horizon_)
         self.spreads_ = typical_spreads(panel, held_out)
         # transformed values are bounded by the inverse, if at all
@@ -329,11 +329,10 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Rebuild model and stream; what the file claims is held against its arrays first."""
         self._check_parameters()
-        recipe = values["recipe"]
-        self.recipe_ = Recipe(**{**recipe, "lags": tuple(recipe["lags"])})
-        if self.recipe_.num_layers * self.n_estimators > len(arrays):
+        recipe = self.recipe_ = _restored_recipe(values["recipe"], self.n_estimators)
+        if recipe.num_layers * recipe.n_estimators > len(arrays):
             raise ValueError(
-                f"the weights of {self.n_estimators} x {self.recipe_.num_layers} layers are missing"
+                f"the weights of {recipe.n_estimators} x {recipe.num_layers} layers are missing"
             )
         self.support_ = Support(*values["support"])
         self.features_ = Features.restore(values, arrays, *self._beside())
@@ -372,9 +371,9 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         return self.freq_ if self.calendar else None, self.holidays, self.static
 
     def _check_parameters(self) -> None:
-        for name in ("max_epochs", "n_iter_no_change", "n_estimators"):
+        for name in ("max_epochs", "n_iter_no_change"):
             positive_integer(name, getattr(self, name))
-        for name in ("context_length", "batch_size", "hidden_size", "num_layers"):
+        for name in ("context_length", *GIVEN):
             if getattr(self, name) is not None:
                 positive_integer(name, getattr(self, name))
         if self.random_state is not None:
@@ -415,7 +414,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             mean=sizes.mean,
         )
         head = _head(self.head, sizes.block)
-        networks = [self._network(reader.input_size) for _ in range(self.n_estimators)]
+        networks = [self._network(reader.input_size) for _ in range(sizes.n_estimators)]
         readouts = [
             Readout(
                 network.width,
@@ -531,6 +530,13 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
                 for rows in torch.arange(len(ahead)).split(max(ROWS // copies, 1))
             ]
         return torch.cat(parts).cpu().numpy().astype(np.float64)
+
+
+def _restored_recipe(saved: dict[str, Any], n_estimators: int | None) -> Recipe:
+    """Return the recipe of a file; older ones have the number of networks as a parameter only."""
+    sizes = {"n_estimators": n_estimators} | saved
+    positive_integer("n_estimators", sizes["n_estimators"])
+    return Recipe(**{**sizes, "lags": tuple(sizes["lags"])})
 
 
 def _named(live: Stream) -> dict[str, Tensor]:
