@@ -11,7 +11,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -24,28 +24,31 @@ from forecast._checks import (
     number_between,
     one_of,
     positive_integer,
-    short,
 )
 from forecast.data.calendar import longer_seasons
 from forecast.data.panel import Panel
 from forecast.data.windows import validation_lengths
-from forecast.engine import gradients, rollout, states, stream, training
-from forecast.engine.batches import Batch, seasonal_changes, typical_spreads
+from forecast.engine import rollout, stream, training
+from forecast.engine.batches import typical_spreads
 from forecast.engine.model import Model
-from forecast.engine.reader import Reader
 from forecast.engine.stream import Stream
 from forecast.engine.support import Support
 from forecast.engine.validation import Validation
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.neural import fitting, persistence
+from forecast.forecasters.neural.building import (
+    HEADS,
+    build_model,
+    count_parameters,
+    device_here,
+    device_of,
+)
 from forecast.forecasters.neural.features import Features
+from forecast.forecasters.neural.persistence import Learned
 from forecast.forecasters.neural.recipe import Recipe, usable_seasons
 from forecast.forecasters.parameters import Common
-from forecast.networks.base import Network, leaves, pick, state_map
-from forecast.networks.ensemble import Ensemble, EnsembleReadout
-from forecast.networks.heads import Head, NormalHead, PointHead, QuantileHead
-from forecast.networks.readout import Readout
+from forecast.networks.base import Network, pick, state_map
 
-HEADS = ("quantile", "normal", *PointHead.criteria)
 GIVEN = ("batch_size", "hidden_size", "num_layers", "n_estimators")  # sizes a user may set
 ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
 VALUES = 2**17  # values of histories read at once: their features take up to 1 kB each
@@ -239,11 +242,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
 
     def _fit(self, panel: Panel) -> None:
         self._check_parameters()
-        seasons = (self.season_length_, *longer_seasons(self.season_length_, panel.freq))
-        seasons = usable_seasons(seasons, panel.lengths, self.horizon_)
-        recipe = self._recipe(seasons, panel.lengths, self.horizon_, self._window)
-        given = {name: getattr(self, name) for name in GIVEN if getattr(self, name) is not None}
-        self.recipe_ = dataclasses.replace(recipe, **given)
+        self.recipe_ = self._sizes(panel)
         held_out = validation_lengths(panel, self.validation_fraction, self.horizon_)
         self.spreads_ = typical_spreads(panel, held_out)
         # transformed values are bounded by the inverse, if at all
@@ -256,9 +255,9 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         small = sizes.batch_size * sizes.n_steps * sizes.hidden_size < 32_000
         with torch.random.fork_rng(), training.one_thread(small):
             torch.manual_seed(seed)
-            self.model_ = self._build(panel).to(_device(self.device))
+            self.model_ = self._build(panel).to(device_of(self.device))
             self._train(panel, held_out, torch.Generator().manual_seed(seed))
-        self.n_parameters_ = _count(self.model_)
+        self.n_parameters_ = count_parameters(self.model_)
         self.stream_ = self._read_all(panel)
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
@@ -316,49 +315,25 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             self.stream_ = self._read_all(panel, phases=True)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        # A history that is read anew gives the same stream but for the last digits, so it is kept.
-        tensors = self.model_.state_dict() | _named(self.stream_)
-        arrays = {name: part.cpu().numpy() for name, part in tensors.items()}
-        arrays |= {f"history.{name}": self.history_[name].to_numpy() for name in self.history_}
-        arrays["spreads"] = self.spreads_
-        values, more = self.features_.state()
+        learned = Learned(self.model_, self.stream_, self.spreads_, self.history_)
+        values, arrays = self.features_.state()
         values |= {"recipe": dataclasses.asdict(self.recipe_), "phases": len(self.stream_.phases)}
         values["support"] = list(self.support_)
-        return values, arrays | more
+        return values, persistence.to_arrays(learned) | arrays
 
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        """Rebuild model and stream; what the file claims is held against its arrays first."""
         self._check_parameters()
-        recipe = self.recipe_ = _restored_recipe(values["recipe"], self.n_estimators)
-        if recipe.num_layers * recipe.n_estimators > len(arrays):
-            raise ValueError(
-                f"the weights of {recipe.n_estimators} x {recipe.num_layers} layers are missing"
-            )
+        self.recipe_ = persistence.restore_recipe(values["recipe"], self.n_estimators, len(arrays))
         self.support_ = Support(*values["support"])
         self.features_ = Features.restore(values, arrays, *self._beside())
-        with torch.device("meta"):  # shapes alone: they take no memory
-            model = self._build(panel)
-            weights = _fitting(model.state_dict(), arrays)
-            same = self.features_.same(panel.ids)
-            static = None if same is None else torch.empty(same.shape)
-            live = stream.begin(model, panel.n_series, torch.float64, static)
-            live = live._replace(phases=live.phases[-values["phases"] :])
-            sizes = {"spreads": panel.n_series} | dict.fromkeys(
-                ("X_mean", "X_spread"), model.reader.n_drivers
-            )
-            scales = {name: torch.empty(n, dtype=torch.float64) for name, n in sizes.items()}
-        parts = _fitting(_named(live) | scales, arrays)
-        self.spreads_ = parts["spreads"].numpy()
-        columns = [field.name for field in dataclasses.fields(training.Epoch)]
-        self.history_ = pd.DataFrame({name: arrays[f"history.{name}"] for name in columns})
-        with torch.random.fork_rng():
-            self.model_ = self._build(panel)
-        self.model_.load_state_dict(weights)
-        device = _device_here(self.device)
-        self.model_.to(device).eval()
-        self.n_parameters_ = _count(self.model_)
-        names = iter(_named(live))
-        self.stream_ = state_map(lambda _: parts[next(names)].to(device), live)
+        learned = persistence.from_arrays(
+            arrays, lambda: self._build(panel), panel, self.features_, values["phases"]
+        )
+        device = device_here(self.device)
+        self.model_ = learned.model.to(device)
+        self.stream_ = state_map(lambda part: part.to(device), learned.live)
+        self.spreads_, self.history_ = learned.spreads, learned.history
+        self.n_parameters_ = count_parameters(self.model_)
 
     def _apply(self, panel: Panel) -> None:
         self.spreads_ = typical_spreads(panel, panel.lengths)
@@ -397,110 +372,64 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         one_of("head", self.head, HEADS)
         one_of("point", self.point, ("median", "mean"))
 
+    def _sizes(self, panel: Panel) -> Recipe:
+        """Return the recipe for a panel, with what the user has said."""
+        seasons = (self.season_length_, *longer_seasons(self.season_length_, panel.freq))
+        seasons = usable_seasons(seasons, panel.lengths, self.horizon_)
+        recipe = self._recipe(seasons, panel.lengths, self.horizon_, self._window)
+        given = {name: getattr(self, name) for name in GIVEN if getattr(self, name) is not None}
+        return dataclasses.replace(recipe, **given)
+
     def _build(self, panel: Panel) -> Model:
         """Return the untrained model for a panel."""
-        sizes = self.recipe_
-        reader = Reader(
-            patch=sizes.patch,
-            window=sizes.window,
-            block=sizes.block,
-            scale_window=sizes.scale_window,
-            lags=sizes.lags,
-            drift=sizes.drift,
-            n_known=len(panel.X_names),
-            n_past=len(panel.past_names),
-            driver_window=sizes.driver_window,
-            trend=sizes.trend,
-            mean=sizes.mean,
+        return build_model(
+            self.recipe_, panel, self.features_, self.support_, self.head, self._network
         )
-        head = _head(self.head, sizes.block)
-        networks = [self._network(reader.input_size) for _ in range(sizes.n_estimators)]
-        readouts = [
-            Readout(
-                network.width,
-                sizes.block,
-                n_templates=reader.n_templates,
-                raw_size=head.raw_size,
-                n_rare=int(reader.mean),
-                **self.features_.sizes(panel),
-            )
-            for network in networks
-        ]
-        members = Ensemble(networks), EnsembleReadout(readouts)
-        return Model(reader, *members, head, sizes.stride, self.support_)
 
     def _train(self, panel: Panel, held_out: np.ndarray, generator: torch.Generator) -> None:
         """Train the model, judge it against naive forecasts, learn the paths' dependence."""
-        model, sizes = self.model_, self.recipe_
-        units = seasonal_changes(panel, held_out, self.season_length_)
-        units = np.where(units > 0, units, self.spreads_)
+        model, name = self.model_, type(self).__name__
+        units = fitting.error_units(panel, held_out, self.season_length_, self.spreads_)
         windows = self.features_.windows(panel, self.spreads_, self._device(), units)
         first = torch.as_tensor(held_out, device=windows.device)
         # who asks for a long window wants to hear what a forecast gains by it
-        context = 0 if self._window is None else sizes.n_steps
+        context = 0 if self._window is None else self.recipe_.n_steps
         judge = Validation(
             model.reader, windows, first, self.horizon_, self.season_length_, context
         )
-        ends = first if self.early_stopping else windows.lengths
-        settings = training.Settings(
+        self.history_, batch = fitting.train(
+            model,
+            self.recipe_,
+            windows,
+            judge,
+            self._settings(),
+            generator,
+            ends=first if self.early_stopping else windows.lengths,
+            pieces=self._pieces(panel.lengths),
+            name=name if self.verbose else None,
+        )
+        norms, asked = self.history_["gradient_norm"].tolist(), self._window is not None
+        trouble = fitting.gradient_trouble(model, batch, norms, self.clip_norm, asked=asked)
+        if trouble is not None:
+            warnings.warn(f"{name}: {trouble}", ForecastWarning, stacklevel=4)
+        judge.calibrate(model)
+        error = judge.loss(model) if self.early_stopping else math.nan
+        trouble = fitting.naive_is_better(error, judge.naive_loss, name)
+        if trouble is not None:
+            warnings.warn(trouble, ForecastWarning, stacklevel=4)
+
+    def _settings(self) -> training.Settings:
+        """Return what the optimiser is told."""
+        return training.Settings(
             learning_rate=self.learning_rate,
             max_epochs=self.max_epochs,
             n_iter_no_change=self.n_iter_no_change if self.early_stopping else None,
             weight_decay=self.weight_decay,
             clip_norm=self.clip_norm,
             clip_value=self.clip_value,
-            warm=sizes.warm,
+            warm=self.recipe_.warm,
             hide=0.1,
         )
-        batches = windows.draw(
-            sizes.batch_size,
-            ends,
-            n_steps=sizes.n_steps,
-            reader=model.reader,
-            generator=generator,
-            pieces=self._pieces(panel.lengths),
-        )
-        validate = judge.loss if self.early_stopping else lambda model: math.nan
-        epochs = training.train(model, batches, validate, settings, generator)
-        self.history_ = pd.DataFrame([dataclasses.asdict(epoch) for epoch in self._watch(epochs)])
-        self._warn_of_gradients(next(batches))
-        judge.calibrate(model)
-        error = validate(model)
-        if error > judge.naive_loss + 1e-3:  # a constant is no reason to warn
-            warnings.warn(
-                f"On the validation part the trained {type(self).__name__} errs by {error:.3f} "
-                f"spreads, a naive forecast by {judge.naive_loss:.3f}: NaiveForecaster may serve "
-                "you better here.",
-                ForecastWarning,
-                stacklevel=4,
-            )
-
-    def _warn_of_gradients(self, batch: Batch) -> None:
-        """Warn if gradients exploded, or vanish within the windows that the user asked for."""
-        text = gradients.exploded(self.history_["gradient_norm"].tolist(), self.clip_norm)
-        reader, first = self.model_.reader, cast(Network, self.model_.network.members[0])
-        network = states.exact(first)
-        if text is None and self._window is not None and states.width(network):
-            inputs = reader.at(batch.past, batch.drivers, batch.steps).inputs.cpu().double()
-            text = gradients.vanished(gradients.carried(network, inputs), reader.patch)
-        if text is not None:
-            warnings.warn(f"{type(self).__name__}: {text}", ForecastWarning, stacklevel=5)
-
-    def _watch(self, epochs: Any) -> Any:
-        """Show a progress bar over the epochs if asked to."""
-        if not self.verbose:
-            yield from epochs
-            return
-        from rich.console import Console
-        from rich.progress import Progress
-
-        # What a program prints may go into a file: progress is for the screen.
-        with Progress(console=Console(stderr=True)) as bar:
-            task = bar.add_task(type(self).__name__, total=self.max_epochs)
-            for epoch in epochs:
-                text = f"{type(self).__name__}, validation {epoch.validation_loss:.3f}"
-                bar.update(task, advance=1, description=text)
-                yield epoch
 
     def _device(self) -> torch.device:
         return next(self.model_.parameters()).device
@@ -530,54 +459,3 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
                 for rows in torch.arange(len(ahead)).split(max(ROWS // copies, 1))
             ]
         return torch.cat(parts).cpu().numpy().astype(np.float64)
-
-
-def _restored_recipe(saved: dict[str, Any], n_estimators: int | None) -> Recipe:
-    """Return the recipe of a file; older ones have the number of networks as a parameter only."""
-    sizes = {"n_estimators": n_estimators} | saved
-    positive_integer("n_estimators", sizes["n_estimators"])
-    return Recipe(**{**sizes, "lags": tuple(sizes["lags"])})
-
-
-def _named(live: Stream) -> dict[str, Tensor]:
-    """Return the tensors of a stream under the names they are saved by."""
-    return {f"stream.{i}": part for i, part in enumerate(leaves(live))}
-
-
-def _fitting(like: dict[str, Tensor], arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    """Return the arrays of these names as tensors, if they have these shapes and types."""
-    found = {name: torch.from_numpy(arrays[name]) for name in like}
-    for name, part in found.items():
-        if (part.shape, part.dtype) != (like[name].shape, like[name].dtype):
-            raise ValueError(f"{name!r} must have shape {tuple(like[name].shape)}")
-    return found
-
-
-def _count(model: Model) -> int:
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
-
-
-def _head(name: str, block: int) -> Head:
-    if name == "quantile":
-        return QuantileHead()
-    return NormalHead() if name == "normal" else PointHead(name, block)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (AssertionError, RuntimeError, TypeError) as error:
-        raise ValueError(
-            f"`device` must be 'auto' or a device of torch; {short(name)} is none, or is not here."
-        ) from error
-
-
-def _device_here(name: str) -> torch.device:
-    """Return the device that a model was saved from, where it is missing that of "auto"."""
-    try:
-        return _device(name)
-    except ValueError as error:
-        warnings.warn(f"{error} The model is loaded as with 'auto'.", ForecastWarning, stacklevel=5)
-        return _device("auto")
