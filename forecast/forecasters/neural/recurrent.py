@@ -8,7 +8,8 @@ from typing import ClassVar, Unpack
 import numpy as np
 
 from forecast._checks import one_of, positive_integer
-from forecast.forecasters.neural.base import NeuralForecaster, Trained
+from forecast.forecasters.neural.base import NeuralForecaster
+from forecast.forecasters.neural.parameters import Trained
 from forecast.forecasters.neural.recipe import recurrent_recipe
 from forecast.networks.base import Network
 from forecast.networks.initialisation import STARTS
@@ -42,7 +43,7 @@ class RecurrentForecaster(NeuralForecaster, abc.ABC):
         values, one step of the optimiser each, and a step costs what its window costs. Default:
         the state, too, ends with the window, and every window stands alone.
     **parameters
-        Those of `NeuralForecaster`.
+        Those of `NeuralParameters`.
     """
 
     _recipe = staticmethod(recurrent_recipe)
