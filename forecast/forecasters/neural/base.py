@@ -21,7 +21,7 @@ from forecast.data.calendar import longer_seasons
 from forecast.data.panel import Panel
 from forecast.data.windows import validation_lengths
 from forecast.engine import rollout, stream, training
-from forecast.engine.batches import typical_spreads
+from forecast.engine.batches import Windows, typical_spreads
 from forecast.engine.model import Model
 from forecast.engine.stream import Stream
 from forecast.engine.support import Support
@@ -109,9 +109,11 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         with torch.random.fork_rng(), training.one_thread(small):
             torch.manual_seed(seed)
             self.model_ = self._build(panel).to(device_of(self.device))
-            self._train(panel, held_out, torch.Generator().manual_seed(seed))
+            units = fitting.error_units(panel, held_out, self.season_length_, self.spreads_)
+            windows = self._windows(panel, units)
+            self._train(windows, held_out, torch.Generator().manual_seed(seed))
         self.n_parameters_ = count_parameters(self.model_)
-        self.stream_ = self._read_all(panel)
+        self.stream_ = self._read_all(windows)
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
         choose = rollout.greedy(self.model_, self.point)
@@ -165,7 +167,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             with torch.inference_mode():
                 _, self.stream_ = stream.absorb(self.model_, values, self.stream_, drivers)
         else:
-            self.stream_ = self._read_all(panel, phases=True)
+            self.stream_ = self._read_all(self._windows(panel), phases=True)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         learned = Learned(self.model_, self.stream_, self.spreads_, self.history_)
@@ -190,7 +192,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
 
     def _apply(self, panel: Panel) -> None:
         self.spreads_ = typical_spreads(panel, panel.lengths)
-        self.stream_ = self._read_all(panel)
+        self.stream_ = self._read_all(self._windows(panel))
 
     # Between the two
 
@@ -212,11 +214,9 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             self.recipe_, panel, self.features_, self.support_, self.head, self._network
         )
 
-    def _train(self, panel: Panel, held_out: np.ndarray, generator: torch.Generator) -> None:
+    def _train(self, windows: Windows, held_out: np.ndarray, generator: torch.Generator) -> None:
         """Train the model, judge it against naive forecasts, learn the paths' dependence."""
         model, name = self.model_, type(self).__name__
-        units = fitting.error_units(panel, held_out, self.season_length_, self.spreads_)
-        windows = self.features_.windows(panel, self.spreads_, self._device(), units)
         first = torch.as_tensor(held_out, device=windows.device)
         # who asks for a long window wants to hear what a forecast gains by it
         context = 0 if self._window is None else self.recipe_.n_steps
@@ -231,7 +231,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             self._settings(),
             generator,
             ends=first if self.early_stopping else windows.lengths,
-            pieces=self._pieces(panel.lengths),
+            pieces=self._pieces(windows.lengths.numpy(force=True)),
             name=name if self.verbose else None,
         )
         norms, asked = self.history_["gradient_norm"].tolist(), self._window is not None
@@ -260,9 +260,11 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
     def _device(self) -> torch.device:
         return next(self.model_.parameters()).device
 
-    def _read_all(self, panel: Panel, *, phases: bool = False) -> Stream:
+    def _windows(self, panel: Panel, units: np.ndarray | None = None) -> Windows:
+        return self.features_.windows(panel, self.spreads_, self._device(), units)
+
+    def _read_all(self, windows: Windows, *, phases: bool = False) -> Stream:
         """Read every series to its end."""
-        windows = self.features_.windows(panel, self.spreads_, self._device())
         ends = windows.lengths
         rows = torch.arange(windows.n_series, device=windows.device)
         together = max(VALUES // int(ends.max()), 64)  # series read at once
