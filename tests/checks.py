@@ -28,16 +28,14 @@ from forecast.networks.base import Network
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads import LEVELS, Head, NormalHead, PointHead, QuantileHead
 from forecast.networks.readout import Readout
-from forecast.networks.recurrent import Recurrent
+from forecast.networks.recurrent import CELLS, Recurrent
 from forecast.teaching import textbook
 
 # Options beyond the defaults that a class is also checked with.
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "Recurrent": [
-        {"cell": "tanh"},
-        {"cell": "relu", "num_layers": 2},
         {"cell": "gru", "num_layers": 3, "residual": True},
-        {"cell": "lstm", "num_layers": 2, "learn_initial_state": True},
+        *({"cell": cell, "num_layers": 2, "learn_initial_state": True} for cell in CELLS),
     ],
     "MLP": [{}, {"num_layers": 3, "residual": True}],
     "Convolution": [{}, {"kernel_size": 3, "num_layers": 2, "dilated": False}],

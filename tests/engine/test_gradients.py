@@ -7,13 +7,13 @@ import torch
 from torch.autograd.functional import jacobian
 
 from forecast.engine import gradients, rollout, states, stream
-from forecast.networks.base import leaves
-from forecast.networks.recurrent import Recurrent
+from forecast.networks.base import leaves, state_map
+from forecast.networks.recurrent import CELLS, Recurrent
 from forecast.networks.window import MLP
 from forecast.teaching.textbook import Elman
 from tests.checks import as_windows, build_model, network_cases
 
-STACKS = [(cell, layers) for cell in ("tanh", "relu", "gru", "lstm") for layers in (1, 2)]
+STACKS = [(cell, layers) for cell in CELLS for layers in (1, 2)]
 MODELS = [
     pytest.param(case, sizes, id=f"{case}-{sizes}")
     for case in network_cases()
@@ -48,14 +48,14 @@ def norms(network, x):
 
 
 def unflatten(flat, like):
-    sizes = [leaf.numel() for leaf in like]
-    return tuple(part.view(leaf.shape) for part, leaf in zip(flat.split(sizes), like, strict=True))
+    parts = iter(flat.split([leaf.numel() for leaf in leaves(like)]))
+    return state_map(lambda leaf: next(parts).view(leaf.shape), like)
 
 
 @pytest.mark.parametrize(("cell", "layers"), STACKS)
 def test_m15_product_of_step_jacobians_is_the_jacobian(cell, layers):
     network, x = stack(cell, layers), inputs()
-    like = leaves(network.initial_state(1))
+    like = network.initial_state(1)
 
     def end(start, k):
         _, state = network.absorb(x[:, k:], unflatten(start, like))

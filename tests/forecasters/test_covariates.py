@@ -119,7 +119,7 @@ def test_updates_with_covariates_equal_reading_anew(kind: Any, steps: list[int])
     for low, high in zip(steps, steps[1:], strict=False):
         model.update(since(until(y, high), low), since(until(X, high), low))
     anew = copy.copy(model)
-    anew.stream_ = model._read_all(model.panel_)
+    anew.stream_ = model._read_all(model._windows(model.panel_))
     plan = model.future_frame(9).assign(price=0.5)
     left, right = model.predict(9, plan), anew.predict(9, plan)
     pd.testing.assert_frame_equal(left, right, rtol=1e-4)

@@ -357,11 +357,6 @@ def test_bad_parameters_are_named(options: Any, error: Any, message: str) -> Non
         LSTMForecaster(**options).fit(monthly())
 
 
-def test_an_unknown_cell_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="`cell` must be one of 'tanh', 'relu', 'gru', got 'lstm'"):
-        RNNForecaster(cell="lstm").fit(monthly())
-
-
 @quiet
 def test_training_is_in_single_precision(few_steps: None) -> None:
     model = LSTMForecaster(**QUICK).fit(monthly())

@@ -15,6 +15,8 @@ from forecast.engine import training
 from forecast.engine.model import Model
 from forecast.forecasters.neural.recurrent import LSTMForecaster, Recurrence, RNNForecaster
 from forecast.forecasters.saving import load
+from forecast.inspection.diagnostics import hidden_states, state_gradients
+from forecast.inspection.memory import effective_memory
 from forecast.networks import initialisation
 from forecast.networks.base import leaves
 
@@ -134,7 +136,8 @@ def test_m18_truncation_changes_what_is_learned_and_counts_values() -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "text"),
     [
-        (RNNForecaster, {"initialisation": "chrono"}, r"`initialisation` must be one of .*orthog"),
+        (RNNForecaster, {"initialisation": "chrono"}, r"`initialisation` finds no .* that forget"),
+        (RNNForecaster, {"cell": "lstm"}, r"`cell` must be one of 'tanh', .*, got 'lstm'"),
         (LSTMForecaster, {"initialisation": "xavier"}, r"`initialisation` must be one of .*chrono"),
         (LSTMForecaster, {"initial_state": "one"}, r"`initial_state` must be one of"),
         (LSTMForecaster, {"truncation": 0}, r"`truncation` must be a positive integer, got 0"),
@@ -143,6 +146,21 @@ def test_m18_truncation_changes_what_is_learned_and_counts_values() -> None:
 def test_what_is_no_option_is_named(kind, options, text) -> None:
     with pytest.raises(ValueError, match=text):
         kind(**options).fit(wave())
+
+
+@naive_is_better
+@pytest.mark.usefixtures("few_steps")
+@pytest.mark.parametrize("cell", RNNForecaster.cells)
+def test_every_cell_forecasts_is_updated_saved_and_looked_into(cell: str, tmp_path) -> None:
+    y = wave()
+    options = {"cell": cell, "initialisation": "orthogonal", "initial_state": "learned"}
+    model = RNNForecaster(**options, num_layers=2, context_length=30, **TWO).fit(y[:400])
+    model.save(tmp_path / "model")
+    for one in (model, load(tmp_path / "model")):
+        assert len(effective_memory(one, y[400:]).table) == 1
+        assert state_gradients(one)["norm"].notna().all()
+        assert hidden_states(one).shape == (400, 2 * 8)
+        assert np.isfinite(one.update(y[400:]).predict(8)).all()
 
 
 # What fit says of its gradients
