@@ -94,7 +94,7 @@ def shop_sales(rng: np.random.Generator) -> pd.DataFrame:
 
 
 def shop_clicks(rng: np.random.Generator) -> pd.DataFrame:
-    """What visitors of a web shop do, one word after the other; order 2 in one place."""
+    """Events in a web shop, one word after the other; order 2 in one place."""
     following = {
         "enter": {"search": 0.6, "browse": 0.4},
         "search": {"view": 0.75, "search": 0.15, "leave": 0.1},

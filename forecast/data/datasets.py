@@ -118,11 +118,8 @@ def load_dataset(name: str, split: str | None = None) -> Any:
     >>> y = sales[["unique_id", "ds", "y"]]
     >>> X = sales[["unique_id", "ds", *about["X"].split()]]
     >>> static = sales.groupby("unique_id")[about["static"].split()].first()
-    >>> static.head(2)
-               region  area
-    unique_id
-    shop01       city   290
-    shop02     suburb   260
+    >>> static.loc["shop02"].tolist()
+    ['suburb', 260]
     """
     entries = _entries()
     entry = entries.loc[one_of("name", name, entries.index)]
