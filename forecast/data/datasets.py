@@ -118,8 +118,8 @@ def load_dataset(name: str, split: str | None = None) -> Any:
     >>> y = sales[["unique_id", "ds", "y"]]
     >>> X = sales[["unique_id", "ds", *about["X"].split()]]
     >>> static = sales.groupby("unique_id")[about["static"].split()].first()
-    >>> static.loc["shop02"].tolist()
-    ['suburb', 260]
+    >>> static["area"].head(2).to_list()
+    [290, 260]
     """
     entries = _entries()
     entry = entries.loc[one_of("name", name, entries.index)]
