@@ -35,8 +35,8 @@ def add_events(rng: np.random.Generator, values: Floats, noise: Floats) -> Float
     y = values.copy()
     for share in (0.12, 0.04):  # a shift is rare, a second one rarer
         y += some(share) * (after() >= 0) * rng.normal(0, 4, (size, 1)) * noise
-    slope = rng.normal(0, 0.15, (size, 1)) * noise
-    y += some(0.05) * np.maximum(after(), 0) * slope
+    slope = rng.normal(0, 1, (size, 1)) * np.exp(rng.normal(-1.5, 1, (size, 1))) * noise
+    y += some(0.10) * np.maximum(after(), 0) * slope
     since = after()
     life = np.exp(rng.uniform(0, 3, (size, 1)))
     passing = np.exp(-np.maximum(since, 0) / life) * (since >= 0)

@@ -29,7 +29,8 @@ class Frequency(NamedTuple):
 # A season of 0 stands for one drawn anew. Where a second season is named the network is told so;
 # a further, slower one is drawn among the cycles of `patterns.py`.
 FREQUENCIES = (
-    Frequency(1, 0, 0.20, 400),  # years, and all that has no season
+    Frequency(1, 0, 0.18, 200),  # years
+    Frequency(1, 0, 0.04, 2000),  # all else that has no season: prices, rates
     Frequency(4, 0, 0.14, 260),  # quarters
     Frequency(12, 0, 0.22, 700),  # months
     Frequency(52, 0, 0.06, 900),  # weeks

@@ -62,8 +62,8 @@ def draw_day_types(
     """Draw what a second season adds to a first one, (B, N): days of a week that differ.
 
     Each cycle of the first season within the second has a level of its own and its own share of
-    the first's profile, as a Sunday has half of a working day's. A few neighbours are alike, as
-    five working days are. Without a second season nothing is added.
+    the first's profile, as a Sunday has half of a working day's and has it later. A few neighbours
+    are alike, as five working days are. Without a second season nothing is added.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def draw_day_types(
     size, step = len(season), np.arange(length)
     cycles = np.maximum(-(-second // season), 1)
     widest = int(cycles.max())
-    level = rng.standard_normal((size, widest)) * rng.uniform(0, 1, (size, 1))
+    level = rng.standard_normal((size, widest)) * rng.uniform(0, 1.2, (size, 1))
     share = rng.uniform(0, 0.8, (size, widest)) * rng.uniform(0, 1, (size, 1))
     working = (np.arange(widest) < 5) & (rng.random((size, 1)) < 0.6) & (cycles == 7)[:, None]
     level = np.where(working, level[:, :1], level)
@@ -89,7 +89,11 @@ def draw_day_types(
     within = step % np.maximum(second, 1)[:, None]
     cycle = within // season[:, None]
     rows = np.arange(size)[:, None]
-    added = level[rows, cycle] - share[rows, cycle] * profile[rows, step % season[:, None]]
+    usual = profile[rows, step % season[:, None]]
+    delay = rng.integers(0, season // 8 + 1)[:, None] * (rng.random((size, 1)) < 0.5)
+    later = profile[rows, (step - delay) % season[:, None]]
+    free = share[rows, cycle] > 0
+    added = level[rows, cycle] - share[rows, cycle] * usual + free * (later - usual)
     return np.where((second > 0)[:, None], added, 0.0)
 
 

@@ -53,11 +53,11 @@ def _smoothed(
 # Smoothing has half: it forecasts best what people keep in tables. The rest is there for what it
 # cannot express: short cycles, smooth curves, walks with nothing to learn, sudden regimes.
 PROCESSES: tuple[tuple[Process, float], ...] = (
-    (_smoothed, 0.58),
+    (_smoothed, 0.57),
     (arima.draw_arima, 0.15),
-    (kernels.draw_kernels, 0.11),
-    (wandering.draw_walks, 0.06),
-    (wandering.draw_regimes, 0.10),
+    (kernels.draw_kernels, 0.09),
+    (wandering.draw_walks, 0.11),
+    (wandering.draw_regimes, 0.08),
 )
 
 
@@ -103,7 +103,7 @@ def draw_series(
     values = modulate(rng, flip_time(rng, values), season)
     late = rng.random((size, 1)) < 0.5  # an event in the logarithm, or in what is observed
     values = np.where(late, values, add_events(rng, values, noise))
-    values, additive = _observe(rng, values)
+    values, additive = _observe(rng, values, season)
     values = np.where(late, add_events(rng, values, _noise_of(values)), values)
     values = np.where(additive[:, None] | ~late, values, np.maximum(values, 0.0))
     values = flip_sign(rng, hold_constant(rng, values), additive)
@@ -129,9 +129,12 @@ def _draw_patterns(
 ) -> Floats:
     """Draw what is laid over the process: day types, slow cycles, the calendar."""
     size, length = values.shape
-    width = np.exp(rng.normal(0.9, 1, (size, 1)))
+    # days differ by as much as the hours of a day do: the width that the season has already
+    wave = np.take_along_axis(profile, np.arange(length) % season[:, None], 1)
+    moved = ((values - values.mean(1, keepdims=True)) * wave).sum(1, keepdims=True)
+    width = moved / ((wave**2).sum(1, keepdims=True) + 1e-9)
     added = draw_day_types(rng, profile, season, second, length) * width
-    rows = np.flatnonzero(rng.random(size) < 0.3)
+    rows = np.flatnonzero(rng.random(size) < np.where(season == 1, 0.45, 0.3))
     height = np.exp(rng.normal(0.3, 1, (len(rows), 1)))
     added[rows] += height * draw_cycles(rng, season[rows], length)
     # a share of the seasonal spread, since the calendar acts on whole days of it
@@ -151,9 +154,16 @@ def _noise_of(values: Floats) -> Floats:
     return np.median(change, 1, keepdims=True) + 0.1 * change.mean(1, keepdims=True) + 1e-9
 
 
-def _observe(rng: np.random.Generator, values: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Turn processes into observations; return also which are additive still."""
+def _observe(
+    rng: np.random.Generator, values: Floats, season: Numbers
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Turn processes into observations; return also which are additive still.
+
+    Figures without a season, yearly ones above all, are sums over so long a time that few are
+    small counts.
+    """
     kind = rng.random(len(values))
+    kind = np.where((season == 1) & (kind > 0.45) & (kind < 0.53), kind - 0.3, kind)
     additive = kind >= 0.53
     y = values.copy()
     for rows, observe in (

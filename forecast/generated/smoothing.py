@@ -57,13 +57,20 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
         return np.where(rng.random(size) < share, values, 0.0)
 
     alpha = some(0.9, rng.beta(0.9, 1.6, size))
-    beta = some(0.55, alpha * rng.beta(1, 6, size))
+    # years turn more than months do: their trends seldom outlive ten steps
+    beta = some(0.55, alpha * rng.beta(1, np.where(season == 1, 3, 6)))
     gamma = some(0.6, (1 - alpha) * rng.beta(1, 8, size))
     damping = np.where(rng.random(size) < 0.5, 1.0, rng.uniform(0.8, 0.99, size))
     memory = some(0.38, rng.uniform(-0.4, 0.95, size))
-    # a season is a few times as wide as the noise, rarely a hundred times (temperatures, load)
-    width = np.exp(rng.normal(0.9, 1.3, size)) * (rng.random(size) < 0.85) * (season > 1)
-    slope = some(0.6, 3 * rng.standard_normal(size) * np.exp(rng.normal(-3, 1, size)))
+    # a season is a few times as wide as the noise; that of a day often ten times (load, traffic)
+    wide = np.where(season > 20, 1.5, 0.9)
+    width = np.exp(rng.normal(wide, 1.3, size)) * (rng.random(size) < 0.85) * (season > 1)
+    # a step of a year moves farther along its trend than that of an hour
+    far = np.where(season > 20, 1.0, np.where(season == 1, 5.0, 3.0))
+    slope = some(0.65, far * rng.standard_normal(size) * np.exp(rng.normal(-3, 1, size)))
+    # and short steps change their level less
+    slow = np.where(season > 20, np.exp(rng.uniform(-3.5, 0, size)), 1.0)
+    alpha, beta = alpha * slow, beta * slow
     multiplied = rng.random(size) < 0.2
     # the level where the form is multiplicative: noise of 2 to 30 percent of it
     level = np.where(multiplied, np.exp(rng.uniform(1.2, 4, size)), 5 * rng.standard_normal(size))
