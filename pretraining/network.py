@@ -116,9 +116,7 @@ class PretrainedNetwork(nn.Module):
     def read_out(self, reading: Reading, origins: Tensor, steps: Tensor) -> Tensor:
         """Return raw numbers (B, n, h, raw_size) for the steps (h,) after the origins (n,)."""
         shown, known = templates(reading.past, origins, steps)
-        return self.readout(
-            reading.features[:, origins], known, shown, places(reading.past, steps)
-        )
+        return self.readout(reading.features[:, origins], known, shown, places(reading.past, steps))
 
     @torch.no_grad()
     def quantiles(self, values: Tensor, season: Tensor, second: Tensor, horizon: int) -> Tensor:

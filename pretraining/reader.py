@@ -67,7 +67,7 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
     mean = total[:, 1:] / seen.clamp(min=1)
     wide = (squares[:, 1:] / seen.clamp(min=1) - mean.square()).clamp(min=0).sqrt()
     # a calm stretch is no reason to forget how wide the series has been
-    least = 1e-4 * centre.abs() + 1e-9
+    least = 1e-7 * centre.abs() + 1e-30  # of a constant, beyond rounding
     spread = torch.maximum(torch.maximum(variance.sqrt(), 0.02 * wide), least)
     wide = torch.maximum(wide, least)
     half = season * (-(-4 // season))
