@@ -63,7 +63,7 @@ def draw_seasons(rng: np.random.Generator, size: int, length: int) -> Seasons:
     --------
     >>> seasons = draw_seasons(np.random.default_rng(0), 6, 40)
     >>> seasons.season.tolist(), seasons.second.tolist()
-    ([7, 4, 1, 1, 24, 24], [0, 0, 0, 0, 0, 0])
+    ([12, 4, 1, 1, 24, 24], [0, 0, 0, 0, 0, 0])
     """
     share = np.array([f.share for f in FREQUENCIES])
     shown = [f.season + 4 <= length <= f.longest or (f.season == 7) for f in FREQUENCIES]

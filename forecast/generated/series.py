@@ -117,6 +117,9 @@ def _draw_processes(
     """Give every series a process of its own, in the unit of its innovations."""
     values = np.empty_like(innovations)
     kind = rng.choice(len(PROCESSES), len(season), p=[share for _, share in PROCESSES])
+    # what has no season and was observed for long is most often a price
+    price = (season == 1) & (innovations.shape[1] > 200) & (rng.random(len(season)) < 0.35)
+    kind = np.where(price, [p for p, _ in PROCESSES].index(wandering.draw_walks), kind)
     for which, (process, _) in enumerate(PROCESSES):
         rows = np.flatnonzero(kind == which)
         if len(rows):

@@ -57,19 +57,25 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
         return np.where(rng.random(size) < share, values, 0.0)
 
     alpha = some(0.9, rng.beta(0.9, 1.6, size))
-    # years turn more than months do: their trends seldom outlive ten steps
-    beta = some(0.55, alpha * rng.beta(1, np.where(season == 1, 3, 6)))
+    # years follow their trend, and bend it, more than shorter steps do
+    yearly, short = season == 1, season > 20
+    beta = some(0.6, alpha * rng.beta(1, np.where(yearly, 2.5, 6)))
     gamma = some(0.6, (1 - alpha) * rng.beta(1, 8, size))
-    damping = np.where(rng.random(size) < 0.5, 1.0, rng.uniform(0.8, 0.99, size))
-    memory = some(0.38, rng.uniform(-0.4, 0.95, size))
+    damping = np.where(rng.random(size) < 0.6, 1.0, rng.uniform(0.8, 0.99, size))
+    # the errors of hours are those of the weather: they last for a day
+    lasting = 1 - np.exp(rng.uniform(np.log(0.01), np.log(0.7), size))
+    memory = some(0.4, np.where(short, lasting, rng.uniform(-0.4, 0.95, size)))
     # a season is a few times as wide as the noise; that of a day often ten times (load, traffic)
-    wide = np.where(season > 20, 1.5, 0.9)
-    width = np.exp(rng.normal(wide, 1.3, size)) * (rng.random(size) < 0.85) * (season > 1)
-    # a step of a year moves farther along its trend than that of an hour
-    far = np.where(season > 20, 1.0, np.where(season == 1, 5.0, 3.0))
-    slope = some(0.65, far * rng.standard_normal(size) * np.exp(rng.normal(-3, 1, size)))
+    wide = np.where(short, np.where(rng.random(size) < 0.35, 2.8, 1.2), 0.9)
+    width = np.exp(rng.normal(wide, 1.2, size)) * (rng.random(size) < 0.85) * (season > 1)
+    # a step of a year moves farther along its trend than that of an hour; most things that are
+    # counted over years grow (three quarters of the yearly series of the M competitions do)
+    far = np.where(short, 1.0, np.where(yearly, 10.0, 3.5))
+    grows = np.where(rng.random(size) < np.where(short, 0.5, 0.72), 1, -1)
+    slope = grows * np.abs(rng.standard_normal(size)) * np.exp(rng.normal(-3, 1, size))
+    slope = some(0.75, far * slope)
     # and short steps change their level less
-    slow = np.where(season > 20, np.exp(rng.uniform(-3.5, 0, size)), 1.0)
+    slow = np.where(short, np.exp(rng.uniform(-3.5, 0, size)), 1.0)
     alpha, beta = alpha * slow, beta * slow
     multiplied = rng.random(size) < 0.2
     # the level where the form is multiplicative: noise of 2 to 30 percent of it
