@@ -71,10 +71,10 @@ def draw_arima(
     y[rows] = autoregress(y[rows], pole[:, None], season[rows])
     y = y[:, 60:]
     y /= y.std(1, keepdims=True) + 1e-9
-    differences = rng.choice(3, size, p=[0.45, 0.45, 0.1])
+    differences = rng.choice(3, size, p=[0.4, 0.45, 0.15])
     for d in (1, 2):
         rows = np.flatnonzero(differences >= d)
-        drift = rng.normal(0, 0.2, (len(rows), 1)) * (rng.random((len(rows), 1)) < 0.4) * (d == 1)
+        drift = rng.normal(0.1, 0.3, (len(rows), 1)) * (rng.random((len(rows), 1)) < 0.5) * (d == 1)
         y[rows] = np.cumsum(y[rows] + drift, 1)
     width = np.exp(rng.normal(0.7, 1, size)) * ((season > 1) & (rng.random(size) < 0.7))
     at = np.arange(length) % season[:, None]

@@ -136,7 +136,9 @@ def _draw_patterns(
     wave = np.take_along_axis(profile, np.arange(length) % season[:, None], 1)
     moved = ((values - values.mean(1, keepdims=True)) * wave).sum(1, keepdims=True)
     width = moved / ((wave**2).sum(1, keepdims=True) + 1e-9)
-    added = draw_day_types(rng, profile, season, second, length) * width
+    # people keep weeks, the weather does not: two fifths have no day types though a week is told
+    weekly = rng.random((size, 1)) < 0.6
+    added = draw_day_types(rng, profile, season, second, length) * width * weekly
     rows = np.flatnonzero(rng.random(size) < np.where(season == 1, 0.45, 0.3))
     height = np.exp(rng.normal(0.3, 1, (len(rows), 1)))
     added[rows] += height * draw_cycles(rng, season[rows], length)

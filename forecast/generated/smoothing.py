@@ -61,7 +61,9 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     yearly, short = season == 1, season > 20
     beta = some(0.6, alpha * rng.beta(1, np.where(yearly, 2.5, 6)))
     gamma = some(0.6, (1 - alpha) * rng.beta(1, 8, size))
-    damping = np.where(rng.random(size) < 0.6, 1.0, rng.uniform(0.8, 0.99, size))
+    damping = np.where(
+        rng.random(size) < np.where(season == 1, 0.75, 0.55), 1.0, rng.uniform(0.8, 0.99, size)
+    )
     # the errors of hours are those of the weather: they last for a day
     lasting = 1 - np.exp(rng.uniform(np.log(0.01), np.log(0.7), size))
     memory = some(0.4, np.where(short, lasting, rng.uniform(-0.4, 0.95, size)))
@@ -70,8 +72,8 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     width = np.exp(rng.normal(wide, 1.2, size)) * (rng.random(size) < 0.85) * (season > 1)
     # a step of a year moves farther along its trend than that of an hour; most things that are
     # counted over years grow (three quarters of the yearly series of the M competitions do)
-    far = np.where(short, 1.0, np.where(yearly, 10.0, 3.5))
-    grows = np.where(rng.random(size) < np.where(short, 0.5, 0.72), 1, -1)
+    far = np.where(short, 1.0, np.where(yearly, 16.0, 4.0))
+    grows = np.where(rng.random(size) < np.where(short, 0.5, np.where(yearly, 0.82, 0.72)), 1, -1)
     slope = grows * np.abs(rng.standard_normal(size)) * np.exp(rng.normal(-3, 1, size))
     slope = some(0.75, far * slope)
     # and short steps change their level less

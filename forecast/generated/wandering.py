@@ -30,7 +30,8 @@ def draw_walks(
     # over a long time even a small drift would outgrow the walk: what is observed a thousand times
     # (days, hours) has less of it than what is observed forty times (years)
     drift = rng.normal(0.03, 0.1, (size, 1)) * (rng.random((size, 1)) < 0.5)
-    drift = drift * min(1.0, np.sqrt(40 / length))
+    far = np.where(season == 1, 4.0, np.where(season <= 12, 2.0, 1.0))[:, None]
+    drift = drift * far * min(1.0, 40 / length)
     walk = np.cumsum(innovations + drift, 1)
     width = np.exp(rng.normal(0, 1, (size, 1))) * (rng.random((size, 1)) < 0.33)
     wave = np.take_along_axis(profile, np.arange(length) % season[:, None], 1)
