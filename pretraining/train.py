@@ -91,7 +91,8 @@ def loss_of(network: PretrainedNetwork, batch: Batch) -> Tensor:
     counts = ~z.isnan() & (z.abs() < 50) & (seen >= 5)
     counts &= (batch.steps <= batch.horizon[:, None])[:, None]
     weight = (spread / seasonal_change(batch)[:, None, None]).clamp(0.05, 5).float() * counts
-    loss = network.head.loss(raw, z.nan_to_num())
+    # what does not count must still be finite: zero times infinity is not zero
+    loss = network.head.loss(raw, z.nan_to_num().clamp(-50, 50))
     return (loss * weight).sum() / (weight.clamp(max=1).sum() + 1)
 
 
@@ -109,7 +110,7 @@ class Course:
 
     def __init__(self, seed: int = 0, width: int = 112) -> None:
         torch.manual_seed(seed)
-        self.seed, self.step, self.seconds = seed, 0, 0.0
+        self.seed, self.step, self.seconds, self.commit = seed, 0, 0.0, commit()
         self.network = PretrainedNetwork(width)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(self.network.parameters(), PEAK, weight_decay=1e-2)
@@ -168,7 +169,7 @@ class Course:
         digest = hashlib.sha256()
         for name in sorted(tensors):
             digest.update(tensors[name].numpy().tobytes())
-        about = {"generator": str(VERSION), "seed": str(self.seed), "commit": commit()}
+        about = {"generator": str(VERSION), "seed": str(self.seed), "commit": self.commit}
         about |= {"steps": str(self.step), "hash": digest.hexdigest()}
         about |= {"shape": json.dumps({"width": self.network.width, "depth": self.network.depth})}
         save_whole(tensors, path, about)
