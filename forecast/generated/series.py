@@ -106,7 +106,7 @@ def draw_series(
     values, additive = _observe(rng, values, season)
     values = np.where(late, add_events(rng, values, _noise_of(values)), values)
     values = np.where(additive[:, None] | ~late, values, np.maximum(values, 0.0))
-    values = flip_sign(rng, hold_constant(rng, values), additive)
+    values = flip_sign(rng, hold_constant(rng, values), additive & (season > 1))
     values = values * np.exp(rng.normal(2, 3, (size, 1)))  # any unit
     return Generated(lose_values(rng, values) if gaps else values, season, second)
 
@@ -117,9 +117,13 @@ def _draw_processes(
     """Give every series a process of its own, in the unit of its innovations."""
     values = np.empty_like(innovations)
     kind = rng.choice(len(PROCESSES), len(season), p=[share for _, share in PROCESSES])
+    # years are sums of what shorter steps do: most have a trend, few jump between regimes
+    names = [p for p, _ in PROCESSES]
+    trending = (season == 1) & (innovations.shape[1] <= 200) & (rng.random(len(season)) < 0.4)
+    kind = np.where(trending, names.index(_smoothed), kind)
     # what has no season and was observed for long is most often a price
     price = (season == 1) & (innovations.shape[1] > 200) & (rng.random(len(season)) < 0.35)
-    kind = np.where(price, [p for p, _ in PROCESSES].index(wandering.draw_walks), kind)
+    kind = np.where(price, names.index(wandering.draw_walks), kind)
     for which, (process, _) in enumerate(PROCESSES):
         rows = np.flatnonzero(kind == which)
         if len(rows):
@@ -136,8 +140,8 @@ def _draw_patterns(
     wave = np.take_along_axis(profile, np.arange(length) % season[:, None], 1)
     moved = ((values - values.mean(1, keepdims=True)) * wave).sum(1, keepdims=True)
     width = moved / ((wave**2).sum(1, keepdims=True) + 1e-9)
-    # people keep weeks, the weather does not: two fifths have no day types though a week is told
-    weekly = rng.random((size, 1)) < 0.6
+    # people keep weeks, the weather does not: a third has no day types though a week is told
+    weekly = rng.random((size, 1)) < 0.67
     added = draw_day_types(rng, profile, season, second, length) * width * weekly
     rows = np.flatnonzero(rng.random(size) < np.where(season == 1, 0.45, 0.3))
     height = np.exp(rng.normal(0.3, 1, (len(rows), 1)))
@@ -165,10 +169,11 @@ def _observe(
     """Turn processes into observations; return also which are additive still.
 
     Figures without a season, yearly ones above all, are sums over so long a time that few are
-    small counts.
+    small counts; and growth over years is by a share of what is there, so more are logarithms.
     """
     kind = rng.random(len(values))
     kind = np.where((season == 1) & (kind > 0.45) & (kind < 0.53), kind - 0.3, kind)
+    kind = np.where((season == 1) & (kind > 0.75) & (kind < 0.95), kind - 0.6, kind)
     additive = kind >= 0.53
     y = values.copy()
     for rows, observe in (

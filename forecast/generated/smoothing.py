@@ -72,8 +72,8 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     width = np.exp(rng.normal(wide, 1.2, size)) * (rng.random(size) < 0.85) * (season > 1)
     # a step of a year moves farther along its trend than that of an hour; most things that are
     # counted over years grow (three quarters of the yearly series of the M competitions do)
-    far = np.where(short, 1.0, np.where(yearly, 16.0, 4.0))
-    grows = np.where(rng.random(size) < np.where(short, 0.5, np.where(yearly, 0.82, 0.72)), 1, -1)
+    far = np.where(short, 1.0, np.where(yearly, 24.0, 4.0))
+    grows = np.where(rng.random(size) < np.where(short, 0.5, np.where(yearly, 0.85, 0.72)), 1, -1)
     slope = grows * np.abs(rng.standard_normal(size)) * np.exp(rng.normal(-3, 1, size))
     slope = some(0.75, far * slope)
     # and short steps change their level less
