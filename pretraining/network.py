@@ -125,7 +125,8 @@ class PretrainedNetwork(nn.Module):
         origin = torch.tensor([values.shape[1] - 1])
         raw = self.read_out(reading, origin, torch.arange(1, horizon + 1))[:, 0]
         level, spread = (p[:, -1:, None] for p in (reading.past.level, reading.past.spread))
-        return level + spread * self.head.quantiles(raw).double()
+        scaled: Tensor = self.head.quantiles(raw).double()
+        return level + spread * scaled
 
 
 def places(past: Past, steps: Tensor) -> Tensor:

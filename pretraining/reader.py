@@ -175,8 +175,7 @@ def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tenso
         level + shape, level + stretched, level + _mean(away) + drift * (m * (k - 1)),
         value2[..., 0] + there, level + _mean(away2) + there,
     ]  # fmt: skip
-    shape_of = torch.broadcast_shapes(*(part.shape for part in found))
-    raw = torch.stack([part.expand(shape_of) for part in found], -1)
+    raw = torch.stack(torch.broadcast_tensors(*found), -1)
     z = ((raw - level[..., None]) / now(p.spread)[..., None]).float()
     known = ~z.isnan()
     return z.nan_to_num().clamp(-FAR, FAR), known

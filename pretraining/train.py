@@ -122,7 +122,7 @@ class Course:
             group["lr"] = rate
         loss = loss_of(self.network, draw_batch(self.seed, self.step))
         self.optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         if norm.isfinite():  # one impossible series must not end a day's run
             self.optimiser.step()
@@ -208,6 +208,7 @@ def train(minutes: float, folder: Path, seed: int, save_every: float = 120.0) ->
     """Train for so many minutes, from the checkpoint in the folder if there is one."""
     checkpoint = folder / "checkpoint.safetensors"
     course = Course.load(checkpoint) if checkpoint.exists() else Course(seed)
+    forget(folder / "log.csv", course.step)
     end, saved, losses = time.time() + 60 * minutes, time.time(), []
     began, last = time.time(), course.step
     while time.time() < end:
@@ -225,6 +226,14 @@ def train(minutes: float, folder: Path, seed: int, save_every: float = 120.0) ->
     course.save(checkpoint)
     course.ship(folder / "weights.safetensors")
     return course
+
+
+def forget(path: Path, step: int) -> None:
+    """Drop the lines of a log that lie after the checkpoint: those steps are taken anew."""
+    if path.exists():
+        head, *lines = path.read_text().splitlines()
+        kept = [line for line in lines if int(line.split(",")[0]) <= step]
+        path.write_text("\n".join([head, *kept]) + "\n")
 
 
 def log(path: Path, course: Course, loss: float, pace: float) -> None:

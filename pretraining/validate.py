@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -147,7 +147,7 @@ def repeated(h: Held) -> Floats:
     """Return the seasonal naive forecast."""
     past = pd.Series(h.past).ffill().bfill().to_numpy()
     cycle = past[-h.season :]
-    return cycle[np.arange(len(h.future)) % len(cycle)]
+    return np.asarray(cycle[np.arange(len(h.future)) % len(cycle)], float)
 
 
 def unit(h: Held) -> float:
@@ -157,9 +157,12 @@ def unit(h: Held) -> float:
     return float(seen.mean()) if len(seen) and seen.mean() > 0 else np.nan
 
 
-def score(held: list[Held], point: Callable[[int], Floats]) -> float:
+def score(held: list[Held], points: list[Floats]) -> float:
     """Return the mean MASE over series of a point forecast each."""
-    scaled = [np.nanmean(np.abs(h.future - point(k))) / unit(h) for k, h in enumerate(held)]
+    scaled = [
+        np.nanmean(np.abs(h.future - point)) / unit(h)
+        for h, point in zip(held, points, strict=True)
+    ]
     return float(np.nanmean(scaled))
 
 
@@ -169,8 +172,8 @@ def table(network: PretrainedNetwork, folder: Path, references: bool = False) ->
     lines = []
     for name, held in sets:
         answers = forecast(network, held)
-        mase = score(held, lambda k, q=answers: q[k][:, LEVELS.index(0.5)])
-        naive = score(held, lambda k, h=held: repeated(h[k]))
+        mase = score(held, [q[:, LEVELS.index(0.5)] for q in answers])
+        naive = score(held, [repeated(h) for h in held])
         line = {"set": name, "n": len(held), "MASE": mase, "naive": naive, "ratio": mase / naive}
         line |= quantile_scores(held, answers)
         if references:
@@ -206,13 +209,12 @@ def theta(held: list[Held]) -> float:
 
     chosen = held[:: max(1, len(held) // 400)]
 
-    def point(k: int) -> Floats:
-        h = chosen[k]
+    def point(h: Held) -> Floats:
         past = pd.Series(h.past[-CONTEXT:]).ffill().bfill()
         model = ThetaForecaster(horizon=len(h.future), season_length=h.season)
         return np.asarray(model.fit(past).predict(len(h.future)), float)
 
-    return score(chosen, point)
+    return score(chosen, [point(h) for h in chosen])
 
 
 if __name__ == "__main__":

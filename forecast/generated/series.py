@@ -106,6 +106,7 @@ def draw_series(
     values, additive = _observe(rng, values, season)
     values = np.where(late, add_events(rng, values, _noise_of(values)), values)
     values = np.where(additive[:, None] | ~late, values, np.maximum(values, 0.0))
+    # years are hardly ever turned: that they grow is most of what is known of them
     values = flip_sign(rng, hold_constant(rng, values), additive & (season > 1))
     values = values * np.exp(rng.normal(2, 3, (size, 1)))  # any unit
     return Generated(lose_values(rng, values) if gaps else values, season, second)
