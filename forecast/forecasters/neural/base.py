@@ -42,10 +42,9 @@ from forecast.forecasters.neural.recipe import Recipe, usable_seasons
 from forecast.forecasters.parameters import Common
 from forecast.networks.base import Network, leaves, pick, state_map
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
-from forecast.networks.heads import Head, NormalHead, PointHead, QuantileHead
+from forecast.networks.heads.registry import HEADS
 from forecast.networks.readout import Readout
 
-HEADS = ("quantile", "normal", *PointHead.criteria)
 ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
 VALUES = 2**17  # values of histories read at once: their features take up to 1 kB each
 
@@ -101,9 +100,11 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         Share of units silenced between layers while training.
     residual : bool
         Add each layer's input to its output, from the second layer on.
-    head : {"quantile", "normal", "mae", "mse", "huber"}
-        The distribution of a step: quantiles .1 to .9, a normal one, or a point with the
-        residuals of the validation part around it.
+    head : str
+        The distribution of a step, by its name in `networks.heads.registry.HEADS`: "quantile" (.1
+        to .9), "normal", "student_t" (heavy tails), of counts "negative_binomial" and
+        "zero_inflated", or a point ("mae", "mse", "huber") with the residuals of the validation
+        part around it.
     point : {"median", "mean"}
         What `predict` returns, and what is fed back over long horizons.
     calendar : bool
@@ -249,6 +250,8 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         # transformed values are bounded by the inverse, if at all
         plain = self.target_transform_ is None
         self.support_ = Support.of(panel.values) if plain else Support()
+        if HEADS[self.head](1).counts:
+            self.support_ = Support.of_counts(panel.values)
         self.features_ = Features.fit(panel, *self._beside(), self.id_col)
         seed = self.random_state
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
@@ -414,14 +417,14 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             trend=sizes.trend,
             mean=sizes.mean,
         )
-        head = _head(self.head, sizes.block)
+        head = HEADS[self.head](sizes.block)
         networks = [self._network(reader.input_size) for _ in range(self.n_estimators)]
         readouts = [
             Readout(
                 network.width,
                 sizes.block,
                 n_templates=reader.n_templates,
-                raw_size=head.raw_size,
+                n_params=head.n_params,
                 n_rare=int(reader.mean),
                 **self.features_.sizes(panel),
             )
@@ -549,12 +552,6 @@ def _fitting(like: dict[str, Tensor], arrays: dict[str, np.ndarray]) -> dict[str
 
 def _count(model: Model) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
-
-
-def _head(name: str, block: int) -> Head:
-    if name == "quantile":
-        return QuantileHead()
-    return NormalHead() if name == "normal" else PointHead(name, block)
 
 
 def _device(name: str) -> torch.device:
