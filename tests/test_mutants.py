@@ -213,8 +213,8 @@ MUTANTS = {
         "engine/training.py",
         [
             (
-                "for member in model.members():",
-                "for member in [[one for own in model.members() for one in own]]:",
+                "for part in model.parts():",
+                "for part in [[one for own in model.parts() for one in own]]:",
             )
         ],
         TRAINING,
@@ -226,12 +226,12 @@ MUTANTS = {
         TRAINING,
         "exponential_average",
     ),
-    "raw numbers of members averaged, not their quantiles": Mutant(
-        "networks/heads.py",
+    "parameters of members averaged, not their quantiles": Mutant(
+        "networks/heads/base.py",
         [
             (
-                "softplus(raw[..., 1:] - self.narrow).mean(-3)",
-                "softplus(raw[..., 1:].mean(-3) - self.narrow)",
+                "softplus(params[..., 1:] - self.softplus_shift).mean(-3)",
+                "softplus(params[..., 1:].mean(-3) - self.softplus_shift)",
             )
         ],
         HEADS,

@@ -10,10 +10,17 @@ import torch
 from forecast.engine import stream
 from forecast.engine.rollout import greedy, paths, rollout, sampled
 from forecast.networks.base import leaves, pick
-from forecast.networks.heads import NormalHead
 from forecast.networks.seq2seq import AttentiveDecoder
 from forecast.teaching import textbook
-from tests.checks import HEADS, SIZES, as_windows, build_model, gappy_data, network_cases, same
+from tests.checks import (
+    LOCATION_HEADS,
+    SIZES,
+    as_windows,
+    build_model,
+    gappy_data,
+    network_cases,
+    same,
+)
 
 # a decoder is asked through the network that hands over to it
 CASES = [case for case in network_cases() if case.kind is not AttentiveDecoder]
@@ -195,8 +202,8 @@ def taught(model, n_steps, first, read):
     rows, start = torch.arange(5), torch.full((5,), first)
     batch = windows.batch(rows, start, windows.lengths, n_steps=n_steps, reader=model.reader)
     with torch.no_grad():
-        _, _, raw, z, _ = model.losses(batch, warm=8, origin=takeover(model, read - 1))
-    return model.head.merge(raw)[:, read - 1 :], z[:, read - 1 :, 0]
+        _, _, params, z, _ = model.losses(batch, warm=8, origin=takeover(model, read - 1))
+    return model.head.merge(params)[:, read - 1 :], z[:, read - 1 :, 0]
 
 
 @every_model
@@ -204,7 +211,7 @@ def test_rollout_along_the_truth_gives_trainings_raw_numbers(case, sizes):
     model = built(str(case), sizes)[0]
     P, stride = model.reader.patch, model.stride
     first, read, n_steps = 20, 4, 9
-    raw, _ = taught(model, n_steps, first, read)
+    params, _ = taught(model, n_steps, first, read)
     origin = first + read * P
     seen = []
 
@@ -226,13 +233,13 @@ def test_rollout_along_the_truth_gives_trainings_raw_numbers(case, sizes):
     for block, numbers in enumerate(seen):
         step = block * stride // P
         if read + step <= n_steps:
-            same(raw[:, step, : numbers.shape[1]], numbers)
+            same(params[:, step, : numbers.shape[1]], numbers)
             checked += 1
     assert checked >= 2 or n_steps - read <= stride // P
 
 
 def follow(model, live, known, truth):
-    """Roll out with raw values chosen instead of scaled ones."""
+    """Roll out with params values chosen instead of scaled ones."""
     scales = []
     original = model.reader.__class__.absorb
 
@@ -311,7 +318,7 @@ def test_loss_counts_only_scales_of_eight_values(case):
 
 
 @pytest.mark.parametrize("sizes", [(1, 6, 6), (4, 12, 8)], ids=str)
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", LOCATION_HEADS)
 def test_paths_follow_the_heads_distribution(head, sizes):
     case = next(case for case in CASES if str(case) == "Recurrent-tanh")
     model = build_model(case, sizes, head=head)
@@ -322,9 +329,9 @@ def test_paths_follow_the_heads_distribution(head, sizes):
     with torch.no_grad():
         drawn = paths(model, live, known, 4000, torch.Generator().manual_seed(0))
         reading = model.reader.newest(live.memory)
-        raw = model.read_out(live.features, known, reading, live.static)
+        params = model.read_out(live.features, known, reading, live.static)
         levels = (0.1, 0.5, 0.9)
-        z = torch.stack([model.quantile(raw, level) for level in levels], -1)
+        z = torch.stack([model.quantile(params, level) for level in levels], -1)
         expected = reading.scale.invert(z[:, None])[:, 0]
     assert drawn.shape == (5, 4000, 6)
     found = drawn.quantile(torch.tensor(levels, dtype=torch.float64), dim=1).permute(1, 2, 0)
@@ -334,7 +341,7 @@ def test_paths_follow_the_heads_distribution(head, sizes):
 
 def test_steps_of_a_block_are_drawn_jointly():
     case = next(case for case in CASES if str(case) == "Recurrent-tanh")
-    model = build_model(case, (1, 6, 6), head=NormalHead)
+    model = build_model(case, (1, 6, 6), head="normal")
     factor = model.noise_factor
     live = pick(history(model), slice(0, 1))
     with torch.no_grad():

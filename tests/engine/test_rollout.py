@@ -19,7 +19,8 @@ from forecast.engine.training import Settings, train
 from forecast.engine.validation import Validation
 from forecast.networks.base import state_map
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
-from forecast.networks.heads import NormalHead, QuantileHead
+from forecast.networks.heads.normal import NormalHead
+from forecast.networks.heads.quantile import QuantileHead
 from forecast.networks.readout import Readout
 from forecast.networks.recurrent import Recurrent
 from forecast.networks.window import MLP
@@ -52,7 +53,7 @@ def trained(kind: str) -> Model:
     else:
         reader = Reader(4, 4, 8, W)
         network, head = Recurrent(reader.input_size, 24, cell="gru"), NormalHead()
-    readout = Readout(network.width, reader.block, 0, reader.n_templates, head.raw_size)
+    readout = Readout(network.width, reader.block, 0, reader.n_templates, head.n_params)
     model = Model(reader, Ensemble([network]), EnsembleReadout([readout]), head, reader.block)
     windows = as_windows(Y[:, :SEEN])
     windows.units = Y.std(1).double()

@@ -24,7 +24,7 @@ from forecast.engine.training import (
     train,
 )
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
-from forecast.networks.heads import PointHead
+from forecast.networks.heads.point import PointHead
 from forecast.networks.recurrent import Recurrent
 from tests.checks import NetworkCase, as_windows, build_model, gappy_data
 
@@ -409,11 +409,11 @@ def test_targets_are_never_hidden():
     original = PointHead.loss
 
     class Spy(PointHead):
-        def loss(self, raw, z):
+        def loss(self, params, z):
             seen.append(z)
-            return original(self, raw, z)
+            return original(self, params, z)
 
-    model = build_model(NetworkCase(Recurrent, {}), (1, 4, 4), head=PointHead, scale_window=24)
+    model = build_model(NetworkCase(Recurrent, {}), (1, 4, 4), head="mse", scale_window=24)
     model.head = Spy("mse", 4).double()
     windows = as_windows(X[:1], KNOWN[:1])
     generator = torch.Generator().manual_seed(0)
@@ -511,15 +511,15 @@ def test_few_rows_make_a_factor(rows, steps):
 
 
 def test_few_rows_are_shrunk_towards_an_autoregression():
-    ours, raw = [], []
+    ours, params = [], []
     for seed in range(10):
         scores = ar_scores(12, 24, seed=seed)
         found = correlation(noise_factor(scores, torch.ones(12, 24, dtype=torch.bool)))
         ours.append((found - ar_matrix(24)).abs().mean().item())
-        raw.append((torch.corrcoef(scores.T) - ar_matrix(24)).abs().mean().item())
+        params.append((torch.corrcoef(scores.T) - ar_matrix(24)).abs().mean().item())
     nothing = (torch.eye(24) - ar_matrix(24)).abs().mean().item()
     assert sum(ours) / 10 < 0.5 * nothing
-    assert sum(ours) < sum(raw)
+    assert sum(ours) < sum(params)
 
 
 def test_unobserved_steps_do_not_count():

@@ -38,6 +38,7 @@ from forecast.forecasters.neural.parameters import GIVEN, NeuralParameters
 from forecast.forecasters.neural.persistence import Learned
 from forecast.forecasters.neural.recipe import Recipe, usable_seasons
 from forecast.networks.base import Network, pick, state_map
+from forecast.networks.heads.registry import HEADS
 
 ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
 VALUES = 2**17  # values of histories read at once: their features take up to 1 kB each
@@ -101,6 +102,8 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         # transformed values are bounded by the inverse, if at all
         plain = self.target_transform_ is None
         self.support_ = Support.of(panel.values) if plain else Support()
+        if HEADS[self.head](1).counts:
+            self.support_ = Support.of_counts(panel.values)
         self.features_ = Features.fit(panel, *self._beside(), self.id_col)
         seed = self.random_state
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed

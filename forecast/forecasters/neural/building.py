@@ -16,10 +16,8 @@ from forecast.forecasters.neural.features import Features
 from forecast.forecasters.neural.recipe import Recipe
 from forecast.networks.base import Network
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
-from forecast.networks.heads import Head, NormalHead, PointHead, QuantileHead
+from forecast.networks.heads.registry import HEADS
 from forecast.networks.readout import Readout
-
-HEADS = ("quantile", "normal", *PointHead.criteria)
 
 
 def build_model(
@@ -32,14 +30,14 @@ def build_model(
 ) -> Model:
     """Return the untrained model of a recipe; `make_network` is told F, numbers per step."""
     reader = build_reader(recipe, panel)
-    head = build_head(head_name, recipe.block)
+    head = HEADS[head_name](recipe.block)
     networks = [make_network(reader.input_size) for _ in range(recipe.n_estimators)]
     readouts = [
         Readout(
             network.width,
             recipe.block,
             n_templates=reader.n_templates,
-            raw_size=head.raw_size,
+            n_params=head.n_params,
             n_rare=int(reader.mean),
             **features.sizes(panel),
         )
@@ -64,13 +62,6 @@ def build_reader(recipe: Recipe, panel: Panel) -> Reader:
         trend=recipe.trend,
         mean=recipe.mean,
     )
-
-
-def build_head(name: str, block: int) -> Head:
-    """Return the head of a name, one of `HEADS`, for blocks of so many steps."""
-    if name == "quantile":
-        return QuantileHead()
-    return NormalHead() if name == "normal" else PointHead(name, block)
 
 
 def count_parameters(model: Model) -> int:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from forecast._checks import boolean, number_between, one_of, positive_integer
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.neural.building import HEADS
 from forecast.forecasters.parameters import Common
+from forecast.networks.heads.registry import HEADS
 
 GIVEN = ("batch_size", "hidden_size", "num_layers", "n_estimators")  # sizes a user may set
 
@@ -63,9 +63,11 @@ class NeuralParameters(BaseForecaster):
         Share of units silenced between layers while training.
     residual : bool
         Add each layer's input to its output, from the second layer on.
-    head : {"quantile", "normal", "mae", "mse", "huber"}
-        The distribution of a step: quantiles .1 to .9, a normal one, or a point with the
-        residuals of the validation part around it.
+    head : str
+        The distribution of a step, by its name in `networks.heads.registry.HEADS`: "quantile" (.1
+        to .9), "normal", "student_t" (heavy tails), of counts "negative_binomial" and
+        "zero_inflated", or a point ("mae", "mse", "huber") with the residuals of the validation
+        part around it.
     point : {"median", "mean"}
         What `predict` returns, and what is fed back over long horizons.
     calendar : bool
