@@ -64,7 +64,8 @@ def written(model, live, horizon, choose=None, **options):
 
 
 @every_model
-def test_m22_stream_equals_sweep_equals_reading_anew(case, sizes):
+@pytest.mark.mission("M22")
+def test_stream_equals_sweep_equals_reading_anew(case, sizes):
     model, _ = built(str(case), sizes)
     P = model.reader.patch
     empty = stream.begin(model, 5, torch.float64)
@@ -91,7 +92,8 @@ def test_m22_stream_equals_sweep_equals_reading_anew(case, sizes):
 
 
 @every_model
-def test_m09_the_future_changes_nothing_earlier(case, sizes):
+@pytest.mark.mission("M09")
+def test_the_future_changes_nothing_earlier(case, sizes):
     model, _ = built(str(case), sizes)
     changed = X.clone()
     changed[:, 90:] = changed[:, 90:] * 3 + 5
@@ -138,7 +140,8 @@ def loud(row):
 
 
 @every_model
-def test_m36_series_of_unequal_lengths_equal_one_by_one(case, sizes):
+@pytest.mark.mission("M36")
+def test_series_of_unequal_lengths_equal_one_by_one(case, sizes):
     model, _ = built(str(case), sizes)
     horizon, rows, ends = 2 * model.stride + 3, torch.arange(5), torch.tensor(LENGTHS)
     ahead = torch.stack([KNOWN[0, end : end + horizon] for end in LENGTHS])
@@ -159,7 +162,8 @@ def test_m36_series_of_unequal_lengths_equal_one_by_one(case, sizes):
 
 
 @every_model
-def test_m36_gradients_of_a_ragged_batch_are_the_sum_of_its_rows(case, sizes):
+@pytest.mark.mission("M36")
+def test_gradients_of_a_ragged_batch_are_the_sum_of_its_rows(case, sizes):
     model = build_model(case, sizes)
     # a window in the middle, one past the end of its series, one before its beginning
     rows, start = torch.arange(5), torch.tensor([60, 0, 1 - model.reader.patch, 70, 0])
@@ -378,7 +382,8 @@ def test_streams_are_gathered_as_they_come():
 
 
 @pytest.mark.parametrize("seen", [10, 10_000])
-def test_m22_an_update_is_one_cell_call_whatever_the_history(seen):
+@pytest.mark.mission("M22")
+def test_an_update_is_one_cell_call_whatever_the_history(seen):
     case = next(case for case in CASES if str(case) == "Recurrent-lstm-2-True")
     model = build_model(case, (4, 12, 8))
     windows = as_windows(

@@ -97,7 +97,8 @@ def test_any_index_goes_on(case: ForecasterCase, kind: str) -> None:
 
 
 @every_forecaster
-def test_m01_any_kind_of_table_comes_back(case: ForecasterCase) -> None:
+@pytest.mark.mission("M01")
+def test_any_kind_of_table_comes_back(case: ForecasterCase) -> None:
     future = INDEXES["months"](SIZE + AHEAD)[SIZE:]
     long = long_frame().sample(frac=1, random_state=0)
     owner = {"b": 60, "a": 40, "c": 55}
@@ -125,7 +126,8 @@ def test_m01_any_kind_of_table_comes_back(case: ForecasterCase) -> None:
 
 
 @every_forecaster
-def test_m01_order_of_rows_and_precision_do_not_matter(case: ForecasterCase) -> None:
+@pytest.mark.mission("M01")
+def test_order_of_rows_and_precision_do_not_matter(case: ForecasterCase) -> None:
     expected = trained(str(case)).predict(AHEAD)
     shuffled = series().sample(frac=1, random_state=3)
     same_frames(small(case).fit(shuffled).predict(AHEAD), expected)

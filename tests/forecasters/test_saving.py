@@ -91,7 +91,8 @@ def test_any_kind_of_history_comes_back(model: Any, kind: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("model", MODELS, ids=repr)
-def test_m43_loaded_model_goes_on_as_the_saved_one(model: Any, tmp_path: Path) -> None:
+@pytest.mark.mission("M43")
+def test_loaded_model_goes_on_as_the_saved_one(model: Any, tmp_path: Path) -> None:
     y = series()
     fitted = model.fit(y[:50])
     fitted.save(tmp_path / "a.model")
