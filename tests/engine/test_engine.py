@@ -11,6 +11,7 @@ from forecast.engine import stream
 from forecast.engine.rollout import greedy, paths, rollout, sampled
 from forecast.networks.base import leaves, pick
 from forecast.networks.heads import NormalHead
+from forecast.networks.recurrent import Recurrent
 from forecast.networks.seq2seq import AttentiveDecoder
 from forecast.teaching import textbook
 from tests.checks import HEADS, SIZES, as_windows, build_model, gappy_data, network_cases, same
@@ -24,12 +25,14 @@ def pairs():
     """Yield every network with some sizes, and every size with the last variant of each fast one.
 
     Sizes are the engine's concern, options and cells the network's: a bug of either shows without
-    the whole product.
+    the whole product. Quick are every network with one size, and one with every size.
     """
     last = {case.kind: case for case in CASES if case.kind.__module__ != textbook.__name__}
     for case in CASES:
         for sizes in SIZES if case is last.get(case.kind) else FEW:
-            yield pytest.param(case, sizes, id=f"{case}-{sizes}")
+            quick = sizes == FEW[1] or case is last[Recurrent]
+            marks = [] if quick else [pytest.mark.slow]
+            yield pytest.param(case, sizes, id=f"{case}-{sizes}", marks=marks)
 
 
 every_network = pytest.mark.parametrize("case", CASES, ids=str)

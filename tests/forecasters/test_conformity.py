@@ -27,12 +27,12 @@ import forecast
 from forecast.engine import training
 from forecast.evaluation.backtest import backtest
 from forecast.forecasters.base import BaseForecaster
-from tests.checks import ForecasterCase, forecaster_cases, numbers_of, same_frames
+from tests.checks import ForecasterCase, forecaster_cases, numbers_of, same_frames, slow_variants
 
 pytestmark = pytest.mark.filterwarnings("ignore::forecast._checks.ForecastWarning")
 CASES = forecaster_cases()
-every_forecaster = pytest.mark.parametrize("case", CASES, ids=str)
-every_neural = pytest.mark.parametrize("case", [c for c in CASES if c.neural], ids=str)
+every_forecaster = pytest.mark.parametrize("case", slow_variants(CASES))
+every_neural = pytest.mark.parametrize("case", slow_variants([c for c in CASES if c.neural]))
 LEVELS = (0.05, 0.1, 0.5, 0.9, 0.95)
 
 

@@ -209,7 +209,7 @@ NETWORKS = [LSTMForecaster, partial(RNNForecaster, cell="gru", num_layers=2), ML
 
 
 @pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
-@pytest.mark.parametrize("kind", ["hours", "long"])
+@pytest.mark.parametrize("kind", [pytest.param("hours", marks=pytest.mark.slow), "long"])
 @pytest.mark.parametrize("network", NETWORKS, ids=["lstm", "gru", "mlp"])
 def test_a_network_goes_on_bit_for_bit(network: Any, kind: str, tmp_path: Path) -> None:
     """A patch of one value and (hourly) of several; saved before and between updates."""

@@ -78,7 +78,11 @@ def test_lags_of_states_are_in_steps_of_the_series(lstm):
 KINDS = [LSTMForecaster, RNNForecaster, MLPForecaster, partial(Seq2SeqForecaster, attention=True)]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=["LSTM", "RNN", "MLP", "Seq2Seq"])
+@pytest.mark.parametrize(
+    "kind",
+    [*KINDS[:3], pytest.param(KINDS[3], marks=pytest.mark.slow)],
+    ids=["LSTM", "RNN", "MLP", "Seq2Seq"],
+)
 def test_forecast_gradients_are_the_slopes_of_predict(kind):
     y = hourly()
     model = kind(**(QUICK | {"calendar": False})).fit(y)

@@ -69,7 +69,10 @@ def error(kind: Any, name: str, **options: Any) -> float:
 
 
 @quiet
-@every_series
+@pytest.mark.parametrize(
+    "name",
+    ["constant", *(pytest.param(n, marks=pytest.mark.slow) for n in SERIES if n != "constant")],
+)
 def test_an_lstm_goes_on_with_levels_and_trends_after_a_short_training(name: str) -> None:
     # the averaged weights follow those of the steps by about an epoch
     assert error(LSTMForecaster, name, max_epochs=8, learning_rate=5e-3) < TOLERANCES[name]
@@ -233,6 +236,7 @@ def test_an_all_zero_context_does_not_explode(kind: Any, few_steps: None) -> Non
 
 @quiet
 @pytest.mark.mission("M43")
+@pytest.mark.slow
 def test_grid_search_finds_the_planted_context() -> None:
     # two noisy values do not tell where in the cycle they are
     search = GridSearchCV(
