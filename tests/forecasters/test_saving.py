@@ -205,7 +205,11 @@ def test_a_saved_file_may_be_read_by_others(tmp_path: Path) -> None:
     assert (tmp_path / "a.model").stat().st_mode == (tmp_path / "b").stat().st_mode
 
 
-NETWORKS = [LSTMForecaster, partial(RNNForecaster, cell="gru", num_layers=2), MLPForecaster]
+NETWORKS = [
+    LSTMForecaster,
+    pytest.param(partial(RNNForecaster, cell="gru", num_layers=2), marks=pytest.mark.slow),
+    MLPForecaster,
+]
 
 
 @pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")

@@ -32,6 +32,8 @@ from forecast.forecasters.window.mlp import MLPForecaster
 from tests.checks import concrete_subclasses
 
 FORECASTERS = concrete_subclasses(forecast.forecasters, BaseForecaster)
+# Quick is one that trains a network
+NEURAL = {kind for kind in FORECASTERS if "max_epochs" in kind().get_params()} - {MLPForecaster}
 # The checks of scikit-learn's suite that fit no array: the first argument here is a target in time.
 PARAMETER_CHECKS = [
     "check_do_not_raise_errors_in_init_or_set_params",
@@ -84,7 +86,11 @@ def test_html_diagram_shows_the_forecaster(kind: type[BaseForecaster]) -> None:
         assert repr(model) == f"{kind.__name__}(horizon=7, target_transform=PowerTransformer())"
 
 
-@pytest.mark.parametrize("kind", FORECASTERS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(k, marks=[pytest.mark.slow] * (k in NEURAL)) for k in FORECASTERS],
+    ids=lambda kind: kind.__name__,
+)
 @pytest.mark.mission("M43")
 def test_cross_validation_of_every_forecaster(
     kind: type[BaseForecaster], monthly: pd.Series
