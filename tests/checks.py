@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from sklearn.linear_model import Ridge
 from torch import Tensor
@@ -265,6 +266,14 @@ def forecaster_cases() -> list[ForecasterCase]:
         ForecasterCase(kind, options)
         for kind in concrete_subclasses(forecast.forecasters, BaseForecaster)
         for options in FORECASTER_VARIANTS.get(kind.__name__, [{}])
+    ]
+
+
+def slow_variants(cases: list[ForecasterCase]) -> list[Any]:
+    """Return the cases as parameters of a test: every class at once, its options when slow."""
+    return [
+        pytest.param(case, id=str(case), marks=[pytest.mark.slow] * bool(case.options))
+        for case in cases
     ]
 
 

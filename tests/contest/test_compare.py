@@ -226,7 +226,15 @@ def test_the_plot_draws_forecasts_and_errors(comparison: Comparison) -> None:
 def test_the_default_contestants_all_take_part(monkeypatch: pytest.MonkeyPatch) -> None:
     from forecast.engine import training
 
+    def brief(*given: Any) -> dict[str, Any]:
+        models = default_models(*given)
+        for model in models.values():
+            if "max_epochs" in model.get_params():
+                model.set_params(max_epochs=2)
+        return models
+
     monkeypatch.setattr(training, "STEPS_PER_EPOCH", 1)
+    monkeypatch.setattr("forecast.contest.compare.default_models", brief)
     found = compare(monthly(84), 12, n_windows=1)
     assert set(found.table.index) == set(default_models(12))
     assert isinstance(NaiveForecaster(), type(default_models(12)["naive"]))

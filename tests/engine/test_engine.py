@@ -25,18 +25,21 @@ from tests.checks import (
 # a decoder is asked through the network that hands over to it
 CASES = [case for case in network_cases() if case.kind is not AttentiveDecoder]
 FEW = [(1, 6, 6), (4, 12, 8), (4, 10, 4)]
+EVERY_SIZE = "Recurrent-lstm-2-True"
 
 
 def pairs():
     """Yield every network with some sizes, and every size with the last variant of each fast one.
 
     Sizes are the engine's concern, options and cells the network's: a bug of either shows without
-    the whole product.
+    the whole product. Quick are every network with one size, and one with every size.
     """
     last = {case.kind: case for case in CASES if case.kind.__module__ != textbook.__name__}
     for case in CASES:
         for sizes in SIZES if case is last.get(case.kind) else FEW:
-            yield pytest.param(case, sizes, id=f"{case}-{sizes}")
+            quick = sizes == FEW[1] or str(case) == EVERY_SIZE
+            marks = [] if quick else [pytest.mark.slow]
+            yield pytest.param(case, sizes, id=f"{case}-{sizes}", marks=marks)
 
 
 every_network = pytest.mark.parametrize("case", CASES, ids=str)
@@ -71,7 +74,8 @@ def written(model, live, horizon, choose=None, **options):
 
 
 @every_model
-def test_m22_stream_equals_sweep_equals_reading_anew(case, sizes):
+@pytest.mark.mission("M22")
+def test_stream_equals_sweep_equals_reading_anew(case, sizes):
     model, _ = built(str(case), sizes)
     P = model.reader.patch
     empty = stream.begin(model, 5, torch.float64)
@@ -98,7 +102,8 @@ def test_m22_stream_equals_sweep_equals_reading_anew(case, sizes):
 
 
 @every_model
-def test_m09_the_future_changes_nothing_earlier(case, sizes):
+@pytest.mark.mission("M09")
+def test_the_future_changes_nothing_earlier(case, sizes):
     model, _ = built(str(case), sizes)
     changed = X.clone()
     changed[:, 90:] = changed[:, 90:] * 3 + 5
@@ -145,7 +150,8 @@ def loud(row):
 
 
 @every_model
-def test_m36_series_of_unequal_lengths_equal_one_by_one(case, sizes):
+@pytest.mark.mission("M36")
+def test_series_of_unequal_lengths_equal_one_by_one(case, sizes):
     model, _ = built(str(case), sizes)
     horizon, rows, ends = 2 * model.stride + 3, torch.arange(5), torch.tensor(LENGTHS)
     ahead = torch.stack([KNOWN[0, end : end + horizon] for end in LENGTHS])
@@ -166,7 +172,8 @@ def test_m36_series_of_unequal_lengths_equal_one_by_one(case, sizes):
 
 
 @every_model
-def test_m36_gradients_of_a_ragged_batch_are_the_sum_of_its_rows(case, sizes):
+@pytest.mark.mission("M36")
+def test_gradients_of_a_ragged_batch_are_the_sum_of_its_rows(case, sizes):
     model = build_model(case, sizes)
     # a window in the middle, one past the end of its series, one before its beginning
     rows, start = torch.arange(5), torch.tensor([60, 0, 1 - model.reader.patch, 70, 0])
@@ -385,7 +392,8 @@ def test_streams_are_gathered_as_they_come():
 
 
 @pytest.mark.parametrize("seen", [10, 10_000])
-def test_m22_an_update_is_one_cell_call_whatever_the_history(seen):
+@pytest.mark.mission("M22")
+def test_an_update_is_one_cell_call_whatever_the_history(seen):
     case = next(case for case in CASES if str(case) == "Recurrent-lstm-2-True")
     model = build_model(case, (4, 12, 8))
     windows = as_windows(

@@ -53,7 +53,8 @@ def test_losses_and_gradients_of_a_member_are_those_it_has_alone(head):
 
 
 @pytest.mark.parametrize("kind", ["tanh", "lstm"])
-def test_m18_a_window_that_goes_on_reads_as_one_and_no_gradient_passes(kind):
+@pytest.mark.mission("M18")
+def test_a_window_that_goes_on_reads_as_one_and_no_gradient_passes(kind):
     model = build_model(NetworkCase(Recurrent, {"cell": kind}), (4, 4, 4))
     windows = as_windows(X, KNOWN)
     options = {"n_steps": 6, "reader": model.reader}

@@ -82,7 +82,7 @@ def origins():
     return rows, ends
 
 
-@pytest.mark.parametrize("kind", ["mlp", "gru"])
+@pytest.mark.parametrize("kind", [pytest.param("mlp", marks=pytest.mark.slow), "gru"])
 def test_the_sum_of_24_steps_is_covered(kind):
     # independent draws within a block make the sum's band a third of what it must be
     model, windows = trained(kind), as_windows(Y)
@@ -107,7 +107,7 @@ def test_the_sum_of_24_steps_is_covered(kind):
             model.noise_factor.copy_(factor)
 
 
-@pytest.mark.parametrize("kind", ["mlp", "gru"])
+@pytest.mark.parametrize("kind", [pytest.param("mlp", marks=pytest.mark.slow), "gru"])
 def test_single_steps_are_covered(kind):
     model, windows = trained(kind), as_windows(Y)
     rows, ends = origins()
@@ -122,7 +122,9 @@ def test_single_steps_are_covered(kind):
     assert (covered > 0.6).all()
 
 
-@pytest.mark.parametrize(("kind", "bound"), [("mlp", 3), ("gru", 3)])
+@pytest.mark.parametrize(
+    ("kind", "bound"), [pytest.param("mlp", 3, marks=pytest.mark.slow), ("gru", 3)]
+)
 def test_paths_on_stationary_data_do_not_widen_without_end(kind, bound):
     model, windows = trained(kind), as_windows(Y)
     rows, ends = torch.arange(ROWS), torch.full((ROWS,), LENGTH)

@@ -112,7 +112,8 @@ def gradient(model):
 
 @pytest.mark.parametrize("size", [1e-3, 1.0, 1e6])
 @pytest.mark.parametrize("norm", [0.1, 1.0, 25.0])
-def test_m17_clipping_by_norm(size, norm):
+@pytest.mark.mission("M17")
+def test_clipping_by_norm_bounds_the_norm_and_keeps_the_direction(size, norm):
     model = with_gradients(size)
     before = gradient(model)
     assert clip(list(model.parameters()), norm, None).item() == pytest.approx(
@@ -128,7 +129,8 @@ def test_m17_clipping_by_norm(size, norm):
 
 
 @pytest.mark.parametrize("value", [1e-3, 0.5, 100.0])
-def test_m17_clipping_by_value(value):
+@pytest.mark.mission("M17")
+def test_clipping_by_value_bounds_every_entry(value):
     model = with_gradients()
     before = gradient(model)
     norm = clip(list(model.parameters()), None, value)
@@ -137,7 +139,8 @@ def test_m17_clipping_by_value(value):
     assert norm.item() == pytest.approx(before.norm().item(), rel=1e-5)
 
 
-def test_m17_clipping_by_value_then_by_norm():
+@pytest.mark.mission("M17")
+def test_clipping_by_value_comes_before_clipping_by_norm():
     model = with_gradients(10)
     before = gradient(model)
     norm = clip(list(model.parameters()), 1.0, 5.0)
@@ -169,7 +172,8 @@ def test_training_records_the_norm_before_clipping():
         assert epoch.gradient_norm == pytest.approx(max(steps), rel=1e-6)
 
 
-def test_m17_clipping_rescues_an_exploding_recurrence():
+@pytest.mark.mission("M17")
+def test_clipping_rescues_an_exploding_recurrence():
     # tanh, 32 units, recurrent matrix 1.5 times orthogonal, 200 steps, plain gradient descent
     def learn(norm):
         torch.manual_seed(0)

@@ -43,7 +43,8 @@ def test_defaults_are_no_worse_than_naive_on_the_bundled_series():
     assert (table["skill"].xs("LSTM", level="model") >= 0).all()
 
 
-def test_m46_nothing_beats_naive_on_random_walks():
+@pytest.mark.mission("M46")
+def test_nothing_beats_naive_on_random_walks():
     rows = []
     for seed in range(10):
         walk = random_walk(400, seed=seed)

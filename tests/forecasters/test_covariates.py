@@ -222,7 +222,8 @@ def test_the_markov_model_shows_what_it_learns_from() -> None:
     assert np.corrcoef(first["weather"][known], weather[known])[0, 1] == pytest.approx(1)
 
 
-def test_m01_the_windows_of_a_panel_by_hand() -> None:
+@pytest.mark.mission("M01")
+def test_the_windows_of_a_panel_by_hand() -> None:
     """Two shuffled series of unequal length, one with gaps: no window crosses a border or a gap."""
     days = DAYS[:10]
     y = pd.DataFrame(

@@ -67,7 +67,8 @@ def test_forget_bias(build):
 
 
 @every_lstm
-def test_m26_chrono_spreads_the_memories(build):
+@pytest.mark.mission("M26")
+def test_chrono_spreads_the_memories(build):
     network = build()
     before = cells(network)[0]
     chrono(network, 50, torch.Generator().manual_seed(0))

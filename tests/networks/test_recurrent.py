@@ -36,7 +36,8 @@ def count(module: nn.Module) -> int:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("cell", TORCH)
-def test_m20_three_layers_equal_torch(cell, dtype):
+@pytest.mark.mission("M20")
+def test_three_layers_equal_torch(cell, dtype):
     torch.manual_seed(0)
     reference = TORCH[cell](4, 6, num_layers=3, batch_first=True).to(dtype)
     network = Recurrent(4, 6, cell=cell, num_layers=3).to(dtype)
@@ -51,7 +52,8 @@ def test_m20_three_layers_equal_torch(cell, dtype):
 
 
 @pytest.mark.parametrize("cell", TORCH)
-def test_m20_counts_per_layer(cell):
+@pytest.mark.mission("M20")
+def test_number_of_weights_per_layer_is_the_formula(cell):
     m, n, gates = 4, 6, {"gru": 3, "lstm": 4}.get(cell, 1)
     first, deeper = gates * (n * m + n * n + 2 * n), gates * (2 * n * n + 2 * n)
     # torch keeps two bias vectors per layer where the equations have one
@@ -60,7 +62,8 @@ def test_m20_counts_per_layer(cell):
         assert count(network) == first + (layers - 1) * deeper
 
 
-def test_m20_residual_adds_the_layer_below():
+@pytest.mark.mission("M20")
+def test_residual_adds_the_layer_below():
     torch.manual_seed(0)
     network = Recurrent(4, 6, cell="tanh", num_layers=2, residual=True)
     x = torch.randn(3, 7, 4)
@@ -70,7 +73,8 @@ def test_m20_residual_adds_the_layer_below():
     assert torch.allclose(features, below + above, atol=1e-6)
 
 
-def test_m13_count_does_not_depend_on_the_length():
+@pytest.mark.mission("M13")
+def test_number_of_weights_does_not_depend_on_the_length():
     m, n = 3, 8
     network = Elman(m, n)
     assert count(network) == n * m + n * n + n
@@ -79,7 +83,8 @@ def test_m13_count_does_not_depend_on_the_length():
         assert features.shape == (1, steps, n)
 
 
-def test_m25_an_lstm_layer_has_four_times_the_weights_of_elmans():
+@pytest.mark.mission("M25")
+def test_an_lstm_layer_has_four_times_the_weights_of_elmans():
     for m, n in [(1, 8), (5, 16)]:
         assert count(LSTM(m, n)) == 4 * count(Elman(m, n)) == 4 * (n * (m + n) + n)
         assert count(Recurrent(m, n, cell="lstm")) == 4 * count(Recurrent(m, n, cell="tanh"))
