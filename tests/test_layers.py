@@ -22,7 +22,6 @@ ROOMS = {
     "inspection": {"data", "networks", "engine", "evaluation", "forecasters"},
     "teaching": {"data", "networks", "engine"},
     "generated": set(),
-    "generated": set(),
 }
 PRODUCTION = set(ROOMS) - {"teaching", "generated"}
 ABOVE = {
