@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from forecast.networks.heads import QuantileHead
+from forecast.networks.heads.quantile import QuantileHead
 from forecast.networks.recurrent import Recurrent
 from pretraining.reader import INPUTS, TEMPLATES, Past, marks, read, templates
 
@@ -39,23 +39,23 @@ class SharedReadout(nn.Module):
     ----------
     width : int
         D, the network's features.
-    raw_size : int
+    n_params : int
         Numbers that the head asks for.
     units : int
         Width of the two hidden layers.
     """
 
-    def __init__(self, width: int, raw_size: int, units: int = 128) -> None:
+    def __init__(self, width: int, n_params: int, units: int = 128) -> None:
         super().__init__()
         self.from_features = nn.Linear(width, units)
         self.from_step = nn.Linear(2 * TEMPLATES + PLACES, units, bias=False)
         self.hidden = nn.Linear(units, units)
-        self.out = nn.Linear(units, TEMPLATES + 1 + 1 + raw_size)
+        self.out = nn.Linear(units, TEMPLATES + 1 + 1 + n_params)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
     def forward(self, features: Tensor, known: Tensor, shown: Tensor, place: Tensor) -> Tensor:
-        """Return raw numbers (B, n, h, raw_size).
+        """Return parameters (B, n, h, n_params).
 
         Parameters
         ----------
@@ -69,13 +69,13 @@ class SharedReadout(nn.Module):
         step = torch.cat([shown, known.to(shown), place.expand(*shown.shape[:3], -1)], -1)
         mixed = self.from_features(features)[:, :, None] + self.from_step(step)
         numbers = self.out(nn.functional.gelu(self.hidden(nn.functional.gelu(mixed))))
-        logits, width, raw = numbers.tensor_split([TEMPLATES + 1, TEMPLATES + 2], -1)
+        logits, width, params = numbers.tensor_split([TEMPLATES + 1, TEMPLATES + 2], -1)
         # the level starts with a small weight: it is the template of last resort
         level = logits[..., TEMPLATES:] - 3
         logits = torch.cat([logits[..., :TEMPLATES].masked_fill(~known, -1e4), level], -1)
         weights = logits.softmax(-1)[..., :TEMPLATES]
-        location = (weights * shown).sum(-1, keepdim=True) + raw[..., :1]
-        return torch.cat([location, raw[..., 1:] + width], -1)
+        location = (weights * shown).sum(-1, keepdim=True) + params[..., :1]
+        return torch.cat([location, params[..., 1:] + width], -1)
 
 
 class PretrainedNetwork(nn.Module):
@@ -101,7 +101,7 @@ class PretrainedNetwork(nn.Module):
         self.width, self.depth = width, depth
         self.recurrence = Recurrent(INPUTS, width, cell="lstm", num_layers=depth, residual=True)
         self.head = QuantileHead(LEVELS)
-        self.readout = SharedReadout(width, self.head.raw_size)
+        self.readout = SharedReadout(width, self.head.n_params)
 
     def read(self, values: Tensor, season: Tensor, second: Tensor) -> Reading:
         """Read values (B, N) with seasons (B,) into features of every step."""
@@ -114,7 +114,7 @@ class PretrainedNetwork(nn.Module):
         return Reading(features, past, state)
 
     def read_out(self, reading: Reading, origins: Tensor, steps: Tensor) -> Tensor:
-        """Return raw numbers (B, n, h, raw_size) for the steps (h,) after the origins (n,)."""
+        """Return parameters (B, n, h, n_params) for the steps (h,) after the origins (n,)."""
         shown, known = templates(reading.past, origins, steps)
         return self.readout(reading.features[:, origins], known, shown, places(reading.past, steps))
 
@@ -123,9 +123,9 @@ class PretrainedNetwork(nn.Module):
         """Forecast values (B, N): quantiles (B, horizon, Q) in the unit of the values."""
         reading = self.read(values, season, second)
         origin = torch.tensor([values.shape[1] - 1])
-        raw = self.read_out(reading, origin, torch.arange(1, horizon + 1))[:, 0]
+        params = self.read_out(reading, origin, torch.arange(1, horizon + 1))[:, 0]
         level, spread = (p[:, -1:, None] for p in (reading.past.level, reading.past.spread))
-        scaled: Tensor = self.head.quantiles(raw).double()
+        scaled: Tensor = self.head.quantiles(params).double()
         return level + spread * scaled
 
 

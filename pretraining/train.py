@@ -83,7 +83,7 @@ def loss_of(network: PretrainedNetwork, batch: Batch) -> Tensor:
     errors are the least that counts in practice.
     """
     reading = network.read(batch.values[:, : batch.length], batch.season, batch.second)
-    raw = network.read_out(reading, batch.origins, batch.steps)
+    params = network.read_out(reading, batch.origins, batch.steps)
     at = batch.origins[:, None] + batch.steps
     level, spread = (p[:, batch.origins, None] for p in (reading.past.level, reading.past.spread))
     z = ((batch.values[:, at] - level) / spread).float()  # (B, n, h)
@@ -92,7 +92,7 @@ def loss_of(network: PretrainedNetwork, batch: Batch) -> Tensor:
     counts &= (batch.steps <= batch.horizon[:, None])[:, None]
     weight = (spread / seasonal_change(batch)[:, None, None]).clamp(0.05, 5).float() * counts
     # what does not count must still be finite: zero times infinity is not zero
-    loss = network.head.loss(raw, z.nan_to_num().clamp(-50, 50))
+    loss = network.head.loss(params, z.nan_to_num().clamp(-50, 50))
     return (loss * weight).sum() / (weight.clamp(max=1).sum() + 1)
 
 
