@@ -40,7 +40,7 @@ from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.neural.features import Features
 from forecast.forecasters.neural.recipe import Recipe, usable_seasons
 from forecast.forecasters.parameters import Common
-from forecast.networks.base import Network, leaves, pick, state_map
+from forecast.networks.base import Network, State, leaves, pick, state_map
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads import Head, NormalHead, PointHead, QuantileHead
 from forecast.networks.readout import Readout
@@ -317,7 +317,8 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         # A history that is read anew gives the same stream but for the last digits, so it is kept.
-        tensors = self.model_.state_dict() | _named(self.stream_)
+        live = stream.pack(self.stream_, self.model_.reader)
+        tensors = self.model_.state_dict() | _named(live)
         arrays = {name: part.cpu().numpy() for name, part in tensors.items()}
         arrays |= {f"history.{name}": self.history_[name].to_numpy() for name in self.history_}
         arrays["spreads"] = self.spreads_
@@ -344,11 +345,12 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
             static = None if same is None else torch.empty(same.shape)
             live = stream.begin(model, panel.n_series, torch.float64, static)
             live = live._replace(phases=live.phases[-values["phases"] :])
+            packed = stream.pack(live, model.reader)
             sizes = {"spreads": panel.n_series} | dict.fromkeys(
                 ("X_mean", "X_spread"), model.reader.n_drivers
             )
             scales = {name: torch.empty(n, dtype=torch.float64) for name, n in sizes.items()}
-        parts = _fitting(_named(live) | scales, arrays)
+        parts = _fitting(_named(packed) | scales, arrays)
         self.spreads_ = parts["spreads"].numpy()
         columns = [field.name for field in dataclasses.fields(training.Epoch)]
         self.history_ = pd.DataFrame({name: arrays[f"history.{name}"] for name in columns})
@@ -358,8 +360,9 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         device = _device_here(self.device)
         self.model_.to(device).eval()
         self.n_parameters_ = _count(self.model_)
-        names = iter(_named(live))
-        self.stream_ = state_map(lambda _: parts[next(names)].to(device), live)
+        names = iter(_named(packed))
+        packed = state_map(lambda _: parts[next(names)].to(device), packed)
+        self.stream_ = stream.unpack(packed, self.model_.reader)
 
     def _apply(self, panel: Panel) -> None:
         self.spreads_ = typical_spreads(panel, panel.lengths)
@@ -482,7 +485,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         reader, first = self.model_.reader, cast(Network, self.model_.network.members[0])
         network = states.exact(first)
         if text is None and self._window is not None and states.width(network):
-            inputs = reader.at(batch.past, batch.drivers, batch.steps).inputs.cpu().double()
+            inputs = reader.at(batch.past, batch.steps).inputs.cpu().double()
             text = gradients.vanished(gradients.carried(network, inputs), reader.patch)
         if text is not None:
             warnings.warn(f"{type(self).__name__}: {text}", ForecastWarning, stacklevel=5)
@@ -533,9 +536,9 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         return torch.cat(parts).cpu().numpy().astype(np.float64)
 
 
-def _named(live: Stream) -> dict[str, Tensor]:
-    """Return the tensors of a stream under the names they are saved by."""
-    return {f"stream.{i}": part for i, part in enumerate(leaves(live))}
+def _named(packed: State) -> dict[str, Tensor]:
+    """Return the tensors of a packed stream under the names they are saved by."""
+    return {f"stream.{i}": part for i, part in enumerate(leaves(packed))}
 
 
 def _fitting(like: dict[str, Tensor], arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
