@@ -21,9 +21,8 @@ SUMMED = 64  # values between two sums that are kept
 class Batch(NamedTuple):
     """Windows of B series, read at T steps."""
 
-    past: Tensor  # (B, M + T P) raw values, NaN = unobserved
-    drivers: Tensor  # (B, V + T P, C) the covariates beside the newest of them
-    steps: Tensor  # (T,) the columns of `past` at which the network reads
+    past: Memory  # M + T P values, covariates of the newest V + T P
+    steps: Tensor  # (T,) the columns of `past.values` at which the network reads
     targets: Tensor  # (B, T, R) raw values after each step
     known: Tensor  # (B, T, R, K)
     static: Tensor  # (B, A) of the series
@@ -71,8 +70,9 @@ class Windows:
         # pandas hands out read-only arrays, which torch warns about
         values = panel.values if panel.values.flags.writeable else panel.values.copy()
         self.values = torch.as_tensor(values, device=device)  # (N,)
-        carried = carried_forward(panel) if np.isnan(values).any() else None
-        self.carried = None if carried is None else torch.as_tensor(carried, device=device)
+        # as the panel's own values, but without gaps after the first value
+        filled = forward_filled(panel) if np.isnan(values).any() else values
+        self.filled = torch.as_tensor(filled, device=device)  # (N,)
         self.spreads = torch.as_tensor(spreads, dtype=torch.float64, device=device)  # (n,)
         self.units = self.spreads if units is None else torch.as_tensor(units, device=device)
         self.offsets = torch.as_tensor(panel.offsets[:-1], device=device)  # (n,)
@@ -110,20 +110,21 @@ class Windows:
 
     def read(
         self, series: Tensor, first: Tensor, width: int, ends: Tensor, reader: Reader
-    ) -> Tensor:
-        """Return what a reader remembers at positions `first`, and `width` more, (B, M + width).
+    ) -> Memory:
+        """Return what a reader knows before local positions `first`, and `width` values more.
 
-        See `Reader.aside` for the columns before the raw values.
+        The values are (B, M + width), the covariates (B, V + width, C).
         """
-        begun, aside = first - reader.memory, reader.aside
-        values = self.take(series, begun, reader.memory + width, ends)
-        values[:, aside - 2] = self.spreads[series]
-        if self.carried is not None:
-            last = self.take(series, begun + aside - 1, 1, ends, self.carried)
-            values[:, aside - 1] = last[:, 0]
+        M, V = reader.n_values, reader.driver_window
+        begun = first - M
+        values = self.take(series, begun, M + width, ends)
+        drivers = self.drivers(series, first - V, V + width, ends)
         if reader.mean:
-            values[:, :2] = self.so_far(series, (begun + aside).clamp(min=0).minimum(ends))
-        return values
+            mean, count = self.so_far(series, begun.clamp(min=0).minimum(ends)).unbind(1)
+        else:
+            mean = count = values.new_full((len(series),), torch.nan)
+        last = self.take(series, begun - 1, 1, ends, self.filled)[:, 0]
+        return Memory(values, drivers, mean, count, self.spreads[series], last)
 
     def so_far(self, series: Tensor, ends: Tensor) -> Tensor:
         """Return mean and number, (B, 2), of the values of each series before local positions."""
@@ -152,13 +153,6 @@ class Windows:
         beside = self.beside[self._flat(series, local)]
         return beside.masked_fill(~_inside(local, ends)[..., None], torch.nan)
 
-    def memory(self, series: Tensor, ends: Tensor, reader: Reader) -> Memory:
-        """Return what a reader remembers of series up to local positions `ends`."""
-        V = reader.driver_window
-        return Memory(
-            self.read(series, ends, 0, ends, reader), self.drivers(series, ends - V, V, ends)
-        )
-
     def _flat(self, series: Tensor, local: Tensor) -> Tensor:
         """Return where local positions (B, width) lie in the flat arrays, cut to their ends."""
         return (self.offsets[series][:, None] + local).clamp(0, len(self.values) - 1)
@@ -167,16 +161,16 @@ class Windows:
         self, series: Tensor, first: Tensor, ends: Tensor, *, n_steps: int, reader: Reader
     ) -> Batch:
         """Return windows that read `n_steps` patches from `first` on, with their targets."""
-        P, R, M, V = reader.patch, reader.block, reader.memory, reader.driver_window
+        P, R, M = reader.patch, reader.block, reader.n_values
         T = n_steps * P
-        values = self.read(series, first, T + R, ends, reader)
+        past = self.read(series, first, T, ends, reader)
         steps = torch.arange(M + P - 1, M + T, P, device=self.device)
         ahead = steps[:, None] + torch.arange(1, R + 1, device=self.device)  # (T, R)
         known = self.known(series, first, T + R)[:, ahead - M]
-        drivers = self.drivers(series, first - V, V + T, ends)
+        targets = self.take(series, first, T + R, ends)[:, ahead - M]  # (B, T, R)
         same = self.static[series], self.units[series]
         fresh = torch.ones(len(series), dtype=torch.bool, device=self.device)
-        return Batch(values[:, : M + T], drivers, steps, values[:, ahead], known, *same, fresh)
+        return Batch(past, steps, targets, known, *same, fresh)
 
     def draw(
         self,
@@ -232,8 +226,8 @@ def _inside(local: Tensor, ends: Tensor) -> Tensor:
     return (local >= 0) & (local < ends[:, None])
 
 
-def carried_forward(panel: Panel) -> np.ndarray:
-    """Return the values (N,) with every gap filled by the last value seen in its series."""
+def forward_filled(panel: Panel) -> np.ndarray:
+    """Return the values (N,) with every gap filled by the last value observed in its series."""
     places = np.arange(len(panel.values))
     places[np.isnan(panel.values)] = 0
     starts = np.repeat(panel.offsets[:-1], panel.lengths)

@@ -124,7 +124,7 @@ class Model(nn.Module):
         state : State
             After the windows, or their origin.
         """
-        reading = self.reader.at(batch.past, batch.drivers, batch.steps)
+        reading = self.reader.at(batch.past, batch.steps)
         state = self.network.initial_state(len(batch.fresh))
         state = state if carried is None else where(batch.fresh, state, carried)
         if origin is None:

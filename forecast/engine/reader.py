@@ -1,8 +1,8 @@
 """The reader stands between values and network: it owns scale, patches, lags and flags.
 
-It is a machine of the same kind as a network: its state is its memory, the last M raw values and
-the covariates beside the newest of them, and what it gives at step t depends on values up to and
-including t alone. Values keep their own precision until they are scaled.
+It is a machine of the same kind as a network: its state is a `Memory`, and what it gives at step
+t depends on values up to and including t alone. Values keep their own precision until they are
+scaled.
 """
 
 from __future__ import annotations
@@ -37,10 +37,18 @@ class Scale(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What the reader remembers of B series; NaN = unobserved."""
+    """What the reader knows of B series: the newest values, and a summary of all older ones.
 
-    values: Tensor  # (B, M) raw
-    drivers: Tensor  # (B, V, C) covariates beside the newest V values
+    Everything is in target units, NaN = unobserved. The summary is of the values before the first
+    of `values`, so a window of N = M + T values carries the one of its own beginning.
+    """
+
+    values: Tensor  # (B, N) raw, N >= M
+    drivers: Tensor  # (B, N', C) covariates of the newest N' >= V values
+    mean: Tensor  # (B,) of the older values; NaN if the reader offers no mean
+    n_observed: Tensor  # (B,) how many of the older values were observed; NaN as `mean`
+    fallback_spread: Tensor  # (B,) spread to use where the values do not vary
+    last: Tensor  # (B,) the last observed of the older values
 
 
 class Reading(NamedTuple):
@@ -139,26 +147,34 @@ class Reader:
         return len((1, *self.lags)[:2]) if self.trend else 0
 
     @property
-    def aside(self) -> int:
-        """Columns of the memory before its raw values, for what is older than they are.
-
-        The last two are for gaps and constants longer than the memory: the spread to fall back on,
-        and the last value seen before the others. Before them, if asked for, come the mean of all
-        values before the others, and their number.
-        """
-        return 4 if self.mean else 2
-
-    @property
-    def memory(self) -> int:
-        """M: what must be remembered from one call to the next, the columns aside among it."""
+    def n_values(self) -> int:
+        """M: raw values that must be kept from one call to the next."""
         scale = self.scale_window - 1 + (self.patch if self.drift else 1)
-        return self.aside + max(self.window, scale, self.trend, *self.lags)
+        return max(self.window, scale, self.trend, *self.lags)
 
     def initial_state(self, batch_size: int, dtype: torch.dtype = torch.float32) -> Memory:
         """Return the memory before any value: all unobserved."""
-        values = torch.full((batch_size, self.memory), torch.nan, dtype=dtype)
-        beside = (batch_size, self.driver_window, self.n_drivers)
-        return Memory(values, torch.full(beside, torch.nan, dtype=self.dtype))
+        values = torch.full((batch_size, self.n_values), torch.nan, dtype=dtype)
+        drivers = (batch_size, self.driver_window, self.n_drivers)
+        older = values.new_full((4, batch_size), torch.nan)
+        return Memory(values, torch.full(drivers, torch.nan, dtype=self.dtype), *older)
+
+    def pack(self, memory: Memory) -> Tensor:
+        """Return all of a memory but its covariates as one table, as saved files hold it.
+
+        The columns are mean and count if the reader offers the mean, fallback spread, last value,
+        and the newest values: (B, 2 + N) or (B, 4 + N).
+        """
+        so_far = [memory.mean, memory.n_observed] if self.mean else []
+        older = torch.stack([*so_far, memory.fallback_spread, memory.last], 1)
+        return torch.cat([older, memory.values], 1)
+
+    def unpack(self, table: Tensor, drivers: Tensor) -> Memory:
+        """Return the memory that `pack` made a table of."""
+        n_older = 4 if self.mean else 2
+        older, values = table.tensor_split([n_older], 1)
+        unknown = torch.full_like(older[:, :1], torch.nan).expand(-1, 4 - n_older)
+        return Memory(values, drivers, *torch.cat([unknown, older], 1).unbind(1))
 
     def absorb(
         self,
@@ -182,39 +198,47 @@ class Reader:
             A spread that holds for all steps: in a rollout that of the origin, because a
             spread fed by its own samples multiplies.
         """
-        (B, T), M = values.shape, self.memory
+        (B, T), M = values.shape, self.n_values
         if drivers is None:
             drivers = state.drivers.new_full((B, T, self.n_drivers), torch.nan)
-        past = torch.cat([state.values, values], 1)  # (B, M + T)
-        beside = torch.cat([state.drivers, drivers], 1)  # (B, V + T, C)
-        steps = torch.arange(M + every - 1, M + T, every, device=past.device)
-        kept = self.aside + T
-        fallback = past[:, self.aside - 2, None]
-        older = [fallback, carried(past[:, self.aside - 1 : kept])[:, -1:]]
-        if self.mean:
-            so_far = mean_so_far(past[:, :2], past[:, 4:kept])
-            older = [*(part[:, -1:] for part in so_far), *older]
-        memory = torch.cat([*older, past[:, kept:]], 1)
-        return self.at(past, beside, steps, spread), Memory(memory, beside[:, T:])
+        past = state._replace(
+            values=torch.cat([state.values, values], 1),  # (B, M + T)
+            drivers=torch.cat([state.drivers, drivers], 1),  # (B, V + T, C)
+        )
+        steps = torch.arange(M + every - 1, M + T, every, device=values.device)
+        return self.at(past, steps, spread), self._forget(past, T)
+
+    def _forget(self, past: Memory, n_values: int) -> Memory:
+        """Return a memory without its first values, which the summary of older ones takes in."""
+        leaving, values = past.values.tensor_split([n_values], 1)
+        last = forward_fill(torch.cat([past.last[:, None], leaving], 1))[:, -1]
+        past = past._replace(values=values, drivers=past.drivers[:, n_values:], last=last)
+        if not self.mean or not n_values:
+            return past
+        mean, count = mean_so_far(past.mean, past.n_observed, leaving)
+        return past._replace(mean=mean[:, -1], n_observed=count[:, -1])
 
     def newest(self, memory: Memory) -> Reading:
         """Return the reading at the newest value of a memory."""
-        newest = torch.tensor([self.memory - 1], device=memory.values.device)
-        return self.at(*memory, newest).newest()
+        newest = torch.tensor([self.n_values - 1], device=memory.values.device)
+        return self.at(memory, newest).newest()
 
-    def at(
-        self, past: Tensor, drivers: Tensor, steps: Tensor, spread: Tensor | None = None
-    ) -> Reading:
-        """Read at chosen columns of raw values (B, N); each has M columns before it.
+    def at(self, memory: Memory, steps: Tensor, spread: Tensor | None = None) -> Reading:
+        """Read at chosen columns of the values (B, N); each has M columns up to and before it.
 
-        `drivers` (B, N', C) end where the values end, and reach V columns before the first step.
+        The covariates (B, N', C) end where the values end, and reach V columns before the first
+        step.
         """
-        templates = self._templates(past, steps)
-        past, steps = past[:, self.aside - 2 :], steps - (self.aside - 2)
+        past, drivers = memory.values, memory.drivers
         # the scale of a step serves the drift of another, but for the first ones
         columns = torch.cat([steps - self.patch, steps]) if self.drift else steps
         columns, places = columns.unique(return_inverse=True)
-        scales = scale_at(past[:, 1:], columns - 1, self.scale_window, past[:, :1])
+        # The last older value stands before the others for two reasons: a window without any value
+        # has its level, and at the newest step of a memory the drift, which nobody reads there,
+        # looks one value further back than the memory reaches.
+        padded = torch.cat([memory.last[:, None], past], 1)
+        fallback = memory.fallback_spread[:, None]
+        scales = scale_at(padded, columns + 1, self.scale_window, fallback)
         if spread is not None:
             scales = scales._replace(spread=spread.expand_as(scales.spread))
         moments = [Scale(*(one[:, some] for one in scales)) for some in places.split(len(steps))]
@@ -229,9 +253,9 @@ class Reader:
             parts.append(drift(moments[0], scale).to(self.dtype))
         if self.n_drivers:
             parts.append(self._beside(drivers, steps + drivers.shape[1] - past.shape[1]))
-        templates = scale.apply(templates).nan_to_num(0.0)
+        templates = scale.apply(self._templates(memory, steps)).nan_to_num(0.0)
         # where the typical spread is not known, that of the scale is the best guess
-        unit = (past[:, :1] / scale.spread).nan_to_num(1.0).clamp(max=10.0)
+        unit = (fallback / scale.spread).nan_to_num(1.0).clamp(max=10.0)
         return Reading(torch.cat(parts, -1), scale, templates.to(self.dtype), unit.to(self.dtype))
 
     def _beside(self, drivers: Tensor, steps: Tensor) -> Tensor:
@@ -241,8 +265,9 @@ class Reader:
         observed = ~window[..., self.n_known :].isnan()
         return torch.cat([window.nan_to_num(0.0), observed.to(window)], -1).flatten(2)
 
-    def _templates(self, past: Tensor, steps: Tensor) -> Tensor:
+    def _templates(self, memory: Memory, steps: Tensor) -> Tensor:
         """Return what the mixture of step t + j is made of, (B, T, R, J), in target units."""
+        past = memory.values
         ahead = torch.arange(self.block, device=steps.device)  # j - 1
         last = torch.zeros_like(ahead)
         back = torch.stack([last, *(lag - 1 - ahead % lag for lag in self.lags)], -1)  # (R, J)
@@ -255,8 +280,8 @@ class Reader:
             change = change_at(past, steps, self.trend)[..., None, None]
             parts.append(parts[0][..., some] + change * share)
         if self.mean:
-            mean, _ = mean_so_far(past[:, :2], past[:, 4:])
-            parts.append(mean[:, steps - 4, None, None].expand(-1, -1, self.block, -1))
+            mean, _ = mean_so_far(memory.mean, memory.n_observed, past)
+            parts.append(mean[:, steps, None, None].expand(-1, -1, self.block, -1))
         return torch.cat(parts, -1)
 
 
@@ -285,7 +310,7 @@ def scale_at(values: Tensor, steps: Tensor, width: int, fallback: Tensor | None 
     deviation = torch.where(observed, window - level[..., None], 0.0)
     variance = deviation.square().sum(-1) / present
     if (count == 0).any():
-        before = carried(values).nan_to_num(0.0)[:, steps]
+        before = forward_fill(values).nan_to_num(0.0)[:, steps]
         level = torch.where(count > 0, level, before)
     flat = variance.sqrt() <= 64 * torch.finfo(values.dtype).eps * level.abs()
     size = torch.where(level == 0, 1.0, level.abs())
@@ -314,25 +339,32 @@ def change_at(values: Tensor, steps: Tensor, width: int) -> Tensor:
     return torch.where(count.amin(1) > 0.75 * half, new - old, 0.0)
 
 
-def mean_so_far(before: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and number of all values up to each column, (B, T) each.
+def mean_so_far(mean: Tensor, count: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and number of all observed values up to each column, (B, T) each.
 
-    `before` (B, 2) holds both of what came before the first column; NaN is nothing.
+    `mean` and `count` (B,) are those of what came before the first column; NaN is nothing.
 
     Examples
     --------
-    >>> mean_so_far(torch.tensor([[4.0, 2.0]]), torch.tensor([[1.0, torch.nan, 7.0]]))
+    >>> values = torch.tensor([[1.0, torch.nan, 7.0]])
+    >>> mean_so_far(torch.tensor([4.0]), torch.tensor([2.0]), values)
     (tensor([[3., 3., 4.]]), tensor([[3., 3., 4.]]))
     """
-    mean, count = before.nan_to_num(0.0)[..., None].unbind(1)  # (B, 1)
+    mean, count = mean.nan_to_num(0.0)[:, None], count.nan_to_num(0.0)[:, None]
     seen = ~values.isnan()
     count = count + seen.cumsum(1)
     away = torch.where(seen, values - mean, 0.0).cumsum(1)  # sums of raw values would cancel
     return mean + away / count.clamp(min=1), count
 
 
-def carried(values: Tensor) -> Tensor:
-    """Carry the last observed value forward, (B, T); NaN before the first."""
+def forward_fill(values: Tensor) -> Tensor:
+    """Replace unobserved values by the last observed one, (B, T); NaN before the first.
+
+    Examples
+    --------
+    >>> forward_fill(torch.tensor([[torch.nan, 2.0, torch.nan, 5.0]]))
+    tensor([[nan, 2., 2., 5.]])
+    """
     columns = torch.arange(values.shape[1], device=values.device)
     last = torch.where(values.isnan(), 0, columns).cummax(1).values
     return values.gather(1, last)

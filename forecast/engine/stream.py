@@ -16,7 +16,7 @@ from torch import Tensor
 
 from forecast.engine.batches import Windows
 from forecast.engine.model import Model
-from forecast.engine.reader import Memory
+from forecast.engine.reader import Memory, Reader
 from forecast.networks.base import State, leaves, pick, stack, state_map, where
 
 STRETCH = 256  # steps of the network that are read at once
@@ -29,7 +29,7 @@ class Stream(NamedTuple):
     one to forecast from. Nothing in a stream is ever written to.
     """
 
-    memory: Memory  # raw values, and the covariates beside the newest
+    memory: Memory  # what the reader knows
     static: Tensor  # (B, A) what never changes
     features: Tensor  # (B, D) after the newest value
     phases: tuple[State, ...]  # P states, or the newest alone
@@ -89,7 +89,7 @@ def encode(
     how many patches are read, from the newest back.
     """
     reader, network = model.reader, model.network
-    P, M, V = reader.patch, reader.memory, reader.driver_window
+    P, M = reader.patch, reader.n_values
     n_steps = (ends + P - 1) // P
     limits = [limit for limit in (max_steps, network.reach) if limit is not None]
     n_steps = n_steps.clamp(max=min(limits)) if limits else n_steps
@@ -101,16 +101,15 @@ def encode(
         T = max(int(left.max()), 1)
         begun = first + done * P
         past = windows.read(series, begun, T * P, ends, reader)
-        steps = torch.arange(M + P - 1, past.shape[1], P, device=past.device)
-        drivers = windows.drivers(series, begun - V, V + T * P, ends)
-        inputs = reader.at(past, drivers, steps).inputs
+        steps = torch.arange(M + P - 1, M + T * P, P, device=series.device)
+        inputs = reader.at(past, steps).inputs
         lengths = None if bool((left == T).all()) else left.clamp(min=1)
         features, after = network.absorb(inputs, state, lengths)
         read = left > 0
         state = where(read, after, state)
         end = features[torch.arange(len(series)), left.clamp(min=1) - 1]
         newest = torch.where(read[:, None], end, newest)
-    memory = windows.memory(series, ends, reader)
+    memory = windows.read(series, ends, 0, ends, reader)
     return Stream(memory, windows.static[series], newest, (state,))
 
 
@@ -123,6 +122,17 @@ def encode_phases(model: Model, windows: Windows, series: Tensor, ends: Tensor) 
     ]
     newest = encode(model, windows, series, ends)
     return newest._replace(phases=(*older, *newest.phases))
+
+
+def pack(live: Stream, reader: Reader) -> State:
+    """Return a stream as saved files hold it: its memory is one table and the covariates."""
+    return (reader.pack(live.memory), live.memory.drivers), *live[1:]
+
+
+def unpack(packed: State, reader: Reader) -> Stream:
+    """Return the stream that `pack` was given."""
+    memory, *others = packed
+    return Stream(reader.unpack(*memory), *others)
 
 
 def gather(parts: Iterable[Stream], n_series: int) -> Stream:

@@ -192,16 +192,16 @@ def hide(batch: Batch, share: float, reader: Reader, generator: torch.Generator)
     """
     if not share:
         return batch
-    past, drivers = batch.past, batch.drivers
-    rows = torch.rand(len(past), 1, generator=generator) < share
-    lost = rows & (torch.rand(past.shape, generator=generator) < 0.1)
-    lost[:, : reader.aside - 2] = False
-    batch = batch._replace(past=past.masked_fill(lost.to(past.device), torch.nan))
+    table, drivers = reader.pack(batch.past), batch.past.drivers
+    rows = torch.rand(len(table), 1, generator=generator) < share
+    lost = rows & (torch.rand(table.shape, generator=generator) < 0.1)
+    past = reader.unpack(table.masked_fill(lost.to(table.device), torch.nan), drivers)
+    past = past._replace(mean=batch.past.mean, n_observed=batch.past.n_observed)
     if reader.n_past:
-        rows = torch.rand(len(past), 1, 1, generator=generator) < share
+        rows = torch.rand(len(table), 1, 1, generator=generator) < share
         lost = rows & (torch.arange(drivers.shape[2]) >= reader.n_known)
-        batch = batch._replace(drivers=drivers.masked_fill(lost.to(past.device), torch.nan))
-    return batch
+        past = past._replace(drivers=drivers.masked_fill(lost.to(table.device), torch.nan))
+    return batch._replace(past=past)
 
 
 def noise_factor(scores: Tensor, observed: Tensor) -> Tensor:

@@ -58,7 +58,8 @@ class Validation:
         self.known = windows.known(self.series, self.origins, horizon)
         ends = windows.lengths[self.series]
         self.targets = windows.take(self.series, self.origins, horizon, ends)
-        self.spread = reader.newest(windows.memory(self.series, self.origins, reader)).scale.spread
+        memory = windows.read(self.series, self.origins, 0, self.origins, reader)
+        self.spread = reader.newest(memory).scale.spread
         naive = naive_forecasts(windows, self.series, self.origins, horizon, season_length)
         errors = [self._error(forecast) for forecast in naive]
         self.naive_loss = min((error for error in errors if error == error), default=math.nan)

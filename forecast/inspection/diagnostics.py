@@ -113,7 +113,7 @@ def forecast_gradients(
             f"{short(forecaster.target_transform)}. `effective_memory` takes any forecaster."
         )
     wanted = [positive_integer("steps", step) for step in steps]
-    length, before = int(windows.lengths[place]), forecaster.model_.reader.memory
+    length, before = int(windows.lengths[place]), forecaster.model_.reader.n_values
     lags = positive_integer("lags", min(MOST_LAGS, length - before) if lags is None else lags)
     if lags > length - before:
         raise ValueError(

@@ -11,6 +11,7 @@ from forecast.data.panel import Layout, Panel
 from forecast.engine import batches
 from forecast.engine.batches import Windows, seasonal_changes, typical_spreads
 from forecast.engine.reader import Reader
+from forecast.networks.base import leaves
 from tests import naive
 
 LENGTHS = np.array([30, 7, 1, 55, 12])
@@ -89,20 +90,20 @@ def test_known_equals_its_slow_twin(calendar, covariates):
 @every_reader
 @pytest.mark.parametrize("n_steps", [1, 4])
 def test_batch_equals_its_slow_twin(reader, n_steps):
-    P, R, M = reader.patch, reader.block, reader.memory
+    P, R, M = reader.patch, reader.block, reader.n_values
     generator = np.random.default_rng(0)
     series = generator.integers(0, 5, 60)
     first = generator.integers(1 - P, 40, 60)
     ends = generator.integers(1, LENGTHS[series] + 1)
     batch = ALL.batch(*map(torch.as_tensor, (series, first, ends)), n_steps=n_steps, reader=reader)
-    assert batch.past.shape == (60, M + n_steps * P)
+    assert batch.past.values.shape == (60, M + n_steps * P)
     assert batch.targets.shape == (60, n_steps, R)
     assert batch.known.shape == (60, n_steps, R, 3)
     for row, i in enumerate(series):
         for k in range(n_steps):
             newest = first[row] + (k + 1) * P - 1  # the step that is read, in the series' own time
             column = int(batch.steps[k])
-            patch = batch.past[row, column - P + 1 : column + 1].numpy()
+            patch = batch.past.values[row, column - P + 1 : column + 1].numpy()
             arguments = np.arange(OFFSETS[-1]), OFFSETS, i
             expected = naive.take(*arguments, newest - P + 1, P, ends[row])
             assert np.array_equal(patch, expected, equal_nan=True)
@@ -118,15 +119,15 @@ def test_batch_equals_its_slow_twin(reader, n_steps):
 
 @every_reader
 def test_the_memory_before_a_window_is_the_series_own_past(reader):
-    M = reader.memory
+    M = reader.n_values
     batch = ALL.batch(
         torch.tensor([3, 1]), torch.tensor([40, 0]), torch.tensor([55, 7]), n_steps=1, reader=reader
     )
     before = naive.take(np.arange(OFFSETS[-1]), OFFSETS, 3, 40 - M, M, 55)
-    # column 0 holds the spread to fall back on, which these series do not have
-    assert batch.past[:, 0].isnan().all()
-    assert np.array_equal(batch.past[0, 1:M].numpy(), before[1:], equal_nan=True)
-    assert batch.past[1, :M].isnan().all()
+    assert batch.past.fallback_spread.isnan().all()  # these series have none
+    assert batch.past.last[0] == OFFSETS[3] + 40 - M - 1 and batch.past.last[1].isnan()
+    assert np.array_equal(batch.past.values[0, :M].numpy(), before, equal_nan=True)
+    assert batch.past.values[1, :M].isnan().all()
 
 
 def draw(reader, n_steps, ends=LENGTHS, size=2000, own=ALL):
@@ -145,7 +146,7 @@ def series_of(values: torch.Tensor) -> np.ndarray:
 def test_no_drawn_window_crosses_a_border_or_its_end(reader, n_steps):
     ends = np.array([20, 7, 1, 50, 9])
     batch = draw(reader, n_steps, ends)
-    everything = torch.cat([batch.past, batch.targets.flatten(1)], 1)
+    everything = torch.cat([batch.past.values, batch.targets.flatten(1)], 1)
     for row in everything:
         seen = row[~row.isnan()]
         owner = series_of(seen)
@@ -153,9 +154,9 @@ def test_no_drawn_window_crosses_a_border_or_its_end(reader, n_steps):
         assert (owner == owner[0]).all()
         assert seen.max() < OFFSETS[owner[0]] + ends[owner[0]]
     # consecutive columns are consecutive steps, and targets follow the step that is read
-    steps = batch.past.diff(dim=1)
+    steps = batch.past.values.diff(dim=1)
     assert (steps[~steps.isnan()] == 1).all()
-    ahead = batch.targets - batch.past[:, batch.steps][..., None]
+    ahead = batch.targets - batch.past.values[:, batch.steps][..., None]
     expected = torch.arange(1.0, reader.block + 1).double().expand_as(ahead)
     assert torch.equal(ahead[~ahead.isnan()], expected[~ahead.isnan()])
 
@@ -163,9 +164,9 @@ def test_no_drawn_window_crosses_a_border_or_its_end(reader, n_steps):
 @every_reader
 @pytest.mark.parametrize("n_steps", [1, 3])
 def test_windows_are_drawn_from_all_series_and_all_places(reader, n_steps):
-    P, M = reader.patch, reader.memory
+    P, M = reader.patch, reader.n_values
     batch = draw(reader, n_steps)
-    newest = batch.past[:, M:].nan_to_num(-1).max(1).values
+    newest = batch.past.values[:, M:].nan_to_num(-1).max(1).values
     owner = series_of(newest)
     counts = np.bincount(owner, minlength=5)
     assert (np.abs(counts / 2000 - 0.2) < 0.04).all()  # every series equally often
@@ -193,7 +194,7 @@ def test_known_of_drawn_windows_belongs_to_their_targets():
 @pytest.mark.parametrize(("n_steps", "pieces"), [(1, 5), (2, 3), (4, 100)])
 @pytest.mark.mission("M18")
 def test_rows_walk_on_where_their_last_window_ended(reader, n_steps, pieces):
-    M, generator = reader.memory, torch.Generator().manual_seed(0)
+    M, generator = reader.n_values, torch.Generator().manual_seed(0)
     ends = torch.tensor([20, 7, 1, 50, 9])
     options = {"n_steps": n_steps, "reader": reader, "generator": generator, "pieces": pieces}
     walk = ALL.draw(300, ends, **options)
@@ -201,10 +202,10 @@ def test_rows_walk_on_where_their_last_window_ended(reader, n_steps, pieces):
     assert before.fresh.all()
     for _ in range(60):
         batch = next(walk)
-        owner = series_of(batch.past.nan_to_num(-1).max(1).values)
+        owner = series_of(batch.past.values.nan_to_num(-1).max(1).values)
         for row in (~batch.fresh).nonzero().flatten().tolist():
             # the values that the reader of the old window saw last are those before the new one
-            old, new = before.past[row, -M + 1 :], batch.past[row, 1:M]
+            old, new = before.past.values[row, -M:], batch.past.values[row, :M]
             assert np.array_equal(old.numpy(), new.numpy(), equal_nan=True)
         walked = torch.where(batch.fresh, 1, walked + 1)
         assert (walked <= pieces).all()
@@ -218,7 +219,7 @@ def test_rows_walk_on_where_their_last_window_ended(reader, n_steps, pieces):
 
 def test_drawing_repeats_with_the_seed():
     first, second = draw(READERS[2], 3), draw(READERS[2], 3)
-    for a, b in zip(first, second, strict=True):
+    for a, b in zip(leaves(first), leaves(second), strict=True):
         assert torch.equal(a.nan_to_num(), b.nan_to_num())
 
 
@@ -227,14 +228,14 @@ def test_a_window_carries_what_the_memory_would_lose():
     values[OFFSETS[3] + 10 : OFFSETS[3] + 30] = np.nan
     own = windows(values=values)
     own.spreads[:] = torch.arange(5)
-    assert READERS[0].memory == 6
+    assert READERS[0].n_values == 4
     read = own.read(
         torch.tensor([3, 3]), torch.tensor([26, 6]), 0, torch.tensor([55, 55]), READERS[0]
     )
-    carried = values[OFFSETS[3] + 9]
-    nan = np.nan
-    assert np.array_equal(read[0], [3, carried, nan, nan, nan, nan], equal_nan=True)
-    assert np.array_equal(read[1], [3, *values[OFFSETS[3] + 1 : OFFSETS[3] + 6]])
+    assert read.fallback_spread.tolist() == [3, 3]
+    assert read.last.tolist() == [values[OFFSETS[3] + 9], values[OFFSETS[3] + 1]]
+    assert read.values[0].isnan().all()
+    assert np.array_equal(read.values[1], values[OFFSETS[3] + 2 : OFFSETS[3] + 6])
 
 
 @pytest.mark.parametrize("stretch", [1, 100, 500_000])

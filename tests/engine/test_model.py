@@ -144,7 +144,7 @@ def test_errors_count_in_the_unit_of_their_series():
     windows.units = 10.0 ** torch.arange(-2, 3, dtype=torch.float64)
     batch = batch_of(model, windows)
     weight, _ = weights_of(model, batch)
-    spread = model.reader.at(batch.past, batch.drivers, batch.steps).scale.spread
+    spread = model.reader.at(batch.past, batch.steps).scale.spread
     same(weight, (spread / windows.units[:, None]).clamp(*WEIGHTS))
 
 

@@ -167,8 +167,9 @@ def test_the_last_template_is_the_mean_of_all_values_so_far():
     # as many values in a stream as in a memory read anew
     windows = as_windows(x)
     rows, ends = torch.arange(5), torch.full((5,), 300)
-    again = windows.memory(rows, ends, machine).values
-    torch.testing.assert_close(state.values[:, :2], again[:, :2], rtol=1e-12, atol=0)
+    again = windows.read(rows, ends, 0, ends, machine)
+    torch.testing.assert_close(state.mean, again.mean, rtol=1e-12, atol=0)
+    assert torch.equal(state.n_observed, again.n_observed)
 
 
 @pytest.mark.parametrize("block", [1, 6, 30, 96])
@@ -217,7 +218,7 @@ def test_values_keep_their_precision_until_scaled():
 def test_a_gap_longer_than_the_memory_leaves_the_level():
     x = torch.cat([torch.tensor([1000.0, 1002.0]), torch.full((300,), torch.nan)]).double()[None]
     machine = reader(scale_window=24)
-    assert machine.memory < 300
+    assert machine.n_values < 300
     whole, end = read(machine, x)
     live = machine.initial_state(1, torch.float64)
     for t in range(x.shape[1]):
@@ -225,10 +226,11 @@ def test_a_gap_longer_than_the_memory_leaves_the_level():
     for scale in (whole.scale, reading.scale):
         assert scale.level[0, -1] == scale.spread[0, -1] == 1002
         assert scale.seen[0, -1] == 0
-    assert torch.equal(end.values.nan_to_num(), live.values.nan_to_num())
+    assert end.values.isnan().all() and live.values.isnan().all()
+    assert end.last.item() == live.last.item() == 1002
     series, first, stop = torch.tensor([[0], [50], [302]])
-    remembered = as_windows(x).read(series, first + machine.memory, 0, stop, machine)[:, :9]
-    assert torch.equal(remembered.nan_to_num(), torch.tensor([[0.0, 1002.0] + [0.0] * 7]).double())
+    remembered = as_windows(x).read(series, first + machine.n_values, 0, stop, machine)
+    assert remembered.last.item() == 1002 and remembered.values[:, :7].isnan().all()
 
 
 def test_a_scale_that_does_not_vary_falls_back_on_the_series_spread():
@@ -237,7 +239,7 @@ def test_a_scale_that_does_not_vary_falls_back_on_the_series_spread():
     assert rolling_scale(x, 12, fallback).spread[:, -1].tolist() == [2.0, 1.0]
     machine = reader(scale_window=12)
     memory = machine.initial_state(2, torch.float64)
-    memory.values[:, :1] = fallback
+    memory = memory._replace(fallback_spread=fallback[:, 0])
     for t in range(0, 30, 5):  # the fallback stays however long the stream goes on
         reading, memory = machine.absorb(x[:, t : t + 5], memory)
     assert reading.scale.spread[:, -1].tolist() == [2.0, 1.0]
@@ -277,6 +279,17 @@ def test_the_unit_is_the_typical_spread_in_the_scale_of_the_step():
     machine = Reader(1, 1, 1, 4)
     memory = machine.initial_state(1, torch.float64)
     assert (machine.absorb(x, memory)[0].unit == 1).all()  # nothing is typical yet
-    memory.values[:, 0] = 5.0
+    memory = memory._replace(fallback_spread=torch.tensor([5.0], dtype=torch.float64))
     unit = machine.absorb(x, memory)[0].unit[0]
     assert unit[3].item() == pytest.approx(5.0) and unit[7].item() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("mean", [False, True])
+def test_a_memory_comes_back_from_the_table_that_files_hold(mean):
+    machine = reader(scale_window=12, mean=mean)
+    _, memory = read(machine, gappy_data()[0])
+    memory = memory._replace(fallback_spread=torch.arange(5, dtype=torch.float64))
+    table = machine.pack(memory)
+    assert table.shape == (5, machine.n_values + (4 if mean else 2))
+    for mine, its in zip(memory, machine.unpack(table, memory.drivers), strict=True):
+        assert torch.equal(mine.nan_to_num(), its.nan_to_num())

@@ -167,7 +167,7 @@ class Largest(TorchDispatchMode):
 
 def test_memory_of_many_paths_is_bounded():
     model, live = live_stream()
-    S, M, steps = 200, model.reader.memory, model.stride
+    S, M, steps = 200, model.reader.n_values, model.stride
     with torch.no_grad(), Largest() as largest:
         paths(model, live, KNOWN[:, 150:190], S, torch.Generator().manual_seed(0))
     # a path needs its memory, in pairs of blocks of W for the scale, and nothing of the history
@@ -216,7 +216,9 @@ def test_values_come_back_in_the_precision_they_had():
     model = model.float()
     model.reader = dataclasses.replace(model.reader, dtype=torch.float32)
     state = state_map(Tensor.float, live.phases[-1])
-    memory = live.memory._replace(values=live.memory.values + 1e9)
+    memory = live.memory
+    lifted = {name: getattr(memory, name) + 1e9 for name in ("values", "mean", "last")}
+    memory = memory._replace(**lifted)
     mixed = live._replace(memory=memory, features=live.features.float(), phases=(state,))
     with torch.no_grad():
         written = rollout(model, mixed, KNOWN[:, 150:190].float(), greedy(model))

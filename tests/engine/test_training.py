@@ -13,7 +13,7 @@ import torch
 from forecast.engine import training
 from forecast.engine.batches import Batch
 from forecast.engine.model import Model
-from forecast.engine.reader import Reader
+from forecast.engine.reader import Memory, Reader
 from forecast.engine.training import (
     Settings,
     clip,
@@ -370,14 +370,15 @@ def reader(**options):
     return Reader(patch=1, window=2, block=1, scale_window=4, **options)
 
 
-def batch_of(past, drivers=None):
-    drivers = torch.zeros(len(past), 1, 0) if drivers is None else drivers
-    return Batch(past, drivers, *[torch.empty(0)] * 6)
+def batch_of(values, drivers=None):
+    drivers = torch.zeros(len(values), 1, 0) if drivers is None else drivers
+    older = values.new_full((4, len(values)), 7.0)  # mean, number, spread, last value
+    return Batch(Memory(values, drivers, *older), *[torch.empty(0)] * 6)
 
 
 def test_hide_takes_a_tenth_of_the_values_of_a_share_of_the_windows():
     past = torch.arange(400 * 200, dtype=torch.float64).view(400, 200)
-    hidden = hide(batch_of(past), 0.25, reader(), torch.Generator().manual_seed(0)).past
+    hidden = hide(batch_of(past), 0.25, reader(), torch.Generator().manual_seed(0)).past.values
     lost = hidden.isnan()
     assert torch.equal(hidden[~lost], past[~lost])
     touched = lost.any(1)
@@ -385,23 +386,22 @@ def test_hide_takes_a_tenth_of_the_values_of_a_share_of_the_windows():
     assert lost[touched].double().mean() == pytest.approx(0.1, abs=0.01)
     assert not past.isnan().any()  # the batch itself stays whole
     kept = hide(batch_of(past), 1.0, reader(mean=True), torch.Generator().manual_seed(0)).past
-    assert torch.equal(kept[:, :2], past[:, :2])  # no values: what is known of all before
-    assert kept[:, 2:].isnan().double().mean() == pytest.approx(0.1, abs=0.01)
+    assert (kept.mean == 7).all() and (kept.n_observed == 7).all()
+    assert kept.values.isnan().double().mean() == pytest.approx(0.1, abs=0.01)
 
 
 def test_hide_keeps_gaps_and_can_be_switched_off():
     past = torch.full((3, 50), torch.nan)
     batch = batch_of(past)
-    assert hide(batch, 1.0, reader(), torch.Generator().manual_seed(0)).past.isnan().all()
+    assert hide(batch, 1.0, reader(), torch.Generator().manual_seed(0)).past.values.isnan().all()
     assert hide(batch, 0.0, reader(), torch.Generator().manual_seed(0)) is batch
 
 
 def test_hide_takes_what_a_forecast_will_not_know():
     drivers = torch.ones(400, 20, 3)
     batch = batch_of(torch.zeros(400, 5), drivers)
-    lost = hide(
-        batch, 0.25, reader(n_known=1, n_past=2), torch.Generator().manual_seed(0)
-    ).drivers.isnan()
+    machine = reader(n_known=1, n_past=2)
+    lost = hide(batch, 0.25, machine, torch.Generator().manual_seed(0)).past.drivers.isnan()
     assert not lost[..., 0].any()  # its future is known
     rows = lost[..., 1:].flatten(1)
     assert torch.equal(rows.any(1), rows.all(1))
@@ -434,13 +434,13 @@ def test_targets_are_never_hidden():
 
     def losses(*arguments, **options):
         answer = before(*arguments, **options)
-        counts.append((arguments[0].past.isnan().sum().item(), answer[1].sum().item()))
+        counts.append((arguments[0].past.values.isnan().sum().item(), answer[1].sum().item()))
         return answer
 
     model.losses = losses
     list(train(model, itertools.repeat(batch), lambda model: 1.0, settings, generator))
     del model.losses
-    assert counts[0][0] > batch.past.isnan().sum() + 20
+    assert counts[0][0] > batch.past.values.isnan().sum() + 20
     assert all(torch.isfinite(z).all() for z in seen)
     assert counts[0][1] > 0.8 * batch.targets.numel()
 

@@ -96,9 +96,10 @@ class Features:
 
     def ahead(self, panel: Panel, horizon: int, known: np.ndarray | None) -> np.ndarray:
         """Return what is known of the next steps of every series, (n, H, K)."""
-        calendar = self._calendar(extend_grid(panel.grid, horizon))
-        told = calendar[panel.ends[:, None] + np.arange(horizon)]
-        return told if known is None else np.concatenate([told, self._scaled(known)], -1)
+        first = panel.ends.min()  # a time's features need no other time: not those of the history
+        calendar = self._calendar(extend_grid(panel.grid, horizon)[first:])
+        calendar = calendar[panel.ends[:, None] - first + np.arange(horizon)]
+        return calendar if known is None else np.concatenate([calendar, self._scaled(known)], -1)
 
     def same(self, ids: pd.Index) -> np.ndarray | None:
         """Return what is always the same for series, (n, A): reals, then codes."""

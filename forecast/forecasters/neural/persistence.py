@@ -21,7 +21,7 @@ from forecast.engine.model import Model
 from forecast.engine.stream import Stream
 from forecast.forecasters.neural.features import Features
 from forecast.forecasters.neural.recipe import Recipe
-from forecast.networks.base import leaves, state_map
+from forecast.networks.base import State, leaves, state_map
 
 
 class Learned(NamedTuple):
@@ -36,7 +36,7 @@ class Learned(NamedTuple):
 def to_arrays(learned: Learned) -> dict[str, np.ndarray]:
     """Return the arrays of what was learned, for `from_arrays`."""
     # A history that is read anew gives the same stream but for the last digits, so it is kept.
-    tensors = learned.model.state_dict() | _named(learned.live)
+    tensors = learned.model.state_dict() | _named(stream.pack(learned.live, learned.model.reader))
     arrays = {name: part.cpu().numpy() for name, part in tensors.items()}
     history = learned.history
     arrays |= {f"history.{name}": history[name].to_numpy() for name in history}
@@ -60,16 +60,18 @@ def from_arrays(
     with torch.device("meta"):  # shapes alone: they take no memory
         like = build()
         weights = _fitting(like.state_dict(), arrays)
-        live = _empty_stream(like, panel, features, n_phases)
+        empty = _empty_stream(like, panel, features, n_phases)
+        packed = stream.pack(empty, like.reader)
         scales = _empty_scales(like, panel)
-    parts = _fitting(_named(live) | scales, arrays)
+    parts = _fitting(_named(packed) | scales, arrays)
     with torch.random.fork_rng():
         model = build()
     model.load_state_dict(weights)
     columns = [field.name for field in dataclasses.fields(training.Epoch)]
     history = pd.DataFrame({name: arrays[f"history.{name}"] for name in columns})
-    names = iter(_named(live))
-    live = state_map(lambda _: parts[next(names)], live)
+    names = iter(_named(packed))
+    packed = state_map(lambda _: parts[next(names)], packed)
+    live = stream.unpack(packed, model.reader)
     return Learned(model.eval(), live, parts["spreads"].numpy(), history)
 
 
@@ -101,9 +103,9 @@ def _empty_scales(model: Model, panel: Panel) -> dict[str, Tensor]:
     return {name: torch.empty(size, dtype=torch.float64) for name, size in sizes.items()}
 
 
-def _named(live: Stream) -> dict[str, Tensor]:
-    """Return the tensors of a stream under the names they are saved by."""
-    return {f"stream.{i}": part for i, part in enumerate(leaves(live))}
+def _named(packed: State) -> dict[str, Tensor]:
+    """Return the tensors of a packed stream under the names they are saved by."""
+    return {f"stream.{i}": part for i, part in enumerate(leaves(packed))}
 
 
 def _fitting(like: dict[str, Tensor], arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:

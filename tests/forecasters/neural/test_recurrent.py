@@ -109,7 +109,7 @@ def test_the_state_passes_the_truncation_and_no_gradient_does(kind, monkeypatch)
 
     monkeypatch.setattr(Model, "losses", watched)
     kind(truncation=7, context_length=30, **SMALL | {"max_epochs": 9}).fit(wave())
-    assert {batch.past.shape[1] for batch, _ in seen} == {seen[0][0].past.shape[1]}
+    assert {batch.past.values.shape[1] for batch, _ in seen} == {seen[0][0].past.values.shape[1]}
     assert {len(batch.steps) for batch, _ in seen} == {7}
     fresh = torch.stack([batch.fresh for batch, _ in seen])
     # 30 values are five windows of seven, of which a row's first may be any
