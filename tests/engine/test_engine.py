@@ -328,7 +328,7 @@ def test_loss_counts_only_scales_of_eight_values(case):
 @pytest.mark.parametrize("sizes", [(1, 6, 6), (4, 12, 8)], ids=str)
 @pytest.mark.parametrize("head", LOCATION_HEADS)
 def test_paths_follow_the_heads_distribution(head, sizes):
-    case = next(case for case in CASES if str(case) == "Recurrent-tanh")
+    case = next(case for case in CASES if str(case) == "Recurrent-tanh-2-True")
     model = build_model(case, sizes, head=head)
     widths = torch.linspace(0.5, 2, model.reader.block, dtype=torch.float64)
     model.noise_factor.mul_(widths[:, None])
@@ -348,7 +348,7 @@ def test_paths_follow_the_heads_distribution(head, sizes):
 
 
 def test_steps_of_a_block_are_drawn_jointly():
-    case = next(case for case in CASES if str(case) == "Recurrent-tanh")
+    case = next(case for case in CASES if str(case) == "Recurrent-tanh-2-True")
     model = build_model(case, (1, 6, 6), head="normal")
     factor = model.noise_factor
     live = pick(history(model), slice(0, 1))

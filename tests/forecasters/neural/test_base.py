@@ -353,7 +353,7 @@ def test_predict_is_the_median_by_default_and_the_mean_on_request(
             ValueError,
             r"`validation_fraction` must be a number in \(0, 1",
         ),
-        ({"head": "gauss"}, ValueError, "`head` must be one of 'quantile', 'normal', 'mae'"),
+        ({"head": "gauss"}, ValueError, "`head` must be one of 'quantile', 'normal'"),
         ({"point": "mode"}, ValueError, "`point` must be one of 'median', 'mean', got 'mode'"),
         ({"clip_norm": -1.0}, ValueError, "`clip_norm` must be a number"),
         ({"early_stopping": "no"}, TypeError, "`early_stopping` must be True or False, got 'no'"),
