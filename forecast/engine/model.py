@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from forecast.engine.batches import Batch
-from forecast.engine.reader import Reader, Reading, Scale
+from forecast.engine.reader import Reader, ReaderOutput, Scale
 from forecast.engine.support import Support
 from forecast.networks.base import State, where
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
@@ -62,16 +62,18 @@ class Model(nn.Module):
         for pair in zip(self.network.members, self.readout.members, strict=True):
             yield [parameter for module in pair for parameter in module.parameters()]
 
-    def read_out(self, features: Tensor, known: Tensor, reading: Reading, static: Tensor) -> Tensor:
+    def read_out(
+        self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor
+    ) -> Tensor:
         """Return the raw numbers (..., r, raw) of the r <= R steps that `known` tells of."""
         return self.head.merge(self.read_each(features, known, reading, static))
 
     def read_each(
-        self, features: Tensor, known: Tensor, reading: Reading, static: Tensor
+        self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor
     ) -> Tensor:
         """Return the raw numbers of every member of the ensemble, (..., E, r, raw)."""
         templates = reading.templates[..., : known.shape[-2], :]
-        raw: Tensor = self.readout(features, known, templates, reading.unit, static)
+        raw: Tensor = self.readout(features, known, templates, reading.typical_spread, static)
         return raw
 
     def drivers(self, known: Tensor) -> Tensor:
@@ -94,8 +96,8 @@ class Model(nn.Module):
         """Return every step's loss as training sees it.
 
         Targets are expressed in the scale of the step that reads them out: the scale of a later
-        one would contain the answer. Errors count in the unit of their series: in scaled ones a
-        calm stretch would weigh as much as a wild one.
+        one would contain the answer. Errors are divided by the error scale of their series: by the
+        spread of the step a calm stretch would weigh as much as a wild one.
 
         Parameters
         ----------
@@ -130,5 +132,5 @@ class Model(nn.Module):
         z = reading.scale.apply(batch.targets).to(raw)[:, :, None]
         observed = ~z.isnan() & (reading.scale.seen >= warm)[..., None, None]
         z = z.nan_to_num(0.0)
-        weight = (reading.scale.spread / batch.unit[:, None]).clamp(*WEIGHTS).to(raw)
+        weight = (reading.scale.spread / batch.error_scale[:, None]).clamp(*WEIGHTS).to(raw)
         return weight[..., None, None] * self.head.loss(raw, z), observed, raw, z, state

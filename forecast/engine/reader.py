@@ -51,18 +51,20 @@ class Memory(NamedTuple):
     last: Tensor  # (B,) the last observed of the older values
 
 
-class Reading(NamedTuple):
-    """What the reader gives at T steps."""
+class ReaderOutput(NamedTuple):
+    """What the reader computes at T steps."""
 
     inputs: Tensor  # (B, T, F) for the network
     scale: Scale  # (B, T) each
     templates: Tensor  # (B, T, R, J): last value, last seasons, both on the trend, mean; scaled
-    unit: Tensor  # (B, T): the series' typical spread, scaled
+    typical_spread: Tensor  # (B, T) of the whole series, in spreads of the step
 
-    def newest(self) -> Reading:
-        """Return the last step alone: templates (B, R, J), unit (B,); the scale stays (B, 1)."""
+    def newest(self) -> ReaderOutput:
+        """Return the last step alone, without its axis; only the scale keeps it, (B, 1)."""
         scale = Scale(*(part[:, -1:] for part in self.scale))
-        return Reading(self.inputs[:, -1], scale, self.templates[:, -1], self.unit[:, -1])
+        return ReaderOutput(
+            self.inputs[:, -1], scale, self.templates[:, -1], self.typical_spread[:, -1]
+        )
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ class Reader:
         *,
         every: int = 1,
         spread: Tensor | None = None,
-    ) -> tuple[Reading, Memory]:
+    ) -> tuple[ReaderOutput, Memory]:
         """Read values (B, T), NaN = unobserved, at each step, or at each `every`-th one.
 
         Parameters
@@ -218,12 +220,12 @@ class Reader:
         mean, count = mean_so_far(past.mean, past.n_observed, leaving)
         return past._replace(mean=mean[:, -1], n_observed=count[:, -1])
 
-    def newest(self, memory: Memory) -> Reading:
+    def newest(self, memory: Memory) -> ReaderOutput:
         """Return the reading at the newest value of a memory."""
         newest = torch.tensor([self.n_values - 1], device=memory.values.device)
         return self.at(memory, newest).newest()
 
-    def at(self, memory: Memory, steps: Tensor, spread: Tensor | None = None) -> Reading:
+    def at(self, memory: Memory, steps: Tensor, spread: Tensor | None = None) -> ReaderOutput:
         """Read at chosen columns of the values (B, N); each has M columns up to and before it.
 
         The covariates (B, N', C) end where the values end, and reach V columns before the first
@@ -255,8 +257,10 @@ class Reader:
             parts.append(self._beside(drivers, steps + drivers.shape[1] - past.shape[1]))
         templates = scale.apply(self._templates(memory, steps)).nan_to_num(0.0)
         # where the typical spread is not known, that of the scale is the best guess
-        unit = (fallback / scale.spread).nan_to_num(1.0).clamp(max=10.0)
-        return Reading(torch.cat(parts, -1), scale, templates.to(self.dtype), unit.to(self.dtype))
+        typical = (fallback / scale.spread).nan_to_num(1.0).clamp(max=10.0)
+        return ReaderOutput(
+            torch.cat(parts, -1), scale, templates.to(self.dtype), typical.to(self.dtype)
+        )
 
     def _beside(self, drivers: Tensor, steps: Tensor) -> Tensor:
         """Return the covariates of the newest V values at each step, and flags, (B, T, ...)."""

@@ -19,7 +19,7 @@ from forecast.engine.model import Model
 from forecast.engine.reader import Memory, Reader
 from forecast.networks.base import State, leaves, pick, stack, state_map, where
 
-STRETCH = 256  # steps of the network that are read at once
+STEPS_AT_ONCE = 256  # of the network, in one call
 
 
 class Stream(NamedTuple):
@@ -95,9 +95,9 @@ def encode(
     n_steps = n_steps.clamp(max=min(limits)) if limits else n_steps
     first, state = ends - n_steps * P, network.initial_state(len(series))
     newest = windows.spreads.new_zeros(len(series), network.width).to(reader.dtype)
-    for done in range(0, max(int(n_steps.max()), 1), STRETCH):
+    for done in range(0, max(int(n_steps.max()), 1), STEPS_AT_ONCE):
         # a long history at once would take many times its own memory
-        left = (n_steps - done).clamp(0, STRETCH)
+        left = (n_steps - done).clamp(0, STEPS_AT_ONCE)
         T = max(int(left.max()), 1)
         begun = first + done * P
         past = windows.read(series, begun, T * P, ends, reader)

@@ -95,7 +95,7 @@ class Readout(nn.Module):
         features: Tensor,
         known: Tensor,
         templates: Tensor,
-        unit: Tensor | None = None,
+        typical_spread: Tensor | None = None,
         static: Tensor | None = None,
     ) -> Tensor:
         """Return raw numbers (..., r, raw_size), r <= R.
@@ -106,19 +106,21 @@ class Readout(nn.Module):
         known : Tensor (..., r, K)
         templates : Tensor (..., r, J)
             In scaled units.
-        unit : Tensor (...), optional
+        typical_spread : Tensor (...), optional
             The series' typical spread, in scaled units; 1 if not given.
         static : Tensor (..., A), optional
             Real numbers, then codes of categories.
         """
         r = templates.shape[-2]
-        unit = features.new_ones(features.shape[:-1]) if unit is None else unit
+        if typical_spread is None:
+            typical_spread = features.new_ones(features.shape[:-1])
+        spread = typical_spread[..., None, None]
         numbers = self.direct(features).unflatten(-1, (self.block, -1))[..., :r, :]
         if self.beside or len(self.from_category):
             meant = self.from_features(features).unflatten(-1, (self.block, -1))[..., :r, :]
             told = self.out((meant + self._told(known, static)).tanh())
             if self.plan_size:
-                told = torch.cat([unit[..., None, None] * told[..., :1], told[..., 1:]], -1)
+                told = torch.cat([spread * told[..., :1], told[..., 1:]], -1)
             numbers = numbers + told
         raw, logits = numbers.tensor_split([self.raw_size], -1)
         # over the first axis: a softmax over a short last one is seven times slower
@@ -126,7 +128,7 @@ class Readout(nn.Module):
         location = (weights * templates.movedim(-1, 0)).sum(0)[..., None]
         if self.plan_size:
             response = self._response(known[..., -self.plan_size :])[..., None]
-            location = location + unit[..., None, None] * response
+            location = location + spread * response
         return torch.cat([raw[..., :1] + location, raw[..., 1:]], -1)
 
     def _response(self, plan: Tensor) -> Tensor:

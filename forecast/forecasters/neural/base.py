@@ -436,9 +436,9 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
     def _train(self, panel: Panel, held_out: np.ndarray, generator: torch.Generator) -> None:
         """Train the model, judge it against naive forecasts, learn the paths' dependence."""
         model, sizes = self.model_, self.recipe_
-        units = seasonal_changes(panel, held_out, self.season_length_)
-        units = np.where(units > 0, units, self.spreads_)
-        windows = self.features_.windows(panel, self.spreads_, self._device(), units)
+        error_scales = seasonal_changes(panel, held_out, self.season_length_)
+        error_scales = np.where(error_scales > 0, error_scales, self.spreads_)
+        windows = self.features_.windows(panel, self.spreads_, self._device(), error_scales)
         first = torch.as_tensor(held_out, device=windows.device)
         # who asks for a long window wants to hear what a forecast gains by it
         context = 0 if self._window is None else sizes.n_steps
@@ -486,7 +486,7 @@ class NeuralForecaster(BaseForecaster, abc.ABC):
         network = states.exact(first)
         if text is None and self._window is not None and states.width(network):
             inputs = reader.at(batch.past, batch.steps).inputs.cpu().double()
-            text = gradients.vanished(gradients.carried(network, inputs), reader.patch)
+            text = gradients.vanished(gradients.backward_norms(network, inputs), reader.patch)
         if text is not None:
             warnings.warn(f"{type(self).__name__}: {text}", ForecastWarning, stacklevel=5)
 
