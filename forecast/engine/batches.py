@@ -40,11 +40,11 @@ class Windows:
     calendar : array (G, C)
         Calendar features on the panel's grid, maybe longer than it.
     drivers : array (N, C), optional
-        Covariates beside the values, scaled; NaN = unobserved.
+        Covariates observed at the times of the values, scaled; NaN = unobserved.
     n_known : int
         How many of them, the first ones, are known in the future too.
     static : array (n, A), optional
-        What is always the same for a series.
+        Static features.
     spreads : array (n,)
         The spread of each series where its recent values do not vary, in target units.
     error_scales : array (n,), optional
@@ -81,11 +81,11 @@ class Windows:
         self.lengths = torch.as_tensor(panel.lengths, device=device)  # (n,)
         self.starts = torch.as_tensor(panel.starts, device=device)  # (n,)
         self.calendar = torch.as_tensor(calendar, device=device)  # (G, C)
-        beside = np.empty((len(values), 0), np.float32) if drivers is None else drivers
-        self.beside = torch.as_tensor(beside, device=device)  # (N, C)
+        covariates = np.empty((len(values), 0), np.float32) if drivers is None else drivers
+        self.covariates = torch.as_tensor(covariates, device=device)  # (N, C)
         self.n_known = n_known
-        same = np.empty((panel.n_series, 0), np.float32) if static is None else static
-        self.static = torch.as_tensor(same, device=device)  # (n, A)
+        static = np.empty((panel.n_series, 0), np.float32) if static is None else static
+        self.static = torch.as_tensor(static, device=device)  # (n, A)
         self.device = device
 
     @property
@@ -147,13 +147,13 @@ class Windows:
         local = first[:, None] + torch.arange(width, device=self.device)
         grid = (self.starts[series][:, None] + local).clamp(0, max(len(self.calendar) - 1, 0))
         own = self._flat(series, local)
-        return torch.cat([self.calendar[grid], self.beside[own, : self.n_known]], -1)
+        return torch.cat([self.calendar[grid], self.covariates[own, : self.n_known]], -1)
 
     def drivers(self, series: Tensor, first: Tensor, width: int, ends: Tensor) -> Tensor:
-        """Return the covariates beside `width` values, (B, width, C); NaN outside, as `take`."""
+        """Return the covariates at `width` values, (B, width, C); NaN outside, as `take`."""
         local = first[:, None] + torch.arange(width, device=self.device)
-        beside = self.beside[self._flat(series, local)]
-        return beside.masked_fill(~_inside(local, ends)[..., None], torch.nan)
+        covariates = self.covariates[self._flat(series, local)]
+        return covariates.masked_fill(~_inside(local, ends)[..., None], torch.nan)
 
     def _flat(self, series: Tensor, local: Tensor) -> Tensor:
         """Return where local positions (B, width) lie in the flat arrays, cut to their ends."""
@@ -170,9 +170,9 @@ class Windows:
         ahead = steps[:, None] - M + torch.arange(1, R + 1, device=self.device)  # (T, R)
         known = self.known(series, first, T + R)[:, ahead]
         targets = self.take(series, first, T + R, ends)[:, ahead]
-        same = self.static[series], self.error_scales[series]
+        of_series = self.static[series], self.error_scales[series]
         fresh = torch.ones(len(series), dtype=torch.bool, device=self.device)
-        return Batch(past, steps, targets, known, *same, fresh)
+        return Batch(past, steps, targets, known, *of_series, fresh)
 
     def draw(
         self,

@@ -35,7 +35,7 @@ def step_jacobians(network: Network, inputs: Tensor) -> Tensor:
     Parameters
     ----------
     network
-        Any that carries a state of S numbers.
+        Any that has a state of S numbers.
     inputs
         What it reads, (1, T, F).
 
@@ -133,7 +133,7 @@ def backward_norms(network: Network, inputs: Tensor) -> Tensor:
     Parameters
     ----------
     network
-        Any that carries a state; in double precision, see `states.exact`.
+        Any that has a state; in double precision, see `states.exact`.
     inputs
         What it reads in training windows, (B, T, F).
     """

@@ -98,8 +98,8 @@ class Reader:
     dtype : torch.dtype
         Precision of what the network sees.
     n_known, n_past : int
-        Covariates beside the values: those whose future is known, then those that are only
-        observed, each of which comes with a flag.
+        Covariates: those whose future is known, then those that are past-only, each of which
+        comes with an observed flag.
     driver_window : int
         V, how many of the newest values are shown with their covariates, at least P.
 
@@ -129,13 +129,13 @@ class Reader:
 
     @property
     def input_size(self) -> int:
-        """F: values, flags and drift, then covariates and the flags of those only observed."""
-        beside = self.driver_window * (self.n_drivers + self.n_past)
-        return 2 * self.window + 2 * self.drift + beside
+        """F: values, their flags, the drift, covariates, and flags of the past-only ones."""
+        covariates = self.driver_window * (self.n_drivers + self.n_past)
+        return 2 * self.window + 2 * self.drift + covariates
 
     @property
     def n_drivers(self) -> int:
-        """C: covariates that are shown beside the values."""
+        """C: covariates shown with the values."""
         return self.n_known + self.n_past
 
     @property
@@ -193,7 +193,7 @@ class Reader:
         ----------
         values, state : Tensor (B, T) and Memory
         drivers : Tensor (B, T, C), optional
-            The covariates beside the values, scaled.
+            The covariates at the times of the values, scaled.
         every : int
             Read at steps every - 1, 2 every - 1, ...
         spread : Tensor (B, 1), optional
@@ -254,7 +254,7 @@ class Reader:
         if self.drift:
             parts.append(drift(moments[0], scale).to(self.dtype))
         if self.n_drivers:
-            parts.append(self._beside(drivers, steps + drivers.shape[1] - past.shape[1]))
+            parts.append(self._recent_covariates(drivers, steps + drivers.shape[1] - past.shape[1]))
         templates = scale.apply(self._templates(memory, steps)).nan_to_num(0.0)
         # where the typical spread is not known, that of the scale is the best guess
         typical = (fallback / scale.spread).nan_to_num(1.0).clamp(max=10.0)
@@ -262,7 +262,7 @@ class Reader:
             torch.cat(parts, -1), scale, templates.to(self.dtype), typical.to(self.dtype)
         )
 
-    def _beside(self, drivers: Tensor, steps: Tensor) -> Tensor:
+    def _recent_covariates(self, drivers: Tensor, steps: Tensor) -> Tensor:
         """Return the covariates of the newest V values at each step, and flags, (B, T, ...)."""
         recent = steps[:, None] + torch.arange(1 - self.driver_window, 1, device=steps.device)
         window = drivers[:, recent].to(self.dtype)  # (B, T, V, C)

@@ -30,7 +30,7 @@ class Stream(NamedTuple):
     """
 
     memory: Memory  # what the reader knows
-    static: Tensor  # (B, A) what never changes
+    static: Tensor  # (B, A) static features
     features: Tensor  # (B, D) after the newest value
     phases: tuple[State, ...]  # P states, or the newest alone
 
@@ -52,7 +52,7 @@ def begin(
 def absorb(
     model: Model, values: Tensor, stream: Stream, drivers: Tensor | None = None
 ) -> tuple[Tensor, Stream]:
-    """Absorb values (B, T), and the covariates (B, T, C) beside them, into a stream of P phases.
+    """Absorb values (B, T), and their covariates (B, T, C), into a stream of P phases.
 
     Returns the features (B, T, D) at every step too. All phases are rows of one batch, except for
     the T mod P steps that come first.
