@@ -11,7 +11,7 @@ FLOORS        := build/floors
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all check-floors lint format experiments bench notebooks docs \
+.PHONY: help demo test test-all test-sample check-floors lint format experiments bench notebooks docs \
     docs-figures wheel clean
 
 help: ## list the targets
@@ -22,13 +22,17 @@ demo: $(READY) ## hold the contest on a bundled monthly series; print the table,
 	@echo "demo: the contest on 'elnino' (monthly sea surface temperature)"
 	@$(BIN)/python -m forecast compare elnino --plot forecast-demo.png
 
-test: $(READY) ## run the doctests and the quick tests
+test: $(READY) ## run the doctests and the quick tests (4 minutes of CPU at most)
 	@echo "test: doctests and quick tests"
 	@$(BIN)/python -m pytest
 
 test-all: $(READY) ## run the slow tests too
 	@echo "test-all: doctests and all tests but the experiments"
 	@$(BIN)/python -m pytest -m "not experiment"
+
+test-sample: $(READY) ## run one in twenty of the slow tests, always the same
+	@echo "test-sample: one in twenty of the slow tests"
+	@$(BIN)/python -m pytest -m "slow and not experiment" --sample 20
 
 # Old releases call what newer releases of their own dependencies deprecate, and torch 2.4 warns of
 # its own unpickling: neither is ours to mend.

@@ -25,7 +25,7 @@ SUITES = {
     "m4_hourly": (Suite("m4_hourly", 48, 24, owa=True), "owa"),
     "m3_quarterly": (Suite("m3_quarterly", 8, 4), "mase"),
     "m3_monthly": (Suite("m3_monthly", 18, 12), "mase"),
-    "carparts": (Suite("carparts", 12, 12), "mql"),
+    "carparts": (Suite("carparts", 12, 12), "wql"),
 }
 
 

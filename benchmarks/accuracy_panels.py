@@ -81,7 +81,7 @@ def table() -> None:
     rows = rows[(rows["part"] == part) & rows["suite"].isin([name for _, name, *_ in PANELS])]
     newest = rows.groupby(["suite", "model"])["commit"].transform("last")
     rows = rows[rows["commit"] == newest]
-    for score in ("mase", "mql"):
+    for score in ("mase", "wql"):
         errors = rows.pivot_table(index="suite", columns="model", values=score, sort=False)
         ratio = errors.div(errors[BASE], axis=0).round(3)
         print(f"\n{score}\n{ratio.to_string()}")

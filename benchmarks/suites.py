@@ -102,7 +102,7 @@ class Suite:
             model, y, self.horizon, n_windows=self.n_windows, step=self.step, quantiles=DECILES
         )
         seconds = time.perf_counter() - began
-        metrics = ["smape", "mase", "mql", "coverage", "mse"]
+        metrics = ["smape", "mase", "wql", "coverage", "mse"]
         scores = forecast.evaluate(table, y, self.season_length, metrics=metrics).iloc[0]
         row = {**scores.round(4).to_dict(), "seconds": round(seconds, 1)}
         if self.owa:

@@ -11,7 +11,7 @@ import pandas as pd
 from accuracy_panels import PANELS
 from suites import RESULTS
 
-SCORES = {"owa": "OWA", "smape": "sMAPE", "mase": "MASE", "mql": "wQL", "coverage0.8": "80 % band"}
+SCORES = {"owa": "OWA", "smape": "sMAPE", "mase": "MASE", "wql": "wQL", "coverage0.8": "80 % band"}
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from sklearn.linear_model import Ridge
 from torch import Tensor
@@ -26,18 +27,16 @@ from forecast.engine.reader import Reader
 from forecast.forecasters.base import BaseForecaster
 from forecast.networks.base import Network
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
-from forecast.networks.heads import LEVELS, Head, NormalHead, PointHead, QuantileHead
+from forecast.networks.heads.registry import HEADS
 from forecast.networks.readout import Readout
-from forecast.networks.recurrent import Recurrent
+from forecast.networks.recurrent import CELLS, Recurrent
 from forecast.teaching import textbook
 
 # Options beyond the defaults that a class is also checked with.
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "Recurrent": [
-        {"cell": "tanh"},
-        {"cell": "relu", "num_layers": 2},
         {"cell": "gru", "num_layers": 3, "residual": True},
-        {"cell": "lstm", "num_layers": 2, "learn_initial_state": True},
+        *({"cell": cell, "num_layers": 2, "learn_initial_state": True} for cell in CELLS),
     ],
     "MLP": [{}, {"num_layers": 3, "residual": True}],
     "Convolution": [{}, {"kernel_size": 3, "num_layers": 2, "dilated": False}],
@@ -73,7 +72,8 @@ FORECASTER_VARIANTS: dict[str, list[dict[str, Any]]] = {
 }
 # What makes a forecaster small and repeatable, where it has the parameter.
 SMALL = {"hidden_size": 8, "max_epochs": 2, "n_estimators": 1, "random_state": 0}
-HEADS = [QuantileHead, NormalHead, PointHead]
+# Those whose quantile functions are averaged exactly, and shifted by their location.
+LOCATION_HEADS = [name for name, make in HEADS.items() if not make(1).counts]
 # (P, R, stride): patch, block, steps written before they are read again
 SIZES = [
     (1, 1, 1),
@@ -150,7 +150,7 @@ def build_model(
     network: NetworkCase,
     sizes: tuple[int, int, int] = (1, 1, 1),
     *,
-    head: type[Head] = QuantileHead,
+    head: str = "quantile",
     scale_window: int = 48,
     lags: tuple[int, ...] = (24,),
     trend: int = 48,
@@ -176,12 +176,11 @@ def build_model(
         dtype=torch.float64,
     )
     body = network.build(reader.input_size, 8)
-    top = {QuantileHead: lambda: QuantileHead(LEVELS), NormalHead: NormalHead,
-           PointHead: lambda: PointHead("mse", block)}[head]()  # fmt: skip
+    top = HEADS[head](block)
     torch.manual_seed(1)
     ensemble = body if isinstance(body, Ensemble) else Ensemble([body])
     readout = EnsembleReadout(
-        Readout(8, block, known_size, reader.n_templates, top.raw_size, plan_size=known_size)
+        Readout(8, block, known_size, reader.n_templates, top.n_params, plan_size=known_size)
         for _ in ensemble.members
     )
     model = Model(reader, ensemble, readout, top, stride).double().eval()
@@ -267,6 +266,14 @@ def forecaster_cases() -> list[ForecasterCase]:
         ForecasterCase(kind, options)
         for kind in concrete_subclasses(forecast.forecasters, BaseForecaster)
         for options in FORECASTER_VARIANTS.get(kind.__name__, [{}])
+    ]
+
+
+def slow_variants(cases: list[ForecasterCase]) -> list[Any]:
+    """Return the cases as parameters of a test: every class at once, its options when slow."""
+    return [
+        pytest.param(case, id=str(case), marks=[pytest.mark.slow] * bool(case.options))
+        for case in cases
     ]
 
 

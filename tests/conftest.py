@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import zlib
 from collections.abc import Iterator
 
 # Before numpy and torch are loaded: they read the thread count once. One thread keeps the order of
@@ -33,6 +34,21 @@ def seeds() -> Iterator[None]:
     yield
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--sample N`: run one of N of the tests that were selected."""
+    parser.addoption("--sample", type=int, default=1, metavar="N", help="run one test of N")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests whose name falls into the sample: the same ones until they are renamed."""
+    share = config.getoption("sample")
+    taken = [item for item in items if zlib.crc32(item.nodeid.encode()) % share == 0]
+    if len(taken) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(taken)])
+        items[:] = taken
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -19,7 +19,7 @@ from forecast.cli import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SLOW = {"README"}  # a full training, and a contest between all models
+SLOW = {"README", "first-forecast", "choosing", "evaluation", "streaming"}  # full trainings
 FENCE = re.compile(
     r"^(?:<!-- (?:needs (?P<needs>\w+)|within (?P<within>[\d.]+)) -->\n)?"
     r"```(?P<kind>\w*)\n(?P<code>.*?)^```$\n?"

@@ -21,8 +21,9 @@ ROOMS = {
     "contest": {"data", "evaluation", "forecasters"},
     "inspection": {"data", "networks", "engine", "evaluation", "forecasters"},
     "teaching": {"data", "networks", "engine"},
+    "generated": set(),
 }
-PRODUCTION = set(ROOMS) - {"teaching"}
+PRODUCTION = set(ROOMS) - {"teaching", "generated"}
 ABOVE = {
     "cli": {*PRODUCTION, "forecast"},
     "__main__": {"cli"},

@@ -1,7 +1,7 @@
 """Bugs planted on purpose: the suite is only worth what it catches.
 
 Each mutant is a copy of the package with one classic mistake of a forecasting engine in it, and
-the quick part of the suite that must fail on it. Source that has changed makes a mutant fail to
+the part of the suite that must fail on it. Source that has changed makes a mutant fail to
 apply: then translate it, do not drop it.
 """
 
@@ -24,7 +24,7 @@ NETWORKS = "tests/networks/test_networks.py"
 VALIDATION = "tests/engine/test_validation.py"
 TRAINING = "tests/engine/test_training.py"
 HEADS = "tests/networks/test_heads.py"
-RECURRENT = "tests/forecasters/test_recurrent.py"
+RECURRENT = "tests/forecasters/neural/test_recurrent.py"
 SEQ2SEQ = "tests/networks/test_seq2seq.py"
 
 pytestmark = pytest.mark.slow
@@ -149,8 +149,8 @@ MUTANTS = {
     "noise drawn for the short block alone": Mutant(
         "engine/rollout.py",
         [
-            ("torch.randn(len(raw), len(factor),", "torch.randn(len(raw), raw.shape[1],"),
-            ("@ factor.T", "@ factor[: raw.shape[1], : raw.shape[1]].T"),
+            ("torch.randn(len(params), len(factor),", "torch.randn(len(params), params.shape[1],"),
+            ("@ factor.T", "@ factor[: params.shape[1], : params.shape[1]].T"),
         ],
         ENGINE,
         "short_forecast",
@@ -214,8 +214,8 @@ MUTANTS = {
         "engine/training.py",
         [
             (
-                "for member in model.members():",
-                "for member in [[one for own in model.members() for one in own]]:",
+                "for part in model.parts():",
+                "for part in [[one for own in model.parts() for one in own]]:",
             )
         ],
         TRAINING,
@@ -227,12 +227,12 @@ MUTANTS = {
         TRAINING,
         "exponential_average",
     ),
-    "raw numbers of members averaged, not their quantiles": Mutant(
-        "networks/heads.py",
+    "parameters of members averaged, not their quantiles": Mutant(
+        "networks/heads/base.py",
         [
             (
-                "softplus(raw[..., 1:] - self.narrow).mean(-3)",
-                "softplus(raw[..., 1:].mean(-3) - self.narrow)",
+                "softplus(params[..., 1:] - self.softplus_shift).mean(-3)",
+                "softplus(params[..., 1:].mean(-3) - self.softplus_shift)",
             )
         ],
         HEADS,
@@ -274,7 +274,7 @@ def plant(folder: Path, mutant: Mutant) -> None:
 
 def outcome(folder: Path, tests: str, chosen: str) -> subprocess.CompletedProcess[str]:
     """Run some tests in a copy until the first failure."""
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-k", chosen]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not experiment", "-k", chosen]
     return subprocess.run(
         [sys.executable, "-m", "pytest", tests, *options],
         cwd=folder,

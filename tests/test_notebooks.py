@@ -24,7 +24,8 @@ def executed(name):
 
 
 @pytest.mark.slow
-def test_m53_what_a_window_sees():
+@pytest.mark.mission("M53")
+def test_errors_of_a_window_depend_on_its_length():
     printed = executed("01-what-a-window-sees.ipynb")
     rows = re.findall(r"^(window of \d+) +([\d.]+ +[\d.]+ +[\d.]+ +[\d.]+)$", printed, re.MULTILINE)
     errors = {name: [float(number) for number in numbers.split()] for name, numbers in rows}
@@ -39,7 +40,8 @@ def number(printed, before):
 
 
 @pytest.mark.slow
-def test_m02_m03_m04_when_a_window_is_not_enough():
+@pytest.mark.mission("M02", "M03", "M04")
+def test_a_state_solves_what_no_window_can():
     printed = executed("02-when-a-window-is-not-enough.ipynb")
     assert number(printed, "one unit of state:") == pytest.approx(1.0, abs=0.03)
     states = re.findall(r"recurrent: ([\d.]+)", printed)
@@ -47,33 +49,38 @@ def test_m02_m03_m04_when_a_window_is_not_enough():
 
 
 @pytest.mark.slow
-def test_m11_backpropagation_through_time():
+@pytest.mark.mission("M11")
+def test_backpropagation_by_hand_equals_autograd():
     printed = executed("03-backpropagation-through-time.ipynb")
     assert number(printed, "by hand, against autograd:") < 1e-12
     assert number(printed, "W as printed:") > 0.1
 
 
 @pytest.mark.slow
-def test_m15_m16_m17_where_gradients_go():
+@pytest.mark.mission("M15", "M16", "M17")
+def test_gradients_explode_linearly_and_vanish_through_tanh():
     printed = executed("04-where-gradients-go.ipynb")
     assert number(printed, "linear, γ = 1.1: after 100 steps") == pytest.approx(1.378e4)
     assert number(printed, "tanh,   γ = 1.5: after 100 steps") < 1e-4
 
 
 @pytest.mark.slow
-def test_m26_m28_does_an_lstm_remember():
+@pytest.mark.mission("M26", "M28")
+def test_an_lstm_writes_at_the_cue_and_keeps_it():
     printed = executed("05-does-an-lstm-remember.ipynb")
     assert number(printed, "written at filler") < 0.2 * number(printed, "written at the cue")
     assert number(printed, "error, forget gate shut once") > 0.7
 
 
 @pytest.mark.slow
-def test_m20_does_depth_help():
+@pytest.mark.mission("M20")
+def test_gain_from_depth_is_printed():
     printed = executed("06-does-depth-help.ipynb")
     assert "gain over one layer, at equal width:" in printed
 
 
 @pytest.mark.slow
-def test_m47_is_an_lstm_a_must_for_prices():
+@pytest.mark.mission("M47")
+def test_prices_are_compared_or_the_missing_data_is_named():
     printed = executed("11-is-an-lstm-a-must-for-prices.ipynb")
     assert "set FORECAST_DATA" in printed or "of 16 comparisons" in printed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,9 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-_SCORES = {name: "{:.3f}" for name in ("mase", "mql", "coverage0.8", "coverage0.5")}
-_SCORES |= {"skill": "{:+.1%}", "smape": "{:.2f}", "seconds": "{:.1f}"}
-_SCORES |= {name: "{:#.4g}" for name in ("mae", "rmse")}
 
 
 def _examples(*commands: str) -> str:
@@ -69,6 +67,7 @@ def compare(
     data: options.Data,
     horizon: options.Horizon = None,
     models: options.Models = None,
+    metrics: options.Metrics = None,
     origins: options.Origins,
     random_state: options.RandomState = 0,
     how: options.Reading,
@@ -79,7 +78,8 @@ def compare(
 ) -> None:
     """Hold the contest: every model against the naive forecasts; print table and verdict."""
     chosen = options.model_names(models)
-    from forecast.cli.work import read
+    from forecast.cli.work import formats, read
+    from forecast.contest.compare import SCORES
     from forecast.contest.compare import compare as hold
     from forecast.forecasters.registry import NAIVE, SPELLINGS
 
@@ -94,13 +94,14 @@ def compare(
         X=X,
         models=wanted,
         **origins.arguments,
+        metrics=options.names(metrics) or SCORES,
         season_length=how.season_length,
         freq=options.frequency(how.freq),
         random_state=random_state,
         verbose=1,
     )
     styles = dict.fromkeys(NAIVE, "dim") | {comparison.winner: "bold green"}
-    show(comparison.table, formats=_SCORES, styles=styles)
+    show(comparison.table, formats=formats(comparison.table), styles=styles)
     typer.echo(comparison.verdict)
     if output is not None:
         _write(comparison.table.reset_index(), output)
@@ -205,24 +206,28 @@ def backtest(
     random_state: options.RandomState = 0,
     how: options.Reading,
     quantiles: options.Quantiles = "0.1,0.25,0.5,0.75,0.9",
+    metrics: options.Metrics = None,
     output: options.Output = None,
     plot: options.Plot = None,
 ) -> None:
     """Forecast from past origins with one model; print its errors at each, and in all."""
     levels = options.levels(quantiles)
-    from forecast.cli.work import backtested, make, read
+    asked = options.names(metrics)
+    from forecast.cli.work import backtested, formats, make, read, scores_by_origin
 
     y, X = read(data, how)
     model = make(choice, how, horizon=horizon, random_state=random_state)
-    table, scores = backtested(model, y, X, horizon, origins.arguments, levels)
-    show(scores, formats=_SCORES, styles={"all": "bold"})
+    table, panel, season = backtested(model, y, X, horizon, origins.arguments, levels)
+    table = table.assign(model=choice.model)
+    scores = scores_by_origin(table, panel, season, asked)
+    show(scores, formats=formats(scores), styles={"all": "bold"})
     if output is not None:
-        _write(table.assign(model=choice.model), output)
+        _write(table, output)
     if plot is not None:
         from forecast.evaluation.plots import plot_error_by_step
 
-        table = table.assign(model=choice.model)
-        _draw(lambda: plot_error_by_step(table, unit=y.attrs.get("unit")), plot)
+        draw = partial(plot_error_by_step, table, *asked[:1], unit=y.attrs.get("unit"))
+        _draw(lambda: draw(history=panel, season_length=season), plot)
 
 
 @app.command(epilog=_examples("datasets", "compare nile"))
@@ -231,6 +236,14 @@ def datasets() -> None:
     from forecast.data.datasets import catalogue
 
     show(catalogue()[["what", "freq", "season_length", "horizon"]])
+
+
+@app.command(epilog=_examples("metrics", "compare elnino --metrics rmsse,crps,coverage0.8"))
+def metrics() -> None:
+    """List the scores that `compare` and `backtest` can print, and what they say."""
+    from forecast.cli.work import listed_metrics
+
+    show(listed_metrics())
 
 
 def _write(table: pd.DataFrame, path: Path | None) -> None:

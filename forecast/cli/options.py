@@ -29,6 +29,11 @@ def model_names(text: str | None) -> list[str] | None:
     return None if text is None else [model_name(name) for name in text.split(",")]
 
 
+def names(text: str | None) -> list[str]:
+    """Return the names of a list such as "mase,crps"."""
+    return [name.strip() for name in text.split(",")] if text else []
+
+
 def levels(text: str | None) -> list[float]:
     """Return the levels of a list such as "0.1,0.9", in rising order."""
     try:
@@ -96,6 +101,10 @@ SaveTo = Annotated[Path, _file("Save the fitted model here.", "--model-file")]
 Quantiles = Annotated[str | None, _output("Quantiles of every step, such as 0.1,0.5,0.9.")]
 Coverage = Annotated[float | None, _output("A central interval: columns lower and upper.")]
 Paths = Annotated[int, _output("Draw so many whole futures.", min=0, metavar="<int>")]
+Metrics = Annotated[
+    str | None,
+    _output("Scores of the table, such as rmsse,crps; the first counts. See `forecast metrics`."),
+]
 Output = Annotated[Path | None, _file("Write the table here: .csv or .parquet.")]
 Plot = Annotated[Path | None, _file("Draw a figure: .png or .svg.")]
 Series = Annotated[str | None, _output("The series to draw; by default the first.")]

@@ -19,7 +19,7 @@ _SPELLINGS: dict[str, Any] = {
     r"decimal='(.)'": r"--decimal \1",
     r"`?\bn_windows\b`?": "--windows",
     r"`?\b(id_col|time_col|target_col|season_length)\b`?": lambda m: "--" + m[1].replace("_", "-"),
-    r"`(horizon|freq|step|gap|refit|coverage|quantiles|series|decimal|X)`": r"--\1",
+    r"`(horizon|freq|step|gap|refit|coverage|quantiles|series|metrics|decimal|X)`": r"--\1",
     r"`levels`": "--quantiles",
     r"`n_samples`": "--paths",
 }

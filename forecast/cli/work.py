@@ -19,6 +19,7 @@ from forecast.data.files import read_covariates, read_file
 from forecast.data.frames import Panel, read_frames, restore
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.metrics import evaluate
+from forecast.evaluation.registry import METRICS, column_named
 from forecast.forecasters.registry import SPELLINGS
 from forecast.forecasters.saving import load
 
@@ -130,24 +131,46 @@ def backtested(
     horizon: int | None,
     origins: dict[str, Any],
     levels: list[float],
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the forecast table of a model, and its scores at each origin and in all."""
+) -> tuple[pd.DataFrame, Panel, int]:
+    """Return the forecast table of a model, the data, and the steps of a season."""
     panel = read_frames(y, freq=model.freq)
     season = model.season_length or infer_season_length(panel)
     steps = default_horizon(panel, season, origins["n_windows"]) if horizon is None else horizon
     with working(f"forecasting from {origins['n_windows']} origins"):
-        table = backtest(
-            model.set_params(horizon=steps), y, steps, X=X, quantiles=levels, **origins
-        )
-    names = ["mase", "smape", "mae", "rmse"] + (["mql", "coverage"] if levels else [])
-    parts = [
-        evaluate(part.assign(origin=name), panel, season, by="origin", metrics=names)
-        for name, part in [
-            *((str(cut), one) for cut, one in table.groupby("cutoff")),
-            ("all", table),
-        ]
+        model = model.set_params(horizon=steps)
+        table = backtest(model, y, steps, X=X, quantiles=levels, **origins)
+    return table, panel, season
+
+
+def scores_by_origin(
+    table: pd.DataFrame, panel: Panel, season: int, metrics: list[str]
+) -> pd.DataFrame:
+    """Return the scores at each origin and in all: those asked for, or else the usual ones."""
+    parts = [(str(cutoff), part) for cutoff, part in table.groupby("cutoff")]
+    scores = [
+        evaluate(part.assign(origin=name), panel, season, by="origin", metrics=metrics or None)
+        for name, part in [*parts, ("all", table)]
     ]
-    return table, pd.concat(parts)
+    return pd.concat(scores)
+
+
+def formats(scores: pd.DataFrame) -> dict[str, str]:
+    """Return how the numbers of each column of a table of scores are written."""
+    columns = {name: column_named(name) for name in scores.columns}
+    return {name: column.format for name, column in columns.items() if column}
+
+
+def listed_metrics() -> pd.DataFrame:
+    """Return every metric: its name, the best score, what it needs and what it says."""
+    rows = {
+        name: {
+            "best": "nominal" if one.best is None else f"{one.best:g}",
+            "needs": "history" if one.history else "quantiles" if one.levels else "",
+            "what": one.help.replace("{level:.0%}", "central"),
+        }
+        for name, one in METRICS.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")
 
 
 def tabulate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,9 +18,13 @@ from forecast.data.frames import read_frames
 from forecast.data.panel import Panel
 from forecast.evaluation.backtest import backtest, rolling_origins
 from forecast.evaluation.metrics import evaluate
+from forecast.evaluation.registry import columns_of, metric_named
+from forecast.evaluation.table import central_intervals
 from forecast.forecasters.registry import NAIVE, default_models
 
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
+SCORES = ("mase", "smape", "mae", "wql", "coverage0.8")  # the first ranks
+UNSCALED = "mae"  # ranks where no history has an error scale
 
 
 def default_horizon(panel: Panel, season_length: int, n_windows: int) -> int:
@@ -42,6 +46,7 @@ def compare(
     step: int | None = None,
     gap: int = 0,
     refit: bool | int = False,
+    metrics: Sequence[str] = SCORES,
     season_length: int | None = None,
     freq: Any = None,
     id_col: str = "unique_id",
@@ -67,6 +72,9 @@ def compare(
         The contestants beside the naive forecasts. Default: those of `default_models`.
     n_windows, step, gap, refit
         As in `backtest`: origins, steps between them, steps left out, and whether to fit again.
+    metrics : sequence of str
+        The scores of the table, names as in `evaluate`; the first ranks the models. Where it is
+        unknown for all of them, as MASE is after a constant history, MAE ranks in its place.
     season_length, freq
         Where the index does not tell them.
     id_col, time_col, target_col : str
@@ -99,6 +107,7 @@ def compare(
     n_windows = positive_integer("n_windows", n_windows)
     steps = default_horizon(panel, season, n_windows) if horizon is None else horizon
     steps = positive_integer("horizon", steps)
+    columns_of(_some(metrics), central_intervals(LEVELS))  # refuses what cannot be scored
     origins: dict[str, Any] = {"n_windows": n_windows, "step": step, "gap": gap}
     next(rolling_origins(y, steps, **origins, **columns))  # refuses what no model could do
     chosen = _contestants(models, season, random_state)
@@ -115,13 +124,14 @@ def compare(
     _report_failures(failures, contestants)
     named = [table.assign(model=name) for name, table in tables.items()]
     forecasts = pd.concat(named, ignore_index=True)
-    scores, metric = _scores(forecasts, panel, season)
-    naive = [name for name in NAIVE if name in scores.index]
-    best = scores.loc[naive, metric].min()
-    scores.insert(1, "skill", 1 - scores[metric] / best if best else float("nan"))
+    scores = _scores(forecasts, panel, season, metrics)
+    metric = str(scores.columns[0])
+    losses = metric_named(metric).loss(scores[metric])
+    best = losses[[name for name in NAIVE if name in losses]].min()
+    scores.insert(1, "skill", 1 - losses / best if best else float("nan"))
     scores["seconds"] = pd.Series(seconds)
     return Comparison(
-        scores.sort_values(metric, kind="stable"),
+        scores.loc[losses.sort_values(kind="stable").index],
         forecasts,
         metric,
         panel,
@@ -191,15 +201,26 @@ def _report_failures(failures: dict[str, str], contestants: dict[str, Any]) -> N
         warnings.warn(f"{name} is left out of the contest: {why}", ForecastWarning, stacklevel=3)
 
 
-def _scores(forecasts: pd.DataFrame, panel: Panel, season: int) -> tuple[pd.DataFrame, str]:
-    """Return the scores and the metric that ranks them, which comes first."""
-    names = ["mase", "smape", "mae", "mql", "coverage"]
+def _some(metrics: Sequence[str]) -> Sequence[str]:
+    if isinstance(metrics, str) or not len(metrics):
+        raise ValueError(
+            f"`metrics` must hold at least one name, got {short(metrics)}. The first ranks: "
+            "write metrics=['mase', 'coverage0.8']."
+        )
+    return metrics
+
+
+def _scores(
+    forecasts: pd.DataFrame, panel: Panel, season: int, metrics: Sequence[str]
+) -> pd.DataFrame:
+    """Return the scores; the metric that ranks comes first."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ForecastWarning)
-        scores = evaluate(forecasts, panel, season, metrics=names)
-    if scores["mase"].isna().all():
-        return scores.drop(columns="mase")[["mae", "smape", "mql", "coverage0.8"]], "mae"
-    return scores[["mase", "smape", "mae", "mql", "coverage0.8"]], "mase"
+        scores = evaluate(forecasts, panel, season, metrics=metrics)
+        if scores.iloc[:, 0].isna().all():
+            rest = [name for name in metrics[1:] if name != UNSCALED]
+            scores = evaluate(forecasts, panel, season, metrics=[UNSCALED, *rest])
+    return scores
 
 
 def _watched(contestants: dict[str, Any], verbose: int) -> Iterator[tuple[str, Any]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from forecast.data.panel import Panel
+from forecast.evaluation.registry import metric_named
 from forecast.forecasters.registry import NAIVE
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ class Comparison:
     Attributes
     ----------
     table : DataFrame
-        One row per model, best first: `mase`, `skill` (against the best naive forecast, 1 is
-        perfect and 0 no better), `smape` (percent), `mae` (the target's unit), `mql`,
-        `coverage0.8`, and `seconds` for fitting and forecasting.
+        One row per model, best first: the metric that ranks, `skill` (against the best naive
+        forecast, 1 is perfect and 0 no better), the other metrics, and `seconds` for fitting and
+        forecasting.
     forecasts : DataFrame
         The forecast table of all models: `unique_id, cutoff, ds, step, model, y, y_hat, q0.1` ...
     metric : str
-        What ranks the models: MASE, or MAE where a constant history has no MASE.
+        What ranks the models.
     panel, season_length, unit
         The data, the steps of a season and the unit of the values, if the data tell it.
     models : dict of str to forecaster
@@ -57,7 +58,7 @@ class Comparison:
 
     @property
     def winner(self) -> str:
-        """The model with the smallest error."""
+        """The model with the best score."""
         return str(self.table.index[0])
 
     @property
@@ -72,15 +73,18 @@ class Comparison:
         origins = self.forecasts["cutoff"].nunique()
         errors, naive = self.table[self.metric], self.best_naive
         where = f"{horizon} steps ahead, {origins} origin{'s' if origins > 1 else ''}"
-        name = self.metric.upper()
-        if self.winner in NAIVE or self.table["skill"].iloc[0] < MARGIN:
+        record = metric_named(self.metric)
+        name, best = record.short, record.best
+        than = "below" if best == 0 else f"nearer to {best:g} than"
+        beats = self.table["skill"].iloc[0] >= MARGIN  # not where naive is perfect: no skill then
+        if self.winner in NAIVE or not beats:
             return (
                 f"Nobody beats the {naive} forecast by more than {MARGIN:.0%} here "
                 f"({name} {errors[naive]:#.3g}; {where})."
             )
         return (
             f"{self.winner} wins with a {name} of {errors.iloc[0]:#.3g}, "
-            f"{self.table['skill'].iloc[0]:.0%} below the best naive forecast "
+            f"{self.table['skill'].iloc[0]:.0%} {than} the best naive forecast "
             f"({naive}, {errors[naive]:#.3g}; {where})."
         )
 

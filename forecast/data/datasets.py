@@ -1,9 +1,23 @@
-"""Data sets by name: shipped with statsmodels, generated, or read from a folder or the network.
+"""Data sets by name: bundled, shipped with statsmodels, generated, or read from elsewhere.
 
-The catalogue is data (`catalogue.csv`). A set that is neither shipped nor generated is looked up as
-a parquet file in the folder that the environment variable FORECAST_DATA names, else downloaded from
-where its authors publish it. Either way the hash of the values is checked: a silent change upstream
-would make every published figure a riddle.
+Every set is a row of `catalogue.csv`. Its column `kind` says where the values are:
+
+bundled
+    in `datasets/<name>.csv` at the top of the repository, which the wheel holds too
+statsmodels
+    in statsmodels' own sets; dates are made from `start` and `freq`
+generated
+    nowhere: the function of that name in `forecast.data.synthetic` makes them
+file
+    in `<file>.parquet` in the folder that the environment variable FORECAST_DATA names, else at
+    `urls`, where its authors publish it; `form` names the function in `_PARSERS` that reads it
+
+A bundled file has the columns `ds` (dates, or 1, 2, ... where `freq` is 1) and `y`; a wide one
+`ds` and a column per series; a long one `unique_id`, `ds`, `y` and its covariates. `X`, `past_only`
+and `static` name those, separated by spaces, as the arguments of a forecaster do.
+
+The hash of the values is checked: a silent change upstream would make every published figure a
+riddle.
 """
 
 from __future__ import annotations
@@ -22,6 +36,7 @@ import pandas as pd
 from forecast._checks import one_of
 from forecast.data import synthetic
 
+_PACKAGE = Path(__file__).parents[1]
 _NUMBERS = {"season_length": "int64", "horizon": "int64"}
 _NUMBERS |= {"test_rows": "int64", "unused_rows": "int64"}
 _PUBLIC = [
@@ -31,6 +46,9 @@ _PUBLIC = [
     "season_length",
     "horizon",
     "layout",
+    "X",
+    "past_only",
+    "static",
     "licence",
     "source",
     "sha256",
@@ -44,7 +62,8 @@ def catalogue() -> pd.DataFrame:
     -------
     DataFrame
         With the columns what, unit, freq, season_length, horizon (steps), layout ("series", "wide"
-        or "long"), licence, source, and sha256 of the values.
+        or "long"), the names of its covariates (X, of these past_only, and static; separated by
+        spaces), licence, source, and sha256 of the values.
 
     Examples
     --------
@@ -70,8 +89,10 @@ def load_dataset(name: str, split: str | None = None) -> Any:
     Series or DataFrame
         One series: a Series with a DatetimeIndex that carries its frequency, gaps filled with NaN
         (generated ones: whole numbers from 1). Several measured together: a wide frame. A panel: a
-        long frame `unique_id, ds, y`, where `ds` counts from 1 if there are no real dates. The unit
-        is in `.attrs["unit"]`.
+        long frame `unique_id, ds, y`, where `ds` counts from 1 if there are no real dates; then the
+        columns that the catalogue names: covariates (pass them as `X`, with the keys) and static
+        features (the same in all rows of a series). Words come as categories; `.cat.codes` are
+        their numbers. The unit is in `.attrs["unit"]`.
 
     Raises
     ------
@@ -88,6 +109,17 @@ def load_dataset(name: str, split: str | None = None) -> Any:
     1871-01-01    1120.0
     1872-01-01    1160.0
     Freq: YS-JAN, Name: nile, dtype: float64
+
+    A panel with covariates is taken apart by the names in the catalogue:
+
+    >>> sales, about = load_dataset("shop_sales"), catalogue().loc["shop_sales"]
+    >>> about["X"], about["static"]
+    ('price promotion', 'region area')
+    >>> y = sales[["unique_id", "ds", "y"]]
+    >>> X = sales[["unique_id", "ds", *about["X"].split()]]
+    >>> static = sales.groupby("unique_id")[about["static"].split()].first()
+    >>> static["area"].head(2).to_list()
+    [290, 260]
     """
     entries = _entries()
     entry = entries.loc[one_of("name", name, entries.index)]
@@ -108,6 +140,8 @@ def load_dataset(name: str, split: str | None = None) -> Any:
 def fingerprint(data: pd.Series | pd.DataFrame) -> str:
     """Return the SHA-256 of the names of the series and of the values, as float64 in row order.
 
+    Columns of words come last, word by word.
+
     Examples
     --------
     >>> fingerprint(pd.Series([1.0, 2.0], name="a"))[:8]
@@ -116,12 +150,16 @@ def fingerprint(data: pd.Series | pd.DataFrame) -> str:
     frame = data.to_frame() if isinstance(data, pd.Series) else data
     names = np.asarray(frame.columns)
     if "unique_id" in frame.columns:
-        frame, names = frame[["y"]], frame["unique_id"].unique()
-    values = frame.to_numpy(dtype="<f8")
+        names = frame["unique_id"].unique()
+        frame = frame.drop(columns=["unique_id", "ds"])
+    numbers = frame.select_dtypes("number")
+    values = numbers.to_numpy(dtype="<f8")
     # A NaN has many bit patterns; all mean the same here.
     values = np.where(np.isnan(values), np.nan, values)
     digest = hashlib.sha256("\n".join(map(str, names)).encode())
     digest.update(np.ascontiguousarray(values).tobytes())
+    for name in frame.columns.difference(numbers.columns, sort=False):
+        digest.update("\n".join(map(str, frame[name])).encode())
     return digest.hexdigest()
 
 
@@ -139,6 +177,23 @@ def _part(data: pd.DataFrame, split: str, entry: Any) -> pd.DataFrame:
     end = len(data) - entry.unused_rows
     border = end - entry.test_rows
     return data.iloc[border:end] if split == "test" else data.iloc[:border]
+
+
+def _load_bundled(entry: Any) -> Any:
+    """Load a CSV file of `datasets/`, which the wheel puts inside the package."""
+    inside, beside = (_PACKAGE / "datasets", _PACKAGE.parent / "datasets")
+    table = pd.read_csv((inside if inside.is_dir() else beside) / f"{entry.name}.csv")
+    dated = entry.freq != "1"
+    if dated:
+        table["ds"] = pd.to_datetime(table["ds"])
+    if entry.layout != "wide":
+        words = not pd.api.types.is_numeric_dtype(table["y"])
+        table = table.astype({"y": "category" if words else "float64"})
+    if entry.layout == "long":
+        return table
+    wide = table.set_index("ds").rename_axis(None)
+    wide = wide.asfreq(entry.freq) if dated else wide
+    return wide if entry.layout == "wide" else wide["y"].rename(entry.name)
 
 
 def _load_shipped(entry: Any) -> Any:
@@ -277,6 +332,7 @@ def _parse_single(paths: list[Path], entry: Any) -> pd.DataFrame:
 
 
 _LOADERS: dict[str, Callable[[Any], Any]] = {
+    "bundled": _load_bundled,
     "statsmodels": _load_shipped,
     "generated": _load_generated,
     "file": _load_file,

@@ -12,7 +12,7 @@ from forecast.engine.reader import Reader, ReaderOutput, Scale
 from forecast.engine.support import Support
 from forecast.networks.base import State, where
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
-from forecast.networks.heads import NORMAL, Head
+from forecast.networks.heads.base import NORMAL, Head
 
 WEIGHTS = (0.05, 5.0)  # how much less or more than others a window may count
 
@@ -57,24 +57,34 @@ class Model(nn.Module):
         # Cholesky factor of the covariance of a block's normal scores; fit estimates it
         self.register_buffer("noise_factor", torch.eye(reader.block, dtype=reader.dtype))
 
-    def members(self) -> Iterator[list[Tensor]]:
-        """Yield the parameters of each member of the ensemble."""
+    def parts(self) -> Iterator[list[Tensor]]:
+        """Yield what each member of the ensemble learns, then what the head does, if anything.
+
+        Gradients are clipped part by part: a member learns as if it were alone.
+        """
         for pair in zip(self.network.members, self.readout.members, strict=True):
             yield [parameter for module in pair for parameter in module.parameters()]
+        own: list[Tensor] = list(self.head.parameters())
+        if own:
+            yield own
 
     def read_out(
         self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor
     ) -> Tensor:
-        """Return the raw numbers (..., r, raw) of the r <= R steps that `known` tells of."""
+        """Return the parameters (..., r, n_params) of the r <= R steps that `known` tells of."""
         return self.head.merge(self.read_each(features, known, reading, static))
 
     def read_each(
         self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor
     ) -> Tensor:
-        """Return the raw numbers of every member of the ensemble, (..., E, r, raw)."""
+        """Return the parameters of every member of the ensemble, (..., E, r, n_params)."""
         templates = reading.templates[..., : known.shape[-2], :]
-        raw: Tensor = self.readout(features, known, templates, reading.typical_spread, static)
-        return raw
+        params: Tensor = self.readout(features, known, templates, reading.typical_spread, static)
+        level, spread = (
+            part.to(params).reshape(reading.typical_spread.shape)[..., None, None]
+            for part in reading.scale[:2]
+        )
+        return self.head.attach_scale(params, level, spread)
 
     def drivers(self, known: Tensor) -> Tensor:
         """Return the covariates (B, r, C) beside written values: of some only the past is known."""
@@ -85,10 +95,10 @@ class Model(nn.Module):
         """Turn scaled values (B, r, ...) in the scale (B, 1) of an origin into target units."""
         return self.support.clip(scale.invert(z[:, None])[:, 0])
 
-    def quantile(self, raw: Tensor, level: float) -> Tensor:
-        """Return the quantile (B, r) of a block's raw numbers, as wide as validation taught."""
-        spread = self.noise_factor.norm(dim=1)[: raw.shape[-2]].to(raw)  # (r,)
-        return self.head.sample(raw, (NORMAL.inv_cdf(level) * spread).expand(raw.shape[:-1]))
+    def quantile(self, params: Tensor, level: float) -> Tensor:
+        """Return the quantile (B, r) of a block's parameters, as wide as validation taught."""
+        spread = self.noise_factor.norm(dim=1)[: params.shape[-2]].to(params)  # (r,)
+        return self.head.icdf(params, (NORMAL.inv_cdf(level) * spread).expand(params.shape[:-1]))
 
     def losses(
         self, batch: Batch, *, warm: int, carried: State | None = None, origin: int | None = None
@@ -112,7 +122,7 @@ class Model(nn.Module):
 
         Returns
         -------
-        loss, observed, raw, z : (B, T, E, R), (B, T, 1, R), (B, T, E, R, raw), (B, T, 1, R)
+        loss, observed, params, z : (B, T, E, R), (B, T, 1, R), (B, T, E, R, n_params), (B, T, 1, R)
         state : State
             After the windows, or their origin.
         """
@@ -128,9 +138,9 @@ class Model(nn.Module):
             written, _ = writer.absorb(ahead, own)
             features = torch.cat([features[:, :-1], begun[:, None], written], 1)
         static = batch.static[:, None].expand(-1, len(batch.steps), -1)
-        raw = self.read_each(features, batch.known, reading, static)
-        z = reading.scale.apply(batch.targets).to(raw)[:, :, None]
+        params = self.read_each(features, batch.known, reading, static)
+        z = reading.scale.apply(batch.targets).to(params)[:, :, None]
         observed = ~z.isnan() & (reading.scale.seen >= warm)[..., None, None]
         z = z.nan_to_num(0.0)
-        weight = (reading.scale.spread / batch.error_scale[:, None]).clamp(*WEIGHTS).to(raw)
-        return weight[..., None, None] * self.head.loss(raw, z), observed, raw, z, state
+        weight = (reading.scale.spread / batch.error_scale[:, None]).clamp(*WEIGHTS).to(params)
+        return weight[..., None, None] * self.head.loss(params, z), observed, params, z, state

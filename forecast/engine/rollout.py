@@ -12,7 +12,7 @@ from forecast.engine.reader import Scale
 from forecast.engine.stream import Stream
 from forecast.networks.base import tile
 
-# raw (B, r, raw_size), the block's number -> scaled values (B, r)
+# params (B, r, n_params), the block's number -> scaled values (B, r)
 Choose = Callable[[Tensor, int], Tensor]
 
 
@@ -34,7 +34,7 @@ def rollout(
     known : Tensor (B, H, K)
         What is known of the steps to come.
     choose : callable
-        Turns a block's raw numbers into scaled values: `greedy` or `sampled`.
+        Turns a block's parameters into scaled values: `greedy` or `sampled`.
     hold_spread : bool
         Keep the spread of the origin while the level follows the forecast. A spread fed by its
         own samples multiplies: paths grow without bound.
@@ -53,8 +53,8 @@ def rollout(
     for block, start in enumerate(range(0, horizon, model.stride)):
         r = min(model.stride, horizon - start)
         ahead = known[:, start : start + r]
-        raw = model.read_out(features, ahead, reading, stream.static)
-        values = model.values(reading.scale, choose(raw, block))  # (B, r)
+        params = model.read_out(features, ahead, reading, stream.static)
+        values = model.values(reading.scale, choose(params, block))  # (B, r)
         written.append(values)
         if start + r < horizon:
             drivers = model.drivers(ahead)
@@ -65,7 +65,7 @@ def rollout(
 
 
 def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Tensor]:
-    """Return the scale (B, 1) and raw numbers (B, r, raw) of the first r <= R steps."""
+    """Return the scale (B, 1) and parameters (B, r, n_params) of the first r <= R steps."""
     reading = model.reader.newest(stream.memory)
     _, features, _ = model.network.begin(stream.features, stream.phases[-1])
     return reading.scale, model.read_out(features, known, reading, stream.static)
@@ -74,8 +74,8 @@ def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Ten
 def greedy(model: Model, point: str = "median") -> Choose:
     """Return the rule that writes each step's median, or its mean."""
     if point == "mean":
-        return lambda raw, block: model.head.mean(raw)
-    return lambda raw, block: model.quantile(raw, 0.5)
+        return lambda params, block: model.head.mean(params)
+    return lambda params, block: model.quantile(params, 0.5)
 
 
 def sampled(model: Model, generator: torch.Generator) -> Choose:
@@ -84,11 +84,11 @@ def sampled(model: Model, generator: torch.Generator) -> Choose:
     Noise is drawn for whole blocks and cut, so that a shorter horizon draws the same paths.
     """
 
-    def choose(raw: Tensor, block: int) -> Tensor:
+    def choose(params: Tensor, block: int) -> Tensor:
         factor = model.noise_factor
-        noise = torch.randn(len(raw), len(factor), generator=generator, dtype=factor.dtype)
+        noise = torch.randn(len(params), len(factor), generator=generator, dtype=factor.dtype)
         dependent = noise.to(factor.device) @ factor.T  # (B, R)
-        return model.head.sample(raw, dependent[:, : raw.shape[1]])
+        return model.head.icdf(params, dependent[:, : params.shape[1]])
 
     return choose
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from forecast.engine.batches import Windows
 from forecast.engine.model import Model
-from forecast.networks.base import Network, State, leaves, stack
+from forecast.networks.base import Network, State, leaves, stack, state_map
 from forecast.networks.recurrent import Recurrent
 from forecast.networks.seq2seq import Seq2Seq
 
@@ -48,7 +48,7 @@ def states_along(network: Network, inputs: Tensor) -> State:
     >>> h.shape
     torch.Size([6, 1, 8])
     """
-    states = [network.initial_state(1)]
+    states = [state_map(Tensor.detach, network.initial_state(1))]  # it may be learned
     with torch.no_grad():
         for x in inputs.unbind(1):
             states.append(network.advance(x, states[-1])[1])

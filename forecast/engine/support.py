@@ -43,6 +43,17 @@ class Support(NamedTuple):
         # a last question, because rounding copies the panel
         return cls(bool(bounded), bool(counts and (values == np.round(values)).sum() == n_seen))
 
+    @classmethod
+    def of_counts(cls, values: np.ndarray) -> Self:
+        """Return the support of counts; values (N,) that are none are a ValueError."""
+        wrong = values[(values < 0) | (values != np.round(values)) & ~np.isnan(values)]
+        if len(wrong):
+            raise ValueError(
+                f"A head of counts needs whole numbers from zero on, got {wrong[0]:g} among the "
+                "values to learn from. Use another `head`, and no `target_transform` with this one."
+            )
+        return cls(bounded=True, counts=True)
+
     def clip(self, values: Tensor) -> Tensor:
         """Return values without what is below the bound."""
         return values.clamp(min=0) if self.bounded else values

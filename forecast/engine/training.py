@@ -31,7 +31,7 @@ class Epoch:
     training_loss: float  # scaled units
     validation_loss: float  # scaled units; NaN without a validation part
     learning_rate: float
-    gradient_norm: float  # largest of a member before clipping
+    gradient_norm: float  # largest of a member, or of the head, before clipping
     seconds: float  # since training began
 
 
@@ -108,8 +108,8 @@ def train(
             means.sum().backward()
             if on_gradients is not None:
                 on_gradients(model)
-            for member in model.members():
-                norms.append(clip(member, settings.clip_norm, settings.clip_value))
+            for part in model.parts():
+                norms.append(clip(part, settings.clip_norm, settings.clip_value))
             optimizer.step()
             averages.update_parameters(model)
             losses.append(means.detach().mean())

@@ -76,13 +76,13 @@ class Validation:
         with torch.no_grad():
             live = encode(model, self.windows, self.series, self.origins, self.context)
             known = self.windows.known(self.series, self.origins, block)
-            scale, raw = first_block(model, live, known)  # (N, R, raw)
+            scale, params = first_block(model, live, known)  # (N, R, n_params)
             ends = self.windows.lengths[self.series]
             targets = self.windows.take(self.series, self.origins, block, ends)
-            z = scale.apply(targets[:, None])[:, 0].to(raw)
+            z = scale.apply(targets[:, None])[:, 0].to(params)
             observed = ~z.isnan()
-            model.head.calibrate(raw, z, observed)
-            scores = model.head.pit(raw, z.nan_to_num(0.0))
+            model.head.calibrate(params, z, observed)
+            scores = model.head.normal_score(params, model.head.jitter(params, z.nan_to_num(0.0)))
             model.noise_factor.copy_(noise_factor(scores, observed))
 
     def _error(self, forecast: Tensor) -> float:

@@ -17,6 +17,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from sklearn.isotonic import isotonic_regression
 
+from forecast.evaluation.registry import Metric
 from forecast.evaluation.table import central_intervals, quantile_columns
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -25,18 +26,6 @@ PALE = "#C8C8C8"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 SMALL, MEDIUM = 11, 12.5  # points: still readable when the figure is halved
 
-LABELS = {
-    "mae": "mean absolute error",
-    "mse": "mean squared error",
-    "rmse": "root mean squared error",
-    "mape": "mean absolute error (fraction)",
-    "smape": "sMAPE (%)",
-    "mase": "MASE (in-sample naive = 1)",
-    "r2": "R² (1 = perfect)",
-    "pinball": "mean pinball loss",
-    "mql": "weighted quantile loss",
-}
-_IN_TARGET_UNITS = ("mae", "rmse", "pinball")
 _CADENCES = {
     "s": ("seconds", "by the second"),
     "min": ("minutes", "by the minute"),
@@ -97,6 +86,47 @@ def draw_bands(ax: Axes, frame: pd.DataFrame, colour: str) -> dict[str, tuple[Pa
     patches = tuple(Patch(color=colour, alpha=one, lw=0) for one in together)
     percents = ", ".join(f"{100 * nominal:g}" for nominal in central_intervals(named))
     return {f"{percents} % band" if percents else "interval": patches} if patches else {}
+
+
+def draw_scores(ax: Axes, ranked: pd.Series, colours: dict[Any, str], naive: Sequence[str]) -> None:
+    """Draw a score of every model as a bar, the best on top; the best naive one is a line."""
+    places = np.arange(len(ranked))
+    values = ranked.to_numpy(np.float64)
+    beaten = [score for model, score in ranked.items() if model in naive][:1]
+    # One hopeless model must not press all others against the axis.
+    sizes = np.abs(values)
+    usual = max(float(np.median(sizes)), *np.abs(beaten), 1e-12)
+    limit = min(max(sizes.max(), 1e-12), 4 * usual)
+    shown = np.clip(values, -limit, limit)
+    shades = [colours.get(model, PALE) for model in ranked.index]
+    ax.barh(places, shown, color=shades, height=0.68)
+    for score in beaten:
+        ax.axvline(score, color=BLACK, lw=1.2, ls=(0, (4, 3)), zorder=1.5)
+        ax.annotate(
+            "best naive",
+            (score, 1.01),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            fontsize=SMALL,
+        )
+    for place, value, end in zip(places, values, shown, strict=True):
+        arrow = " →" if value > end else " ←" if value < end else ""
+        ax.annotate(
+            f"{value:#.3g}{arrow}",
+            (float(end), float(place)),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+            bbox={"color": "white", "pad": 1},
+        )
+    dress(ax, "", "")
+    ax.set_yticks(places, [str(model) for model in ranked.index], fontsize=SMALL)
+    ax.set_xlim(min(0.0, shown.min()), max(shown.max(), 0.1 * limit) * 1.18)
+    ax.invert_yaxis()
+    ax.grid(visible=False, axis="y")
+    ax.tick_params(axis="y", length=0)
+    ax.xaxis.set_major_locator(MaxNLocator(4))
 
 
 def label_ends(ax: Axes, ends: dict[str, tuple[Any, float, str]]) -> None:
@@ -165,9 +195,9 @@ def line_styles(models: pd.Index, naive: Sequence[str]) -> dict[Any, dict[str, A
     return styles
 
 
-def metric_label(metric: str, unit: str | None) -> str:
+def metric_label(metric: Metric, unit: str | None) -> str:
     """Return what an axis of a metric is called."""
-    return with_unit(LABELS[metric], unit) if metric in _IN_TARGET_UNITS else LABELS[metric]
+    return with_unit(metric.label, unit if metric.target_units else None)
 
 
 def with_unit(name: str, unit: str | None) -> str:

@@ -1,7 +1,7 @@
-"""Score forecasts: a metric is a pointwise error and a way to average it.
+"""Score forecasts: plain arrays, or a whole forecast table with any number of models and series.
 
-Room 4. The functions `mae` ... `mql` score plain arrays, through scikit-learn where it has the
-metric; `evaluate` scores a whole forecast table, any number of models and series at once.
+Room 4. The functions `mae` ... `wql` score plain arrays, through scikit-learn where it has the
+metric; `evaluate` scores a forecast table by the records in `registry`.
 
 sMAPE, MASE and OWA are those of the M4 competition (Makridakis, Spiliotis and Assimakopoulos 2020),
 the scaled error is due to Hyndman and Koehler 2006, the quantile loss to Koenker and Bassett 1978.
@@ -18,22 +18,15 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn import metrics as sklearn_metrics
 
-from forecast._checks import number_between, one_of, positive_integer
-from forecast.evaluation.scoring import (
-    METRICS,
-    coverages,
-    known_rows,
-    naive_scales,
+from forecast._checks import number_between, positive_integer
+from forecast.evaluation.registry import (
+    columns_of,
+    metric_named,
     quantile_loss,
-    scored_rows,
     symmetric_percentage,
-    warn_no_scale,
 )
-from forecast.evaluation.table import Array, forecast_ahead, quantile_columns
-
-NEED_QUANTILES = ("pinball", "mql", "coverage")
-DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-
+from forecast.evaluation.scoring import known_rows, scored_rows, warn_no_scale
+from forecast.evaluation.table import Array, central_intervals, forecast_ahead, quantile_columns
 
 # Scores of plain arrays.
 
@@ -128,8 +121,10 @@ def coverage(y: npt.ArrayLike, lower: npt.ArrayLike, upper: npt.ArrayLike) -> fl
     return float(np.mean((low <= actual) & (actual <= high)))
 
 
-def mql(y: npt.ArrayLike, quantiles: npt.ArrayLike, levels: Sequence[float]) -> float:
-    """Return the mean weighted quantile loss: twice the pinball losses over the sum of |y|.
+def wql(y: npt.ArrayLike, quantiles: npt.ArrayLike, levels: Sequence[float]) -> float:
+    """Return the weighted quantile loss: twice the sum of pinball losses over the sum of |y|.
+
+    It is averaged over the levels.
 
     Parameters
     ----------
@@ -142,7 +137,7 @@ def mql(y: npt.ArrayLike, quantiles: npt.ArrayLike, levels: Sequence[float]) -> 
 
     Examples
     --------
-    >>> mql([10, 10], [[8, 10], [12, 10]], levels=[0.5, 0.9])
+    >>> wql([10, 10], [[8, 10], [12, 10]], levels=[0.5, 0.9])
     0.1
     """
     columns = np.asarray(quantiles, dtype=np.float64)
@@ -268,24 +263,24 @@ def evaluate(
 ) -> pd.DataFrame:
     """Score a forecast table, one row per group.
 
-    Rows without an actual value do not count. `smape` and `mase` are averaged over each series
-    first and then over the series, all others over all rows of the group at once.
+    Rows without an actual value do not count.
 
     Parameters
     ----------
     table
         Forecast table: `unique_id, cutoff, ds, step, model, y, y_hat` and maybe `q0.1` ...
     history
-        What the models were trained on, as a frame or a `Panel`; needed by `mase` only. Values
-        after a cutoff are not looked at, so the whole series may be given.
+        What the models were trained on, as a frame or a `Panel`; needed by scaled errors only.
+        Values after a cutoff are not looked at, so the whole series may be given.
     season_length
-        Steps in a season; needed by `mase` only. M4 takes 1 for weekly and daily series.
+        Steps in a season; needed by scaled errors only. M4 takes 1 for weekly and daily series.
     by
         Columns that make the groups: `model`, `step`, `unique_id`, `cutoff`, or several.
     metrics
-        Out of `mae, mse, rmse, mape, smape, r2, mase, pinball, mql` and `coverage`, which is one
-        column for each central interval of the table. By default `mae, rmse, smape`, then `mase` if
-        there is a history, then `mql` and `coverage` if there are quantiles.
+        Names in `forecast.evaluation.registry.METRICS`. One that judges intervals is a column for
+        each central interval of the table, unless its name says which: `coverage0.8`. By default
+        `mae, rmse, smape`, then `mase` if there is a history, then `wql` if there are quantiles and
+        `coverage` if they make an interval.
 
     Returns
     -------
@@ -296,7 +291,7 @@ def evaluate(
     ------
     ValueError
         If a forecast is missing where the actual value is known: a model that stays silent on hard
-        steps must not score better for it.
+        steps must not score better for it. If a metric is unknown, or lacks what it needs.
 
     Examples
     --------
@@ -305,46 +300,35 @@ def evaluate(
     {'naive': {'mae': 2.5, 'mse': 8.5}}
     """
     levels = quantile_columns(table)
-    names = _names(metrics, has_history=history is not None, has_quantiles=bool(levels))
-    keys = [by] if isinstance(by, str) else list(by)
-    table = known_rows(table, keys)
-    scale = np.empty(0)
-    if "mase" in names:
-        scale = naive_scales(table, *_mase_needs(history, season_length))
-    rows, labels = scored_rows(table, keys, scale)
-    columns: dict[str, Array] = {}
-    for name in names:
-        if name == "coverage":
-            columns |= coverages(rows)
-        else:
-            columns[name] = METRICS[name](rows)
-    return pd.DataFrame(columns, index=labels)
-
-
-def _mase_needs(history: Any, season_length: int | None) -> tuple[Any, int]:
-    if history is None or season_length is None:
-        missing = "history" if history is None else "season_length"
-        raise ValueError(
-            f"`mase` needs `{missing}`: its unit is the error of the seasonal naive forecast "
-            "inside the history. Call evaluate(table, history, season_length)."
-        )
-    return history, season_length
-
-
-def _names(
-    metrics: Sequence[str] | None, *, has_history: bool, has_quantiles: bool
-) -> Sequence[str]:
+    intervals = central_intervals(levels)
     if metrics is None:
-        point = ["mae", "rmse", "smape", *["mase"] * has_history]
-        return point + ["mql", "coverage"] * has_quantiles
+        metrics = ["mae", "rmse", "smape", *["mase"] * (history is not None)]
+        metrics += ["wql"] * bool(levels) + ["coverage"] * bool(intervals)
+    given = {"history": history, "season_length": season_length, "quantiles": levels or None}
     for name in metrics:
-        one_of("metrics", name, [*METRICS, "coverage"])
-        if name in NEED_QUANTILES and not has_quantiles:
+        _check_needs(name, given)
+    columns = columns_of(metrics, intervals)
+    keys = [by] if isinstance(by, str) else list(by)
+    rows, labels = scored_rows(known_rows(table, keys), keys, history, season_length)
+    scores = pd.DataFrame(index=labels)
+    for name in columns:
+        scores[name] = metric_named(name).function(rows)
+    return scores
+
+
+def _check_needs(name: str, given: dict[str, Any]) -> None:
+    metric = metric_named(name, "metrics")
+    for needed in ("history", "season_length"):
+        if metric.history and given[needed] is None:
             raise ValueError(
-                f"`{name}` needs quantile columns such as 'q0.1' in the table. "
-                "Make it with quantiles, for example backtest(..., quantiles=(0.1, 0.5, 0.9))."
+                f"`{name}` needs `{needed}`: its unit is the error of the seasonal naive forecast "
+                "inside the history. Call evaluate(table, history, season_length)."
             )
-    return metrics
+    if metric.levels and given["quantiles"] is None:
+        raise ValueError(
+            f"`{name}` needs quantile columns such as 'q0.1' in the table. "
+            "Make it with quantiles, for example backtest(..., quantiles=(0.1, 0.5, 0.9))."
+        )
 
 
 # Scoring for scikit-learn's searches.
@@ -356,7 +340,7 @@ def scorer(metric: str) -> Callable[..., float]:
     Parameters
     ----------
     metric
-        A name out of `METRICS`. Errors are returned negative.
+        A name in `METRICS`. Where 0 is best, as of errors, it is returned negative.
 
     Returns
     -------
@@ -364,20 +348,24 @@ def scorer(metric: str) -> Callable[..., float]:
         `(estimator, y_test, X_test=None) -> float`. Forecasts are matched to `y_test` by time, so
         a gap between training and test part is skipped over.
 
+    Raises
+    ------
+    ValueError
+        If there is no such metric.
+
     Examples
     --------
     >>> from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
     >>> cv = TimeSeriesSplit(3, test_size=12)
     >>> search = partial(GridSearchCV, cv=cv, scoring=scorer("rmse"))
     """
-    one_of("metric", metric, METRICS)
+    metric_named(metric)
     return partial(_score, metric)
 
 
 def _score(metric: str, estimator: Any, y_test: Any, X_test: Any = None) -> float:
-    table = forecast_ahead(
-        estimator, y_test, X_test, levels=DECILES if metric in NEED_QUANTILES else ()
-    )
-    result = evaluate(table, estimator.panel_, estimator.season_length_, metrics=[metric])
-    value = float(result[metric].iloc[0])
-    return value if metric == "r2" else -value
+    table = forecast_ahead(estimator, y_test, X_test, levels=metric_named(metric).levels)
+    scores = evaluate(table, estimator.panel_, estimator.season_length_, metrics=[metric]).iloc[0]
+    record = metric_named(str(scores.index[0]))
+    # The best value is the greatest: an error of 2 becomes -2, an R² of 0.5 stays 0.5.
+    return float((record.best or 0.0) - record.loss(scores.iloc[0]))

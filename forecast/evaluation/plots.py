@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from forecast._checks import one_of, positive_integer, short
 from forecast.data.frames import read_frames
@@ -25,15 +24,14 @@ from forecast.evaluation.canvas import (
     BLACK,
     BLUE,
     COLOURS,
-    LABELS,
     MEDIUM,
     PALE,
     SKY,
-    SMALL,
     cadence,
     draw_bands,
     draw_line,
     draw_past,
+    draw_scores,
     dress,
     label_ends,
     legend_above,
@@ -45,6 +43,7 @@ from forecast.evaluation.canvas import (
     with_unit,
 )
 from forecast.evaluation.metrics import evaluate
+from forecast.evaluation.registry import Metric, column_named, metric_named
 
 
 def plot_forecast(
@@ -131,10 +130,11 @@ def plot_error_by_step(
     table
         Forecast table.
     metric
-        Any but `coverage` of `evaluate`.
+        Any of `evaluate`; of those that judge intervals, the widest one is drawn, unless the name
+        says which: `coverage0.5`.
 
     history, season_length
-        Needed by `mase`, as in `evaluate`.
+        Needed by scaled errors, as in `evaluate`.
     naive
         Which models are naive forecasts; they are drawn thin and grey.
     unit
@@ -146,20 +146,20 @@ def plot_error_by_step(
     -------
     Axes
     """
-    one_of("metric", metric, LABELS)
+    metric_named(metric)
     ax = plt.subplots(figsize=(8, 4), layout="constrained")[1] if ax is None else ax
-    scores = evaluate(table, history, season_length, by=("model", "step"), metrics=[metric])
-    styles = line_styles(scores.index.unique("model"), naive)
+    frame = evaluate(table, history, season_length, by=("model", "step"), metrics=[metric])
+    record, scores = metric_named(frame.columns[0]), frame.iloc[:, 0]
     ends = {}
-    for model, style in styles.items():
-        curve = scores[metric].xs(model, level="model").sort_index()
+    for model, style in line_styles(scores.index.unique("model"), naive).items():
+        curve = scores.xs(model, level="model").sort_index()
         marker = "o" if len(curve) <= 12 else None
         ax.plot(curve.index, curve.to_numpy(), marker=marker, **style)
         ends[str(model)] = (curve.index[-1], float(curve.iloc[-1]), style["color"])
     plural = cadence(pd.Index(table["ds"].unique()))[0]
-    dress(ax, f"{plural} ahead", metric_label(metric, unit))
+    dress(ax, f"{plural} ahead", metric_label(record, unit))
     ax.xaxis.set_major_locator(whole_numbers())
-    if metric != "r2":
+    if record.best == 0 and not (scores < 0).any():
         ax.set_ylim(bottom=0)
     label_ends(ax, ends)
     return ax
@@ -254,14 +254,15 @@ def plot_comparison(
     array of two Axes
         The forecasts and the scores.
     """
-    one_of("metric", metric, [name for name in scores.columns if name in LABELS])
-    ranked = scores[metric].dropna().sort_values(ascending=metric != "r2")
+    one_of("metric", metric, [one for one in scores if isinstance(column_named(str(one)), Metric)])
+    record = metric_named(metric)
+    ranked = scores[metric].dropna().sort_values(key=record.loss)
     colours = dict(zip(ranked.index[:best], COLOURS, strict=False))
     size, ratio = (11, 4.2), (1.75, 1)
     axes = plt.subplots(1, 2, figsize=size, width_ratios=ratio, layout="constrained")[1]
     _last_window(axes[0], table, history, colours, series, unit)
-    _score_bars(axes[1], ranked, colours, naive)
-    axes[1].set_xlabel(metric_label(metric, unit), fontsize=MEDIUM)
+    draw_scores(axes[1], ranked, colours, naive)
+    axes[1].set_xlabel(metric_label(record, unit), fontsize=MEDIUM)
     return np.asarray(axes)
 
 
@@ -290,42 +291,6 @@ def _last_window(
     legend_above(
         ax, {f"{winner}, {text}": patches for text, patches in band.items()}, only=("actual",)
     )
-
-
-def _score_bars(ax: Axes, ranked: pd.Series, colours: dict[Any, str], naive: Sequence[str]) -> None:
-    places = np.arange(len(ranked))
-    values = ranked.to_numpy(np.float64)
-    beaten = [score for model, score in ranked.items() if model in naive][:1]
-    # One hopeless model must not press all others against the axis.
-    limit = min(max(values.max(), 1e-12), 4 * max(float(np.median(values)), *beaten, 1e-12))
-    shades = [colours.get(model, PALE) for model in ranked.index]
-    ax.barh(places, np.minimum(values, limit), color=shades, height=0.68)
-    for score in beaten:
-        ax.axvline(score, color=BLACK, lw=1.2, ls=(0, (4, 3)), zorder=1.5)
-        ax.annotate(
-            "best naive",
-            (score, 1.01),
-            xycoords=("data", "axes fraction"),
-            ha="center",
-            fontsize=SMALL,
-        )
-    for place, value in zip(places, values, strict=True):
-        ax.annotate(
-            f"{value:#.3g}{' →' if value > limit else ''}",
-            (float(min(value, limit)), float(place)),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-            bbox={"color": "white", "pad": 1},
-        )
-    dress(ax, "", "")
-    ax.set_yticks(places, [str(model) for model in ranked.index], fontsize=SMALL)
-    ax.set_xlim(min(0.0, values.min()), limit * 1.18)
-    ax.invert_yaxis()
-    ax.grid(visible=False, axis="y")
-    ax.tick_params(axis="y", length=0)
-    ax.xaxis.set_major_locator(MaxNLocator(4))
 
 
 def plot_training(history: pd.DataFrame, clip_norm: float | None = None) -> np.ndarray:

@@ -36,58 +36,9 @@ from forecast.evaluation.canvas import (
 )
 from forecast.evaluation.metrics import evaluate
 from forecast.evaluation.plots import plot_comparison, plot_error_by_step
+from forecast.evaluation.registry import Column, column_named, metric_named
 from forecast.evaluation.table import quantile_columns
 
-# What a column is called, how its numbers are written, and two sentences that explain it.
-_COLUMNS = {
-    "mase": (
-        "MASE",
-        "{:.3f}",
-        "The mean absolute error, divided by that of the seasonal naive forecast inside the "
-        "history. Below 1 is better than that; series of any size can be averaged.",
-    ),
-    "skill": (
-        "skill",
-        "{:+.0%}",
-        "How much smaller the error is than that of the best naive forecast. 100% is perfect, 0% "
-        "is worth nothing, and a negative skill does harm.",
-    ),
-    "smape": (
-        "sMAPE",
-        "{:.2f}%",
-        "The absolute error in percent of the mean of forecast and actual value, between 0 and "
-        "200. It is the same for all units, but means little where values are near zero.",
-    ),
-    "mae": (
-        "MAE",
-        "{:#.4g}",
-        "The mean absolute error, in the unit of the values. A typical forecast is wrong by this "
-        "much.",
-    ),
-    "mql": (
-        "MQL",
-        "{:.3f}",
-        "The quantile loss: the error of the whole distribution, over the mean absolute value. It "
-        "rewards bands that are narrow and yet hold what they promise.",
-    ),
-    "coverage0.8": (
-        "in 80% band",
-        "{:.0%}",
-        "The share of actual values that fell inside the 80% band. Much less than 80% is "
-        "overconfident, much more is vague.",
-    ),
-    "won": (
-        "series won",
-        "{:.0f}",
-        "The number of series that the model forecast best. A model may be best on average and yet "
-        "seldom be the best.",
-    ),
-    "seconds": (
-        "seconds",
-        "{:.1f}",
-        "The time to fit and to forecast from all origins. It depends on the computer.",
-    ),
-}
 _SMALL = (6.2, 4.2)  # inches of a figure that shares its row with another
 
 
@@ -143,14 +94,13 @@ def render_report(
     ).from_string(source)
     if history.n_series > 1:
         table = _with_wins(table, forecasts, history, metric, season_length)
-    shown = [name for name in _COLUMNS if name in table]
-    labels = {name: (_COLUMNS[name][0], _COLUMNS[name][2]) for name in shown}
+    columns = {name: found for name in map(str, table) if (found := column_named(name))}
     return page.render(
         title=title,
         subtitle=_subtitle(history, unit),
         verdict=verdict,
-        columns=[{"label": label, "meaning": meaning} for label, meaning in labels.values()],
-        rows=list(_rows(table[shown], naive)),
+        columns=columns.values(),
+        rows=list(_rows(table, columns, naive)),
         figures=list(_figures(table, forecasts, history, metric, season_length, naive, unit)),
         settings=settings or {},
         models=models or {},
@@ -166,13 +116,15 @@ def _subtitle(history: Panel, unit: str | None) -> str:
     return f"{series}: {len(history.values):,} values{often}, {first} to {last}."
 
 
-def _rows(table: pd.DataFrame, naive: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _rows(
+    table: pd.DataFrame, columns: Mapping[str, Column], naive: Sequence[str]
+) -> Iterator[dict[str, Any]]:
     best_naive = next((name for name in table.index if name in naive), None)
-    for place, (model, scores) in enumerate(table.iterrows()):
+    for place, (model, scores) in enumerate(table[list(columns)].iterrows()):
         tag = "best" if place == 0 else "best naive" if model == best_naive else ""
         cells = [
             {
-                "text": _COLUMNS[str(name)][1].format(value).replace("-", "\u2212")
+                "text": columns[str(name)].format.format(value).replace("-", "\u2212")
                 if np.isfinite(value)
                 else "–",
                 # Half of the bar's width to each side: a skill of -100 % and worse fills the left.
@@ -188,10 +140,10 @@ def _with_wins(
     table: pd.DataFrame, forecasts: pd.DataFrame, history: Panel, metric: str, season_length: int
 ) -> pd.DataFrame:
     """Add how many series each model forecast best."""
-    scores = evaluate(
-        forecasts, history, season_length, by=("unique_id", "model"), metrics=[metric]
-    )[metric]
-    best = scores.dropna().groupby("unique_id").idxmin().str[1]
+    by = ("unique_id", "model")
+    scores = evaluate(forecasts, history, season_length, by=by, metrics=[metric])[metric]
+    losses = metric_named(metric).loss(scores.dropna())
+    best = losses.groupby("unique_id").idxmin().str[1]
     return table.assign(won=best.value_counts().reindex(table.index, fill_value=0).astype(float))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -19,22 +20,6 @@ from forecast.evaluation.table import Array, central_intervals, quantile_columns
 Codes = npt.NDArray[np.intp]
 
 
-def symmetric_percentage(y: Array, y_hat: Array) -> Array:
-    """Return the errors that sMAPE averages, between 0 and 200."""
-    size = np.abs(y) + np.abs(y_hat)
-    # 0 forecast as 0 is no error; the formula alone says 0 / 0.
-    return 200 * np.abs(y - y_hat) / np.where(size == 0, 1.0, size)
-
-
-def _percentage(y: Array, y_hat: Array) -> Array:
-    return np.abs(y - y_hat) / np.maximum(np.abs(y), np.finfo(np.float64).eps)
-
-
-def quantile_loss(y: Array, y_hat: Array, level: float) -> Array:
-    """Return the errors that the pinball loss averages."""
-    return np.maximum(level * (y - y_hat), (level - 1) * (y - y_hat))
-
-
 @dataclass(frozen=True, eq=False)
 class Scored:
     """Hold the rows of a table whose actual value is known, and average over them."""
@@ -42,19 +27,48 @@ class Scored:
     y: Array  # (N,)
     y_hat: Array  # (N,)
     quantiles: dict[float, Array]  # (N,) each
-    scale: Array  # (N,) the unit of MASE; empty if not asked for
     groups: Codes  # (N,) 0 .. G-1
     series: Codes  # (N,) 0 .. n-1
+    scales: Callable[[], tuple[Array, Array]]  # (N,) each
+
+    @cached_property
+    def _scales(self) -> tuple[Array, Array]:
+        return self.scales()
+
+    @property
+    def scale(self) -> Array:
+        """The mean absolute error of the seasonal naive forecast inside the history, (N,)."""
+        return self._scales[0]
+
+    @property
+    def squared_scale(self) -> Array:
+        """The mean squared error of the seasonal naive forecast inside the history, (N,)."""
+        return self._scales[1]
+
+    @cached_property
+    def intervals(self) -> dict[float, tuple[float, float]]:
+        """The lower and upper level of each central interval by its coverage, widest first."""
+        return central_intervals(self.quantiles)
+
+    def interval(self, level: float) -> tuple[Array, Array]:
+        """Return the ends of the central interval of a nominal coverage, (N,) each."""
+        low, high = self.intervals[level]
+        return self.quantiles[low], self.quantiles[high]
 
     def mean(self, values: Array) -> Array:
         """Average over all rows of a group, (N,) -> (G,)."""
         return _mean(values, self.groups)
 
-    def mean_of_series(self, values: Array) -> Array:
-        """Average over each series of a group, then over the series with a mean, (N,) -> (G,)."""
+    def mean_of_series(
+        self, values: Array, root: Callable[[Array], Array] = lambda means: means
+    ) -> Array:
+        """Average over each series of a group, then over the series with a mean, (N,) -> (G,).
+
+        `root` is applied to the mean of each series, before these are averaged.
+        """
         n_series = int(self.series.max()) + 1
         cells, keys = pd.factorize(self.groups * n_series + self.series)
-        means, groups = _mean(values, cells), keys // n_series
+        means, groups = root(_mean(values, cells)), keys // n_series
         known = ~np.isnan(means)
         sums = np.bincount(groups[known], means[known], minlength=int(self.groups.max()) + 1)
         counts = np.bincount(groups[known], minlength=len(sums))
@@ -65,7 +79,9 @@ def _mean(values: Array, codes: Codes) -> Array:
     return np.bincount(codes, values) / np.bincount(codes)
 
 
-def scored_rows(table: pd.DataFrame, keys: list[str], scale: Array) -> tuple[Scored, pd.Index]:
+def scored_rows(
+    table: pd.DataFrame, keys: list[str], history: Any, season_length: int | None
+) -> tuple[Scored, pd.Index]:
     """Return the rows of `known_rows` as arrays, and the labels of their groups.
 
     Parameters
@@ -74,8 +90,8 @@ def scored_rows(table: pd.DataFrame, keys: list[str], scale: Array) -> tuple[Sco
         Forecast table of N rows.
     keys
         The columns that make the groups.
-    scale
-        The unit of MASE of each row, (N,), or empty.
+    history, season_length
+        What the error scale is computed from once a metric asks for it, as in `naive_scales`.
 
     Returns
     -------
@@ -90,9 +106,9 @@ def scored_rows(table: pd.DataFrame, keys: list[str], scale: Array) -> tuple[Sco
             level: table[name].to_numpy(np.float64)
             for level, name in quantile_columns(table).items()
         },
-        scale=scale,
         groups=np.asarray(groups, dtype=np.intp),
         series=pd.factorize(table["unique_id"])[0],
+        scales=partial(naive_scales, table, history, season_length),
     )
     labels = table[keys].drop_duplicates()
     one = len(keys) == 1
@@ -129,8 +145,10 @@ def known_rows(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return known
 
 
-def naive_scales(table: pd.DataFrame, history: Any, season_length: int) -> Array:
-    """Return the unit of MASE of each row: its series' seasonal naive error up to its cutoff.
+def naive_scales(
+    table: pd.DataFrame, history: Any, season_length: int | None
+) -> tuple[Array, Array]:
+    """Return the error scales of each row: how wrong seasonal naive was before its cutoff.
 
     Parameters
     ----------
@@ -143,9 +161,21 @@ def naive_scales(table: pd.DataFrame, history: Any, season_length: int) -> Array
 
     Returns
     -------
-    array
-        Shape (N,), NaN where no two values differ by a season; a `ForecastWarning` names the first.
+    absolute, squared
+        The mean absolute and the mean squared error, (N,) each, NaN where no two values differ by a
+        season; a `ForecastWarning` names the first.
+
+    Raises
+    ------
+    ValueError
+        If `history` or `season_length` is None.
     """
+    if history is None or season_length is None:
+        missing = "history" if history is None else "season_length"
+        raise ValueError(
+            f"the error scale needs `{missing}`: it is the error of the seasonal naive forecast "
+            "inside the history. Call evaluate(table, history, season_length)."
+        )
     m = positive_integer("season_length", season_length)
     panel = history if isinstance(history, Panel) else read_frames(history)
     codes, windows = _windows(table, panel)
@@ -153,24 +183,30 @@ def naive_scales(table: pd.DataFrame, history: Any, season_length: int) -> Array
     change[m:-1] = np.abs(panel.values[m:] - panel.values[:-m].astype(np.float64))
     position = np.arange(len(panel.values)) - np.repeat(panel.offsets[:-1], panel.lengths)
     change[:-1][position < m] = np.nan  # these would reach back into the series before
-    known = ~np.isnan(change)
+    absolute, squared = _window_means(change, windows), _window_means(change**2, windows)
+    if np.isnan(absolute).any():
+        row = table.iloc[int(np.argmax(np.isnan(absolute)[codes]))]
+        warn_no_scale(f"series {row['unique_id']!r}", int(np.isnan(absolute).sum()), stacklevel=8)
+    return absolute[codes], squared[codes]
+
+
+def _window_means(values: Array, windows: Codes) -> Array:
+    """Return the mean of the known values of each window, (W,); NaN where it is not above 0."""
+    known = ~np.isnan(values)
     # Sums inside segments: differences of one long running sum would lose the small series.
-    sums = np.add.reduceat(np.where(known, change, 0.0), windows.ravel())[::2]
+    sums = np.add.reduceat(np.where(known, values, 0.0), windows.ravel())[::2]
     counts = np.add.reduceat(known.astype(np.float64), windows.ravel())[::2]
-    scale = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=sums > 0)
-    if np.isnan(scale).any():
-        row = table.iloc[int(np.argmax(np.isnan(scale)[codes]))]
-        warn_no_scale(f"series {row['unique_id']!r}", int(np.isnan(scale).sum()))
-    return scale[codes]
+    return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=sums > 0)
 
 
-def warn_no_scale(where: str, count: int = 1) -> None:
-    """Warn that a history without change gives MASE no unit."""
+def warn_no_scale(where: str, count: int = 1, *, stacklevel: int = 3) -> None:
+    """Warn that a history without change gives scaled errors no unit."""
     warnings.warn(
-        f"MASE has no unit where no two values a season apart differ: {where} before its cutoff, "
-        f"{count} such case(s) in all, left out of it. Judge them by mae.",
+        "there is no error scale where no two values a season apart differ: "
+        f"{where} before its cutoff, {count} such case(s) in all, left out of scaled errors. "
+        "Judge them by unscaled ones.",
         ForecastWarning,
-        stacklevel=4,
+        stacklevel=stacklevel,
     )
 
 
@@ -194,44 +230,3 @@ def _positions(name: str, column: pd.Series, index: pd.Index) -> Codes:
             f"{labels[int(np.argmin(at))]!r}. Pass the frame that the models were trained on."
         )
     return at[codes]
-
-
-def _r2(rows: Scored) -> Array:
-    error = rows.mean((rows.y - rows.y_hat) ** 2)
-    variance = rows.mean((rows.y - rows.mean(rows.y)[rows.groups]) ** 2)
-    # scikit-learn's rule where the actual values do not vary: 1 if perfect, else 0.
-    constant = np.where(error == 0, 1.0, 0.0)
-    score = np.where(variance == 0, constant, 1 - error / np.where(variance == 0, 1.0, variance))
-    return np.where(np.bincount(rows.groups) < 2, np.nan, score)
-
-
-def _pinball(rows: Scored) -> Array:
-    losses = [rows.mean(quantile_loss(rows.y, q, level)) for level, q in rows.quantiles.items()]
-    return np.asarray(np.mean(losses, axis=0))
-
-
-def _mql(rows: Scored) -> Array:
-    return 2 * _pinball(rows) / rows.mean(np.abs(rows.y))
-
-
-def coverages(rows: Scored) -> dict[str, Array]:
-    """Return the coverage of each central interval, (G,), by its column name."""
-    scores = {}
-    for nominal, (low, high) in central_intervals(rows.quantiles).items():
-        lower, upper = rows.quantiles[low], rows.quantiles[high]
-        inside = np.where(np.isnan(lower + upper), np.nan, (lower <= rows.y) & (rows.y <= upper))
-        scores[f"coverage{nominal}"] = rows.mean(inside)
-    return scores
-
-
-METRICS: dict[str, Callable[[Scored], Array]] = {
-    "mae": lambda rows: rows.mean(np.abs(rows.y - rows.y_hat)),
-    "mse": lambda rows: rows.mean((rows.y - rows.y_hat) ** 2),
-    "rmse": lambda rows: np.sqrt(rows.mean((rows.y - rows.y_hat) ** 2)),
-    "mape": lambda rows: rows.mean(_percentage(rows.y, rows.y_hat)),
-    "smape": lambda rows: rows.mean_of_series(symmetric_percentage(rows.y, rows.y_hat)),
-    "mase": lambda rows: rows.mean_of_series(np.abs(rows.y - rows.y_hat) / rows.scale),
-    "r2": _r2,
-    "pinball": _pinball,
-    "mql": _mql,
-}

@@ -75,7 +75,10 @@ class Cell(Network):
         return ()
 
     def gate_biases(self) -> Iterable[tuple[list[Tensor], list[Tensor]]]:
-        """Return what is added up to the biases of input and forget gate, layer by layer."""
+        """Return what is added up to the biases of input and forget gate, layer by layer.
+
+        The second list is empty where the gate that lets in is the one that forgets.
+        """
         return ()
 
     def absorb(

@@ -85,7 +85,7 @@ class EnsembleReadout(nn.Module):
         self.members = nn.ModuleList(members)
 
     def forward(self, features: Tensor, *beside: Tensor) -> Tensor:
-        """Return raw numbers (..., E, r, raw_size) for features (..., E D).
+        """Return parameters (..., E, r, n_params) for features (..., E D).
 
         What stands `beside` is the same for all members, as in `Readout`.
         """

@@ -3,18 +3,21 @@
 Saxe et al., 2014, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
 networks", for orthogonal weights; Gers et al., 2000, "Learning to forget", for the bias of the
 forget gate; Tallec and Ollivier, 2018, "Can recurrent neural networks warp time?", for the chrono
-initialisation. All functions change a network in place, torch's layers and textbook cells alike,
-however deep inside they are.
+initialisation. All functions change a network in place, torch's layers and every `Cell` alike,
+however deep inside they are, and raise a ValueError where there is nothing to change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from forecast.networks.base import Cell
+
+T = TypeVar("T")
 
 
 def orthogonal(network: nn.Module) -> None:
@@ -22,6 +25,16 @@ def orthogonal(network: nn.Module) -> None:
 
     An orthogonal matrix keeps the length of what it multiplies, so that a linear recurrence
     neither forgets nor explodes.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Changed in place.
+
+    Raises
+    ------
+    ValueError
+        If no matrix is known to lead from state to state.
 
     Examples
     --------
@@ -37,9 +50,21 @@ def orthogonal(network: nn.Module) -> None:
 
 
 def forget_bias(network: nn.Module, value: float = 1.0) -> None:
-    """Let the forget gates of an LSTM start at sigmoid(value) instead of near a half.
+    """Let forget gates start at sigmoid(value) instead of near a half.
 
     A state then shrinks by about e in 1 / (1 - sigmoid(value)) steps: 3.7 at the usual 1.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Changed in place.
+    value : float
+        The bias.
+
+    Raises
+    ------
+    ValueError
+        If no gate is known that forgets.
 
     Examples
     --------
@@ -48,15 +73,18 @@ def forget_bias(network: nn.Module, value: float = 1.0) -> None:
     >>> (layer.bias_ih_l0 + layer.bias_hh_l0)[3:6].tolist()
     [1.0, 1.0, 1.0]
     """
-    for _, forget in _gate_biases(network):
-        _set(forget, torch.full_like(forget[0], value))
+    for enter, forget in _gate_biases(network):
+        bias = torch.full_like((forget or enter)[0], value)
+        _set(forget, bias)
+        if not forget:
+            _set(enter, -bias)
 
 
 def chrono(network: nn.Module, longest: int, generator: torch.Generator | None = None) -> None:
-    """Spread the memories of an LSTM's units over 1 ... `longest` - 1 steps.
+    """Spread the memories of gated units over 1 ... `longest` - 1 steps.
 
     b_f = log u with u ~ U(1, longest - 1), and b_i = -b_f: a unit forgets by 1 / (1 + u) and
-    writes by as much.
+    writes by as much. A unit that has only a gate that writes forgets by what it writes.
 
     Parameters
     ----------
@@ -67,6 +95,11 @@ def chrono(network: nn.Module, longest: int, generator: torch.Generator | None =
     generator : torch.Generator, optional
         Source of the numbers.
 
+    Raises
+    ------
+    ValueError
+        If no gate is known that forgets.
+
     Examples
     --------
     >>> layer = nn.LSTM(2, 500)
@@ -76,7 +109,7 @@ def chrono(network: nn.Module, longest: int, generator: torch.Generator | None =
     (True, [1, 99])
     """
     for enter, forget in _gate_biases(network):
-        u = torch.empty_like(forget[0]).uniform_(1, longest - 1, generator=generator)
+        u = torch.empty_like((forget or enter)[0]).uniform_(1, longest - 1, generator=generator)
         _set(forget, u.log())
         _set(enter, -u.log())
 
@@ -90,25 +123,41 @@ STARTS: dict[str, Callable[[nn.Module, int], None]] = {
 }
 
 
-def _recurrent_weights(network: nn.Module) -> Iterator[Tensor]:
-    """Yield every matrix from state to state, the gates of torch's one below the other."""
+def _recurrent_weights(network: nn.Module) -> list[Tensor]:
+    """Return every matrix from state to state, the gates of torch's one below the other."""
+    found: list[Tensor] = []
     for module in network.modules():
         if isinstance(module, nn.RNNBase):
-            yield from (module.get_parameter(f"weight_hh_l{k}") for k in range(module.num_layers))
+            found += (module.get_parameter(f"weight_hh_l{k}") for k in range(module.num_layers))
         elif isinstance(module, Cell):
-            yield from module.recurrent_weights()
+            found += module.recurrent_weights()
+    return _some(found, "matrices from state to state", "recurrent_weights")
 
 
-def _gate_biases(network: nn.Module) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
-    """Yield, layer by layer, what is added up to the biases of input and forget gate."""
+def _gate_biases(network: nn.Module) -> list[tuple[list[Tensor], list[Tensor]]]:
+    """Return, layer by layer, what is added up to the biases of input and forget gate."""
+    found: list[tuple[list[Tensor], list[Tensor]]] = []
     for module in network.modules():
         if isinstance(module, nn.LSTM):
-            for k in range(module.num_layers):
-                parts = [module.get_parameter(f"bias_{end}_l{k}") for end in ("ih", "hh")]
-                gates = [part.chunk(4) for part in parts]  # i, f, c, o
-                yield [part[0] for part in gates], [part[1] for part in gates]
+            found += (_lstm_biases(module, k) for k in range(module.num_layers))
         elif isinstance(module, Cell):
-            yield from module.gate_biases()
+            found += module.gate_biases()
+    return _some(found, "biases of gates that forget", "gate_biases")
+
+
+def _lstm_biases(layer: nn.LSTM, depth: int) -> tuple[list[Tensor], list[Tensor]]:
+    parts = [layer.get_parameter(f"bias_{end}_l{depth}") for end in ("ih", "hh")]
+    gates = [part.chunk(4) for part in parts]  # i, f, c, o
+    return [part[0] for part in gates], [part[1] for part in gates]
+
+
+def _some(found: list[T], what: str, method: str) -> list[T]:
+    if not found:
+        raise ValueError(
+            f"`initialisation` finds no {what} in this network, and would change nothing. Choose "
+            f"another one; a cell of your own names them by its method `{method}`."
+        )
+    return found
 
 
 def _set(parts: list[Tensor], value: Tensor) -> None:

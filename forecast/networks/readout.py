@@ -1,4 +1,4 @@
-"""The readout: from features and what is known of the future to the head's raw numbers."""
+"""The readout: from features and what is known of the future to the head's parameters."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Readout(nn.Module):
         K, known covariates per step.
     n_templates : int
         J, templates per step (last value, seasonal lags).
-    raw_size : int
-        Numbers per step that the head asks for.
+    n_params : int
+        Parameters per step that the head asks for.
     n_rare : int
         How many templates, the last ones, start from a weight near zero: few series need them.
     plan_size : int
@@ -61,7 +61,7 @@ class Readout(nn.Module):
         block: int,
         known_size: int,
         n_templates: int,
-        raw_size: int,
+        n_params: int,
         *,
         n_rare: int = 0,
         plan_size: int = 0,
@@ -69,14 +69,14 @@ class Readout(nn.Module):
         categories: Sequence[int] = (),
     ) -> None:
         super().__init__()
-        self.block, self.known_size, self.raw_size = block, known_size, raw_size
+        self.block, self.known_size, self.n_params = block, known_size, n_params
         self.plan_size, self.static_size = plan_size, static_size
-        self.n_numbers = raw_size + n_templates + 1  # raw numbers and the logits of the mixture
+        self.n_numbers = n_params + n_templates + 1  # parameters and the logits of the mixture
         self.direct = nn.Linear(width, block * self.n_numbers)
         # training starts from the mixture alone, which is a naive forecast
         nn.init.zeros_(self.direct.weight)
         nn.init.zeros_(self.direct.bias)
-        logits = self.direct.bias.detach().unflatten(0, (block, -1))[:, raw_size:]
+        logits = self.direct.bias.detach().unflatten(0, (block, -1))[:, n_params:]
         logits[:, n_templates - n_rare : n_templates] = RARE
         self.n_inputs = known_size + static_size  # of the hidden layer of a step
         self.from_category = nn.ModuleList(nn.Embedding(n, UNITS) for n in categories)
@@ -98,7 +98,7 @@ class Readout(nn.Module):
         typical_spread: Tensor | None = None,
         static: Tensor | None = None,
     ) -> Tensor:
-        """Return raw numbers (..., r, raw_size), r <= R.
+        """Return parameters (..., r, n_params), r <= R.
 
         Parameters
         ----------
@@ -122,14 +122,14 @@ class Readout(nn.Module):
             if self.plan_size:
                 added = torch.cat([spread * added[..., :1], added[..., 1:]], -1)
             numbers = numbers + added
-        raw, logits = numbers.tensor_split([self.raw_size], -1)
+        params, logits = numbers.tensor_split([self.n_params], -1)
         # over the first axis: a softmax over a short last one is seven times slower
         weights = logits.movedim(-1, 0).softmax(0)[:-1]  # the level, zero in scaled units, is last
         location = (weights * templates.movedim(-1, 0)).sum(0)[..., None]
         if self.plan_size:
             response = self._response(known[..., -self.plan_size :])[..., None]
             location = location + spread * response
-        return torch.cat([raw[..., :1] + location, raw[..., 1:]], -1)
+        return torch.cat([params[..., :1] + location, params[..., 1:]], -1)
 
     def _response(self, plan: Tensor) -> Tensor:
         """Return the response to a plan (..., r, C) at every step, (..., r)."""

@@ -1,26 +1,141 @@
-"""The latent side: Elman, GRU and LSTM stacks that carry a state from step to step.
+"""The latent side: stacks of recurrent layers that carry a state from step to step.
 
 Elman, 1990, "Finding structure in time": s_t = g(U x_t + W s_{t-1} + b). Hochreiter and
 Schmidhuber, 1997, "Long short-term memory", with the forget gate of Gers et al., 2000. Cho et
-al., 2014, for the gated recurrent unit. `networks/textbook.py` spells the equations out; this
-file runs the same recurrences through torch's fused layers.
+al., 2014, for the gated recurrent unit; Zhou et al., 2016, for the minimal one. What torch has
+built in runs through its fused layers. `teaching/textbook.py` spells the equations out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import abc
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from forecast.networks.base import Network, State
+from forecast.networks.base import Cell, Network, State, leaves, state_map
 
-CELLS: dict[str, Callable[..., nn.RNNBase]] = {
-    "tanh": lambda *sizes: nn.RNN(*sizes, nonlinearity="tanh", batch_first=True),
-    "relu": lambda *sizes: nn.RNN(*sizes, nonlinearity="relu", batch_first=True),
-    "gru": lambda *sizes: nn.GRU(*sizes, batch_first=True),
-    "lstm": lambda *sizes: nn.LSTM(*sizes, batch_first=True),
+
+class FusedLayer(Network):
+    """One of torch's recurrent layers as a network: inherit from this and from that layer.
+
+    A state is (h,), or (h, c) of an LSTM: (B, D) each.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, **options: str) -> None:
+        super().__init__(input_size, hidden_size, batch_first=True, **options)
+        self.width = hidden_size
+
+    @property
+    @abc.abstractmethod
+    def n_parts(self) -> int:
+        """How many tensors a state has."""
+
+    def initial_state(self, batch_size: int) -> tuple[Tensor, ...]:
+        """Return zeros."""
+        return (next(self.parameters()).new_zeros(batch_size, self.width),) * self.n_parts
+
+    def absorb(
+        self, inputs: Tensor, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Read inputs (B, T, F) in one call of torch's."""
+        # torch keeps the batch of a recurrent state second: (1, B, D)
+        h, *c = (part[None].contiguous() for part in state)
+        before = (h, *c) if c else h
+        if lengths is None:
+            hidden, after = self(inputs, before)
+        else:
+            packed = pack_padded_sequence(inputs, lengths.cpu(), True, enforce_sorted=False)
+            packed, after = self(packed, before)
+            hidden, _ = pad_packed_sequence(packed, True, total_length=inputs.shape[1])
+        return hidden, tuple(part[0] for part in (after if c else (after,)))
+
+
+class RNNLayer(FusedLayer, nn.RNN):
+    """Elman's layer, with `nonlinearity` "tanh" or "relu"."""
+
+    n_parts = 1
+
+
+class GRULayer(FusedLayer, nn.GRU):
+    """Gated recurrent units."""
+
+    n_parts = 1
+
+
+class LSTMLayer(FusedLayer, nn.LSTM):
+    """Long short-term memory."""
+
+    n_parts = 2
+
+
+class MGU(Cell):
+    """Minimal gated units: one gate forgets and lets in.
+
+        f_t = sigma(W_f x_t + U_f h_{t-1} + b_f),
+        h~_t = tanh(W x_t + U (f_t h_{t-1}) + b),
+        h_t = (1 - f_t) h_{t-1} + f_t h~_t.
+
+    Zhou, Wu, Zhang and Zhou, 2016, "Minimal gated unit for recurrent neural networks": two thirds
+    of the weights of a GRU. Where f_t is near 0 the state stays.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        F and D: 2 (D F + D^2 + D) weights.
+
+    Examples
+    --------
+    >>> network = MGU(2, 3)
+    >>> for weights in network.parameters():
+    ...     _ = nn.init.zeros_(weights)
+    >>> h, _ = network.advance(torch.zeros(1, 2), torch.ones(1, 3))  # f = 1 / 2, h~ = 0
+    >>> h.tolist()
+    [[0.5, 0.5, 0.5]]
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.width = hidden_size
+        self.W = nn.Parameter(torch.empty(2 * hidden_size, input_size))  # W_f, W
+        self.U = nn.Parameter(torch.empty(2 * hidden_size, hidden_size))  # U_f, U
+        self.bf, self.b = (nn.Parameter(torch.empty(hidden_size)) for _ in range(2))
+        for weights in self.parameters():  # as torch's own layers start
+            nn.init.uniform_(weights, -(hidden_size**-0.5), hidden_size**-0.5)
+
+    def recurrent_weights(self) -> Iterable[Tensor]:
+        """Return U_f and U."""
+        return (self.U,)
+
+    def gate_biases(self) -> Iterable[tuple[list[Tensor], list[Tensor]]]:
+        """Return b_f: the gate that lets in is the only one."""
+        return [([self.bf], [])]
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        """Return h_0 = 0, (B, D)."""
+        return self.b.new_zeros(batch_size, self.width)
+
+    def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read one step; features and state are h_t."""
+        gate, candidate = (inputs @ self.W.T).chunk(2, -1)
+        Uf, U = self.U.chunk(2)
+        f = (gate + state @ Uf.T + self.bf).sigmoid()
+        h = state.lerp((candidate + (f * state) @ U.T + self.b).tanh(), f)
+        return h, h
+
+
+# Every cell there is, by name: what makes a layer of it from F and D. Any network will do whose
+# state is made of tensors (B, D).
+CELLS: dict[str, Callable[[int, int], Network]] = {
+    "tanh": RNNLayer,
+    "relu": partial(RNNLayer, nonlinearity="relu"),
+    "gru": GRULayer,
+    "lstm": LSTMLayer,
+    "mgu": MGU,
 }
 
 
@@ -36,8 +151,8 @@ class Recurrent(Network):
         F, numbers per step.
     hidden_size : int
         D, units per layer.
-    cell : {"tanh", "relu", "gru", "lstm"}
-        The recurrence.
+    cell : str
+        The recurrence: a name of `CELLS`.
     num_layers : int
         Depth.
     dropout : float
@@ -72,14 +187,18 @@ class Recurrent(Network):
         self.cell = cell
         self.residual = residual
         sizes = [input_size] + [hidden_size] * (num_layers - 1)
-        self.layers = nn.ModuleList(CELLS[cell](size, hidden_size) for size in sizes)
+        layers = [CELLS[cell](size, hidden_size) for size in sizes]
+        self.layers: Any = nn.ModuleList(layers)  # mypy knows no `absorb` of a ModuleList's items
         self.dropout = nn.Dropout(dropout)
-        initial = torch.zeros(2 if cell == "lstm" else 1, num_layers, hidden_size)
+        starts = [torch.cat(leaves(layer.initial_state(1))) for layer in layers]
+        initial = torch.stack(starts, 1).detach()  # (tensors of a state, layers, D)
         self.initial = nn.Parameter(initial, requires_grad=learn_initial_state)
 
-    def initial_state(self, batch_size: int) -> tuple[Tensor, ...]:
-        """Return (h,), for an LSTM (h, c), each (B, layers, D)."""
-        return tuple(part.expand(batch_size, -1, -1) for part in self.initial)
+    def initial_state(self, batch_size: int) -> State:
+        """Return the state of a cell, with a depth: (h,), for an LSTM (h, c), (B, layers, D)."""
+        parts = iter(self.initial)
+        like = self.layers[0].initial_state(1)
+        return state_map(lambda _: next(parts).expand(batch_size, -1, -1), like)
 
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
@@ -88,27 +207,13 @@ class Recurrent(Network):
         features = inputs  # (B, T, F)
         ends = []
         for depth, layer in enumerate(self.layers):
-            # torch keeps the batch of a recurrent state second: (1, B, D)
-            before = tuple(part[:, depth][None].contiguous() for part in state)
             below = self.dropout(features) if depth else features
-            hidden, after = run_layer(layer, below, before, lengths)  # (B, T, D)
+            hidden, after = layer.absorb(below, _of_layer(state, depth), lengths)  # (B, T, D)
             features = hidden + features if self.residual and depth else hidden
             ends.append(after)
-        return features, tuple(
-            torch.stack([end[part] for end in ends], 1) for part in range(len(state))
-        )
+        return features, state_map(lambda *parts: torch.stack(parts, 1), *ends)
 
 
-def run_layer(
-    layer: nn.Module, inputs: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Run one torch layer; the states returned are (B, D), one per carrier (h, or h and c)."""
-    given = state if len(state) == 2 else state[0]
-    if lengths is None:
-        hidden, after = layer(inputs, given)
-    else:
-        packed = pack_padded_sequence(inputs, lengths.cpu(), True, enforce_sorted=False)
-        packed, after = layer(packed, given)
-        hidden, _ = pad_packed_sequence(packed, True, total_length=inputs.shape[1])
-    parts = after if len(state) == 2 else (after,)
-    return hidden, tuple(part[0] for part in parts)
+def _of_layer(state: State, depth: int) -> State:
+    """Return one layer's state, (B, D) each, from that of a stack, (B, layers, D) each."""
+    return state_map(lambda part: part[:, depth], state)

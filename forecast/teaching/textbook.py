@@ -1,8 +1,9 @@
 """Cells written from their equations, step by step: to be read, and to check the fast ones.
 
 Elman, 1990, "Finding structure in time"; Jordan, 1986, "Serial order"; Hochreiter and
-Schmidhuber, 1997, "Long short-term memory", with the forget gate of Gers et al., 2000. Vectors
-are columns in the equations and rows in the code: U x_t is `inputs @ U.T`.
+Schmidhuber, 1997, "Long short-term memory", with the forget gate of Gers et al., 2000; Zhou, Wu,
+Zhang and Zhou, 2016, "Minimal gated unit for recurrent neural networks". Vectors are columns in
+the equations and rows in the code: U x_t is `inputs @ U.T`.
 """
 
 from __future__ import annotations
@@ -302,6 +303,50 @@ class LSTM(Cell):
             steps.append(self.gates(x, state))
             state = self.move(steps[-1], state[1])
         return Gates(*(torch.stack(part, 1) for part in zip(*steps, strict=True)))
+
+
+class MinimalGatedUnit(Cell):
+    """Zhou's minimal gated unit (2016): the gate that forgets is the one that lets in.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        m and n: twice the weights of an Elman layer, 2 (n (m + n) + n).
+
+    Examples
+    --------
+    >>> network = MinimalGatedUnit(2, 3)
+    >>> sum(p.numel() for p in network.parameters())
+    36
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.width = hidden_size
+        self.Wf, self.W = (uniform(hidden_size, input_size) for _ in range(2))
+        self.Uf, self.U = (uniform(hidden_size, hidden_size) for _ in range(2))
+        self.bf, self.b = (nn.Parameter(torch.zeros(hidden_size)) for _ in range(2))
+
+    def recurrent_weights(self) -> Iterable[Tensor]:
+        """Return U_f and U."""
+        return self.Uf, self.U
+
+    def gate_biases(self) -> Iterable[tuple[list[Tensor], list[Tensor]]]:
+        """Return b_f, of the only gate."""
+        return [([self.bf], [])]
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        """Return h_0 = 0, (B, n)."""
+        return self.b.new_zeros(batch_size, self.width)
+
+    def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read one step; the state is h_t."""
+        # f_t = sigma(W_f x_t + U_f h_{t-1} + b_f)
+        f = torch.sigmoid(inputs @ self.Wf.T + state @ self.Uf.T + self.bf)
+        # h~_t = tanh(W x_t + U (f_t h_{t-1}) + b)
+        candidate = torch.tanh(inputs @ self.W.T + (f * state) @ self.U.T + self.b)
+        h = (1 - f) * state + f * candidate  # h_t = (1 - f_t) h_{t-1} + f_t h~_t
+        return h, h
 
 
 class Output(nn.Module):

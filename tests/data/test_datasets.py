@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from forecast.data.datasets import catalogue, fingerprint, load_dataset
 from forecast.data.frames import read_frames
 
 ENTRIES = datasets._entries()
+FOLDER = Path(__file__).parents[2] / "datasets"
+BUNDLED = [n for n, e in ENTRIES.iterrows() if e.kind == "bundled"]
 OFFLINE = [n for n, e in ENTRIES.iterrows() if e.kind != "file"]
 FILES = [n for n, e in ENTRIES.iterrows() if e.kind == "file"]
 needs_folder = pytest.mark.skipif(
@@ -25,7 +28,7 @@ needs_folder = pytest.mark.skipif(
 def test_the_catalogue_is_complete() -> None:
     table = catalogue()
     assert table.index.is_unique and table.index.is_monotonic_increasing
-    assert not table.drop(columns="sha256").isin([""]).any().any()
+    assert not table.drop(columns=["X", "past_only", "static", "sha256"]).isin([""]).any().any()
     assert (table["sha256"].str.len() == 64).equals(ENTRIES["kind"] != "generated")
     assert (ENTRIES.loc[FILES, "file"] != "").all()
     assert set(ENTRIES["form"]) <= {"", *datasets._PARSERS}
@@ -34,11 +37,39 @@ def test_the_catalogue_is_complete() -> None:
 @pytest.mark.parametrize("name", OFFLINE)
 def test_sets_that_need_no_network(name: str) -> None:
     y, entry = load_dataset(name), catalogue().loc[name]
-    panel = read_frames(y)
+    if isinstance(y.dtypes, pd.CategoricalDtype):
+        y = y.cat.codes
+    columns = ["unique_id", "ds", "y"] if entry.layout == "long" else slice(None)
+    panel = read_frames(y if entry.layout == "series" else y.loc[:, columns])
     assert str(panel.freq) == entry.freq
     assert isinstance(y, pd.Series if entry.layout == "series" else pd.DataFrame)
     if isinstance(y.index, pd.DatetimeIndex):
         assert y.index.freqstr == entry.freq
+
+
+def test_every_bundled_file_is_in_the_catalogue_and_all_are_small() -> None:
+    files = list(FOLDER.glob("*.csv"))
+    assert sorted(path.stem for path in files) == BUNDLED
+    assert sum(path.stat().st_size for path in files) < 1_000_000
+
+
+def test_the_generator_writes_the_bundled_files(tmp_path: Path) -> None:
+    names = runpy.run_path(str(FOLDER / "generate.py"))
+    names["write"](tmp_path)
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (FOLDER / path.name).read_bytes(), path.name
+    assert {path.stem for path in tmp_path.iterdir()} == set(names["SETS"])
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_covariates_of_a_bundled_set_are_those_the_catalogue_names(name: str) -> None:
+    y, entry = load_dataset(name), catalogue().loc[name]
+    named = [*entry["X"].split(), *entry["static"].split()]
+    if entry.layout == "long":
+        assert list(y.columns) == ["unique_id", "ds", "y", *named]
+        kinds = y[["unique_id", *entry["static"].split()]].drop_duplicates()
+        assert kinds["unique_id"].is_unique
+    assert set(entry["past_only"].split()) <= set(entry["X"].split())
 
 
 def test_known_values_of_shipped_sets() -> None:

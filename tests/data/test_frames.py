@@ -71,12 +71,13 @@ def rows_of(y: object, kind: str, part: slice) -> object:
     return y.iloc[part]
 
 
-# --- M01: windows and indexes from frames are tested with the windows; here the frames themselves
+# --- windows and indexes from frames are tested with the windows; here the frames themselves
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("axis", AXES)
-def test_m01_what_goes_in_comes_out(kind: str, axis: str) -> None:
+@pytest.mark.mission("M01")
+def test_what_goes_in_comes_out(kind: str, axis: str) -> None:
     values = np.arange(30.0).reshape(3, 10) + 0.5
     y = table(kind, AXES[axis], values)
     past, future = rows_of(y, kind, slice(0, 7)), rows_of(y, kind, slice(7, 10))
@@ -85,7 +86,8 @@ def test_m01_what_goes_in_comes_out(kind: str, axis: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_m01_forecast_index_continues_the_history(kind: str) -> None:
+@pytest.mark.mission("M01")
+def test_forecast_index_continues_the_history(kind: str) -> None:
     index = pd.date_range("2024-01-31", periods=4, freq="ME")
     panel = read_frames(table(kind, index, np.ones((2, 4))))
     future = extend_grid(panel.grid, 3)[panel.ends[0] :]
@@ -95,7 +97,8 @@ def test_m01_forecast_index_continues_the_history(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_m01_shuffled_rows_are_sorted_and_the_input_is_left_alone(kind: str) -> None:
+@pytest.mark.mission("M01")
+def test_shuffled_rows_are_sorted_and_the_input_is_left_alone(kind: str) -> None:
     y = table(kind, AXES["days"], np.arange(30.0).reshape(3, 10))
     order = np.random.default_rng(0).permutation(10)
     if kind == "list":

@@ -94,7 +94,8 @@ def test_a_seed_makes_a_frame(generate: object) -> None:
         generate(0, seed=0)
 
 
-def test_m02_a_window_of_two_values_per_sine_is_enough() -> None:
+@pytest.mark.mission("M02")
+def test_a_window_of_two_values_per_sine_is_enough() -> None:
     y = synthetic.sine_mixture(2000, seed=0).to_numpy()
     for n, enough in [(3, False), (4, True)]:
         windows = sliding_window_view(y, n + 1)
@@ -120,13 +121,15 @@ def explained(y: pd.DataFrame, n: int) -> float:
 
 
 @pytest.mark.parametrize("lag", [5, 20])
-def test_m03_an_echo_is_heard_by_who_reaches_it(lag: int) -> None:
+@pytest.mark.mission("M03")
+def test_an_echo_is_heard_by_who_reaches_it(lag: int) -> None:
     y = synthetic.echo(80_000, lag=lag, seed=0)
     assert explained(y, lag - 1) <= 0.02
     assert explained(y, lag) >= 0.95
 
 
-def test_m03_floor_of_the_echo_is_met_by_who_remembers_the_cue() -> None:
+@pytest.mark.mission("M03")
+def test_floor_of_the_echo_is_met_by_who_remembers_the_cue() -> None:
     lag = 5
     y = synthetic.echo(60_000, lag=lag, seed=0)
     best = y["x"].shift(lag).where(y["flag"] == 1, 0.0)

@@ -22,7 +22,8 @@ def naive_windows(panel: object, n: int, horizon: int, stride: int, complete: bo
     return found
 
 
-def test_m01_ten_rows_give_six_windows() -> None:
+@pytest.mark.mission("M01")
+def test_ten_rows_give_six_windows() -> None:
     panel = read_frames(pd.DataFrame({"y": np.arange(10.0)}))
     series, origins = window_origins(panel, 3, 2)
     inputs, targets = gather(panel.values, origins, 3, 2)
@@ -31,12 +32,14 @@ def test_m01_ten_rows_give_six_windows() -> None:
     assert targets.tolist() == [[3, 4], [4, 5], [5, 6], [6, 7], [7, 8], [8, 9]]
 
 
-def test_m01_one_step_ahead_gives_T_minus_n_examples() -> None:
+@pytest.mark.mission("M01")
+def test_one_step_ahead_gives_T_minus_n_examples() -> None:
     panel = read_frames(pd.Series(range(100)))
     assert len(window_origins(panel, 7, 1)[0]) == 93
 
 
-def test_m01_no_window_crosses_a_series_border_or_a_gap() -> None:
+@pytest.mark.mission("M01")
+def test_no_window_crosses_a_series_border_or_a_gap() -> None:
     long = pd.DataFrame(
         {
             "unique_id": ["a"] * 6 + ["b"] * 7,
@@ -52,7 +55,8 @@ def test_m01_no_window_crosses_a_series_border_or_a_gap() -> None:
     assert targets.ravel().tolist() == [3, 4, 5, 6, 103, 104, 108]
 
 
-def test_m01_covariates_are_cut_with_the_same_windows() -> None:
+@pytest.mark.mission("M01")
+def test_covariates_are_cut_with_the_same_windows() -> None:
     y = pd.Series(np.arange(8.0))
     X = pd.DataFrame({"p": np.arange(8.0), "q": -np.arange(8.0)})
     panel = read_frames(y, X)
@@ -72,7 +76,8 @@ def test_m01_covariates_are_cut_with_the_same_windows() -> None:
     complete=st.booleans(),
     data=st.data(),
 )
-def test_m01_windows_equal_the_loop(
+@pytest.mark.mission("M01")
+def test_windows_equal_the_loop(
     lengths: list[int], n: int, horizon: int, stride: int, complete: bool, data: st.DataObject
 ) -> None:
     values = np.arange(float(sum(lengths)))

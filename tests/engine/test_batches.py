@@ -142,7 +142,8 @@ def series_of(values: torch.Tensor) -> np.ndarray:
 
 @every_reader
 @pytest.mark.parametrize("n_steps", [1, 3, 12])
-def test_m01_no_drawn_window_crosses_a_border_or_its_end(reader, n_steps):
+@pytest.mark.mission("M01")
+def test_no_drawn_window_crosses_a_border_or_its_end(reader, n_steps):
     ends = np.array([20, 7, 1, 50, 9])
     batch = draw(reader, n_steps, ends)
     everything = torch.cat([batch.past.values, batch.targets.flatten(1)], 1)
@@ -191,7 +192,8 @@ def test_known_of_drawn_windows_belongs_to_their_targets():
 
 @every_reader
 @pytest.mark.parametrize(("n_steps", "pieces"), [(1, 5), (2, 3), (4, 100)])
-def test_m18_rows_walk_on_where_their_last_window_ended(reader, n_steps, pieces):
+@pytest.mark.mission("M18")
+def test_rows_walk_on_where_their_last_window_ended(reader, n_steps, pieces):
     M, generator = reader.n_values, torch.Generator().manual_seed(0)
     ends = torch.tensor([20, 7, 1, 50, 9])
     options = {"n_steps": n_steps, "reader": reader, "generator": generator, "pieces": pieces}

@@ -11,26 +11,36 @@ from forecast.engine import stream
 from forecast.engine.reader import Memory
 from forecast.engine.rollout import greedy, paths, rollout, sampled
 from forecast.networks.base import leaves, pick
-from forecast.networks.heads import NormalHead
 from forecast.networks.seq2seq import AttentiveDecoder
 from forecast.teaching import textbook
-from tests.checks import HEADS, SIZES, as_windows, build_model, gappy_data, network_cases, same
+from tests.checks import (
+    LOCATION_HEADS,
+    SIZES,
+    as_windows,
+    build_model,
+    gappy_data,
+    network_cases,
+    same,
+)
 
 # a decoder is asked through the network that hands over to it
 CASES = [case for case in network_cases() if case.kind is not AttentiveDecoder]
 FEW = [(1, 6, 6), (4, 12, 8), (4, 10, 4)]
+EVERY_SIZE = "Recurrent-lstm-2-True"
 
 
 def pairs():
     """Yield every network with some sizes, and every size with the last variant of each fast one.
 
     Sizes are the engine's concern, options and cells the network's: a bug of either shows without
-    the whole product.
+    the whole product. Quick are every network with one size, and one with every size.
     """
     last = {case.kind: case for case in CASES if case.kind.__module__ != textbook.__name__}
     for case in CASES:
         for sizes in SIZES if case is last.get(case.kind) else FEW:
-            yield pytest.param(case, sizes, id=f"{case}-{sizes}")
+            quick = sizes == FEW[1] or str(case) == EVERY_SIZE
+            marks = [] if quick else [pytest.mark.slow]
+            yield pytest.param(case, sizes, id=f"{case}-{sizes}", marks=marks)
 
 
 every_network = pytest.mark.parametrize("case", CASES, ids=str)
@@ -65,7 +75,8 @@ def written(model, live, horizon, choose=None, **options):
 
 
 @every_model
-def test_m22_stream_equals_sweep_equals_reading_anew(case, sizes):
+@pytest.mark.mission("M22")
+def test_stream_equals_sweep_equals_reading_anew(case, sizes):
     model, _ = built(str(case), sizes)
     P = model.reader.patch
     empty = stream.begin(model, 5, torch.float64)
@@ -92,7 +103,8 @@ def test_m22_stream_equals_sweep_equals_reading_anew(case, sizes):
 
 
 @every_model
-def test_m09_the_future_changes_nothing_earlier(case, sizes):
+@pytest.mark.mission("M09")
+def test_the_future_changes_nothing_earlier(case, sizes):
     model, _ = built(str(case), sizes)
     changed = X.clone()
     changed[:, 90:] = changed[:, 90:] * 3 + 5
@@ -139,7 +151,8 @@ def loud(row):
 
 
 @every_model
-def test_m36_series_of_unequal_lengths_equal_one_by_one(case, sizes):
+@pytest.mark.mission("M36")
+def test_series_of_unequal_lengths_equal_one_by_one(case, sizes):
     model, _ = built(str(case), sizes)
     horizon, rows, ends = 2 * model.stride + 3, torch.arange(5), torch.tensor(LENGTHS)
     ahead = torch.stack([KNOWN[0, end : end + horizon] for end in LENGTHS])
@@ -160,7 +173,8 @@ def test_m36_series_of_unequal_lengths_equal_one_by_one(case, sizes):
 
 
 @every_model
-def test_m36_gradients_of_a_ragged_batch_are_the_sum_of_its_rows(case, sizes):
+@pytest.mark.mission("M36")
+def test_gradients_of_a_ragged_batch_are_the_sum_of_its_rows(case, sizes):
     model = build_model(case, sizes)
     # a window in the middle, one past the end of its series, one before its beginning
     rows, start = torch.arange(5), torch.tensor([60, 0, 1 - model.reader.patch, 70, 0])
@@ -196,8 +210,8 @@ def taught(model, n_steps, first, read):
     rows, start = torch.arange(5), torch.full((5,), first)
     batch = windows.batch(rows, start, windows.lengths, n_steps=n_steps, reader=model.reader)
     with torch.no_grad():
-        _, _, raw, z, _ = model.losses(batch, warm=8, origin=takeover(model, read - 1))
-    return model.head.merge(raw)[:, read - 1 :], z[:, read - 1 :, 0]
+        _, _, params, z, _ = model.losses(batch, warm=8, origin=takeover(model, read - 1))
+    return model.head.merge(params)[:, read - 1 :], z[:, read - 1 :, 0]
 
 
 @every_model
@@ -205,7 +219,7 @@ def test_rollout_along_the_truth_gives_trainings_raw_numbers(case, sizes):
     model = built(str(case), sizes)[0]
     P, stride = model.reader.patch, model.stride
     first, read, n_steps = 20, 4, 9
-    raw, _ = taught(model, n_steps, first, read)
+    params, _ = taught(model, n_steps, first, read)
     origin = first + read * P
     seen = []
 
@@ -227,13 +241,13 @@ def test_rollout_along_the_truth_gives_trainings_raw_numbers(case, sizes):
     for block, numbers in enumerate(seen):
         step = block * stride // P
         if read + step <= n_steps:
-            same(raw[:, step, : numbers.shape[1]], numbers)
+            same(params[:, step, : numbers.shape[1]], numbers)
             checked += 1
     assert checked >= 2 or n_steps - read <= stride // P
 
 
 def follow(model, live, known, truth):
-    """Roll out with raw values chosen instead of scaled ones."""
+    """Roll out with params values chosen instead of scaled ones."""
     scales = []
     original = model.reader.__class__.absorb
 
@@ -312,9 +326,9 @@ def test_loss_counts_only_scales_of_eight_values(case):
 
 
 @pytest.mark.parametrize("sizes", [(1, 6, 6), (4, 12, 8)], ids=str)
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", LOCATION_HEADS)
 def test_paths_follow_the_heads_distribution(head, sizes):
-    case = next(case for case in CASES if str(case) == "Recurrent-tanh")
+    case = next(case for case in CASES if str(case) == "Recurrent-tanh-2-True")
     model = build_model(case, sizes, head=head)
     widths = torch.linspace(0.5, 2, model.reader.block, dtype=torch.float64)
     model.noise_factor.mul_(widths[:, None])
@@ -323,9 +337,9 @@ def test_paths_follow_the_heads_distribution(head, sizes):
     with torch.no_grad():
         drawn = paths(model, live, known, 4000, torch.Generator().manual_seed(0))
         reading = model.reader.newest(live.memory)
-        raw = model.read_out(live.features, known, reading, live.static)
+        params = model.read_out(live.features, known, reading, live.static)
         levels = (0.1, 0.5, 0.9)
-        z = torch.stack([model.quantile(raw, level) for level in levels], -1)
+        z = torch.stack([model.quantile(params, level) for level in levels], -1)
         expected = reading.scale.invert(z[:, None])[:, 0]
     assert drawn.shape == (5, 4000, 6)
     found = drawn.quantile(torch.tensor(levels, dtype=torch.float64), dim=1).permute(1, 2, 0)
@@ -334,8 +348,8 @@ def test_paths_follow_the_heads_distribution(head, sizes):
 
 
 def test_steps_of_a_block_are_drawn_jointly():
-    case = next(case for case in CASES if str(case) == "Recurrent-tanh")
-    model = build_model(case, (1, 6, 6), head=NormalHead)
+    case = next(case for case in CASES if str(case) == "Recurrent-tanh-2-True")
+    model = build_model(case, (1, 6, 6), head="normal")
     factor = model.noise_factor
     live = pick(history(model), slice(0, 1))
     with torch.no_grad():
@@ -379,7 +393,8 @@ def test_streams_are_gathered_as_they_come():
 
 
 @pytest.mark.parametrize("seen", [10, 10_000])
-def test_m22_an_update_is_one_cell_call_whatever_the_history(seen):
+@pytest.mark.mission("M22")
+def test_an_update_is_one_cell_call_whatever_the_history(seen):
     case = next(case for case in CASES if str(case) == "Recurrent-lstm-2-True")
     model = build_model(case, (4, 12, 8))
     windows = as_windows(

@@ -7,13 +7,13 @@ import torch
 from torch.autograd.functional import jacobian
 
 from forecast.engine import gradients, rollout, states, stream
-from forecast.networks.base import leaves
-from forecast.networks.recurrent import Recurrent
+from forecast.networks.base import leaves, state_map
+from forecast.networks.recurrent import CELLS, Recurrent
 from forecast.networks.window import MLP
 from forecast.teaching.textbook import Elman
 from tests.checks import as_windows, build_model, network_cases
 
-STACKS = [(cell, layers) for cell in ("tanh", "relu", "gru", "lstm") for layers in (1, 2)]
+STACKS = [(cell, layers) for cell in CELLS for layers in (1, 2)]
 MODELS = [
     pytest.param(case, sizes, id=f"{case}-{sizes}")
     for case in network_cases()
@@ -48,14 +48,15 @@ def norms(network, x):
 
 
 def unflatten(flat, like):
-    sizes = [leaf.numel() for leaf in like]
-    return tuple(part.view(leaf.shape) for part, leaf in zip(flat.split(sizes), like, strict=True))
+    parts = iter(flat.split([leaf.numel() for leaf in leaves(like)]))
+    return state_map(lambda leaf: next(parts).view(leaf.shape), like)
 
 
 @pytest.mark.parametrize(("cell", "layers"), STACKS)
-def test_m15_product_of_step_jacobians_is_the_jacobian(cell, layers):
+@pytest.mark.mission("M15")
+def test_product_of_step_jacobians_is_the_jacobian(cell, layers):
     network, x = stack(cell, layers), inputs()
-    like = leaves(network.initial_state(1))
+    like = network.initial_state(1)
 
     def end(start, k):
         _, state = network.absorb(x[:, k:], unflatten(start, like))
@@ -84,7 +85,8 @@ def test_steps_computed_together_are_those_computed_alone():
 
 @pytest.mark.parametrize("cell", ["tanh", "relu"])
 @pytest.mark.parametrize("gain", [0.5, 0.9, 1.0, 1.5, 3.0])
-def test_m15_gamma_bounds_every_lag(cell, gain):
+@pytest.mark.mission("M15")
+def test_gamma_bounds_every_lag(cell, gain):
     network, x = stack(cell, gain=gain), inputs(60)
     assert gradients.gamma(network) == pytest.approx(gain, rel=1e-12)
     found = norms(network, x)
@@ -94,7 +96,8 @@ def test_m15_gamma_bounds_every_lag(cell, gain):
 
 
 @pytest.mark.parametrize("gain", [0.9, 1.1])
-def test_m15_a_scaled_rotation_meets_the_bound(gain):
+@pytest.mark.mission("M15")
+def test_a_scaled_rotation_meets_the_bound(gain):
     found = norms(scaled_rotation(gain), inputs(100))
     lags = torch.arange(101, dtype=torch.float64)
     assert (found / gain**lags - 1).abs().max() <= 1e-10
@@ -102,7 +105,8 @@ def test_m15_a_scaled_rotation_meets_the_bound(gain):
     assert slope.item() == pytest.approx(math.log(gain), abs=1e-10)
 
 
-def test_m15_the_last_loss_hardly_reaches_the_first_state():
+@pytest.mark.mission("M15")
+def test_the_last_loss_hardly_reaches_the_first_state():
     network, x = scaled_rotation(0.9, "tanh"), inputs(100)
     found = norms(network, x)
     first, late = found[99], found[1]  # |ds_100 / ds_1| and |ds_100 / ds_99|
@@ -114,13 +118,15 @@ def test_gated_cells_and_stacks_have_no_gamma():
     assert gradients.gamma(stack("tanh", layers=2)) is None
 
 
-def test_m16_an_identity_recurrence_explodes():
+@pytest.mark.mission("M16")
+def test_an_identity_recurrence_explodes():
     found = norms(scaled_rotation(1.1), inputs(100))
     assert found[100].item() == pytest.approx(13780.6, abs=0.05)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_m16_gamma_above_one_is_not_enough_to_explode(seed):
+@pytest.mark.mission("M16")
+def test_gamma_above_one_is_not_enough_to_explode(seed):
     # with tanh and inputs N(0, 1) the gradient vanishes at gamma = 1.5
     torch.manual_seed(seed)
     network = scaled_rotation(1.5, "tanh", seed=seed)
@@ -157,13 +163,15 @@ def test_nothing_is_said_of_healthy_gradients():
 @pytest.mark.parametrize(
     ("worst", "said"), [(3e5, "3e+05 in epoch 2"), (math.nan, "nan in epoch 2")]
 )
-def test_m16_exploding_gradients_are_reported(clip, advice, worst, said):
+@pytest.mark.mission("M16")
+def test_exploding_gradients_are_reported(clip, advice, worst, said):
     text = gradients.exploded([0.5, worst, 0.4], clip)
     assert text.startswith("The gradient explodes")
     assert said in text and advice in text
 
 
-def test_m15_vanishing_gradients_are_reported_in_values():
+@pytest.mark.mission("M15")
+def test_vanishing_gradients_are_reported_in_values():
     text = gradients.vanished(0.01 ** torch.arange(40.0), patch=24)
     assert "less than 1e-07 of it is left after 4 of the 40 recurrent steps" in text
     assert "Shorten `context_length` to about 96" in text

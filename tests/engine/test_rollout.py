@@ -19,7 +19,8 @@ from forecast.engine.training import Settings, train
 from forecast.engine.validation import Validation
 from forecast.networks.base import state_map
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
-from forecast.networks.heads import NormalHead, QuantileHead
+from forecast.networks.heads.normal import NormalHead
+from forecast.networks.heads.quantile import QuantileHead
 from forecast.networks.readout import Readout
 from forecast.networks.recurrent import Recurrent
 from forecast.networks.window import MLP
@@ -52,7 +53,7 @@ def trained(kind: str) -> Model:
     else:
         reader = Reader(4, 4, 8, W)
         network, head = Recurrent(reader.input_size, 24, cell="gru"), NormalHead()
-    readout = Readout(network.width, reader.block, 0, reader.n_templates, head.raw_size)
+    readout = Readout(network.width, reader.block, 0, reader.n_templates, head.n_params)
     model = Model(reader, Ensemble([network]), EnsembleReadout([readout]), head, reader.block)
     windows = as_windows(Y[:, :SEEN])
     windows.error_scales = Y.std(1).double()
@@ -81,7 +82,7 @@ def origins():
     return rows, ends
 
 
-@pytest.mark.parametrize("kind", ["mlp", "gru"])
+@pytest.mark.parametrize("kind", [pytest.param("mlp", marks=pytest.mark.slow), "gru"])
 def test_the_sum_of_24_steps_is_covered(kind):
     # independent draws within a block make the sum's band a third of what it must be
     model, windows = trained(kind), as_windows(Y)
@@ -106,7 +107,7 @@ def test_the_sum_of_24_steps_is_covered(kind):
             model.noise_factor.copy_(factor)
 
 
-@pytest.mark.parametrize("kind", ["mlp", "gru"])
+@pytest.mark.parametrize("kind", [pytest.param("mlp", marks=pytest.mark.slow), "gru"])
 def test_single_steps_are_covered(kind):
     model, windows = trained(kind), as_windows(Y)
     rows, ends = origins()
@@ -121,7 +122,9 @@ def test_single_steps_are_covered(kind):
     assert (covered > 0.6).all()
 
 
-@pytest.mark.parametrize(("kind", "bound"), [("mlp", 3), ("gru", 3)])
+@pytest.mark.parametrize(
+    ("kind", "bound"), [pytest.param("mlp", 3, marks=pytest.mark.slow), ("gru", 3)]
+)
 def test_paths_on_stationary_data_do_not_widen_without_end(kind, bound):
     model, windows = trained(kind), as_windows(Y)
     rows, ends = torch.arange(ROWS), torch.full((ROWS,), LENGTH)

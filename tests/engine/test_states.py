@@ -27,7 +27,8 @@ def test_states_end_where_the_forecast_begins(case, sizes):
 
 
 @pytest.mark.parametrize("residual", [False, True])
-def test_m24_gates_of_a_stack_are_those_of_the_textbook(residual):
+@pytest.mark.mission("M24")
+def test_gates_of_a_stack_are_those_of_the_textbook(residual):
     torch.manual_seed(0)
     network = Recurrent(3, 5, cell="lstm", num_layers=3, residual=residual).double()
     x = torch.randn(1, 12, 3, dtype=torch.float64)

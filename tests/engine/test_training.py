@@ -24,7 +24,7 @@ from forecast.engine.training import (
     train,
 )
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
-from forecast.networks.heads import PointHead
+from forecast.networks.heads.point import PointHead
 from forecast.networks.recurrent import Recurrent
 from tests.checks import NetworkCase, as_windows, build_model, gappy_data
 
@@ -112,7 +112,8 @@ def gradient(model):
 
 @pytest.mark.parametrize("size", [1e-3, 1.0, 1e6])
 @pytest.mark.parametrize("norm", [0.1, 1.0, 25.0])
-def test_m17_clipping_by_norm(size, norm):
+@pytest.mark.mission("M17")
+def test_clipping_by_norm_bounds_the_norm_and_keeps_the_direction(size, norm):
     model = with_gradients(size)
     before = gradient(model)
     assert clip(list(model.parameters()), norm, None).item() == pytest.approx(
@@ -128,7 +129,8 @@ def test_m17_clipping_by_norm(size, norm):
 
 
 @pytest.mark.parametrize("value", [1e-3, 0.5, 100.0])
-def test_m17_clipping_by_value(value):
+@pytest.mark.mission("M17")
+def test_clipping_by_value_bounds_every_entry(value):
     model = with_gradients()
     before = gradient(model)
     norm = clip(list(model.parameters()), None, value)
@@ -137,7 +139,8 @@ def test_m17_clipping_by_value(value):
     assert norm.item() == pytest.approx(before.norm().item(), rel=1e-5)
 
 
-def test_m17_clipping_by_value_then_by_norm():
+@pytest.mark.mission("M17")
+def test_clipping_by_value_comes_before_clipping_by_norm():
     model = with_gradients(10)
     before = gradient(model)
     norm = clip(list(model.parameters()), 1.0, 5.0)
@@ -169,7 +172,8 @@ def test_training_records_the_norm_before_clipping():
         assert epoch.gradient_norm == pytest.approx(max(steps), rel=1e-6)
 
 
-def test_m17_clipping_rescues_an_exploding_recurrence():
+@pytest.mark.mission("M17")
+def test_clipping_rescues_an_exploding_recurrence():
     # tanh, 32 units, recurrent matrix 1.5 times orthogonal, 200 steps, plain gradient descent
     def learn(norm):
         torch.manual_seed(0)
@@ -409,11 +413,11 @@ def test_targets_are_never_hidden():
     original = PointHead.loss
 
     class Spy(PointHead):
-        def loss(self, raw, z):
+        def loss(self, params, z):
             seen.append(z)
-            return original(self, raw, z)
+            return original(self, params, z)
 
-    model = build_model(NetworkCase(Recurrent, {}), (1, 4, 4), head=PointHead, scale_window=24)
+    model = build_model(NetworkCase(Recurrent, {}), (1, 4, 4), head="mse", scale_window=24)
     model.head = Spy("mse", 4).double()
     windows = as_windows(X[:1], KNOWN[:1])
     generator = torch.Generator().manual_seed(0)
@@ -511,15 +515,15 @@ def test_few_rows_make_a_factor(rows, steps):
 
 
 def test_few_rows_are_shrunk_towards_an_autoregression():
-    ours, raw = [], []
+    ours, params = [], []
     for seed in range(10):
         scores = ar_scores(12, 24, seed=seed)
         found = correlation(noise_factor(scores, torch.ones(12, 24, dtype=torch.bool)))
         ours.append((found - ar_matrix(24)).abs().mean().item())
-        raw.append((torch.corrcoef(scores.T) - ar_matrix(24)).abs().mean().item())
+        params.append((torch.corrcoef(scores.T) - ar_matrix(24)).abs().mean().item())
     nothing = (torch.eye(24) - ar_matrix(24)).abs().mean().item()
     assert sum(ours) / 10 < 0.5 * nothing
-    assert sum(ours) < sum(raw)
+    assert sum(ours) < sum(params)
 
 
 def test_unobserved_steps_do_not_count():

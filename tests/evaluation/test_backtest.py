@@ -218,7 +218,8 @@ STRATEGIES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_m38_errors_of_an_autoregression_grow_as_theory_says(strategy: str) -> None:
+@pytest.mark.mission("M38")
+def test_errors_of_an_autoregression_grow_as_theory_says(strategy: str) -> None:
     y = ar1(9000, seed=0)
     found = by_step(STRATEGIES[strategy], y, 64, 4000)
     values, origins = y.to_numpy(), np.arange(9000 - 64 - 4000, 9000 - 64)
@@ -228,7 +229,8 @@ def test_m38_errors_of_an_autoregression_grow_as_theory_says(strategy: str) -> N
 
 
 @pytest.mark.slow
-def test_m38_the_best_errors_of_an_autoregression_are_the_formulas() -> None:
+@pytest.mark.mission("M38")
+def test_the_best_errors_of_an_autoregression_are_the_formulas() -> None:
     # over more series than one, whose origins see the same shocks, the best is the formula's
     many = np.array([ar1(200, seed=seed).to_numpy() for seed in range(1, 4001)])
     for k in (1, 4, 16, 64):
@@ -247,7 +249,8 @@ def test_m38_the_best_errors_of_an_autoregression_are_the_formulas() -> None:
     ],
     ids=["MLP", "Markov", "Seq2Seq"],
 )
-def test_m38_errors_on_a_noisy_sine_grow_from_the_noise_on(model: Any) -> None:
+@pytest.mark.mission("M38")
+def test_errors_on_a_noisy_sine_grow_from_the_noise_on(model: Any) -> None:
     y = noisy_sine(6000, seed=0)
     noise = y.to_numpy() - noisy_sine(6000, sigma=0.0, seed=0).to_numpy()
     found = by_step(model, y, 64, 200)[[1, 4, 16, 64]]
@@ -259,7 +262,8 @@ def test_m38_errors_on_a_noisy_sine_grow_from_the_noise_on(model: Any) -> None:
 
 
 @pytest.mark.slow
-def test_m38_errors_in_chaos_grow_fourfold_until_nothing_is_known() -> None:
+@pytest.mark.mission("M38")
+def test_errors_in_chaos_grow_fourfold_until_nothing_is_known() -> None:
     x = [0.3]
     for _ in range(4299):
         x.append(4 * x[-1] * (1 - x[-1]))  # the logistic map: errors double at every step

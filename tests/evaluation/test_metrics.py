@@ -28,14 +28,16 @@ PAIRS: list[tuple[Callable[..., float], Callable[..., float]]] = [
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda f: f.__name__)
-def test_m44_equals_scikit_learn(ours, theirs):
+@pytest.mark.mission("M44")
+def test_metric_functions_equal_scikit_learn(ours, theirs):
     rng = np.random.default_rng(0)
     y, y_hat = rng.normal(3, 2, 1000), rng.normal(3, 2, 1000)
     assert ours(y, y_hat) == pytest.approx(theirs(y, y_hat), rel=1e-12)
 
 
 @pytest.mark.parametrize("name", ["mae", "mse", "rmse", "mape", "r2"])
-def test_m44_evaluate_equals_scikit_learn(name):
+@pytest.mark.mission("M44")
+def test_evaluate_equals_scikit_learn(name):
     frame = table(n_series=40, horizon=30)
     theirs = dict(zip(["mae", "mse", "rmse", "mape", "r2"], PAIRS, strict=True))[name][1]
     for by in ("model", "step", "unique_id", ["model", "step"]):
@@ -46,22 +48,24 @@ def test_m44_evaluate_equals_scikit_learn(name):
         pd.testing.assert_series_equal(got, expected, check_names=False, rtol=1e-12)
 
 
-def test_m44_quantile_losses_equal_scikit_learn():
+@pytest.mark.mission("M44")
+def test_quantile_losses_equal_scikit_learn():
     frame = table()
     one = frame[frame["model"] == "a"]
     losses = [sk.mean_pinball_loss(one["y"], one[f"q{q}"], alpha=q) for q in (0.1, 0.5, 0.9)]
-    got = evaluate(one, metrics=["pinball", "mql", "coverage"]).loc["a"]
+    got = evaluate(one, metrics=["pinball", "wql", "coverage"]).loc["a"]
     assert got["pinball"] == pytest.approx(np.mean(losses), rel=1e-12)
-    assert got["mql"] == pytest.approx(2 * np.mean(losses) / one["y"].abs().mean(), rel=1e-12)
+    assert got["wql"] == pytest.approx(2 * np.mean(losses) / one["y"].abs().mean(), rel=1e-12)
     assert got["coverage0.8"] == metrics.coverage(one["y"], one["q0.1"], one["q0.9"])
     levels = [0.1, 0.5, 0.9]
     quantiles = one[[f"q{q}" for q in levels]]
-    assert got["mql"] == pytest.approx(metrics.mql(one["y"], quantiles, levels), rel=1e-12)
+    assert got["wql"] == pytest.approx(metrics.wql(one["y"], quantiles, levels), rel=1e-12)
     assert metrics.pinball(one["y"], one["q0.9"], 0.9) == pytest.approx(losses[2], rel=1e-12)
 
 
 @pytest.mark.parametrize("season", [1, 7])
-def test_m44_mase_of_naive_is_one_on_its_own_lag(season):
+@pytest.mark.mission("M44")
+def test_mase_of_naive_is_one_on_its_own_lag(season):
     x = np.random.default_rng(1).normal(size=60).cumsum()
     assert metrics.mase(x[season:], x[:-season], x, season) == pytest.approx(1, rel=1e-12)
 
@@ -79,7 +83,8 @@ def _official(frame: pd.DataFrame, past: pd.DataFrame, m: int) -> tuple[float, f
 
 
 @pytest.mark.parametrize("season", [1, 4, 12])
-def test_m44_smape_and_mase_are_those_of_m4(season):
+@pytest.mark.mission("M44")
+def test_smape_and_mase_are_those_of_m4(season):
     frame, past = table(n_series=5), history(n_series=5)
     past.iloc[:6, 2] = np.nan  # series of unequal length
     frame = frame[(frame["unique_id"] != "s1") | (frame["step"] < 3)]  # and unequal horizon
@@ -158,7 +163,7 @@ def test_a_model_without_quantiles_scores_nan_beside_one_with():
     frame = table()
     columns = ["q0.1", "q0.5", "q0.9"]
     frame.loc[frame["model"] == "b", columns] = np.nan
-    got = evaluate(frame, metrics=["mql", "coverage"])
+    got = evaluate(frame, metrics=["wql", "coverage"])
     assert got.loc["a"].notna().all() and got.loc["b"].isna().all()
 
 
@@ -194,8 +199,8 @@ def test_silence_is_no_forecast():
         evaluate(frame)
     with pytest.raises(ValueError, match="none of the 24 rows"):
         evaluate(frame.assign(y=np.nan))
-    with pytest.raises(ValueError, match="`mql` needs quantile columns"):
-        evaluate(frame.drop(columns=["q0.1", "q0.5", "q0.9"]), metrics=["mql"])
+    with pytest.raises(ValueError, match="`wql` needs quantile columns"):
+        evaluate(frame.drop(columns=["q0.1", "q0.5", "q0.9"]), metrics=["wql"])
 
 
 def test_arrays_must_match():
@@ -207,10 +212,10 @@ def test_arrays_must_match():
     with pytest.raises(ValueError, match="no observed value"):
         metrics.mae([np.nan], [1.0])
     with pytest.raises(ValueError, match="one column per level"):
-        metrics.mql([1.0], [[1.0, 2.0]], [0.5])
+        metrics.wql([1.0], [[1.0, 2.0]], [0.5])
 
 
-@pytest.mark.parametrize("metric", ["mase", "rmse", "mql", "r2"])
+@pytest.mark.parametrize("metric", ["mase", "rmse", "wql", "r2"])
 def test_scorer_in_a_search_of_scikit_learn(metric):
     y = pd.Series(np.arange(40.0), index=pd.date_range("2024-01-01", periods=40))
     search = GridSearchCV(
@@ -247,7 +252,8 @@ def _m4(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     ("name", "season", "smape", "mase"),
     [("m4_hourly", 24, 13.912, 1.193), ("m4_yearly", 1, 16.342, 3.974)],
 )
-def test_m44_official_values_of_m4(name, season, smape, mase):
+@pytest.mark.mission("M44")
+def test_official_values_of_m4(name, season, smape, mase):
     train, test = _m4(name)
     source = test["cutoff"] - season + 1 + (test["step"] - 1) % season
     keys = pd.MultiIndex.from_arrays([test["unique_id"], source])

@@ -40,7 +40,8 @@ def labels(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def test_m53_lines_are_the_numbers():
+@pytest.mark.mission("M53")
+def test_lines_are_the_numbers():
     ax = plot_forecast(PAST, AHEAD, DECILES, AHEAD + 1, unit="MW")
     lines = drawn(ax)
     assert lines["forecast"] == AHEAD.tolist()
@@ -107,7 +108,8 @@ def test_error_by_step_counts_in_the_unit_of_the_dates():
     assert plot_error_by_step(frame).get_xlabel() == "months ahead"
 
 
-def test_m53_paths_are_the_sampled_futures():
+@pytest.mark.mission("M53")
+def test_paths_are_the_sampled_futures():
     paths = pd.DataFrame({0: AHEAD + 1, 1: AHEAD - 2})
     ax = plot_forecast(PAST, AHEAD, paths=paths)
     lines = drawn(ax)
@@ -115,7 +117,8 @@ def test_m53_paths_are_the_sampled_futures():
     assert labels(ax) == ["history", "paths", "forecast"]
 
 
-def test_m53_step_lines_are_the_forecasts_made_k_steps_before():
+@pytest.mark.mission("M53")
+def test_step_lines_are_the_forecasts_made_k_steps_before():
     frame = pd.concat([table(), table().assign(model="other", y_hat=0.0)])
     ax = plot_steps(frame, [2, 1], series="s1", unit="MW")
     rows = frame[(frame["model"] == "a") & (frame["unique_id"] == "s1")].sort_values("ds")
@@ -157,7 +160,8 @@ def test_comparison_shows_the_best_and_ranks_all():
         plot_comparison(frame, scores, history(), series="s9")
 
 
-def test_m53_training_lines_are_the_history():
+@pytest.mark.mission("M53")
+def test_training_lines_are_the_history():
     history = pd.DataFrame(
         {
             "epoch": [1, 2, 3],
@@ -176,7 +180,8 @@ def test_m53_training_lines_are_the_history():
     assert list(drawn(plot_training(blind)[0])) == ["training"]
 
 
-def test_m53_the_map_of_weights_shows_the_weights():
+@pytest.mark.mission("M53")
+def test_the_map_of_weights_shows_the_weights():
     rng = np.random.default_rng(0)
     gates = pd.DataFrame(rng.random((5, 30)), columns=pd.RangeIndex(100, 130, name="hour"))
     ax = plot_weights(gates, "forget gate")

@@ -88,10 +88,10 @@ def test_the_page_holds_the_table_the_verdict_and_the_settings(
     assert page.texts["h1"] == page.texts["title"] == ["Forecasting sales"]
     assert comparison.verdict in page.texts["p"]
     header, *rows = page.rows
-    assert header == ["model", "MASE", "skill", "sMAPE", "MAE", "MQL", "in 80% band", "seconds"]
+    assert header == ["model", "MASE", "skill", "sMAPE", "MAE", "wQL", "in 80% band", "seconds"]
     assert [row[0] for row in rows] == comparison.table.index.tolist()
     assert [row[1] for row in rows] == [f"{mase:.3f}" for mase in comparison.table["mase"]]
-    assert rows[0][2] == f"{comparison.table['skill'].iloc[0]:+.0%}"
+    assert rows[0][2] == f"{comparison.table['skill'].iloc[0]:+.1%}"
     assert set(page.texts["span"]) == {"best", "best naive"}
     told = dict(zip(page.texts["dt"], [*page.texts["dd"], *page.texts["code"]], strict=True))
     assert told["steps ahead"] == "6" and told["steps in a season"] == "12"
@@ -152,7 +152,7 @@ def test_short_flat_and_silent_contests_have_a_report_too(tmp_path: Path) -> Non
 
     flat = contest(pd.Series(np.full(40, 3.0)), models={"mean": Mean()}, horizon=1, n_windows=1)
     page = Page(write(flat, tmp_path))
-    assert page.rows[0][1:3] == ["skill", "sMAPE"] and "–" in page.rows[1]
+    assert page.rows[0][1:4] == ["MAE", "skill", "sMAPE"] and "–" in page.rows[1]
     assert len(page.loads) == 3  # with one step there is no error by step
     gaps = wave().where(wave().index.month != 3)
     assert len(Page(write(contest(gaps), tmp_path)).loads) == 4

@@ -68,7 +68,8 @@ def tanh_orthogonal(input_size: int) -> Recurrent:
     return network
 
 
-def test_m03_a_state_latches_and_a_window_meets_its_floor():
+@pytest.mark.mission("M03")
+def test_a_state_latches_and_a_window_meets_its_floor():
     rate, length = 0.05, 200
 
     def seen(n: int, rng: np.random.Generator, batch_size: int = 16) -> Task:
@@ -95,7 +96,8 @@ def test_m03_a_state_latches_and_a_window_meets_its_floor():
     assert holds(near.where(~recurrent, table["accuracy"] >= 0.99), table["seed"])
 
 
-def test_m18_a_truncation_shorter_than_the_lag_learns_nothing():
+@pytest.mark.mission("M18")
+def test_a_truncation_shorter_than_the_lag_learns_nothing():
     """Gates that keep the cue untaught would hide it: they forget within 20 steps at first.
 
     With memories of 40 steps from the start and half the noise, the truncated network reached an
@@ -119,7 +121,8 @@ def test_m18_a_truncation_shorter_than_the_lag_learns_nothing():
     assert holds(claim, table["seed"])
 
 
-def test_m20_depth_helps_where_a_curve_folds():
+@pytest.mark.mission("M20")
+def test_depth_helps_where_a_curve_folds():
     """Three steps of the logistic map at once, from a state of zero: 166 weights against 169.
 
     One layer is not hopeless: on centred inputs it reached .14 to 1.0 over nine starts, three
@@ -153,7 +156,8 @@ def test_m20_depth_helps_where_a_curve_folds():
 
 
 @pytest.mark.parametrize("task", ["adding", "recall"])
-def test_m26_graded_values_are_kept_by_gates_alone(task: str):
+@pytest.mark.mission("M26")
+def test_graded_values_are_kept_by_gates_alone(task: str):
     make = partial(getattr(tasks, task), 64, 100)
 
     def run(seed: int) -> list[dict[str, Any]]:
@@ -173,7 +177,8 @@ def test_m26_graded_values_are_kept_by_gates_alone(task: str):
     assert holds((table["error"] <= 0.02).where(gated, table["error"] >= 0.9), table["seed"])
 
 
-def test_m26_one_bit_is_kept_for_three_hundred_steps():
+@pytest.mark.mission("M26")
+def test_one_bit_is_kept_for_three_hundred_steps():
     """Batches of 64 are needed: with 32, one of two seeds stayed at .981."""
 
     def run(seed: int) -> list[dict[str, Any]]:
@@ -219,7 +224,8 @@ def gates_of(learner: Learner, task: Task) -> dict[str, float]:
     }
 
 
-def test_m28_filler_is_refused_by_the_input_gate():
+@pytest.mark.mission("M28")
+def test_filler_is_refused_by_the_input_gate():
     """Four units, so that one holds the value; 32 spread it, and write it again and again."""
 
     def run(seed: int) -> list[dict[str, Any]]:
@@ -243,7 +249,8 @@ def even_batch(rng: np.random.Generator, batch_size: int = 32, length: int = 100
     return Task(series[:, :-1], series[:, 1:])
 
 
-def test_m04_m52_a_state_finds_the_two_states_of_the_even_process():
+@pytest.mark.mission("M04", "M52")
+def test_a_state_finds_the_two_states_of_the_even_process():
     entropy = nn.functional.binary_cross_entropy_with_logits
 
     def run(seed: int) -> list[dict[str, Any]]:

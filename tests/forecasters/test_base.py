@@ -283,7 +283,8 @@ def test_plot_draws_one_series(wide: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95])
-def test_m53_the_band_in_the_plot_is_the_interval(monthly: pd.Series, coverage: float) -> None:
+@pytest.mark.mission("M53")
+def test_the_band_in_the_plot_is_the_interval(monthly: pd.Series, coverage: float) -> None:
     model = NaiveForecaster("seasonal").fit(monthly)
     ax = model.plot(12, coverage=coverage)
     bounds = model.predict_interval(12, coverage=coverage).to_numpy()

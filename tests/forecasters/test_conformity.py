@@ -27,12 +27,12 @@ import forecast
 from forecast.engine import training
 from forecast.evaluation.backtest import backtest
 from forecast.forecasters.base import BaseForecaster
-from tests.checks import ForecasterCase, forecaster_cases, numbers_of, same_frames
+from tests.checks import ForecasterCase, forecaster_cases, numbers_of, same_frames, slow_variants
 
 pytestmark = pytest.mark.filterwarnings("ignore::forecast._checks.ForecastWarning")
 CASES = forecaster_cases()
-every_forecaster = pytest.mark.parametrize("case", CASES, ids=str)
-every_neural = pytest.mark.parametrize("case", [c for c in CASES if c.neural], ids=str)
+every_forecaster = pytest.mark.parametrize("case", slow_variants(CASES))
+every_neural = pytest.mark.parametrize("case", slow_variants([c for c in CASES if c.neural]))
 LEVELS = (0.05, 0.1, 0.5, 0.9, 0.95)
 
 
@@ -111,7 +111,8 @@ def test_the_suite_finds_the_forecasters() -> None:
 
 
 @every_forecaster
-def test_m43_init_only_stores_and_clone_forgets(case: ForecasterCase) -> None:
+@pytest.mark.mission("M43")
+def test_init_only_stores_and_clone_forgets(case: ForecasterCase) -> None:
     model = case.build(horizon=7, season_length=12)
     assert set(vars(model)) == set(model.get_params(deep=False)) == set(case.kind().get_params())
     assert model.get_params()["horizon"] == 7
@@ -129,14 +130,16 @@ def test_m43_init_only_stores_and_clone_forgets(case: ForecasterCase) -> None:
 
 
 @every_forecaster
-def test_m43_repr_names_what_was_changed_and_nothing_else(case: ForecasterCase) -> None:
+@pytest.mark.mission("M43")
+def test_repr_names_what_was_changed_and_nothing_else(case: ForecasterCase) -> None:
     assert repr(case.kind()) == f"{case.kind.__name__}()"
     assert repr(case.kind(horizon=7)) == f"{case.kind.__name__}(horizon=7)"
     assert set(inspect.signature(case.kind).parameters) == set(case.kind().get_params(deep=False))
 
 
 @every_forecaster
-def test_m43_nothing_is_answered_before_fit(case: ForecasterCase, tmp_path: Any) -> None:
+@pytest.mark.mission("M43")
+def test_nothing_is_answered_before_fit(case: ForecasterCase, tmp_path: Any) -> None:
     model, y = case.build(), monthly()
     calls = [
         lambda: model.predict(3),
@@ -154,7 +157,8 @@ def test_m43_nothing_is_answered_before_fit(case: ForecasterCase, tmp_path: Any)
 
 
 @every_forecaster
-def test_m43_copies_forecast_alike_and_live_apart(case: ForecasterCase) -> None:
+@pytest.mark.mission("M43")
+def test_copies_forecast_alike_and_live_apart(case: ForecasterCase) -> None:
     model, new = fitted(case, "hourly"), hourly(210)[200:]
     file = io.BytesIO()
     joblib.dump(model, file)
@@ -169,7 +173,8 @@ def test_m43_copies_forecast_alike_and_live_apart(case: ForecasterCase) -> None:
 
 
 @every_forecaster
-def test_m43_saved_and_loaded_it_goes_on(case: ForecasterCase, tmp_path: Any) -> None:
+@pytest.mark.mission("M43")
+def test_saved_and_loaded_it_goes_on(case: ForecasterCase, tmp_path: Any) -> None:
     model = fitted(case, "ragged")
     if not case.savable:
         with pytest.raises(ValueError, match="joblib"):
@@ -262,7 +267,8 @@ def news(data: str) -> list[Any]:
 
 @every_forecaster
 @pytest.mark.parametrize("data", DATA)
-def test_m22_update_equals_reading_everything_anew(
+@pytest.mark.mission("M22")
+def test_update_equals_reading_everything_anew(
     case: ForecasterCase, data: str, tmp_path: Any
 ) -> None:
     if not case.savable:
@@ -407,7 +413,8 @@ def in_double(model: Any) -> Any:
 
 
 @every_forecaster
-def test_m36_a_ragged_panel_equals_one_by_one(case: ForecasterCase) -> None:
+@pytest.mark.mission("M36")
+def test_a_ragged_panel_equals_one_by_one(case: ForecasterCase) -> None:
     """Each series as if alone, and no bit moves when those beside it in memory become 1e9."""
     y = ragged()
     plain = {"calendar": False} if case.neural else {}  # the calendar is float32
@@ -430,7 +437,8 @@ def test_m36_a_ragged_panel_equals_one_by_one(case: ForecasterCase) -> None:
 
 
 @every_forecaster
-def test_m09_what_comes_later_is_never_read(case: ForecasterCase) -> None:
+@pytest.mark.mission("M09")
+def test_what_comes_later_is_never_read(case: ForecasterCase) -> None:
     y = wide(120)
     X = pd.DataFrame({"x": np.random.default_rng(0).normal(size=120)}, y.index)
     tables = []
@@ -449,7 +457,8 @@ def test_m09_what_comes_later_is_never_read(case: ForecasterCase) -> None:
 
 
 @every_forecaster
-def test_m09_rows_behind_the_origin_in_memory_are_not_read(case: ForecasterCase) -> None:
+@pytest.mark.mission("M09")
+def test_rows_behind_the_origin_in_memory_are_not_read(case: ForecasterCase) -> None:
     # a slice of a frame shares its memory with what comes after it
     whole = monthly(130)
     whole.iloc[96:] = np.nan
@@ -459,7 +468,8 @@ def test_m09_rows_behind_the_origin_in_memory_are_not_read(case: ForecasterCase)
 
 
 @every_forecaster
-def test_m09_a_series_changes_nothing_once_trained(case: ForecasterCase) -> None:
+@pytest.mark.mission("M09")
+def test_a_series_changes_nothing_once_trained(case: ForecasterCase) -> None:
     model, other = fitted(case, "wide"), fitted(case, "wide")
     new = wide(100)[96:]
     louder = new.assign(B=new["B"] * 100)

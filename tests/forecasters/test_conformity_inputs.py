@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from forecast.engine import training
-from tests.checks import ForecasterCase, forecaster_cases, numbers_of, same_frames
+from tests.checks import ForecasterCase, forecaster_cases, numbers_of, same_frames, slow_variants
 
 pytestmark = pytest.mark.filterwarnings("ignore::forecast._checks.ForecastWarning")
 CASES = forecaster_cases()
-every_forecaster = pytest.mark.parametrize("case", CASES, ids=str)
+every_forecaster = pytest.mark.parametrize("case", slow_variants(CASES))
 SIZE, AHEAD = 60, 9
 
 
@@ -44,6 +44,11 @@ INDEXES: dict[str, Callable[[int], pd.Index]] = {
     "quarters": lambda n: pd.period_range("2010Q1", periods=n, freq="Q"),
     "integers": lambda n: pd.RangeIndex(5, 5 + 3 * n, 3),
 }
+# the clock that skips an hour, a closed day, no frequency, spans and numbers; the rest when slow
+QUICK_INDEXES = {"summer", "holidays", "no freq", "quarters", "integers"}
+SOME_QUICK = [
+    pytest.param(kind, marks=[pytest.mark.slow] * (kind not in QUICK_INDEXES)) for kind in INDEXES
+]
 
 
 def values(size: int = SIZE) -> np.ndarray:
@@ -80,7 +85,7 @@ def trained(name: str) -> Any:
 
 
 @every_forecaster
-@pytest.mark.parametrize("kind", INDEXES)
+@pytest.mark.parametrize("kind", SOME_QUICK)
 def test_any_index_goes_on(case: ForecasterCase, kind: str) -> None:
     model = small(case).fit(series(kind))
     future = INDEXES[kind](SIZE + AHEAD)[SIZE:]
@@ -97,7 +102,8 @@ def test_any_index_goes_on(case: ForecasterCase, kind: str) -> None:
 
 
 @every_forecaster
-def test_m01_any_kind_of_table_comes_back(case: ForecasterCase) -> None:
+@pytest.mark.mission("M01")
+def test_any_kind_of_table_comes_back(case: ForecasterCase) -> None:
     future = INDEXES["months"](SIZE + AHEAD)[SIZE:]
     long = long_frame().sample(frac=1, random_state=0)
     owner = {"b": 60, "a": 40, "c": 55}
@@ -125,7 +131,8 @@ def test_m01_any_kind_of_table_comes_back(case: ForecasterCase) -> None:
 
 
 @every_forecaster
-def test_m01_order_of_rows_and_precision_do_not_matter(case: ForecasterCase) -> None:
+@pytest.mark.mission("M01")
+def test_order_of_rows_and_precision_do_not_matter(case: ForecasterCase) -> None:
     expected = trained(str(case)).predict(AHEAD)
     shuffled = series().sample(frac=1, random_state=3)
     same_frames(small(case).fit(shuffled).predict(AHEAD), expected)

@@ -119,7 +119,7 @@ def test_updates_with_covariates_equal_reading_anew(kind: Any, steps: list[int])
     for low, high in zip(steps, steps[1:], strict=False):
         model.update(since(until(y, high), low), since(until(X, high), low))
     anew = copy.copy(model)
-    anew.stream_ = model._read_all(model.panel_)
+    anew.stream_ = model._read_all(model._windows(model.panel_))
     plan = model.future_frame(9).assign(price=0.5)
     left, right = model.predict(9, plan), anew.predict(9, plan)
     pd.testing.assert_frame_equal(left, right, rtol=1e-4)
@@ -222,7 +222,8 @@ def test_the_markov_model_shows_what_it_learns_from() -> None:
     assert np.corrcoef(first["weather"][known], weather[known])[0, 1] == pytest.approx(1)
 
 
-def test_m01_the_windows_of_a_panel_by_hand() -> None:
+@pytest.mark.mission("M01")
+def test_the_windows_of_a_panel_by_hand() -> None:
     """Two shuffled series of unequal length, one with gaps: no window crosses a border or a gap."""
     days = DAYS[:10]
     y = pd.DataFrame(

@@ -166,6 +166,7 @@ def test_arrays_of_any_shape_and_content(
     "claim",
     [
         {"hidden_size": 10**9},
+        {"n_estimators": 10**9},
         {"window": 10**9},
         {"scale_window": 10**9},
         {"lags": [10**9]},

@@ -91,7 +91,8 @@ def test_any_kind_of_history_comes_back(model: Any, kind: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("model", MODELS, ids=repr)
-def test_m43_loaded_model_goes_on_as_the_saved_one(model: Any, tmp_path: Path) -> None:
+@pytest.mark.mission("M43")
+def test_loaded_model_goes_on_as_the_saved_one(model: Any, tmp_path: Path) -> None:
     y = series()
     fitted = model.fit(y[:50])
     fitted.save(tmp_path / "a.model")
@@ -204,11 +205,15 @@ def test_a_saved_file_may_be_read_by_others(tmp_path: Path) -> None:
     assert (tmp_path / "a.model").stat().st_mode == (tmp_path / "b").stat().st_mode
 
 
-NETWORKS = [LSTMForecaster, partial(RNNForecaster, cell="gru", num_layers=2), MLPForecaster]
+NETWORKS = [
+    LSTMForecaster,
+    pytest.param(partial(RNNForecaster, cell="gru", num_layers=2), marks=pytest.mark.slow),
+    MLPForecaster,
+]
 
 
 @pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
-@pytest.mark.parametrize("kind", ["hours", "long"])
+@pytest.mark.parametrize("kind", [pytest.param("hours", marks=pytest.mark.slow), "long"])
 @pytest.mark.parametrize("network", NETWORKS, ids=["lstm", "gru", "mlp"])
 def test_a_network_goes_on_bit_for_bit(network: Any, kind: str, tmp_path: Path) -> None:
     """A patch of one value and (hourly) of several; saved before and between updates."""

@@ -32,6 +32,8 @@ from forecast.forecasters.window.mlp import MLPForecaster
 from tests.checks import concrete_subclasses
 
 FORECASTERS = concrete_subclasses(forecast.forecasters, BaseForecaster)
+# Quick is one that trains a network
+NEURAL = {kind for kind in FORECASTERS if "max_epochs" in kind().get_params()} - {MLPForecaster}
 # The checks of scikit-learn's suite that fit no array: the first argument here is a target in time.
 PARAMETER_CHECKS = [
     "check_do_not_raise_errors_in_init_or_set_params",
@@ -55,7 +57,8 @@ def X(monthly: pd.Series) -> pd.DataFrame:
 
 @pytest.mark.parametrize("check", PARAMETER_CHECKS)
 @pytest.mark.parametrize("kind", FORECASTERS, ids=lambda kind: kind.__name__)
-def test_m43_parameter_level_checks(kind: type[BaseForecaster], check: str) -> None:
+@pytest.mark.mission("M43")
+def test_scikit_learns_own_parameter_checks_pass(kind: type[BaseForecaster], check: str) -> None:
     function = getattr(estimator_checks, check, None)
     if function is None:
         pytest.skip(f"this scikit-learn has no {check}")
@@ -63,7 +66,8 @@ def test_m43_parameter_level_checks(kind: type[BaseForecaster], check: str) -> N
 
 
 @pytest.mark.parametrize("kind", FORECASTERS, ids=lambda kind: kind.__name__)
-def test_m43_every_parameter_is_in_the_signature_and_the_docstring(kind: type[Any]) -> None:
+@pytest.mark.mission("M43")
+def test_every_parameter_is_in_the_signature_and_the_docstring(kind: type[Any]) -> None:
     names = set(kind().get_params(deep=False))
     common = {"horizon", "season_length", "freq", "target_transform", "id_col"}
     assert names >= common | {"time_col", "target_col"}
@@ -72,7 +76,8 @@ def test_m43_every_parameter_is_in_the_signature_and_the_docstring(kind: type[An
 
 
 @pytest.mark.parametrize("kind", FORECASTERS, ids=lambda kind: kind.__name__)
-def test_m43_diagram(kind: type[BaseForecaster]) -> None:
+@pytest.mark.mission("M43")
+def test_html_diagram_shows_the_forecaster(kind: type[BaseForecaster]) -> None:
     model = kind(horizon=7, target_transform=PowerTransformer())
     with config_context(display="diagram"):
         html = model._repr_html_()
@@ -81,8 +86,13 @@ def test_m43_diagram(kind: type[BaseForecaster]) -> None:
         assert repr(model) == f"{kind.__name__}(horizon=7, target_transform=PowerTransformer())"
 
 
-@pytest.mark.parametrize("kind", FORECASTERS, ids=lambda kind: kind.__name__)
-def test_m43_cross_validation_of_every_forecaster(
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(k, marks=[pytest.mark.slow] * (k in NEURAL)) for k in FORECASTERS],
+    ids=lambda kind: kind.__name__,
+)
+@pytest.mark.mission("M43")
+def test_cross_validation_of_every_forecaster(
     kind: type[BaseForecaster], monthly: pd.Series
 ) -> None:
     small = {"max_epochs": 2, "hidden_size": 4, "n_estimators": 1, "random_state": 0}
@@ -106,7 +116,8 @@ def test_m43_cross_validation_of_every_forecaster(
 )
 @pytest.mark.parametrize("many", [False, True], ids=["series", "wide"])
 @pytest.mark.parametrize("known", [False, True], ids=["plain", "X"])
-def test_m43_time_series_split(
+@pytest.mark.mission("M43")
+def test_time_series_split_scores_equal_fits_by_hand(
     monthly: pd.Series,
     wide: pd.DataFrame,
     X: pd.DataFrame,
@@ -129,7 +140,8 @@ def test_m43_time_series_split(
     np.testing.assert_array_equal(scores, by_hand)
 
 
-def test_m43_two_processes_give_the_same_bits(wide: pd.DataFrame, X: pd.DataFrame) -> None:
+@pytest.mark.mission("M43")
+def test_two_processes_give_the_same_bits(wide: pd.DataFrame, X: pd.DataFrame) -> None:
     cv = TimeSeriesSplit(4, test_size=8)
     one, two = (
         cross_validate(MarkovForecaster(), wide, X, cv=cv, n_jobs=jobs, return_estimator=True)
@@ -146,7 +158,8 @@ def _after(model: BaseForecaster, X: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"x": 0.0}, index)
 
 
-def test_m43_grid_search_finds_the_planted_order() -> None:
+@pytest.mark.mission("M43")
+def test_grid_search_finds_the_planted_order() -> None:
     rng = np.random.default_rng(0)
     values = np.zeros(300)
     for t in range(6, 300):
@@ -161,7 +174,8 @@ def test_m43_grid_search_finds_the_planted_order() -> None:
     assert len(search.predict(4)) == 4
 
 
-def test_m43_grid_search_with_a_transformer(monthly: pd.Series) -> None:
+@pytest.mark.mission("M43")
+def test_grid_search_with_a_transformer(monthly: pd.Series) -> None:
     """Growth by a factor: a drift on the logarithm wins, and the search finds it."""
     y = np.exp(0.05 * pd.Series(np.arange(96.0), monthly.index))
     search = GridSearchCV(
@@ -179,7 +193,8 @@ def test_m43_grid_search_with_a_transformer(monthly: pd.Series) -> None:
     assert set(nested.best_params_) == {"target_transform__method"}
 
 
-def test_m43_randomized_search(monthly: pd.Series, X: pd.DataFrame) -> None:
+@pytest.mark.mission("M43")
+def test_randomized_search_runs_over_a_forecaster(monthly: pd.Series, X: pd.DataFrame) -> None:
     search = RandomizedSearchCV(
         MarkovForecaster(regressor=HistGradientBoostingRegressor(max_iter=5)),
         {"order": range(1, 13), "regressor__max_depth": [2, 3]},
@@ -193,15 +208,15 @@ def test_m43_randomized_search(monthly: pd.Series, X: pd.DataFrame) -> None:
     assert len(search.best_estimator_.predict(3, ahead)) == 3
 
 
-def test_m43_a_scoring_string_is_answered_with_the_remedy(
-    monthly: pd.Series, X: pd.DataFrame
-) -> None:
+@pytest.mark.mission("M43")
+def test_a_scoring_string_is_answered_with_the_remedy(monthly: pd.Series, X: pd.DataFrame) -> None:
     model = MarkovForecaster().fit(monthly[:90], X[:90])
     with pytest.raises(TypeError, match="leave `scoring` out"):
         get_scorer("r2")(model, monthly[90:], X[90:])
 
 
-def test_m43_a_scoring_string_without_X_never_reaches_the_forecaster(
+@pytest.mark.mission("M43")
+def test_a_scoring_string_without_X_never_reaches_the_forecaster(
     monthly: pd.Series, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """scikit-learn then calls scorer(estimator, y_test): its own scorer lacks an argument, and
@@ -216,7 +231,8 @@ def test_m43_a_scoring_string_without_X_never_reaches_the_forecaster(
 
 
 @pytest.mark.slow
-def test_m43_grid_search_picks_the_planted_network() -> None:
+@pytest.mark.mission("M43")
+def test_grid_search_picks_the_planted_network() -> None:
     """A value answers the one 24 steps back, bent: a window of 8 or one unit cannot tell."""
     rng = np.random.default_rng(0)
     values = list(rng.uniform(-1, 1, 24))

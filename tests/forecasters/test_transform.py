@@ -86,7 +86,8 @@ def test_every_answer_comes_back_in_the_units_of_y(sales: pd.Series) -> None:
 
 @pytest.mark.parametrize("transformer", TRANSFORMERS, ids=lambda one: type(one).__name__)
 @pytest.mark.parametrize("model", [NaiveForecaster("seasonal"), MarkovForecaster()])
-def test_m43_any_invertible_transformer(
+@pytest.mark.mission("M43")
+def test_any_invertible_transformer(
     sales: pd.Series, model: BaseForecaster, transformer: Any
 ) -> None:
     model.set_params(target_transform=transformer).fit(sales)

@@ -55,7 +55,8 @@ def panel():
     return RNNForecaster(season_length=12, **(QUICK | {"horizon": 6})).fit(frame)
 
 
-def test_m15_state_gradients_of_a_fitted_network_keep_the_bound(panel):
+@pytest.mark.mission("M15")
+def test_state_gradients_of_a_fitted_network_keep_the_bound(panel):
     assert panel.recipe_.patch == 1
     found = state_gradients(panel)
     assert found.index.tolist() == list(range(402))
@@ -77,7 +78,11 @@ def test_lags_of_states_are_in_steps_of_the_series(lstm):
 KINDS = [LSTMForecaster, RNNForecaster, MLPForecaster, partial(Seq2SeqForecaster, attention=True)]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=["LSTM", "RNN", "MLP", "Seq2Seq"])
+@pytest.mark.parametrize(
+    "kind",
+    [KINDS[0], *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[1:])],
+    ids=["LSTM", "RNN", "MLP", "Seq2Seq"],
+)
 def test_forecast_gradients_are_the_slopes_of_predict(kind):
     y = hourly()
     model = kind(**(QUICK | {"calendar": False})).fit(y)
@@ -100,7 +105,8 @@ def test_of_an_encoder_and_a_decoder_the_encoder_is_looked_into():
     assert found.columns.unique("part").size == 6
 
 
-def test_m02_gradients_end_with_the_window():
+@pytest.mark.mission("M02")
+def test_gradients_end_with_the_window():
     model = MLPForecaster(context_length=30, **QUICK).fit(hourly())
     found = forecast_gradients(model, (1, 5, 24), lags=100)
     # beyond the window the scale's own arithmetic cancels to rounding
@@ -122,7 +128,8 @@ def test_gradients_where_there_are_none():
         forecast_gradients(model, lags=400)
 
 
-def test_m24_gates_of_a_fitted_lstm(lstm):
+@pytest.mark.mission("M24")
+def test_gates_of_a_fitted_lstm_are_open_intervals(lstm):
     y = hourly()
     for layer in (0, 1):
         found = gates(lstm, layer)

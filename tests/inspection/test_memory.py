@@ -52,7 +52,8 @@ def one_by_one(model, y, horizon, lag):
 
 @pytest.mark.parametrize("order", [1, 2, 7, 24, 30])
 @pytest.mark.parametrize("regressor", [None, Ridge()], ids=str)
-def test_m02_markov_remembers_exactly_its_order(order, regressor):
+@pytest.mark.mission("M02")
+def test_markov_remembers_exactly_its_order(order, regressor):
     y = hourly()
     model = MarkovForecaster(order=order, regressor=regressor, horizon=3).fit(y[:300])
     table = effective_memory(model, y[300:]).table
@@ -71,7 +72,8 @@ def test_markov_of_an_ar_process_that_uses_its_last_lag():
 
 
 @pytest.mark.parametrize("context", [9, 24])
-def test_m02_mlp_remembers_exactly_its_context(context):
+@pytest.mark.mission("M02")
+def test_mlp_remembers_exactly_its_context(context):
     y = hourly()
     model = MLPForecaster(context_length=context, **QUICK).fit(y[:300])
     assert effective_memory([model], y[300:]).table["reach"].tolist() == [context]

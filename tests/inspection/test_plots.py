@@ -29,7 +29,8 @@ def drawn(ax):
     return {line.get_label(): list(line.get_ydata()) for line in ax.lines}
 
 
-def test_m53_memory_marks_where_it_ends():
+@pytest.mark.mission("M53")
+def test_memory_marks_where_it_ends():
     lags = pd.RangeIndex(1, 49, name="lag")
     relative = pd.DataFrame({"short": np.where(lags > 3, 0, 1 / lags), "long": 0.9 ** (lags - 1)})
     relative.index = lags
@@ -46,7 +47,8 @@ def test_m53_memory_marks_where_it_ends():
     assert axes[-1].get_xlabel() == "hours back"
 
 
-def test_m53_state_gradients_are_drawn_with_their_bound():
+@pytest.mark.mission("M53")
+def test_state_gradients_are_drawn_with_their_bound():
     lags = pd.RangeIndex(0, 50, 10, name="lag")
     steps = np.arange(5)
     rnn = pd.DataFrame({"norm": 0.5**steps, "bound": 0.8**steps}, lags)
@@ -60,14 +62,16 @@ def test_m53_state_gradients_are_drawn_with_their_bound():
     assert len(ax.lines) == 3
 
 
-def test_m53_forecast_gradients_are_drawn_by_lag():
+@pytest.mark.mission("M53")
+def test_forecast_gradients_are_drawn_by_lag():
     found = pd.DataFrame({1: [0.5, 0.2, -0.1], 12: [0.1, 0.0, 0.3]}, pd.RangeIndex(1, 4))
     lines = drawn(plot_forecast_gradients(found))
     assert lines["1 ahead"] == [0.5, 0.2, -0.1] and lines["12 ahead"] == [0.1, 0.0, 0.3]
     assert drawn(plot_forecast_gradients(found, tail=2))["1 ahead"] == [0.5, 0.2]
 
 
-def test_m53_gates_lie_under_the_values_they_read():
+@pytest.mark.mission("M53")
+def test_gates_lie_under_the_values_they_read():
     rng = np.random.default_rng(0)
     times = HOURS[23::24]
     parts = {
@@ -86,7 +90,8 @@ def test_m53_gates_lie_under_the_values_they_read():
 
 
 @pytest.mark.parametrize("cyclic", [False, True])
-def test_m53_states_are_coloured_by_the_label(cyclic):
+@pytest.mark.mission("M53")
+def test_states_are_coloured_by_the_label(cyclic):
     rng = np.random.default_rng(0)
     found = pd.DataFrame(rng.standard_normal((96, 2)), HOURS, [1, 2])
     found.attrs["explained"] = [0.7, 0.2]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
-from forecast.networks.initialisation import chrono, forget_bias, orthogonal
-from forecast.networks.recurrent import Recurrent
+from forecast.networks.base import Cell
+from forecast.networks.initialisation import STARTS, chrono, forget_bias, orthogonal
+from forecast.networks.recurrent import CELLS, MGU, Recurrent
 from forecast.teaching import textbook
 
 N = 16
@@ -19,13 +22,12 @@ LSTMS = {
 # each with the number of its parameters that lead from state to state
 ALL = {
     "torch lstm": (LSTMS["torch"], 2),
-    "fused lstm": (LSTMS["fused"], 2),
     "textbook lstm": (LSTMS["textbook"], 8),
     "rnn": (lambda: nn.RNN(3, N, num_layers=2), 2),
-    "gru": (lambda: Recurrent(3, N, cell="gru", num_layers=2), 2),
     "elman": (lambda: textbook.Elman(3, N), 1),
     "jordan": (lambda: textbook.Jordan(3, N), 1),
-}
+    "minimal": (lambda: textbook.MinimalGatedUnit(3, N), 2),
+} | {cell: (partial(Recurrent, 3, N, cell=cell, num_layers=2), 2) for cell in CELLS}
 every_lstm = pytest.mark.parametrize("build", LSTMS.values(), ids=LSTMS)
 
 
@@ -65,7 +67,8 @@ def test_forget_bias(build):
 
 
 @every_lstm
-def test_m26_chrono_spreads_the_memories(build):
+@pytest.mark.mission("M26")
+def test_chrono_spreads_the_memories(build):
     network = build()
     before = cells(network)[0]
     chrono(network, 50, torch.Generator().manual_seed(0))
@@ -87,3 +90,45 @@ def test_chrono_repeats_with_its_generator():
         chrono(network, 50, torch.Generator().manual_seed(seed))
     assert torch.equal(first.bias_ih_l0[: 2 * N], again.bias_ih_l0[: 2 * N])
     assert not torch.equal(first.bias_ih_l0[: 2 * N], other.bias_ih_l0[: 2 * N])
+
+
+class Wrapped(Cell):
+    """A cell whose weights nobody has named."""
+
+    def __init__(self):
+        super().__init__()
+        self.width, self.inner = N, nn.GRUCell(3, N)
+
+    def initial_state(self, batch_size):
+        return torch.zeros(batch_size, N)
+
+    def advance(self, inputs, state):
+        h = self.inner(inputs, state)
+        return h, h
+
+
+NOTHING = {
+    "orthogonal": [nn.GRUCell(3, N), Wrapped(), nn.Linear(3, N)],
+    "forget_bias": [nn.GRUCell(3, N), Wrapped(), Recurrent(3, N, cell="tanh")],
+    "chrono": [nn.LSTMCell(3, N), Wrapped(), Recurrent(3, N, cell="gru")],
+}
+
+
+@pytest.mark.parametrize(
+    ("start", "network"), [(k, n) for k, some in NOTHING.items() for n in some]
+)
+def test_what_would_change_nothing_is_refused(start, network):
+    with pytest.raises(ValueError, match=r"`initialisation` finds no .* would change nothing"):
+        STARTS[start](network, 50)
+
+
+@pytest.mark.parametrize(
+    "cell", [MGU(3, N), textbook.MinimalGatedUnit(3, N)], ids=["fast", "textbook"]
+)
+def test_a_gate_that_lets_in_and_forgets_is_set_once(cell):
+    forget_bias(cell, 2.0)
+    assert torch.equal(cell.bf, torch.full((N,), -2.0))  # lets in little, so forgets little
+    chrono(cell, 50, torch.Generator().manual_seed(0))
+    steps = (-cell.bf).exp()
+    assert 1 <= steps.min() < 10 and 40 < steps.max() <= 49
+    assert torch.allclose(cell.bf.sigmoid(), 1 / (1 + steps), atol=1e-5)

@@ -37,7 +37,8 @@ def test_absorb_equals_advance_step_by_step(case: NetworkCase):
 
 
 @every_network
-def test_m08_two_pieces_equal_one_pass(case: NetworkCase):
+@pytest.mark.mission("M08")
+def test_two_pieces_equal_one_pass(case: NetworkCase):
     network, u = case.build(), inputs()
     features, end = network.absorb(u, network.initial_state(4))
     first, state = network.absorb(u[:, :4], network.initial_state(4))
@@ -47,7 +48,8 @@ def test_m08_two_pieces_equal_one_pass(case: NetworkCase):
 
 
 @every_network
-def test_m09_the_future_changes_no_bit_of_the_past(case: NetworkCase):
+@pytest.mark.mission("M09")
+def test_the_future_changes_no_bit_of_the_past(case: NetworkCase):
     network, u = case.build(), inputs()
     later = u.clone()
     later[:, 6:] = torch.nan
@@ -68,7 +70,8 @@ def test_batch_equals_singles(case: NetworkCase):
 
 
 @every_network
-def test_m36_a_padded_batch_equals_one_by_one(case: NetworkCase):
+@pytest.mark.mission("M36")
+def test_a_padded_batch_equals_one_by_one(case: NetworkCase):
     """Outputs, states and gradients, of inputs and weights; padding of 1e9 changes nothing."""
     network, u, lengths = case.build(), inputs(), (11, 3, 7, 1)
     padded = u.clone()

@@ -82,7 +82,8 @@ def test_a_step_depends_on_its_own_known_and_templates_alone():
             assert by_template[step, :, other].any() == own
 
 
-def test_m49_a_dose_acts_on_its_own_and_all_later_steps():
+@pytest.mark.mission("M49")
+def test_a_dose_acts_on_its_own_and_all_later_steps():
     torch.manual_seed(0)
     readout = Readout(D, R, 4, J, RAW, plan_size=2).double()
     for weights in readout.parameters():

@@ -11,7 +11,8 @@ from forecast.teaching.textbook import Elman
 
 
 @pytest.mark.parametrize("n", [1, 4])
-def test_m02_slope_is_zero_beyond_the_window(n: int) -> None:
+@pytest.mark.mission("M02")
+def test_slope_is_zero_beyond_the_window(n: int) -> None:
     torch.manual_seed(0)
     network = MLP(n, 16).double()
 
@@ -26,7 +27,8 @@ def test_m02_slope_is_zero_beyond_the_window(n: int) -> None:
             assert (matrix[row, j] != 0) == (0 <= t - j < n)
 
 
-def test_m19_a_layer_without_recurrence_is_a_perceptron_with_one_hidden_layer() -> None:
+@pytest.mark.mission("M19")
+def test_a_layer_without_recurrence_is_a_perceptron_with_one_hidden_layer() -> None:
     torch.manual_seed(0)
     recurrent, perceptron = (
         Elman(3, 8, activation="relu").double(),

@@ -62,7 +62,8 @@ def relative(wrong: np.ndarray, right: np.ndarray) -> float:
 
 @both_losses
 @every_length
-def test_m11_bptt_equals_autograd(T, loss):
+@pytest.mark.mission("M11")
+def test_bptt_equals_autograd(T, loss):
     weights, x, y = problem(T, loss)
     value, expected, at_inputs = by_autograd(weights, x, y, loss)
     ours, ours_at_inputs = gradient(weights, x, y, loss=loss)
@@ -74,7 +75,8 @@ def test_m11_bptt_equals_autograd(T, loss):
 
 @both_losses
 @every_length
-def test_m11_bptt_equals_central_differences(T, loss):
+@pytest.mark.mission("M11")
+def test_bptt_equals_central_differences(T, loss):
     weights, x, y = problem(T, loss)
 
     def value(changed: Weights) -> float:
@@ -92,7 +94,8 @@ def test_m11_bptt_equals_central_differences(T, loss):
             assert (up - down) / (2 * step) == pytest.approx(ours[place], abs=1e-6)
 
 
-def test_m11_three_steps_spelled_out():
+@pytest.mark.mission("M11")
+def test_gradient_of_three_steps_equals_the_sum_spelled_out():
     (U, W, b, V, c), x, y = weights, x, y = problem(3)
     s1 = np.tanh(U @ x[0] + b)  # s_0 = 0
     s2 = np.tanh(U @ x[1] + W @ s1 + b)
@@ -107,7 +110,8 @@ def test_m11_three_steps_spelled_out():
     assert np.allclose(ours.b, d1 + d2 + d3, atol=1e-13)
 
 
-def test_m11_w17_the_printed_formula_is_wrong():
+@pytest.mark.mission("M11")
+def test_the_printed_formula_of_the_gradient_is_wrong():
     untied, tied = [], []
     for seed in range(20):
         weights, x, y = problem(3, seed=seed)
@@ -119,7 +123,8 @@ def test_m11_w17_the_printed_formula_is_wrong():
     assert min(untied) > 0.1 and min(tied) > 0.1
 
 
-def test_m12_gradients_of_all_steps_are_added():
+@pytest.mark.mission("M12")
+def test_gradients_of_all_steps_are_added():
     T = 6
     weights, x, y = problem(T)
     copies = [[torch.tensor(part, requires_grad=True) for part in weights] for _ in range(T)]
@@ -135,7 +140,8 @@ def test_m12_gradients_of_all_steps_are_added():
 
 
 @pytest.mark.parametrize("cut", [1, 4, 7, 20])
-def test_m18_truncation_cuts_the_gradient_and_not_the_state(cut):
+@pytest.mark.mission("M18")
+def test_truncation_cuts_the_gradient_and_not_the_state(cut):
     weights, x, y = problem(20)
     _, expected, at_inputs = by_autograd(weights, x, y, "squared", cut)
     ours, ours_at_inputs = gradient(weights, x, y, truncation=cut)
@@ -143,7 +149,8 @@ def test_m18_truncation_cuts_the_gradient_and_not_the_state(cut):
     assert np.abs(ours_at_inputs - at_inputs).max() <= 1e-12
 
 
-def test_m18_nothing_is_learned_from_before_the_truncation():
+@pytest.mark.mission("M18")
+def test_nothing_is_learned_from_before_the_truncation():
     weights, x, y = problem(20)
     y[:-1] = np.nan  # a loss on the last step alone
     for cut in (1, 5, 10, 20):

@@ -24,7 +24,8 @@ def slope(network: Convolution, steps: int) -> torch.Tensor:
     ("kernel_size", "num_layers", "dilated", "field"),
     [(3, 4, False, 9), (2, 4, False, 5), (3, 3, True, 15), (2, 4, True, 16)],
 )
-def test_m05_nothing_is_seen_beyond_the_field(kernel_size, num_layers, dilated, field):
+@pytest.mark.mission("M05")
+def test_nothing_is_seen_beyond_the_field(kernel_size, num_layers, dilated, field):
     k, L = kernel_size, num_layers
     assert field == (1 + (k - 1) * (2**L - 1) if dilated else 1 + L * (k - 1))
     torch.manual_seed(0)
@@ -40,7 +41,8 @@ def count(**options: object) -> int:
     return sum(p.numel() for p in Convolution(1, 8, **options).parameters())
 
 
-def test_m05_weights_grow_with_the_field_or_with_its_logarithm():
+@pytest.mark.mission("M05")
+def test_weights_grow_with_the_field_or_with_its_logarithm():
     layer = count(num_layers=3) - count(num_layers=2)
     for depth in (2, 4, 8):
         plain = {"num_layers": depth, "dilated": False}
@@ -50,7 +52,8 @@ def test_m05_weights_grow_with_the_field_or_with_its_logarithm():
         assert Convolution(1, 8, num_layers=depth + 1).reach == 2 * 2**depth
 
 
-def test_m05_a_convolution_that_is_centred_sees_the_future():
+@pytest.mark.mission("M05")
+def test_a_convolution_that_is_centred_sees_the_future():
     torch.manual_seed(0)
     centred = nn.Conv1d(1, 4, 3, padding="same")
     causal = Convolution(1, 4, kernel_size=3, num_layers=1)

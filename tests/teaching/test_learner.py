@@ -48,7 +48,8 @@ def test_training_repeats_and_a_clipped_step_is_small():
 
 
 @pytest.mark.parametrize("kind", ["tanh", "lstm", LSTM])
-def test_m18_pieces_carry_the_state_and_no_gradient(kind):
+@pytest.mark.mission("M18")
+def test_pieces_carry_the_state_and_no_gradient(kind):
     torch.manual_seed(0)
     network = kind(1, 8) if kind is LSTM else Recurrent(1, 8, cell=kind)
     model, inputs = Learner(network), torch.randn(2, 20, 1, requires_grad=True)

@@ -31,13 +31,15 @@ def counted_loss(symbols: np.ndarray, order: int) -> float:
 @pytest.mark.parametrize(
     ("order", "loss"), [(0, 0.6365), (1, 0.6059), (3, 0.5340), (5, 0.4981), (9, 0.4711)]
 )
-def test_m04_counting_meets_the_floor_of_its_window(order: int, loss: float) -> None:
+@pytest.mark.mission("M04")
+def test_counting_meets_the_floor_of_its_window(order: int, loss: float) -> None:
     assert even_process_floor(order) == pytest.approx(loss, abs=5e-5)
     y = even_process(100_000, seed=order).to_numpy()
     assert counted_loss(y, order) == pytest.approx(loss, abs=0.01)
 
 
-def test_m04_no_window_is_enough_and_one_bit_of_state_is() -> None:
+@pytest.mark.mission("M04")
+def test_no_window_is_enough_and_one_bit_of_state_is() -> None:
     floors = [even_process_floor(n) for n in range(40)]
     y = even_process(100_000, seed=0)
     rate = y.attrs["floor"]

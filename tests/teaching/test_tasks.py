@@ -31,7 +31,8 @@ def test_shapes_and_fresh_batches(make: object, inputs: tuple, targets: tuple) -
 @pytest.mark.parametrize(
     ("make", "variance"), [(tasks.adding, 1 / 6), (tasks.recall, 1 / 3), (tasks.cue, 1.0)]
 )
-def test_m26_without_memory_the_mean_is_best(make: object, variance: float) -> None:
+@pytest.mark.mission("M26")
+def test_without_memory_the_mean_is_best(make: object, variance: float) -> None:
     task = make(100_000, 20, np.random.default_rng(0))
     answer = task.targets[:, -1, 0]
     assert np.isnan(task.targets[:, :-1]).all()
@@ -52,7 +53,8 @@ def test_adding_marks_one_value_in_each_half() -> None:
 
 
 @pytest.mark.parametrize("n", [10, 20, 50])
-def test_m03_a_window_reaches_the_floor_of_the_latch(n: int) -> None:
+@pytest.mark.mission("M03")
+def test_a_window_reaches_the_floor_of_the_latch(n: int) -> None:
     rate = 0.05
     task = tasks.latch(400, 1000, np.random.default_rng(n), rate=rate)
     u, wanted = task.inputs[..., 0], task.targets[..., 0]
@@ -64,7 +66,8 @@ def test_m03_a_window_reaches_the_floor_of_the_latch(n: int) -> None:
     assert accuracy == pytest.approx(tasks.latch_floor(rate, n), abs=0.02)
 
 
-def test_m03_one_unit_of_state_latches_for_ever() -> None:
+@pytest.mark.mission("M03")
+def test_one_unit_of_state_latches_for_ever() -> None:
     task = tasks.latch(20, 2000, np.random.default_rng(0), rate=0.05)
     state = np.zeros(20)
     for t in range(2000):

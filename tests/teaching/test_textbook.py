@@ -18,7 +18,8 @@ from forecast.teaching.textbook import LSTM, Elman, Jordan, Output, Stacked
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_m07_elman_equals_torch(activation, dtype, bias):
+@pytest.mark.mission("M07")
+def test_elman_equals_torch(activation, dtype, bias):
     torch.manual_seed(0)
     reference = nn.RNN(4, 6, nonlinearity=activation, bias=bias, batch_first=True).to(dtype)
     network = Elman.from_torch(reference)
@@ -35,7 +36,8 @@ def test_m07_elman_equals_torch(activation, dtype, bias):
     assert (output(features) - by_hand).abs().max() <= tolerance
 
 
-def test_m07_identity_activation_has_a_closed_form():
+@pytest.mark.mission("M07")
+def test_identity_activation_has_a_closed_form():
     torch.manual_seed(0)
     network = Elman(2, 3, activation="identity").double()
     nn.init.normal_(network.b)
@@ -47,7 +49,8 @@ def test_m07_identity_activation_has_a_closed_form():
         assert torch.allclose(features[0, t], sum(terms), atol=1e-12)
 
 
-def test_m08_first_step_from_zero_and_given_states():
+@pytest.mark.mission("M08")
+def test_first_step_from_zero_and_given_states():
     torch.manual_seed(0)
     network = Elman(2, 3).double()
     x = torch.randn(1, 5, 2, dtype=torch.float64)
@@ -60,7 +63,8 @@ def test_m08_first_step_from_zero_and_given_states():
     assert torch.equal(end, features[:, -1])
 
 
-def test_m09_the_other_time_convention_is_the_same_model_shifted():
+@pytest.mark.mission("M09")
+def test_the_other_time_convention_is_the_same_model_shifted():
     torch.manual_seed(0)
     network = Elman(2, 3).double()
     x = torch.randn(1, 9, 2, dtype=torch.float64)
@@ -80,7 +84,8 @@ def test_m09_the_other_time_convention_is_the_same_model_shifted():
 @pytest.mark.parametrize(
     ("activation", "low", "high"), [("tanh", -1e9, 0.0), ("identity", 0.95, 1)]
 )
-def test_m10_a_tanh_output_cannot_pass_one(activation, low, high):
+@pytest.mark.mission("M10")
+def test_a_tanh_output_cannot_pass_one(activation, low, high):
     torch.manual_seed(0)
     x = torch.rand(32, 20, 1) * 2 - 1
     target = (2.5 + 1.25 * (x + x.roll(1, 1)))[:, 1:]  # needs one step of memory; range [0, 5]
@@ -99,7 +104,8 @@ def test_m10_a_tanh_output_cannot_pass_one(activation, low, high):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_m24_lstm_equals_torch(dtype):
+@pytest.mark.mission("M24")
+def test_lstm_equals_torch(dtype):
     torch.manual_seed(0)
     reference = nn.LSTM(4, 6, batch_first=True).to(dtype)
     network = LSTM.from_torch(reference)
@@ -111,7 +117,8 @@ def test_m24_lstm_equals_torch(dtype):
     assert all((a - b[0]).abs().max() <= tolerance for a, b in zip(state, end, strict=True))
 
 
-def test_m24_gates_are_open_intervals():
+@pytest.mark.mission("M24")
+def test_gates_are_open_intervals():
     torch.manual_seed(0)
     network = LSTM(4, 6).double()
     state = (torch.randn(9, 6).double(), torch.randn(9, 6).double())
@@ -121,7 +128,8 @@ def test_m24_gates_are_open_intervals():
     assert (gates.candidate.abs() < 1).all()
 
 
-def test_m24_the_trace_shows_the_gates_that_made_the_states():
+@pytest.mark.mission("M24")
+def test_the_trace_shows_the_gates_that_made_the_states():
     network, x = LSTM(4, 6).double(), torch.randn(3, 9, 4).double()
     h, c = network.initial_state(3)
     gates = network.trace(x, (h, c))
@@ -138,7 +146,8 @@ def forced(forget: float, enter: float, leave: float) -> LSTM:
     return network
 
 
-def test_m24_forced_gates_keep_wipe_and_hide():
+@pytest.mark.mission("M24")
+def test_forced_gates_keep_wipe_and_hide():
     x = torch.randn(1, 1000, 1, dtype=torch.float64)
     h, cell = torch.zeros(1, 4).double(), torch.randn(1, 4).double()
     _, (_, kept) = forced(1e4, -1e4, 0.0).absorb(x, (h, cell))
@@ -151,7 +160,8 @@ def test_m24_forced_gates_keep_wipe_and_hide():
 
 
 @pytest.mark.parametrize("cell", [Elman, LSTM])
-def test_m20_a_stack_equals_torch(cell):
+@pytest.mark.mission("M20")
+def test_a_stack_equals_torch(cell):
     fused = {Elman: nn.RNN, LSTM: nn.LSTM}[cell]
     reference = fused(4, 6, num_layers=3, batch_first=True).double()
     network = Stacked(4, 6, num_layers=3, cell=cell)
@@ -164,7 +174,8 @@ def test_m20_a_stack_equals_torch(cell):
     assert (hidden - (end if cell is Elman else end[0])).abs().max() <= 1e-12
 
 
-def test_m21_without_feedback_it_is_elmans():
+@pytest.mark.mission("M21")
+def test_without_feedback_it_is_elmans():
     jordan, elman = Jordan(2, 3, output_size=2).double(), Elman(2, 3).double()
     with torch.no_grad():
         jordan.B.zero_()
@@ -175,7 +186,8 @@ def test_m21_without_feedback_it_is_elmans():
     assert torch.equal(ours, elman.absorb(x, elman.initial_state(4))[0])
 
 
-def test_m21_free_run_is_the_loop_by_hand():
+@pytest.mark.mission("M21")
+def test_free_run_is_the_loop_by_hand():
     network = Jordan(2, 3, output_size=1).double()
     U, W, B, b, V, c = (p.detach() for p in network.parameters())
     x = torch.randn(1, 9, 2, dtype=torch.float64)
@@ -188,7 +200,8 @@ def test_m21_free_run_is_the_loop_by_hand():
     assert (state[1][0] - y).abs().max() <= 1e-12
 
 
-def test_m21_taught_its_own_outputs_it_runs_freely():
+@pytest.mark.mission("M21")
+def test_taught_its_own_outputs_it_runs_freely():
     network = Jordan(2, 3, output_size=2).double()
     x = torch.randn(4, 9, 2, dtype=torch.float64)
     free, end = network.absorb(x, network.initial_state(4))
@@ -202,7 +215,8 @@ def test_m21_taught_its_own_outputs_it_runs_freely():
     assert not torch.allclose(misled[:, 5], free[:, 5], atol=1e-3)
 
 
-def test_m21_it_remembers_through_its_output_alone():
+@pytest.mark.mission("M21")
+def test_it_remembers_through_its_output_alone():
     network = Jordan(1, 1, activation="identity").double()
     with torch.no_grad():
         for parameter, value in zip(network.parameters(), (1, 0, 1, 0, 1, 0), strict=True):
@@ -241,7 +255,8 @@ def norms(matrices: list[Tensor]) -> np.ndarray:
     return np.array([torch.linalg.matrix_norm(m, 2).item() for m in matrices])
 
 
-def test_m15_slope_over_many_steps_is_the_product_of_single_ones():
+@pytest.mark.mission("M15")
+def test_slope_over_many_steps_is_the_product_of_single_ones():
     network = Elman(2, 5).double()
     x = torch.randn(12, 2, dtype=torch.float64)
     slopes = step_slopes(network, x)
@@ -254,7 +269,8 @@ def test_m15_slope_over_many_steps_is_the_product_of_single_ones():
 
 
 @pytest.mark.parametrize("gain", [0.5, 0.9, 1.0, 1.5])
-def test_m15_gamma_bounds_the_slope(gain):
+@pytest.mark.mission("M15")
+def test_gamma_bounds_the_slope(gain):
     for seed in range(3):
         torch.manual_seed(seed)
         network = Elman(8, 8).double()
@@ -265,7 +281,8 @@ def test_m15_gamma_bounds_the_slope(gain):
 
 
 @pytest.mark.parametrize("gain", [0.9, 1.1])
-def test_m15_a_linear_rotation_meets_the_bound(gain):
+@pytest.mark.mission("M15")
+def test_a_linear_rotation_meets_the_bound(gain):
     network = scaled_rotation(8, gain, "identity")
     measured = norms(chained(step_slopes(network, torch.randn(100, 8).double())))
     steps = np.arange(1, 101)
@@ -274,7 +291,8 @@ def test_m15_a_linear_rotation_meets_the_bound(gain):
 
 
 @pytest.mark.parametrize("activation", ["identity", "tanh"])
-def test_m15_the_first_step_is_hardly_felt_in_a_loss_on_the_last(activation):
+@pytest.mark.mission("M15")
+def test_the_first_step_is_hardly_felt_in_a_loss_on_the_last(activation):
     network = scaled_rotation(8, 0.9, activation)
     products = chained(step_slopes(network, torch.randn(100, 8).double()))
     last, first = norms([products[0], products[-2]])  # ds_100/ds_99, ds_100/ds_1
@@ -282,13 +300,15 @@ def test_m15_the_first_step_is_hardly_felt_in_a_loss_on_the_last(activation):
     assert first < 1e-4
 
 
-def test_m16_a_linear_recurrence_explodes():
+@pytest.mark.mission("M16")
+def test_a_linear_recurrence_explodes():
     network = scaled_rotation(8, 1.1, "identity")
     measured = norms(chained(step_slopes(network, torch.randn(100, 8).double())))
     assert measured[-1] == pytest.approx(13780.6, abs=0.05)
 
 
-def test_m16_gamma_above_one_is_not_enough_to_explode():
+@pytest.mark.mission("M16")
+def test_gamma_above_one_is_not_enough_to_explode():
     for seed in range(5):
         torch.manual_seed(seed)
         network = scaled_rotation(64, 1.5, "tanh")
@@ -297,7 +317,8 @@ def test_m16_gamma_above_one_is_not_enough_to_explode():
         assert measured[-1] < 1e-3 and measured[-1] / 1.5**100 < 1e-20  # it vanishes
 
 
-def test_m19_sixty_four_units_learn_fifty_random_signs_by_heart():
+@pytest.mark.mission("M19")
+def test_sixty_four_units_learn_fifty_random_signs_by_heart():
     signs = torch.randint(2, (1, 51, 1)).float() * 2 - 1
     network, output = nn.RNN(1, 64, batch_first=True), nn.Linear(64, 1)
     optimizer = torch.optim.Adam([*network.parameters(), *output.parameters()], 3e-3)
@@ -310,7 +331,8 @@ def test_m19_sixty_four_units_learn_fifty_random_signs_by_heart():
 
 
 @pytest.mark.parametrize("alpha", [0.1, 0.5, 0.9])
-def test_m23_one_linear_unit_is_simple_exponential_smoothing(alpha):
+@pytest.mark.mission("M23")
+def test_one_linear_unit_is_simple_exponential_smoothing(alpha):
     x = np.random.default_rng(0).normal(size=200).cumsum()
     network = Elman(1, 1, activation="identity", bias=False).double()
     with torch.no_grad():
@@ -322,7 +344,8 @@ def test_m23_one_linear_unit_is_simple_exponential_smoothing(alpha):
     assert np.abs(level.detach().numpy().ravel() - expected).max() <= 1e-8
 
 
-def test_m23_one_linear_unit_forecasts_a_moving_average():
+@pytest.mark.mission("M23")
+def test_one_linear_unit_forecasts_a_moving_average():
     theta, noise = 0.9, np.random.default_rng(0).normal(size=100_001)
     x = noise[1:] + theta * noise[:-1]
     network = Elman(1, 1, activation="identity", bias=False).double()
@@ -336,7 +359,8 @@ def test_m23_one_linear_unit_forecasts_a_moving_average():
 
 
 @pytest.mark.parametrize("forget", [None, 0.5, 1.0])
-def test_m27_what_the_cell_keeps_is_the_product_of_its_forget_gates(forget):
+@pytest.mark.mission("M27")
+def test_what_the_cell_keeps_is_the_product_of_its_forget_gates(forget):
     network = LSTM(2, 3).double()
     with torch.no_grad():
         for W in (network.Wf, network.Wi, network.Wc, network.Wo):

@@ -29,6 +29,7 @@ class Recipe:
     num_layers: int
     warm: int  # values that a scale must hold before its targets count
     driver_window: int  # V, newest values whose covariates are shown at a step
+    n_estimators: int  # E, networks trained side by side
     trend: int = 0  # K, newest values whose two halves tell the trend; 0: no template follows it
     mean: bool = False  # whether the mean of all values so far is a template
 
@@ -119,6 +120,11 @@ def hidden_size(lengths: np.ndarray) -> int:
     return 32 if lengths.sum() < 10_000 else 64
 
 
+def n_estimators(lengths: np.ndarray) -> int:
+    """Return how many networks are trained side by side: three, whatever the data."""
+    return 3
+
+
 def warm(lengths: np.ndarray, scale_window: int) -> int:
     """Return how many values a scale must hold before its targets count: 8, fewer if short."""
     return min(scale_window, 8, max(int(np.median(lengths)) // 6, 1))
@@ -158,6 +164,7 @@ def window_recipe(
         num_layers=1,
         warm=warm(lengths, window),
         driver_window=window,
+        n_estimators=n_estimators(lengths),
         trend=trend_window(seasons, window),
         mean=mean_tells(seasons, lengths, window),
     )
@@ -195,6 +202,7 @@ def recurrent_recipe(
         num_layers=2 if patch > 1 else 1,
         warm=warm(lengths, scale),
         driver_window=patch,
+        n_estimators=n_estimators(lengths),
         trend=trend_window(seasons, max([scale, *lags])),
         mean=mean_tells(seasons, lengths, scale),
     )

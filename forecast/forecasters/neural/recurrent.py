@@ -8,11 +8,12 @@ from typing import ClassVar, Unpack
 import numpy as np
 
 from forecast._checks import one_of, positive_integer
-from forecast.forecasters.neural.base import NeuralForecaster, Trained
+from forecast.forecasters.neural.base import NeuralForecaster
+from forecast.forecasters.neural.parameters import Trained
 from forecast.forecasters.neural.recipe import recurrent_recipe
 from forecast.networks.base import Network
 from forecast.networks.initialisation import STARTS
-from forecast.networks.recurrent import Recurrent
+from forecast.networks.recurrent import CELLS, Recurrent
 
 
 class Recurrence(Trained, total=False):
@@ -30,8 +31,9 @@ class RecurrentForecaster(NeuralForecaster, abc.ABC):
     ----------
     initialisation : {"default", "orthogonal", "forget_bias", "chrono"}
         How recurrent weights start, which decides what can be learned from far back: orthogonal
-        matrices from state to state; of an LSTM also forget gates that start open, or that spread
-        memories over the training window. See `forecast.networks.initialisation`.
+        matrices from state to state; of LSTM and MGU also gates that start by keeping what is
+        there, or that spread memories over the training window. Where there is nothing to change,
+        `fit` raises a ValueError. See `forecast.networks.initialisation`.
     initial_state : {"zero", "learned"}
         The state before the first value.
     truncation : int, optional
@@ -41,11 +43,10 @@ class RecurrentForecaster(NeuralForecaster, abc.ABC):
         values, one step of the optimiser each, and a step costs what its window costs. Default:
         the state, too, ends with the window, and every window stands alone.
     **parameters
-        Those of `NeuralForecaster`.
+        Those of `NeuralParameters`.
     """
 
     _recipe = staticmethod(recurrent_recipe)
-    initialisations: ClassVar[tuple[str, ...]] = ("default", "orthogonal")
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class RecurrentForecaster(NeuralForecaster, abc.ABC):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        one_of("initialisation", self.initialisation, self.initialisations)
+        one_of("initialisation", self.initialisation, tuple(STARTS))
         one_of("initial_state", self.initial_state, ("zero", "learned"))
         if self.truncation is not None:
             positive_integer("truncation", self.truncation)
@@ -96,18 +97,29 @@ class RecurrentForecaster(NeuralForecaster, abc.ABC):
         return network
 
 
+class LSTMForecaster(RecurrentForecaster):
+    """Forecast with long short-term memory: gates decide what the state keeps."""
+
+    _cell = "lstm"
+
+
 class RNNForecaster(RecurrentForecaster):
     """Forecast with a recurrent network: h_t = f(h_{t-1}, x_t).
 
     Parameters
     ----------
-    cell : {"tanh", "relu", "gru"}
-        Elman's recurrence with either activation, or the gated recurrent unit.
+    cell : str
+        The recurrence, of `cells`: "tanh" and "relu" are Elman's, "gru" and "mgu" have gates.
     **parameters
         Those of `RecurrentForecaster`.
+
+    Attributes
+    ----------
+    cells : tuple of str
+        All of `forecast.networks.recurrent.CELLS` but that of `LSTMForecaster`.
     """
 
-    cells: ClassVar = ("tanh", "relu", "gru")
+    cells: ClassVar = tuple(cell for cell in CELLS if cell != LSTMForecaster._cell)
 
     def __init__(self, *, cell: str = "tanh", **parameters: Unpack[Recurrence]) -> None:
         super().__init__(**parameters)
@@ -120,10 +132,3 @@ class RNNForecaster(RecurrentForecaster):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         one_of("cell", self.cell, self.cells)
-
-
-class LSTMForecaster(RecurrentForecaster):
-    """Forecast with long short-term memory: gates decide what the state keeps."""
-
-    _cell = "lstm"
-    initialisations = tuple(STARTS)

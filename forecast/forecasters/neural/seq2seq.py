@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Unpack
 
 from forecast._checks import boolean, one_of
-from forecast.forecasters.neural.base import NeuralForecaster, Trained
+from forecast.forecasters.neural.base import NeuralForecaster
+from forecast.forecasters.neural.parameters import Trained
 from forecast.forecasters.neural.recipe import seq2seq_recipe
 from forecast.networks.base import Network
 from forecast.networks.recurrent import CELLS
@@ -22,14 +23,14 @@ class Seq2SeqForecaster(NeuralForecaster):
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "tanh", "relu"}
-        The recurrence of both.
+    cell : str
+        The recurrence of both: a name of `forecast.networks.recurrent.CELLS`.
     attention : bool
         Let each step of the decoder look back at the encoder's newest features, as many as a
         training window has steps, instead of the last state alone (Bahdanau, Cho and Bengio, 2015).
         About six times slower: the decoder runs step by step.
     **parameters
-        Those of `NeuralForecaster`.
+        Those of `NeuralParameters`.
     """
 
     _recipe = staticmethod(seq2seq_recipe)

@@ -131,6 +131,7 @@ def test_paths_have_the_spread_that_statsmodels_gives() -> None:
     np.testing.assert_allclose(paths.mean(axis=1), model.predict(10), atol=0.05 * expected[-1])
 
 
+@pytest.mark.slow
 def test_intervals_cover_what_they_claim() -> None:
     series = {k: arma([0.8], [0.3], 210, seed=k) for k in range(100)}
     y = pd.DataFrame(series)

@@ -13,13 +13,15 @@ from forecast.forecasters.classical.naive import NaiveForecaster
 
 @pytest.mark.parametrize("strategy", ["last", "seasonal", "drift"])
 @pytest.mark.parametrize("value", [0.0, 5.0, 1e9, -1e-9])
-def test_m45_constant_series_has_no_error(strategy: str, value: float) -> None:
+@pytest.mark.mission("M45")
+def test_constant_series_has_no_error(strategy: str, value: float) -> None:
     model = NaiveForecaster(strategy, season_length=4).fit(pd.Series(np.full(20, value)))
     assert (model.predict(9) == value).all()
     assert (model.predict_interval(9).to_numpy() == value).all()
 
 
-def test_m45_seasonal_is_exact_on_a_periodic_series() -> None:
+@pytest.mark.mission("M45")
+def test_seasonal_is_exact_on_a_periodic_series() -> None:
     y = pd.Series(np.tile([3.0, 1.0, 4.0, 1.5, 9.0], 6))
     model = NaiveForecaster("seasonal", season_length=5).fit(y[:23])
     np.testing.assert_array_equal(model.predict(7), y[23:])

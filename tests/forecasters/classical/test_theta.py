@@ -100,6 +100,7 @@ def test_gaps_are_filled_and_leave_no_error() -> None:
     assert len(model.residuals_.values) == 114
 
 
+@pytest.mark.slow
 def test_intervals_cover_what_they_claim() -> None:
     rng = np.random.default_rng(3)
     noise = rng.normal(size=(310, 150))

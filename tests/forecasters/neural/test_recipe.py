@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forecast.data.synthetic import noisy_sine
+from forecast.forecasters.neural import recipe
 from forecast.forecasters.neural.recipe import (
     batch_size,
     hidden_size,
@@ -18,6 +21,10 @@ from forecast.forecasters.neural.recipe import (
     usable_seasons,
     window_recipe,
 )
+from forecast.forecasters.neural.recurrent import LSTMForecaster
+from forecast.forecasters.neural.seq2seq import Seq2SeqForecaster
+from forecast.forecasters.saving import load
+from forecast.forecasters.window.mlp import MLPForecaster
 
 RECIPES = [window_recipe, recurrent_recipe]
 
@@ -26,7 +33,7 @@ def lengths(*sizes: int) -> np.ndarray:
     return np.array(sizes)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("choose", RECIPES)
 @given(
     season=st.integers(1, 400),
     horizon=st.integers(1, 60),
@@ -34,10 +41,10 @@ def lengths(*sizes: int) -> np.ndarray:
     context_length=st.none() | st.integers(1, 500),
 )
 def test_any_data_make_legal_sizes(
-    recipe: Any, season: int, horizon: int, sizes: list[int], context_length: int | None
+    choose: Any, season: int, horizon: int, sizes: list[int], context_length: int | None
 ) -> None:
     seasons = usable_seasons((season, 7 * season), np.array(sizes), horizon)
-    chosen = recipe(seasons, np.array(sizes), horizon, context_length)
+    chosen = choose(seasons, np.array(sizes), horizon, context_length)
     assert chosen.patch <= chosen.stride <= chosen.block <= horizon
     # what most training windows cannot teach is left to the rollout
     assert chosen.block == min(horizon, max(int(np.median(sizes)) // 3, 1))
@@ -111,3 +118,27 @@ def test_largest_divisor(number: int, at_most: int) -> None:
     found = largest_divisor(number, at_most)
     assert number % found == 0 and found <= at_most
     assert not any(number % d == 0 for d in range(found + 1, min(number, at_most) + 1))
+
+
+@pytest.mark.filterwarnings("ignore:On the validation part")
+def test_the_recipe_owns_the_number_of_networks(tmp_path, monkeypatch) -> None:
+    sizes: Any = {"hidden_size": 4, "max_epochs": 1, "horizon": 6, "random_state": 0}
+    monkeypatch.setattr(recipe, "n_estimators", lambda lengths: 2 if lengths.sum() < 100 else 3)
+    y = noisy_sine(120, seed=0)
+    for kind in (MLPForecaster, LSTMForecaster, Seq2SeqForecaster):
+        short = kind(**sizes).fit(y[:80])
+        assert len(short.model_.network.members) == short.recipe_.n_estimators == 2
+        assert kind(n_estimators=1, **sizes).fit(y[:80]).recipe_.n_estimators == 1
+        short.save(tmp_path / "model")
+        with monkeypatch.context() as later:  # the rule of today is not that of the file
+            later.setattr(recipe, "n_estimators", lambda lengths: 5)
+            kept = load(tmp_path / "model")
+        assert kept.n_estimators is None and kept.recipe_.n_estimators == 2
+        assert np.array_equal(kept.predict(6), short.predict(6))
+        assert kept.update(y[80:]).predict(6).notna().all()
+    assert MLPForecaster(**sizes).fit(y).recipe_.n_estimators == 3
+
+
+def test_files_from_before_that_rule_hold_the_number_as_a_parameter() -> None:
+    kept = load(Path(__file__).parents[1] / "saved" / "v1-lstm.model")
+    assert kept.n_estimators == kept.recipe_.n_estimators == len(kept.model_.network.members) == 3

@@ -25,7 +25,8 @@ def ar2(size: int, seed: int = 0) -> pd.Series:
 
 @pytest.mark.parametrize("order", [1, 2, 5, 13])
 @pytest.mark.parametrize(("level", "unit"), [(0, 1), (1e4, 1), (0, 1e9), (0, 1e-9)])
-def test_m02_linear_equals_autoreg(order: int, level: float, unit: float) -> None:
+@pytest.mark.mission("M02")
+def test_linear_equals_autoreg(order: int, level: float, unit: float) -> None:
     y = level + unit * ar2(300)
     ours = MarkovForecaster(order=order, season_length=1).fit(y)
     theirs = AutoReg((y - level) / unit, lags=order).fit()
@@ -36,7 +37,8 @@ def test_m02_linear_equals_autoreg(order: int, level: float, unit: float) -> Non
     np.testing.assert_allclose(ours.predict(12), expected, rtol=1e-8, atol=1e-8 * unit)
 
 
-def test_m02_covariates_equal_autoreg_with_exog() -> None:
+@pytest.mark.mission("M02")
+def test_covariates_equal_autoreg_with_exog() -> None:
     rng = np.random.default_rng(3)
     X = pd.DataFrame(rng.normal(size=(260, 2)) * [1, 50] + [0, 100], columns=["a", "b"])
     y = ar2(260) + X["a"] - 0.2 * X["b"]
@@ -50,7 +52,8 @@ def test_m02_covariates_equal_autoreg_with_exog() -> None:
 
 @pytest.mark.parametrize("regressor", [None, KNeighborsRegressor()])
 @pytest.mark.parametrize("order", [1, 4])
-def test_m02_nothing_beyond_the_order_matters(order: int, regressor: Any) -> None:
+@pytest.mark.mission("M02")
+def test_nothing_beyond_the_order_matters(order: int, regressor: Any) -> None:
     y, rng = ar2(200), np.random.default_rng(0)
     forecasts = []
     for far in rng.normal(size=(5, 6)):
@@ -75,7 +78,8 @@ def test_every_lag_within_the_order_matters() -> None:
 
 
 @pytest.mark.parametrize(("n", "mse"), [(1, 1.3625), (2, 1.2155), (4, 1.1017), (8, 1.0336)])
-def test_m02_moving_average_costs_what_theory_says(n: int, mse: float) -> None:
+@pytest.mark.mission("M02")
+def test_moving_average_costs_what_theory_says(n: int, mse: float) -> None:
     theta, size = 0.9, 400_000
     noise = np.random.default_rng(n).normal(size=2 * size + 1)
     x = noise[1:] + theta * noise[:-1]
@@ -89,7 +93,8 @@ def test_m02_moving_average_costs_what_theory_says(n: int, mse: float) -> None:
 
 
 @pytest.mark.parametrize("regressor", [None, Ridge(0.1)])
-def test_m37_forecast_is_one_step_again_and_again(regressor: Any) -> None:
+@pytest.mark.mission("M37")
+def test_forecast_is_one_step_again_and_again(regressor: Any) -> None:
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"x": rng.normal(size=140)})
     frame = pd.DataFrame({"A": ar2(120), "B": 100 + 7 * ar2(120, 1)})

@@ -1,0 +1,107 @@
+"""Training a model on the windows of a panel, shown while it runs; and what to say of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from forecast.data.panel import Panel
+from forecast.engine import gradients, states, training
+from forecast.engine.batches import Batch, Windows, seasonal_changes
+from forecast.engine.model import Model
+from forecast.engine.validation import Validation
+from forecast.forecasters.neural.recipe import Recipe
+from forecast.networks.base import Network
+
+
+def error_scales(
+    panel: Panel, held_out: np.ndarray, season_length: int, spreads: np.ndarray
+) -> np.ndarray:
+    """Return what errors of each series are divided by, (n,): its usual seasonal change."""
+    scales = seasonal_changes(panel, held_out, season_length)
+    return np.where(scales > 0, scales, spreads)
+
+
+def train(
+    model: Model,
+    recipe: Recipe,
+    windows: Windows,
+    judge: Validation,
+    settings: training.Settings,
+    generator: torch.Generator,
+    *,
+    ends: Tensor,
+    pieces: int,
+    name: str | None,
+) -> tuple[pd.DataFrame, Batch]:
+    """Train a model in place; with a `name`, show a progress bar of that name.
+
+    Parameters
+    ----------
+    ends
+        Where the values to learn from end, per series.
+    pieces
+        Training windows in a row that carry their state on.
+
+    Returns
+    -------
+    tuple
+        One row per epoch, and one more batch.
+    """
+    batches = windows.draw(
+        recipe.batch_size,
+        ends,
+        n_steps=recipe.n_steps,
+        reader=model.reader,
+        generator=generator,
+        pieces=pieces,
+    )
+    stops = settings.n_iter_no_change is not None
+    validate = judge.loss if stops else lambda model: math.nan
+    epochs: Iterable[training.Epoch] = training.train(model, batches, validate, settings, generator)
+    if name is not None:
+        epochs = _shown(epochs, name, settings.max_epochs)
+    history = pd.DataFrame([dataclasses.asdict(epoch) for epoch in epochs])
+    return history, next(batches)
+
+
+def gradient_trouble(
+    model: Model, batch: Batch, norms: Sequence[float], clip_norm: float | None, *, asked: bool
+) -> str | None:
+    """Say that gradients exploded, or vanish within the windows that the user `asked` for."""
+    network = states.exact(cast(Network, model.network.members[0]))
+    text = gradients.exploded(norms, clip_norm)
+    if text is None and asked and states.width(network):
+        inputs = model.reader.at(batch.past, batch.steps).inputs.cpu().double()
+        text = gradients.vanished(gradients.backward_norms(network, inputs), model.reader.patch)
+    return text
+
+
+def naive_is_better(error: float, naive: float, name: str) -> str | None:
+    """Say that a naive forecast errs less on the validation part, both in spreads."""
+    if not error > naive + 1e-3:  # a constant is no reason to warn
+        return None
+    return (
+        f"On the validation part the trained {name} errs by {error:.3f} spreads, a naive forecast "
+        f"by {naive:.3f}: NaiveForecaster may serve you better here."
+    )
+
+
+def _shown(epochs: Iterable[training.Epoch], name: str, total: int) -> Iterator[training.Epoch]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    # What a program prints may go into a file: progress is for the screen.
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task(name, total=total)
+        for epoch in epochs:
+            text = f"{name}, validation {epoch.validation_loss:.3f}"
+            bar.update(task, advance=1, description=text)
+            yield epoch

@@ -1,0 +1,188 @@
+"""The parameters of every forecaster that learns a network, and how they are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack
+
+import numpy as np
+import pandas as pd
+
+from forecast._checks import boolean, number_between, one_of, positive_integer
+from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.parameters import Common
+from forecast.networks.heads.registry import HEADS
+
+GIVEN = ("batch_size", "hidden_size", "num_layers", "n_estimators")  # sizes a user may set
+
+
+class Trained(Common, total=False):
+    """The parameters of every network, for the signature of a subclass that has its own."""
+
+    context_length: int | None
+    hidden_size: int | None
+    num_layers: int | None
+    dropout: float
+    residual: bool
+    head: str
+    point: str
+    calendar: bool
+    holidays: str | Sequence[str] | None
+    static: pd.DataFrame | str | None
+    learning_rate: float
+    weight_decay: float
+    batch_size: int | None
+    max_epochs: int
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    clip_norm: float | None
+    clip_value: float | None
+    n_estimators: int | None
+    random_state: int | None
+    device: str
+    verbose: int
+
+
+class NeuralParameters(BaseForecaster):
+    """The constructor of every forecaster that learns a network: it only stores.
+
+    Parameters
+    ----------
+    horizon : int, optional
+        Steps to train and validate for; any number can be predicted. Default: one season, at
+        least 8, capped by the data.
+    context_length : int, optional
+        The order n of a window model; of a recurrent one the values per training window, that
+        is the length of backpropagation through time. Default: by the recipe.
+    hidden_size : int, optional
+        Units per layer. Default: 32, for panels of 10,000 values and more 64.
+    num_layers : int, optional
+        Layers. Default: two where a long season is read in patches, else one.
+    dropout : float
+        Share of units silenced between layers while training.
+    residual : bool
+        Add each layer's input to its output, from the second layer on.
+    head : str
+        The distribution of a step, by its name in `networks.heads.registry.HEADS`: "quantile" (.1
+        to .9), "normal", "student_t" (heavy tails), of counts "negative_binomial" and
+        "zero_inflated", or a point ("mae", "mse", "huber") with the residuals of the validation
+        part around it.
+    point : {"median", "mean"}
+        What `predict` returns, and what is fed back over long horizons.
+    calendar : bool
+        Show the readout the calendar of each step (hour, weekday, month, by frequency).
+    holidays : str or list of str, optional
+        A country whose holidays the calendar shows, such as "DE" or "US-CA", or several.
+    static : DataFrame or "id", optional
+        What is always the same for a series: a frame with a row per series, named by its index or
+        by the column `id_col`; numbers, or text for categories. A category that `fit` never saw is
+        an unknown one, which has a learned meaning too. "id" makes every series a category.
+    learning_rate, weight_decay : float
+        Of AdamW; the rate rises over a tenth of training and falls by a cosine.
+    batch_size : int, optional
+        Windows per step of the optimiser. Default: as many as hold a quarter of all values.
+    max_epochs : int
+        Epochs of 50 steps each.
+    early_stopping : bool
+        Hold out the last part of time, judge every epoch by a rollout over it, stop when it
+        does not improve for `n_iter_no_change` epochs, keep the best weights. Otherwise all
+        values are trained on, and nothing held out tells how much too narrow the bands are.
+    validation_fraction : float
+        Share of each series that is held out; at least one horizon.
+    n_iter_no_change : int
+        Patience in epochs.
+    clip_norm, clip_value : float, optional
+        Bounds on the gradient: on its norm, and on each element.
+    n_estimators : int, optional
+        Networks that are trained side by side, each from its own random start; the forecast is the
+        mean of their quantile functions. Default: three.
+    random_state : int, optional
+        Same seed, same bits. None draws a fresh one.
+    device : str
+        "auto" (CUDA, else the CPU) or a torch device.
+    verbose : int
+        1 shows a progress bar.
+    season_length, freq, target_transform, id_col, time_col, target_col
+        As in every forecaster.
+    """
+
+    def __init__(
+        self,
+        *,
+        context_length: int | None = None,
+        hidden_size: int | None = None,
+        num_layers: int | None = None,
+        dropout: float = 0.0,
+        residual: bool = True,
+        head: str = "quantile",
+        point: str = "median",
+        calendar: bool = True,
+        holidays: str | Sequence[str] | None = None,
+        static: pd.DataFrame | str | None = None,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-2,
+        batch_size: int | None = None,
+        max_epochs: int = 60,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        clip_norm: float | None = 1.0,
+        clip_value: float | None = None,
+        n_estimators: int | None = None,
+        random_state: int | None = None,
+        device: str = "auto",
+        verbose: int = 0,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(**common)
+        self.context_length = context_length
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.residual = residual
+        self.head = head
+        self.point = point
+        self.calendar = calendar
+        self.holidays = holidays
+        self.static = static
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.n_estimators = n_estimators
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    def _check_parameters(self) -> None:
+        for name in ("max_epochs", "n_iter_no_change"):
+            positive_integer(name, getattr(self, name))
+        for name in ("context_length", *GIVEN):
+            if getattr(self, name) is not None:
+                positive_integer(name, getattr(self, name))
+        if self.random_state is not None:
+            positive_integer("random_state", self.random_state, minimum=0)
+        number_between("dropout", self.dropout, 0, 1, ends="left")
+        number_between("validation_fraction", self.validation_fraction, 0, 1)
+        number_between("learning_rate", self.learning_rate, 0, np.inf)
+        number_between("weight_decay", self.weight_decay, 0, np.inf, ends="left")
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) is not None:
+                number_between(name, getattr(self, name), 0, np.inf)
+        for name in ("residual", "calendar", "early_stopping"):
+            boolean(name, getattr(self, name))
+        if not isinstance(self.verbose, bool):
+            positive_integer("verbose", self.verbose, minimum=0)
+        if self.holidays is not None and not self.calendar:
+            raise ValueError(
+                "`holidays` belong to the calendar, got calendar=False. Leave `holidays` out, or "
+                "set calendar=True."
+            )
+        one_of("head", self.head, HEADS)
+        one_of("point", self.point, ("median", "mean"))

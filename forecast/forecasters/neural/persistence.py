@@ -1,0 +1,117 @@
+"""A trained model as values and arrays for a file, and back.
+
+What a file claims is held against its arrays before anything of that size is allocated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from forecast._checks import positive_integer
+from forecast.data.panel import Panel
+from forecast.engine import stream, training
+from forecast.engine.model import Model
+from forecast.engine.stream import Stream
+from forecast.forecasters.neural.features import Features
+from forecast.forecasters.neural.recipe import Recipe
+from forecast.networks.base import State, leaves, state_map
+
+
+class Learned(NamedTuple):
+    """What training leaves, beside the features: all of it numbers."""
+
+    model: Model
+    live: Stream
+    spreads: np.ndarray
+    history: pd.DataFrame
+
+
+def to_arrays(learned: Learned) -> dict[str, np.ndarray]:
+    """Return the arrays of what was learned, for `from_arrays`."""
+    # A history that is read anew gives the same stream but for the last digits, so it is kept.
+    tensors = learned.model.state_dict() | _named(stream.pack(learned.live, learned.model.reader))
+    arrays = {name: part.cpu().numpy() for name, part in tensors.items()}
+    history = learned.history
+    arrays |= {f"history.{name}": history[name].to_numpy() for name in history}
+    return arrays | {"spreads": learned.spreads}
+
+
+def from_arrays(
+    arrays: dict[str, np.ndarray],
+    build: Callable[[], Model],
+    panel: Panel,
+    features: Features,
+    n_phases: int,
+) -> Learned:
+    """Return what was learned, on the CPU; `build` makes an untrained model.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If the arrays are not those of such a model and panel.
+    """
+    with torch.device("meta"):  # shapes alone: they take no memory
+        like = build()
+        weights = _fitting(like.state_dict(), arrays)
+        empty = _empty_stream(like, panel, features, n_phases)
+        packed = stream.pack(empty, like.reader)
+        scales = _empty_scales(like, panel)
+    parts = _fitting(_named(packed) | scales, arrays)
+    with torch.random.fork_rng():
+        model = build()
+    model.load_state_dict(weights)
+    columns = [field.name for field in dataclasses.fields(training.Epoch)]
+    history = pd.DataFrame({name: arrays[f"history.{name}"] for name in columns})
+    names = iter(_named(packed))
+    packed = state_map(lambda _: parts[next(names)], packed)
+    live = stream.unpack(packed, model.reader)
+    return Learned(model.eval(), live, parts["spreads"].numpy(), history)
+
+
+def restore_recipe(saved: dict[str, Any], n_estimators: int | None, n_arrays: int) -> Recipe:
+    """Return the recipe of a file with so many arrays.
+
+    Files from before the recipe had `n_estimators` hold it as a parameter only.
+    """
+    sizes = {"n_estimators": n_estimators} | saved
+    positive_integer("n_estimators", sizes["n_estimators"])
+    recipe = Recipe(**{**sizes, "lags": tuple(sizes["lags"])})
+    if recipe.num_layers * recipe.n_estimators > n_arrays:
+        raise ValueError(
+            f"the weights of {recipe.n_estimators} x {recipe.num_layers} layers are missing"
+        )
+    return recipe
+
+
+def _empty_stream(model: Model, panel: Panel, features: Features, n_phases: int) -> Stream:
+    same = features.same(panel.ids)
+    static = None if same is None else torch.empty(same.shape)
+    live = stream.begin(model, panel.n_series, torch.float64, static)
+    return live._replace(phases=live.phases[-n_phases:])
+
+
+def _empty_scales(model: Model, panel: Panel) -> dict[str, Tensor]:
+    n = model.reader.n_drivers
+    sizes = {"spreads": panel.n_series, "X_mean": n, "X_spread": n}
+    return {name: torch.empty(size, dtype=torch.float64) for name, size in sizes.items()}
+
+
+def _named(packed: State) -> dict[str, Tensor]:
+    """Return the tensors of a packed stream under the names they are saved by."""
+    return {f"stream.{i}": part for i, part in enumerate(leaves(packed))}
+
+
+def _fitting(like: dict[str, Tensor], arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    """Return the arrays of these names as tensors, if they have these shapes and types."""
+    found = {name: torch.from_numpy(arrays[name]) for name in like}
+    for name, part in found.items():
+        if (part.shape, part.dtype) != (like[name].shape, like[name].dtype):
+            raise ValueError(f"{name!r} must have shape {tuple(like[name].shape)}")
+    return found

@@ -1,0 +1,1 @@
+"""Generated series: priors over processes, seasons, events and kinds of observation."""

@@ -1,0 +1,187 @@
+"""Draw whole batches of generated series: the prior that a pre-trained network believes.
+
+A series is a process (exponential smoothing, seasonal ARIMA, kernels, walks, regimes) with
+patterns laid over it, events that befall it, and a way in which it is observed. Every part is
+drawn independently, so rare combinations occur as often as they should. The same seed gives the
+same series; only generated values are ever shown to a network that is taught by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.generated import arima, kernels, smoothing, wandering
+from forecast.generated.augmentation import flip_sign, flip_time, mix, modulate
+from forecast.generated.events import add_events, hold_constant, lose_values
+from forecast.generated.frequencies import Seasons, draw_seasons
+from forecast.generated.noise import draw_innovations
+from forecast.generated.outcomes import count, exponentiate, sample_otherwise, saturate
+from forecast.generated.patterns import (
+    draw_cycles,
+    draw_day_types,
+    draw_holidays,
+    draw_profiles,
+    draw_trading_days,
+)
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+Process = Callable[[np.random.Generator, Floats, Numbers, Floats], Floats]
+
+VERSION = 1  # raised whenever the same seed gives other series
+
+
+class Generated(NamedTuple):
+    """Generated series: values (B, N) with NaN where unobserved, and their seasons (B,)."""
+
+    values: Floats
+    season: Numbers
+    second: Numbers
+
+
+def _smoothed(
+    rng: np.random.Generator, innovations: Floats, season: Numbers, profile: Floats
+) -> Floats:
+    states = smoothing.draw_states(rng, profile, season)
+    return smoothing.smooth(states, innovations, season)
+
+
+# Smoothing has half: it forecasts best what people keep in tables. The rest is there for what it
+# cannot express: short cycles, smooth curves, walks with nothing to learn, sudden regimes.
+PROCESSES: tuple[tuple[Process, float], ...] = (
+    (_smoothed, 0.57),
+    (arima.draw_arima, 0.15),
+    (kernels.draw_kernels, 0.09),
+    (wandering.draw_walks, 0.11),
+    (wandering.draw_regimes, 0.08),
+)
+
+
+def draw_series(
+    seed: int | list[int],
+    size: int,
+    length: int,
+    seasons: Seasons | None = None,
+    *,
+    gaps: bool = True,
+) -> Generated:
+    """Draw series that a forecaster may meet.
+
+    Parameters
+    ----------
+    seed : int or list of int
+        Decides everything; a list such as [seed, step] gives independent batches.
+    size : int
+        B, number of series.
+    length : int
+        N, 5 to 2,000 values.
+    seasons : Seasons, optional
+        Season and second season of every series; drawn by the length if not given.
+    gaps : bool
+        Whether values may be missing.
+
+    Examples
+    --------
+    >>> drawn = draw_series(0, 8, 60)
+    >>> drawn.values.shape, drawn.season.shape
+    ((8, 60), (8,))
+    >>> bool(np.array_equal(drawn.values, draw_series(0, 8, 60).values, equal_nan=True))
+    True
+    """
+    rng = np.random.default_rng(seed)
+    season, second = draw_seasons(rng, size, length) if seasons is None else seasons
+    profile = draw_profiles(rng, season)
+    innovations = draw_innovations(rng, length, season)
+    values = _draw_processes(rng, innovations, season, profile)
+    values = values + _draw_patterns(rng, values, season, second, profile)
+    noise = _noise_of(values)
+    values = mix(rng, values, season * 1000 + second)
+    values = modulate(rng, flip_time(rng, values), season)
+    late = rng.random((size, 1)) < 0.5  # an event in the logarithm, or in what is observed
+    values = np.where(late, values, add_events(rng, values, noise))
+    values, additive = _observe(rng, values, season)
+    values = np.where(late, add_events(rng, values, _noise_of(values)), values)
+    values = np.where(additive[:, None] | ~late, values, np.maximum(values, 0.0))
+    # years are hardly ever turned: that they grow is most of what is known of them
+    values = flip_sign(rng, hold_constant(rng, values), additive & (season > 1))
+    values = values * np.exp(rng.normal(2, 3, (size, 1)))  # any unit
+    return Generated(lose_values(rng, values) if gaps else values, season, second)
+
+
+def _draw_processes(
+    rng: np.random.Generator, innovations: Floats, season: Numbers, profile: Floats
+) -> Floats:
+    """Give every series a process of its own, in the unit of its innovations."""
+    values = np.empty_like(innovations)
+    kind = rng.choice(len(PROCESSES), len(season), p=[share for _, share in PROCESSES])
+    # years are sums of what shorter steps do: most have a trend, few jump between regimes
+    names = [p for p, _ in PROCESSES]
+    trending = (season == 1) & (innovations.shape[1] <= 200) & (rng.random(len(season)) < 0.4)
+    kind = np.where(trending, names.index(_smoothed), kind)
+    # what has no season and was observed for long is most often a price
+    price = (season == 1) & (innovations.shape[1] > 200) & (rng.random(len(season)) < 0.35)
+    kind = np.where(price, names.index(wandering.draw_walks), kind)
+    for which, (process, _) in enumerate(PROCESSES):
+        rows = np.flatnonzero(kind == which)
+        if len(rows):
+            values[rows] = process(rng, innovations[rows], season[rows], profile[rows])
+    return values
+
+
+def _draw_patterns(
+    rng: np.random.Generator, values: Floats, season: Numbers, second: Numbers, profile: Floats
+) -> Floats:
+    """Draw what is laid over the process: day types, slow cycles, the calendar."""
+    size, length = values.shape
+    # days differ by as much as the hours of a day do: the width that the season has already
+    wave = np.take_along_axis(profile, np.arange(length) % season[:, None], 1)
+    moved = ((values - values.mean(1, keepdims=True)) * wave).sum(1, keepdims=True)
+    width = moved / ((wave**2).sum(1, keepdims=True) + 1e-9)
+    # people keep weeks, the weather does not: a third has no day types though a week is told
+    weekly = rng.random((size, 1)) < 0.67
+    added = draw_day_types(rng, profile, season, second, length) * width * weekly
+    rows = np.flatnonzero(rng.random(size) < np.where(season == 1, 0.45, 0.3))
+    height = np.exp(rng.normal(0.3, 1, (len(rows), 1)))
+    added[rows] += height * draw_cycles(rng, season[rows], length)
+    # a share of the seasonal spread, since the calendar acts on whole days of it
+    rows = np.flatnonzero((season == 12) & (rng.random(size) < 0.25))
+    share = np.exp(rng.normal(0, 0.6, (len(rows), 1)))
+    added[rows] += share * draw_trading_days(rng, len(rows), length)
+    daily = (season == 7) | (season == 5) | (season == 24) | (season == 48)
+    rows = np.flatnonzero(daily & (rng.random(size) < 0.2))
+    height = np.exp(rng.normal(0.5, 0.7, (len(rows), 1)))
+    added[rows] += height * draw_holidays(rng, season[rows], length)
+    return added
+
+
+def _noise_of(values: Floats) -> Floats:
+    """Return a robust width of the changes from step to step, (B, 1)."""
+    change = np.abs(np.diff(values, axis=1))
+    return np.median(change, 1, keepdims=True) + 0.1 * change.mean(1, keepdims=True) + 1e-9
+
+
+def _observe(
+    rng: np.random.Generator, values: Floats, season: Numbers
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Turn processes into observations; return also which are additive still.
+
+    Figures without a season, yearly ones above all, are sums over so long a time that few are
+    small counts; and growth over years is by a share of what is there, so more are logarithms.
+    """
+    kind = rng.random(len(values))
+    kind = np.where((season == 1) & (kind > 0.45) & (kind < 0.53), kind - 0.3, kind)
+    kind = np.where((season == 1) & (kind > 0.75) & (kind < 0.95), kind - 0.6, kind)
+    additive = kind >= 0.53
+    y = values.copy()
+    for rows, observe in (
+        (np.flatnonzero(kind < 0.41), exponentiate),
+        (np.flatnonzero((kind >= 0.41) & (kind < 0.53)), count),
+        (np.flatnonzero((kind > 0.96) | (kind < 0.015)), saturate),
+        (np.flatnonzero(rng.random(len(values)) < 0.10), sample_otherwise),
+    ):
+        y[rows] = observe(rng, y[rows])
+    return y, additive

@@ -1,0 +1,1 @@
+"""Heads: what turns the numbers of a step into a distribution, one family per file."""

@@ -1,0 +1,72 @@
+"""A point per step, with the residuals of the validation part around it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import huber_loss
+
+from forecast.networks.heads.base import Head, interpolate, normal_scores
+
+
+class PointHead(Head):
+    """One number per step; its residuals on the validation part stand for the distribution.
+
+    Parameters
+    ----------
+    criterion : {"mae", "mse", "huber"}
+        Absolute, squared or Huber's loss (quadratic below one spread, linear beyond).
+    block : int
+        R, steps per readout: each step has a residual distribution of its own.
+    """
+
+    n_params = 1
+    criteria = ("mae", "mse", "huber")
+    levels = tuple(round(0.05 * k, 2) for k in range(1, 20))
+    residuals: Tensor
+    scores: Tensor
+
+    def __init__(self, criterion: str = "mae", block: int = 1) -> None:
+        super().__init__()
+        self.criterion = criterion
+        scores = normal_scores(self.levels).float()
+        self.register_buffer("scores", scores, persistent=False)
+        self.register_buffer("residuals", scores.repeat(block, 1))  # (R, 19)
+
+    def loss(self, params: Tensor, z: Tensor) -> Tensor:
+        """Return |e|, e^2 or Huber's loss of e = z - location."""
+        error = z - params[..., 0]
+        if self.criterion == "huber":
+            return huber_loss(error, torch.zeros_like(error), reduction="none")
+        return error.abs() if self.criterion == "mae" else error.square()
+
+    def mean(self, params: Tensor) -> Tensor:
+        """Return the location."""
+        return params[..., 0]
+
+    def icdf(self, params: Tensor, score: Tensor) -> Tensor:
+        """Add the residual whose normal score is the score."""
+        knots = self.residuals[: params.shape[-2]].to(params)
+        return params[..., 0] + interpolate(score, self.scores.to(params), knots)
+
+    def normal_score(self, params: Tensor, z: Tensor) -> Tensor:
+        """Return the normal score of the residual."""
+        knots = self.residuals[: params.shape[-2]].to(params)
+        return interpolate(z - params[..., 0], knots, self.scores.to(params))
+
+    def calibrate(self, params: Tensor, z: Tensor, observed: Tensor) -> None:
+        """Learn the residual quantiles of every step; params (N, R, 1), z and observed (N, R).
+
+        Steps with few residuals lean on those of all steps.
+        """
+        if not observed.any():
+            return
+        error = torch.where(observed, z - params[..., 0], torch.nan)
+        levels = torch.tensor(self.levels).to(error)
+        pooled = error.flatten().nanquantile(levels)  # (19,)
+        knots = error.nanquantile(levels, dim=0).T  # (R, 19)
+        count = observed.sum(0)[:, None]
+        trust = count / (count + 50)
+        mixed = trust * torch.where(knots.isnan(), pooled, knots) + (1 - trust) * pooled
+        # equal residuals would make the inverse a division by zero
+        self.residuals.copy_(mixed + 1e-4 * self.scores)

@@ -1,0 +1,256 @@
+"""Teach the network by generated series; stop and go on at any time.
+
+    python -m pretraining.train --minutes 60
+
+Every step draws its own series from the seed and the number of the step, so that a run that was
+interrupted goes on from its checkpoint as if it had not been. Throughput and loss go to
+`log.csv`, the averaged weights in half precision to `weights.safetensors`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import math
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from forecast.generated.series import VERSION, draw_series
+from pretraining.network import PretrainedNetwork
+
+HERE = Path(__file__).parent
+PEAK, WARMUP, DECAY = 2e-3, 200, 1500  # rate, steps until it, steps after which it has fallen
+SHARPNESS = 8  # of the average of weights: it spans about the last ninth of the steps
+VALUES = 14_000  # values in a batch: a step takes as long whatever the length
+ORIGINS, AHEAD = 10, 14  # origins per series, steps ahead per origin
+
+
+class Batch(NamedTuple):
+    """Generated series, split at L: the past to read and what comes after it."""
+
+    values: Tensor  # (B, N)
+    season: Tensor  # (B,)
+    second: Tensor
+    length: int  # L
+    origins: Tensor  # (n,), below L
+    steps: Tensor  # (h,)
+    horizon: Tensor  # (B,): steps that count for a series
+
+
+def draw_batch(seed: int, step: int) -> Batch:
+    """Draw the batch of a step: its length log-uniform, its steps ahead too.
+
+    A horizon is two seasons for short seasons, one for long ones, as people ask for.
+    """
+    rng = np.random.default_rng([seed, step, 1])
+    longest = 1400 if rng.random() < 0.1 else 500
+    length = int(np.exp(rng.uniform(np.log(12), np.log(longest))))
+    farthest = int(min(200, max(8, 0.7 * length)))
+    size = int(np.clip(VALUES // (length + farthest // 2), 12, 160))
+    drawn = draw_series([seed, step, 0], size, length + farthest)
+    season = torch.from_numpy(drawn.season)
+    horizon = torch.where(season > 1, (2 * season).clamp(16, 110), 14).clamp(max=farthest)
+    horizon = torch.where(torch.from_numpy(drawn.second) > 0, farthest, horizon)
+    ahead = np.exp(rng.uniform(0, np.log(int(horizon.max()) + 1), AHEAD)).astype(int)
+    ahead = np.unique(np.append(ahead, 1))
+    origins = np.unique(np.append(rng.integers(min(length - 1, 5), length, ORIGINS), length - 1))
+    return Batch(
+        torch.from_numpy(drawn.values),
+        season,
+        torch.from_numpy(drawn.second),
+        length,
+        torch.from_numpy(origins),
+        torch.from_numpy(ahead),
+        horizon,
+    )
+
+
+def loss_of(network: PretrainedNetwork, batch: Batch) -> Tensor:
+    """Return the pinball loss in the unit of MASE, the mean change over a season.
+
+    Scaled errors alone would let series that their season explains teach the most, though their
+    errors are the least that counts in practice.
+    """
+    reading = network.read(batch.values[:, : batch.length], batch.season, batch.second)
+    params = network.read_out(reading, batch.origins, batch.steps)
+    at = batch.origins[:, None] + batch.steps
+    level, spread = (p[:, batch.origins, None] for p in (reading.past.level, reading.past.spread))
+    z = ((batch.values[:, at] - level) / spread).float()  # (B, n, h)
+    seen = reading.past.seen[:, batch.origins, None]
+    counts = ~z.isnan() & (z.abs() < 50) & (seen >= 5)
+    counts &= (batch.steps <= batch.horizon[:, None])[:, None]
+    weight = (spread / seasonal_change(batch)[:, None, None]).clamp(0.05, 5).float() * counts
+    # what does not count must still be finite: zero times infinity is not zero
+    loss = network.head.loss(params, z.nan_to_num().clamp(-50, 50))
+    return (loss * weight).sum() / (weight.clamp(max=1).sum() + 1)
+
+
+def seasonal_change(batch: Batch) -> Tensor:
+    """Return the mean absolute change over a season of every series, (B,)."""
+    y = batch.values
+    steps = torch.arange(y.shape[1])
+    before = y.gather(1, (steps - batch.season[:, None]).clamp(min=0))
+    change = torch.where(steps >= batch.season[:, None], (y - before).abs(), torch.nan)
+    return change.nanmean(1).nan_to_num(nan=1.0).clamp(min=1e-9)
+
+
+class Course:
+    """A network in training: weights, their average, the optimiser, and how far it came."""
+
+    def __init__(self, seed: int = 0, width: int = 112) -> None:
+        torch.manual_seed(seed)
+        self.seed, self.step, self.seconds, self.commit = seed, 0, 0.0, commit()
+        self.network = PretrainedNetwork(width)
+        self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), PEAK, weight_decay=1e-2)
+
+    def advance(self) -> float:
+        """Take one step and return its loss."""
+        rate = PEAK * min(1, (self.step + 1) / WARMUP) / math.sqrt(1 + self.step / DECAY)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        loss = loss_of(self.network, draw_batch(self.seed, self.step))
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        if norm.isfinite():  # one impossible series must not end a day's run
+            self.optimiser.step()
+        self.step += 1
+        # the average's span grows with the run (Karras et al., 2024, power function averaging)
+        keep = (1 - 1 / (self.step + 1)) ** (SHARPNESS + 1)
+        for name, now in self.network.state_dict().items():
+            self.average[name].lerp_(now, 1 - keep)
+        return loss.item()
+
+    def save(self, path: Path) -> None:
+        """Write everything that the next step needs; the old file stands until the new is whole."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.items()}
+        for index, moments in self.optimiser.state_dict()["state"].items():
+            for name in ("exp_avg", "exp_avg_sq"):
+                tensors[f"optimiser.{index}.{name}"] = moments[name].bfloat16()
+        about = {"seed": str(self.seed), "step": str(self.step), "seconds": str(self.seconds)}
+        about |= {"width": str(self.network.width), "generator": str(VERSION)}
+        save_whole(tensors, path, about)
+
+    @classmethod
+    def load(cls, path: Path) -> Course:
+        """Go on where a checkpoint stopped."""
+        with safe_open(path, "pt") as file:
+            about = file.metadata()
+        tensors = load_file(path)
+        course = cls(int(about["seed"]), int(about["width"]))
+        course.step, course.seconds = int(about["step"]), float(about["seconds"])
+        course.network.load_state_dict(beneath(tensors, "network."))
+        course.average = beneath(tensors, "average.")
+        moments = beneath(tensors, "optimiser.")
+        state = course.optimiser.state_dict()
+        for name, value in moments.items():
+            index, part = name.split(".")
+            one = state["state"].setdefault(int(index), {"step": torch.tensor(float(course.step))})
+            one[part] = value.float()
+        course.optimiser.load_state_dict(state)
+        return course
+
+    def ship(self, path: Path) -> None:
+        """Write the averaged weights in half precision, with where they come from."""
+        tensors = {name: value.half() for name, value in self.average.items()}
+        digest = hashlib.sha256()
+        for name in sorted(tensors):
+            digest.update(tensors[name].numpy().tobytes())
+        about = {"generator": str(VERSION), "seed": str(self.seed), "commit": self.commit}
+        about |= {"steps": str(self.step), "hash": digest.hexdigest()}
+        about |= {"shape": json.dumps({"width": self.network.width, "depth": self.network.depth})}
+        save_whole(tensors, path, about)
+
+
+def beneath(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def save_whole(tensors: dict[str, Tensor], path: Path, about: dict[str, str]) -> None:
+    """Write a file beside its place and move it there, so that there is always a whole one."""
+    beside = path.with_suffix(".part")
+    save_file({k: v.contiguous() for k, v in tensors.items()}, beside, about)
+    os.replace(beside, path)
+
+
+def commit() -> str:
+    """Return the commit of the code that ran, or "unknown"."""
+    asked = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
+    )
+    return asked.stdout.strip() or "unknown"
+
+
+def load_network(path: Path) -> PretrainedNetwork:
+    """Load shipped weights into a network that forecasts."""
+    with safe_open(path, "pt") as file:
+        shape = json.loads(file.metadata()["shape"])
+    network = PretrainedNetwork(**shape)
+    network.load_state_dict({k: v.float() for k, v in load_file(path).items()})
+    return network.eval()
+
+
+def train(minutes: float, folder: Path, seed: int, save_every: float = 120.0) -> Course:
+    """Train for so many minutes, from the checkpoint in the folder if there is one."""
+    checkpoint = folder / "checkpoint.safetensors"
+    course = Course.load(checkpoint) if checkpoint.exists() else Course(seed)
+    forget(folder / "log.csv", course.step)
+    end, saved, losses = time.time() + 60 * minutes, time.time(), []
+    began, last = time.time(), course.step
+    while time.time() < end:
+        losses.append(course.advance())
+        if course.step % 100 == 0:
+            seconds = time.time() - began
+            course.seconds += seconds
+            pace = (course.step - last) / seconds
+            log(folder / "log.csv", course, float(np.mean(losses)), pace)
+            began, last, losses = time.time(), course.step, []
+        if time.time() - saved > save_every:
+            course.save(checkpoint)
+            course.ship(folder / "weights.safetensors")
+            saved = time.time()
+    course.save(checkpoint)
+    course.ship(folder / "weights.safetensors")
+    return course
+
+
+def forget(path: Path, step: int) -> None:
+    """Drop the lines of a log that lie after the checkpoint: those steps are taken anew."""
+    if path.exists():
+        head, *lines = path.read_text().splitlines()
+        kept = [line for line in lines if int(line.split(",")[0]) <= step]
+        path.write_text("\n".join([head, *kept]) + "\n")
+
+
+def log(path: Path, course: Course, loss: float, pace: float) -> None:
+    """Add a line: step, seconds trained, mean loss since the line before, steps per second."""
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(["step", "seconds", "loss", "steps_per_second"])
+        writer.writerow([course.step, round(course.seconds), round(loss, 5), round(pace, 2)])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--folder", type=Path, default=HERE)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    train(arguments.minutes, arguments.folder, arguments.seed)
