@@ -27,7 +27,7 @@ from forecast.networks.initialisation import chrono
 from forecast.networks.recurrent import Recurrent
 from forecast.teaching import symbols, systems, tasks
 from forecast.teaching.convolution import Convolution
-from forecast.teaching.learner import Learner, accuracy, answers, error, train
+from forecast.teaching.learner import Learner, accuracy, answers, error, fit_learner
 from forecast.teaching.tasks import Task
 from forecast.teaching.textbook import Stacked
 
@@ -216,7 +216,7 @@ def run(contest: Contest, model: str, seed: int) -> dict[str, float]:
     learner = Learner(contest.build[model](seed))
     options = {"steps": 600, "learning_rate": 5e-3, **contest.training}
     began = time.process_time()
-    train(learner, lambda rng: contest.draw(32, False, rng), seed=seed, **options)
+    fit_learner(learner, lambda rng: contest.draw(32, False, rng), seed=seed, **options)
     judged = contest.draw(1000, True, np.random.default_rng(1000 + seed))
     score = contest.score(learner, judged)
     return {"score": score, "steps": options["steps"], "seconds": time.process_time() - began}

@@ -228,7 +228,7 @@ def as_windows(
         np.zeros((T, 0)),
         np.full(n, np.nan),
         torch.device("cpu"),
-        units=np.ones(n),
+        error_scales=np.ones(n),
         drivers=own,
         n_known=0 if own is None else own.shape[1],
     )

@@ -81,13 +81,13 @@ MUTANTS = {
     ),
     "the mean so far knows the next value": Mutant(
         "engine/reader.py",
-        [("mean[:, steps - 4, None, None]", "mean.roll(-1, 1)[:, steps - 4, None, None]")],
+        [("mean[:, steps, None, None]", "mean.roll(-1, 1)[:, steps, None, None]")],
         READER,
         "mean_of_all or future_changes",
     ),
     "known covariates off by one in training": Mutant(
         "engine/batches.py",
-        [("[:, ahead - M]", "[:, ahead - M - 1]")],
+        [("first, T + R)[:, ahead]", "first, T + R)[:, ahead - 1]")],
         ENGINE,
         "trainings_raw_numbers",
     ),
@@ -95,8 +95,9 @@ MUTANTS = {
         "engine/batches.py",
         [
             (
-                "self.drivers(series, first - V, V + T, ends)",
-                "self.drivers(series, first - V - 1, V + T, ends)",
+                "return Batch(past, steps,",
+                "past = past._replace(drivers=past.drivers.roll(1, 1))\n"
+                "        return Batch(past, steps,",
             )
         ],
         ENGINE,
@@ -104,7 +105,7 @@ MUTANTS = {
     ),
     "target off by one": Mutant(
         "engine/batches.py",
-        [("values[:, ahead]", "values[:, ahead - 1]")],
+        [("T + R, ends)[:, ahead]", "T + R, ends)[:, ahead - 1]")],
         ENGINE,
         "trainings_targets",
     ),
@@ -148,8 +149,8 @@ MUTANTS = {
     "noise drawn for the short block alone": Mutant(
         "engine/rollout.py",
         [
-            ("torch.randn(len(raw), len(factor),", "torch.randn(len(raw), raw.shape[1],"),
-            ("@ factor.T", "@ factor[: raw.shape[1], : raw.shape[1]].T"),
+            ("torch.randn(len(params), len(factor),", "torch.randn(len(params), params.shape[1],"),
+            ("@ factor.T", "@ factor[: params.shape[1], : params.shape[1]].T"),
         ],
         ENGINE,
         "short_forecast",

@@ -14,7 +14,7 @@ import pandas as pd
 if TYPE_CHECKING:
     import narwhals as nw
 
-_STRETCH = 1_000_000
+_ROWS_AT_ONCE = 1_000_000
 
 
 def foreign(table: Any) -> nw.DataFrame[Any] | None:
@@ -154,12 +154,12 @@ def _categories(column: nw.Series[Any]) -> pd.Categorical:
     """Return text as codes: a string per row would take more memory than the frame."""
     import narwhals as nw
 
-    starts = range(0, len(column), _STRETCH)
-    few = [column[first : first + _STRETCH].unique().to_frame() for first in starts]
+    starts = range(0, len(column), _ROWS_AT_ONCE)
+    few = [column[first : first + _ROWS_AT_ONCE].unique().to_frame() for first in starts]
     values = nw.concat(few)[column.name].unique().drop_nulls().sort().to_list() if few else []
     codes = np.empty(len(column), dtype=np.int32)
     for first in starts:
-        part = column[first : first + _STRETCH]
+        part = column[first : first + _ROWS_AT_ONCE]
         known = part.fill_null(values[0]) if values else part[:0]
         numbered = known.replace_strict(values, list(range(len(values))), return_dtype=nw.Int32)
         empty = part.is_null().to_numpy()

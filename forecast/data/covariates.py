@@ -15,8 +15,8 @@ from forecast.data.frequency import as_times, extend_grid, locate, same_clock
 from forecast.data.panel import Layout, Panel, ranges
 from forecast.data.reading import numbers
 
-# Rows of X that are looked up together.
-_STRETCH = 250_000
+# Rows of X that are looked up in one go: all at once would take many times their memory.
+_ROWS_OF_X_AT_ONCE = 250_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,8 +255,8 @@ def _match(places: Places, times: pd.Index, owners: np.ndarray) -> np.ndarray:
     """Return the row that has the time and the series of each step, -1 where none does."""
     offsets, stops = places.offsets, places.starts + places.lengths
     rows, matches = np.full(offsets[-1], -1), 0
-    for first in range(0, len(times), _STRETCH):
-        part = slice(first, first + _STRETCH)
+    for first in range(0, len(times), _ROWS_OF_X_AT_ONCE):
+        part = slice(first, first + _ROWS_OF_X_AT_ONCE)
         owner, position = owners[part], locate(places.grid, times[part])
         wanted = (owner >= 0) & (position >= places.starts[owner]) & (position < stops[owner])
         step = (offsets[owner] + position - places.starts[owner])[wanted]

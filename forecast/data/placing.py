@@ -19,8 +19,8 @@ from forecast.data.panel import Layout, Panel
 
 # A stray date (1970, 2099) would fill memory with gaps: more steps a row than this are a mistake.
 _STEPS_PER_ROW, _STEPS_ALWAYS_FINE = 100, 10_000_000
-# Values that are looked at together.
-_STRETCH = 250_000
+# Values that are placed in one go: all at once would take many times their memory.
+_VALUES_AT_ONCE = 250_000
 # The rows whose steps are shown to the inference of the frequency.
 _ROWS_LOOKED_AT = 200_000
 
@@ -123,7 +123,7 @@ def _place_rows(rows: Rows, freq: Any, allow_unobserved: bool, sparse: bool) -> 
     values = np.full(offsets[-1], np.nan, dtype=rows.dtype)
     filled = np.zeros(spans[-1], dtype=bool)
     to_value, to_span = offsets[:-1] - starts, spans[:-1] - lows
-    for part in _stretches(len(rows.slots), _STRETCH):
+    for part in _stretches(len(rows.slots), _VALUES_AT_ONCE):
         series, position = rows.series[part], places[rows.slots[part]]
         filled[to_span[series] + position] = True
         inside = position >= starts[series]
@@ -143,7 +143,7 @@ def _place_columns(table: Columns, freq: Any, allow_unobserved: bool, sparse: bo
     step, places = regular_positions(table.times, freq, before, after, sparse=sparse)
     positions, length = places[table.slots], int(places[-1]) + 1
     _check_stray(table, n * length, n * T, 0, table.times[[0, -1]])
-    stretches = list(_stretches(n, max(1, _STRETCH // length)))
+    stretches = list(_stretches(n, max(1, _VALUES_AT_ONCE // length)))
     starts = np.zeros(n, dtype=np.int64)
     for part in stretches:
         values = table.read(part.start, part.stop)
@@ -167,7 +167,7 @@ def _spans(rows: Rows, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
     """Return the first, the first observed and the last position of each series, (n,) each."""
     lows = np.full(len(rows.ids), places[-1] + 1)
     starts, ends = lows.copy(), np.full(len(rows.ids), -1)
-    for part in _stretches(len(rows.slots), _STRETCH):
+    for part in _stretches(len(rows.slots), _VALUES_AT_ONCE):
         series, position = rows.series[part], places[rows.slots[part]]
         values = rows.read(part.start, part.stop)
         for row in np.flatnonzero(np.isinf(values))[:1]:
@@ -223,7 +223,7 @@ def _offsets(lengths: np.ndarray) -> np.ndarray:
 def _neighbours(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     """Return the slots of neighbours in one series, for the first series."""
     counts = np.zeros(len(rows.ids), dtype=np.int64)
-    for part in _stretches(len(rows.series), _STRETCH):
+    for part in _stretches(len(rows.series), _VALUES_AT_ONCE):
         counts += np.bincount(rows.series[part], minlength=len(counts))
     enough = int(np.searchsorted(np.cumsum(counts), _ROWS_LOOKED_AT)) + 1
     few = np.flatnonzero(rows.series < enough)

@@ -22,8 +22,8 @@ _KINDS = (
     "a pandas Series, a list of Series, a wide DataFrame (a column is a series), or a long "
     "DataFrame with the columns {id_col!r}, {time_col!r}, {target_col!r}"
 )
-# Times that are looked up together.
-_STRETCH = 250_000
+# Times that are looked up in one go: all at once would take many times their memory.
+_TIMES_AT_ONCE = 250_000
 
 
 def read_table(y: Any, *, id_col: str, time_col: str, target_col: str) -> Rows | Columns:
@@ -302,8 +302,8 @@ def _distinct(times: pd.Index) -> tuple[np.ndarray, pd.Index]:
     # The unique() of an index first builds a table of all its rows.
     distinct = pd.Index(times.array.unique(), name=times.name).sort_values()
     slots = np.empty(len(times), dtype=np.int32)
-    for first in range(0, len(times), _STRETCH):
-        part = slice(first, first + _STRETCH)
+    for first in range(0, len(times), _TIMES_AT_ONCE):
+        part = slice(first, first + _TIMES_AT_ONCE)
         slots[part] = distinct.get_indexer(times[part])
     return slots, distinct
 

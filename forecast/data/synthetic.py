@@ -63,7 +63,7 @@ def irregular_sine(
 ) -> pd.DataFrame:
     """Make x = sin(frequency t) + sigma e at moments t an Exp(1) apart.
 
-    The column `elapsed` is the time since the value before; the floor holds for who knows it.
+    The column `elapsed` is the time since the value before; the floor holds for models that see it.
 
     Examples
     --------

@@ -14,8 +14,8 @@ from torch import Tensor
 from forecast.data.frames import Panel
 from forecast.engine.reader import Memory, Reader
 
-STRETCH = 200_000  # values that are looked at together
-SUMMED = 64  # values between two sums that are kept
+VALUES_AT_ONCE = 200_000  # of a panel, by `in_parts`
+SUM_EVERY = 64  # values between two running sums that are kept
 
 
 class Batch(NamedTuple):
@@ -26,7 +26,7 @@ class Batch(NamedTuple):
     targets: Tensor  # (B, T, R) raw values after each step
     known: Tensor  # (B, T, R, K)
     static: Tensor  # (B, A) of the series
-    unit: Tensor  # (B,) of errors, in target units
+    error_scale: Tensor  # (B,) what errors are divided by, in target units
     fresh: Tensor  # (B,) False where a window goes on from that of its row in the batch before
 
 
@@ -40,15 +40,15 @@ class Windows:
     calendar : array (G, C)
         Calendar features on the panel's grid, maybe longer than it.
     drivers : array (N, C), optional
-        Covariates beside the values, scaled; NaN = unobserved.
+        Covariates observed at the times of the values, scaled; NaN = unobserved.
     n_known : int
         How many of them, the first ones, are known in the future too.
     static : array (n, A), optional
-        What is always the same for a series.
+        Static features.
     spreads : array (n,)
-        What each series falls back on where its recent values do not vary, in target units.
-    units : array (n,), optional
-        In which the errors of each series count while training, in target units; those of
+        The spread of each series where its recent values do not vary, in target units.
+    error_scales : array (n,), optional
+        What the errors of each series are divided by while training, in target units, such as
         `seasonal_changes`. Default: `spreads`.
     device : torch.device
         Where values and covariates live.
@@ -61,7 +61,7 @@ class Windows:
         spreads: np.ndarray,
         device: torch.device,
         *,
-        units: np.ndarray | None = None,
+        error_scales: np.ndarray | None = None,
         drivers: np.ndarray | None = None,
         n_known: int = 0,
         static: np.ndarray | None = None,
@@ -74,16 +74,18 @@ class Windows:
         filled = forward_filled(panel) if np.isnan(values).any() else values
         self.filled = torch.as_tensor(filled, device=device)  # (N,)
         self.spreads = torch.as_tensor(spreads, dtype=torch.float64, device=device)  # (n,)
-        self.units = self.spreads if units is None else torch.as_tensor(units, device=device)
+        self.error_scales = (
+            self.spreads if error_scales is None else torch.as_tensor(error_scales, device=device)
+        )
         self.offsets = torch.as_tensor(panel.offsets[:-1], device=device)  # (n,)
         self.lengths = torch.as_tensor(panel.lengths, device=device)  # (n,)
         self.starts = torch.as_tensor(panel.starts, device=device)  # (n,)
         self.calendar = torch.as_tensor(calendar, device=device)  # (G, C)
-        beside = np.empty((len(values), 0), np.float32) if drivers is None else drivers
-        self.beside = torch.as_tensor(beside, device=device)  # (N, C)
+        covariates = np.empty((len(values), 0), np.float32) if drivers is None else drivers
+        self.covariates = torch.as_tensor(covariates, device=device)  # (N, C)
         self.n_known = n_known
-        same = np.empty((panel.n_series, 0), np.float32) if static is None else static
-        self.static = torch.as_tensor(same, device=device)  # (n, A)
+        static = np.empty((panel.n_series, 0), np.float32) if static is None else static
+        self.static = torch.as_tensor(static, device=device)  # (n, A)
         self.device = device
 
     @property
@@ -129,8 +131,8 @@ class Windows:
     def so_far(self, series: Tensor, ends: Tensor) -> Tensor:
         """Return mean and number, (B, 2), of the values of each series before local positions."""
         sums, rows = self._sums
-        blocks = ends // SUMMED
-        rest = self.take(series, blocks * SUMMED, SUMMED, ends)
+        blocks = ends // SUM_EVERY
+        rest = self.take(series, blocks * SUM_EVERY, SUM_EVERY, ends)
         total, count = sums[rows[series] + blocks].unbind(1)
         count = count + (~rest.isnan()).sum(1)
         return torch.stack([(total + rest.nansum(1)) / count.clamp(min=1), count], 1)
@@ -145,13 +147,13 @@ class Windows:
         local = first[:, None] + torch.arange(width, device=self.device)
         grid = (self.starts[series][:, None] + local).clamp(0, max(len(self.calendar) - 1, 0))
         own = self._flat(series, local)
-        return torch.cat([self.calendar[grid], self.beside[own, : self.n_known]], -1)
+        return torch.cat([self.calendar[grid], self.covariates[own, : self.n_known]], -1)
 
     def drivers(self, series: Tensor, first: Tensor, width: int, ends: Tensor) -> Tensor:
-        """Return the covariates beside `width` values, (B, width, C); NaN outside, as `take`."""
+        """Return the covariates at `width` values, (B, width, C); NaN outside, as `take`."""
         local = first[:, None] + torch.arange(width, device=self.device)
-        beside = self.beside[self._flat(series, local)]
-        return beside.masked_fill(~_inside(local, ends)[..., None], torch.nan)
+        covariates = self.covariates[self._flat(series, local)]
+        return covariates.masked_fill(~_inside(local, ends)[..., None], torch.nan)
 
     def _flat(self, series: Tensor, local: Tensor) -> Tensor:
         """Return where local positions (B, width) lie in the flat arrays, cut to their ends."""
@@ -165,12 +167,12 @@ class Windows:
         T = n_steps * P
         past = self.read(series, first, T, ends, reader)
         steps = torch.arange(M + P - 1, M + T, P, device=self.device)
-        ahead = steps[:, None] + torch.arange(1, R + 1, device=self.device)  # (T, R)
-        known = self.known(series, first, T + R)[:, ahead - M]
-        targets = self.take(series, first, T + R, ends)[:, ahead - M]  # (B, T, R)
-        same = self.static[series], self.units[series]
+        ahead = steps[:, None] - M + torch.arange(1, R + 1, device=self.device)  # (T, R)
+        known = self.known(series, first, T + R)[:, ahead]
+        targets = self.take(series, first, T + R, ends)[:, ahead]
+        of_series = self.static[series], self.error_scales[series]
         fresh = torch.ones(len(series), dtype=torch.bool, device=self.device)
-        return Batch(past, steps, targets, known, *same, fresh)
+        return Batch(past, steps, targets, known, *of_series, fresh)
 
     def draw(
         self,
@@ -240,16 +242,16 @@ def sums_so_far(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
     Rows (K, 2): of the first 0, 64, 128, ... values of the first series, then of the next; and the
     first row (n,) of each. Kept for every value they would take more memory than the panel.
     """
-    each = panel.lengths // SUMMED + 1
+    each = panel.lengths // SUM_EVERY + 1
     rows = np.cumsum(each) - each
     sums = np.zeros((each.sum(), 2))
-    for some, numbers, values in stretches(panel, panel.lengths):
+    for some, numbers, values in in_parts(panel, panel.lengths):
         seen = ~np.isnan(values)
         # pandas' running sums begin anew for each series, and lose no digits on the way
         both = pd.DataFrame({"sum": np.where(seen, values, 0.0), "number": seen.astype(float)})
         running = both.groupby(numbers).cumsum().to_numpy()
         begins = panel.offsets[some] - panel.offsets[some.start]
-        k, rest = np.divmod(np.arange(1, len(values) + 1) - begins[numbers], SUMMED)
+        k, rest = np.divmod(np.arange(1, len(values) + 1) - begins[numbers], SUM_EVERY)
         kept = rest == 0
         sums[rows[some][numbers[kept]] + k[kept]] = running[kept]
     return sums, rows
@@ -261,7 +263,7 @@ def typical_spreads(panel: Panel, lengths: np.ndarray) -> np.ndarray:
     `lengths` (n,) says how many first values of each series are looked at.
     """
     spreads = np.empty(panel.n_series)
-    for some, numbers, values in stretches(panel, lengths):
+    for some, numbers, values in in_parts(panel, lengths):
         seen = ~np.isnan(values)
         numbers, values = numbers[seen], values[seen]
         n = some.stop - some.start
@@ -277,11 +279,11 @@ def typical_spreads(panel: Panel, lengths: np.ndarray) -> np.ndarray:
 def seasonal_changes(panel: Panel, lengths: np.ndarray, season_length: int) -> np.ndarray:
     """Return the mean absolute change of each series from one season to the next, (n,).
 
-    The unit of MASE (Hyndman and Koehler, 2006), over the first `lengths` (n,) values; NaN for a
-    series in which no two values are a season apart.
+    The error scale of MASE (Hyndman and Koehler, 2006), over the first `lengths` (n,) values; NaN
+    for a series in which no two values are a season apart.
     """
     changes = np.empty(panel.n_series)
-    for some, numbers, values in stretches(panel, lengths):
+    for some, numbers, values in in_parts(panel, lengths):
         change = np.abs(values[season_length:] - values[:-season_length])
         owner = numbers[season_length:]
         seen = (owner == numbers[:-season_length]) & ~np.isnan(change)
@@ -292,12 +294,12 @@ def seasonal_changes(panel: Panel, lengths: np.ndarray, season_length: int) -> n
     return changes
 
 
-def stretches(panel: Panel, lengths: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Yield some series at a time: which, and of their first values the numbers and the values.
+def in_parts(panel: Panel, lengths: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield some series at a time: which, and for their first values the series and the values.
 
     What is computed for all values of a large panel at once would take many times its memory.
     """
-    cuts = np.searchsorted(panel.offsets, np.arange(0, panel.offsets[-1], STRETCH))
+    cuts = np.searchsorted(panel.offsets, np.arange(0, panel.offsets[-1], VALUES_AT_ONCE))
     borders = np.unique(np.append(cuts, panel.n_series))
     for low, high in zip(borders[:-1], borders[1:], strict=True):
         first, own = panel.offsets[low], panel.lengths[low:high]

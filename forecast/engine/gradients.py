@@ -35,7 +35,7 @@ def step_jacobians(network: Network, inputs: Tensor) -> Tensor:
     Parameters
     ----------
     network
-        Any that carries a state of S numbers.
+        Any that has a state of S numbers.
     inputs
         What it reads, (1, T, F).
 
@@ -123,8 +123,8 @@ def forecast_gradients(
         yield torch.autograd.grad(step, values, retain_graph=True)[0][0].flip(0)
 
 
-def carried(network: Network, inputs: Tensor) -> Tensor:
-    """Return how much of a gradient is carried back from the last state, by recurrent steps, (T,).
+def backward_norms(network: Network, inputs: Tensor) -> Tensor:
+    """Return the share of a gradient that is left after each number of recurrent steps back, (T,).
 
     One backward pass from a random direction v of the last states s_T: |(ds_T / ds_k)^T v| / |v|,
     the root of its mean square over the rows, for T - k = 0 ... T - 1. It is at most the norm that
@@ -133,7 +133,7 @@ def carried(network: Network, inputs: Tensor) -> Tensor:
     Parameters
     ----------
     network
-        Any that carries a state; in double precision, see `states.exact`.
+        Any that has a state; in double precision, see `states.exact`.
     inputs
         What it reads in training windows, (B, T, F).
     """
@@ -177,7 +177,7 @@ Clipping bounds the steps; lower `learning_rate` or shorten `context_length` too
     )
 
 
-def vanished(carried: Tensor, patch: int) -> str | None:
+def vanished(norms: Tensor, patch: int) -> str | None:
     """Say that gradients vanish in a training window, and what to change; None if they do not.
 
     They do if less than single precision can tell from zero is left after a quarter of the window:
@@ -185,8 +185,8 @@ def vanished(carried: Tensor, patch: int) -> str | None:
 
     Parameters
     ----------
-    carried
-        What `carried` returns for training windows, (T,).
+    norms
+        What `backward_norms` returns for training windows, (T,).
     patch
         P, values per recurrent step.
 
@@ -198,8 +198,8 @@ def vanished(carried: Tensor, patch: int) -> str | None:
 training window, so the state learns nothing from further back. Shorten `context_length` to about \
 168, lower `learning_rate`, or take an LSTMForecaster.'
     """
-    eps, steps = torch.finfo(torch.float32).eps, len(carried)
-    left = int((carried >= eps).sum())
+    eps, steps = torch.finfo(torch.float32).eps, len(norms)
+    left = int((norms >= eps).sum())
     if left >= steps / 4:
         return None
     return (

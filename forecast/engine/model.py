@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from forecast.engine.batches import Batch
-from forecast.engine.reader import Reader, Reading, Scale
+from forecast.engine.reader import Reader, ReaderOutput, Scale
 from forecast.engine.support import Support
 from forecast.networks.base import State, where
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
@@ -68,18 +68,20 @@ class Model(nn.Module):
         if own:
             yield own
 
-    def read_out(self, features: Tensor, known: Tensor, reading: Reading, static: Tensor) -> Tensor:
+    def read_out(
+        self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor
+    ) -> Tensor:
         """Return the parameters (..., r, n_params) of the r <= R steps that `known` tells of."""
         return self.head.merge(self.read_each(features, known, reading, static))
 
     def read_each(
-        self, features: Tensor, known: Tensor, reading: Reading, static: Tensor
+        self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor
     ) -> Tensor:
         """Return the parameters of every member of the ensemble, (..., E, r, n_params)."""
         templates = reading.templates[..., : known.shape[-2], :]
-        params: Tensor = self.readout(features, known, templates, reading.unit, static)
+        params: Tensor = self.readout(features, known, templates, reading.typical_spread, static)
         level, spread = (
-            part.to(params).reshape(reading.unit.shape)[..., None, None]
+            part.to(params).reshape(reading.typical_spread.shape)[..., None, None]
             for part in reading.scale[:2]
         )
         return self.head.attach_scale(params, level, spread)
@@ -104,8 +106,8 @@ class Model(nn.Module):
         """Return every step's loss as training sees it.
 
         Targets are expressed in the scale of the step that reads them out: the scale of a later
-        one would contain the answer. Errors count in the unit of their series: in scaled ones a
-        calm stretch would weigh as much as a wild one.
+        one would contain the answer. Errors are divided by the error scale of their series: by the
+        spread of the step a calm stretch would weigh as much as a wild one.
 
         Parameters
         ----------
@@ -140,5 +142,5 @@ class Model(nn.Module):
         z = reading.scale.apply(batch.targets).to(params)[:, :, None]
         observed = ~z.isnan() & (reading.scale.seen >= warm)[..., None, None]
         z = z.nan_to_num(0.0)
-        weight = (reading.scale.spread / batch.unit[:, None]).clamp(*WEIGHTS).to(params)
+        weight = (reading.scale.spread / batch.error_scale[:, None]).clamp(*WEIGHTS).to(params)
         return weight[..., None, None] * self.head.loss(params, z), observed, params, z, state

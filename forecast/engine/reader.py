@@ -51,18 +51,20 @@ class Memory(NamedTuple):
     last: Tensor  # (B,) the last observed of the older values
 
 
-class Reading(NamedTuple):
-    """What the reader gives at T steps."""
+class ReaderOutput(NamedTuple):
+    """What the reader computes at T steps."""
 
     inputs: Tensor  # (B, T, F) for the network
     scale: Scale  # (B, T) each
     templates: Tensor  # (B, T, R, J): last value, last seasons, both on the trend, mean; scaled
-    unit: Tensor  # (B, T): the series' typical spread, scaled
+    typical_spread: Tensor  # (B, T) of the whole series, in spreads of the step
 
-    def newest(self) -> Reading:
-        """Return the last step alone: templates (B, R, J), unit (B,); the scale stays (B, 1)."""
+    def newest(self) -> ReaderOutput:
+        """Return the last step alone, without its axis; only the scale keeps it, (B, 1)."""
         scale = Scale(*(part[:, -1:] for part in self.scale))
-        return Reading(self.inputs[:, -1], scale, self.templates[:, -1], self.unit[:, -1])
+        return ReaderOutput(
+            self.inputs[:, -1], scale, self.templates[:, -1], self.typical_spread[:, -1]
+        )
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ class Reader:
     dtype : torch.dtype
         Precision of what the network sees.
     n_known, n_past : int
-        Covariates beside the values: those whose future is known, then those that are only
-        observed, each of which comes with a flag.
+        Covariates: those whose future is known, then those that are past-only, each of which
+        comes with an observed flag.
     driver_window : int
         V, how many of the newest values are shown with their covariates, at least P.
 
@@ -127,13 +129,13 @@ class Reader:
 
     @property
     def input_size(self) -> int:
-        """F: values, flags and drift, then covariates and the flags of those only observed."""
-        beside = self.driver_window * (self.n_drivers + self.n_past)
-        return 2 * self.window + 2 * self.drift + beside
+        """F: values, their flags, the drift, covariates, and flags of the past-only ones."""
+        covariates = self.driver_window * (self.n_drivers + self.n_past)
+        return 2 * self.window + 2 * self.drift + covariates
 
     @property
     def n_drivers(self) -> int:
-        """C: covariates that are shown beside the values."""
+        """C: covariates shown with the values."""
         return self.n_known + self.n_past
 
     @property
@@ -184,14 +186,14 @@ class Reader:
         *,
         every: int = 1,
         spread: Tensor | None = None,
-    ) -> tuple[Reading, Memory]:
+    ) -> tuple[ReaderOutput, Memory]:
         """Read values (B, T), NaN = unobserved, at each step, or at each `every`-th one.
 
         Parameters
         ----------
         values, state : Tensor (B, T) and Memory
         drivers : Tensor (B, T, C), optional
-            The covariates beside the values, scaled.
+            The covariates at the times of the values, scaled.
         every : int
             Read at steps every - 1, 2 every - 1, ...
         spread : Tensor (B, 1), optional
@@ -218,12 +220,12 @@ class Reader:
         mean, count = mean_so_far(past.mean, past.n_observed, leaving)
         return past._replace(mean=mean[:, -1], n_observed=count[:, -1])
 
-    def newest(self, memory: Memory) -> Reading:
+    def newest(self, memory: Memory) -> ReaderOutput:
         """Return the reading at the newest value of a memory."""
         newest = torch.tensor([self.n_values - 1], device=memory.values.device)
         return self.at(memory, newest).newest()
 
-    def at(self, memory: Memory, steps: Tensor, spread: Tensor | None = None) -> Reading:
+    def at(self, memory: Memory, steps: Tensor, spread: Tensor | None = None) -> ReaderOutput:
         """Read at chosen columns of the values (B, N); each has M columns up to and before it.
 
         The covariates (B, N', C) end where the values end, and reach V columns before the first
@@ -252,13 +254,15 @@ class Reader:
         if self.drift:
             parts.append(drift(moments[0], scale).to(self.dtype))
         if self.n_drivers:
-            parts.append(self._beside(drivers, steps + drivers.shape[1] - past.shape[1]))
+            parts.append(self._recent_covariates(drivers, steps + drivers.shape[1] - past.shape[1]))
         templates = scale.apply(self._templates(memory, steps)).nan_to_num(0.0)
         # where the typical spread is not known, that of the scale is the best guess
-        unit = (fallback / scale.spread).nan_to_num(1.0).clamp(max=10.0)
-        return Reading(torch.cat(parts, -1), scale, templates.to(self.dtype), unit.to(self.dtype))
+        typical = (fallback / scale.spread).nan_to_num(1.0).clamp(max=10.0)
+        return ReaderOutput(
+            torch.cat(parts, -1), scale, templates.to(self.dtype), typical.to(self.dtype)
+        )
 
-    def _beside(self, drivers: Tensor, steps: Tensor) -> Tensor:
+    def _recent_covariates(self, drivers: Tensor, steps: Tensor) -> Tensor:
         """Return the covariates of the newest V values at each step, and flags, (B, T, ...)."""
         recent = steps[:, None] + torch.arange(1 - self.driver_window, 1, device=steps.device)
         window = drivers[:, recent].to(self.dtype)  # (B, T, V, C)

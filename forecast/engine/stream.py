@@ -19,7 +19,7 @@ from forecast.engine.model import Model
 from forecast.engine.reader import Memory, Reader
 from forecast.networks.base import State, leaves, pick, stack, state_map, where
 
-STRETCH = 256  # steps of the network that are read at once
+STEPS_AT_ONCE = 256  # of the network, in one call
 
 
 class Stream(NamedTuple):
@@ -30,7 +30,7 @@ class Stream(NamedTuple):
     """
 
     memory: Memory  # what the reader knows
-    static: Tensor  # (B, A) what never changes
+    static: Tensor  # (B, A) static features
     features: Tensor  # (B, D) after the newest value
     phases: tuple[State, ...]  # P states, or the newest alone
 
@@ -52,7 +52,7 @@ def begin(
 def absorb(
     model: Model, values: Tensor, stream: Stream, drivers: Tensor | None = None
 ) -> tuple[Tensor, Stream]:
-    """Absorb values (B, T), and the covariates (B, T, C) beside them, into a stream of P phases.
+    """Absorb values (B, T), and their covariates (B, T, C), into a stream of P phases.
 
     Returns the features (B, T, D) at every step too. All phases are rows of one batch, except for
     the T mod P steps that come first.
@@ -95,9 +95,9 @@ def encode(
     n_steps = n_steps.clamp(max=min(limits)) if limits else n_steps
     first, state = ends - n_steps * P, network.initial_state(len(series))
     newest = windows.spreads.new_zeros(len(series), network.width).to(reader.dtype)
-    for done in range(0, max(int(n_steps.max()), 1), STRETCH):
+    for done in range(0, max(int(n_steps.max()), 1), STEPS_AT_ONCE):
         # a long history at once would take many times its own memory
-        left = (n_steps - done).clamp(0, STRETCH)
+        left = (n_steps - done).clamp(0, STEPS_AT_ONCE)
         T = max(int(left.max()), 1)
         begun = first + done * P
         past = windows.read(series, begun, T * P, ends, reader)

@@ -59,5 +59,5 @@ class Support(NamedTuple):
         return values.clamp(min=0) if self.bounded else values
 
     def round(self, values: np.ndarray) -> np.ndarray:
-        """Return whole numbers where counts are meant."""
+        """Return whole numbers if the values are counts."""
         return np.round(values) if self.counts else values

@@ -239,5 +239,5 @@ def noise_factor(scores: Tensor, observed: Tensor) -> Tensor:
     mixed.fill_diagonal_(1.0)
     values, vectors = torch.linalg.eigh(mixed)
     mixed = vectors @ torch.diag(values.clamp(min=1e-4)) @ vectors.T
-    unit = size * mixed.diagonal().rsqrt()
-    return torch.linalg.cholesky(unit[:, None] * mixed * unit)
+    to_scores = size * mixed.diagonal().rsqrt()
+    return torch.linalg.cholesky(to_scores[:, None] * mixed * to_scores)

@@ -14,7 +14,7 @@ from forecast.engine.rollout import first_block, greedy, rollout
 from forecast.engine.stream import encode
 from forecast.engine.training import noise_factor
 
-ROWS = 512  # origins judged per epoch: about the cost of a few training steps
+MAX_ORIGINS = 512  # judged per epoch: about the cost of a few training steps
 CONTEXT = 64  # patches read before each origin, at least
 
 
@@ -24,7 +24,7 @@ class Validation:
     Parameters
     ----------
     reader : Reader
-        Its scale at an origin is the unit of errors.
+        Errors are divided by its spread at their origin.
     windows : Windows
         Whole series, the held-out part included.
     held_out : Tensor (n,)
@@ -54,7 +54,7 @@ class Validation:
         self.windows = windows
         self.context = max(context, CONTEXT)
         held_out = held_out.to(windows.device)
-        self.series, self.origins = spread_origins(held_out, windows.lengths, ROWS)
+        self.series, self.origins = spread_origins(held_out, windows.lengths, MAX_ORIGINS)
         self.known = windows.known(self.series, self.origins, horizon)
         ends = windows.lengths[self.series]
         self.targets = windows.take(self.series, self.origins, horizon, ends)

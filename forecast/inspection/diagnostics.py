@@ -1,7 +1,7 @@
 """Look inside a fitted network: where gradients go, what gates do, what states hold.
 
 Stands above all rooms: the numbers come from `engine/states.py` and `engine/gradients.py`, the
-pictures are drawn by `evaluation/diagnostic_plots.py`. What needs no network is in `memory.py`.
+pictures are drawn by `plots.py`. What needs no network is in `memory.py`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from forecast.evaluation.canvas import span
 from forecast.forecasters.base import BaseForecaster
 
 ROUNDING = 1e-5  # of the largest response: what single precision can do by itself
-ROWS = 2**17  # values that are read at once
+VALUES_AT_ONCE = 2**17  # values that are read at once
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -183,7 +183,7 @@ def _responses(forecaster: BaseForecaster, panel: Panel, horizon: int) -> pd.Ser
     usual = _forecast(before._continued(panel), horizon)[:, None]  # (n, 1, H)
     series = [panel.series(i) for i in range(n)]
     mean, spread = (np.array([f(one) for one in series])[:, None] for f in (np.nanmean, np.nanstd))
-    copies = max(ROWS // (lags * n), 1) if isinstance(forecaster, NeuralForecaster) else 1
+    copies = max(VALUES_AT_ONCE // (lags * n), 1) if isinstance(forecaster, NeuralForecaster) else 1
     changes = []
     for some in np.array_split(np.arange(1, lags + 1), -(-lags // copies)):
         moved = _repeated(panel, len(some))

@@ -2,7 +2,7 @@
 
 Letters used in all shapes: B batch, T time, F input features, D feature width, H horizon,
 S sample paths, Q quantile levels, K known covariates, J templates, P values read per recurrent
-step (the patch), R values given per readout (the block), M values the reader remembers,
+step (the patch), R values given per readout (the block), M values the reader keeps,
 W values in the scale, E members of an ensemble.
 """
 
@@ -30,7 +30,7 @@ class Network(nn.Module, abc.ABC):
     width : int
         D, the width of the features.
     reach : int, optional
-        Steps after which an input is forgotten; None where a state may carry it for ever.
+        Steps after which an input is forgotten; None where a state may hold it for ever.
     hands_over : bool
         Whether `begin` hands over to another network, a decoder.
     """
@@ -59,7 +59,7 @@ class Network(nn.Module, abc.ABC):
         return features[:, 0], state
 
     def begin(self, features: Tensor, state: State) -> tuple[Network, Tensor, State]:
-        """Return who writes the future, from which features (B, D) and which state."""
+        """Return the network that goes on after the origin, its features (B, D) and state."""
         return self, features, state
 
 

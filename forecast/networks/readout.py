@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 UNITS = 16  # hidden units per step
 RARE = -4.0  # the logit that the weight of a rarely useful template starts from
-FORGOTTEN = 0.05  # share of categories hidden in training, so that unknown ones have a meaning
+UNKNOWN = 0.05  # share of categories that training replaces by the unknown one
 
 
 class Readout(nn.Module):
     """Read a block of R steps from the features of one step.
 
-    Step j is read from the features, templates_{t+j}, known_{t+1} ... known_{t+j}, what is always
-    the same for the series, and j: nothing later, so a last block shorter than R is simply cut and
+    Step j is read from the features, templates_{t+j}, known_{t+1} ... known_{t+j}, the static
+    features of the series, and j: nothing later, so a last block shorter than R is simply cut and
     needs nothing beyond the horizon. The location is
 
         sum_i w_i template_i + correction,   w = softmax over J templates and the level (zero),
@@ -50,7 +50,7 @@ class Readout(nn.Module):
     plan_size : int
         How many of the known covariates, the last ones, are the user's own.
     static_size : int
-        Real numbers that are always the same for a series.
+        Static features of a series that are real numbers.
     categories : sequence of int
         Numbers of codes of the categories that are; code 0 is an unknown one.
     """
@@ -78,11 +78,11 @@ class Readout(nn.Module):
         nn.init.zeros_(self.direct.bias)
         logits = self.direct.bias.detach().unflatten(0, (block, -1))[:, n_params:]
         logits[:, n_templates - n_rare : n_templates] = RARE
-        self.beside = known_size + static_size  # real numbers that a step is told
+        self.n_inputs = known_size + static_size  # of the hidden layer of a step
         self.from_category = nn.ModuleList(nn.Embedding(n, UNITS) for n in categories)
-        if self.beside:
-            self.from_known = nn.Linear(self.beside, UNITS, bias=False)
-        if self.beside or categories:  # they meet the features in a hidden layer of every step
+        if self.n_inputs:
+            self.from_known = nn.Linear(self.n_inputs, UNITS, bias=False)
+        if self.n_inputs or categories:  # they meet the features in a hidden layer of every step
             self.from_features = nn.Linear(width, block * UNITS)
             self.out = nn.Linear(UNITS, self.n_numbers, bias=False)
             nn.init.zeros_(self.out.weight)
@@ -95,7 +95,7 @@ class Readout(nn.Module):
         features: Tensor,
         known: Tensor,
         templates: Tensor,
-        unit: Tensor | None = None,
+        typical_spread: Tensor | None = None,
         static: Tensor | None = None,
     ) -> Tensor:
         """Return parameters (..., r, n_params), r <= R.
@@ -106,27 +106,29 @@ class Readout(nn.Module):
         known : Tensor (..., r, K)
         templates : Tensor (..., r, J)
             In scaled units.
-        unit : Tensor (...), optional
+        typical_spread : Tensor (...), optional
             The series' typical spread, in scaled units; 1 if not given.
         static : Tensor (..., A), optional
             Real numbers, then codes of categories.
         """
         r = templates.shape[-2]
-        unit = features.new_ones(features.shape[:-1]) if unit is None else unit
+        if typical_spread is None:
+            typical_spread = features.new_ones(features.shape[:-1])
+        spread = typical_spread[..., None, None]
         numbers = self.direct(features).unflatten(-1, (self.block, -1))[..., :r, :]
-        if self.beside or len(self.from_category):
-            meant = self.from_features(features).unflatten(-1, (self.block, -1))[..., :r, :]
-            told = self.out((meant + self._told(known, static)).tanh())
+        if self.n_inputs or len(self.from_category):
+            hidden = self.from_features(features).unflatten(-1, (self.block, -1))[..., :r, :]
+            added = self.out((hidden + self._covariates(known, static)).tanh())
             if self.plan_size:
-                told = torch.cat([unit[..., None, None] * told[..., :1], told[..., 1:]], -1)
-            numbers = numbers + told
+                added = torch.cat([spread * added[..., :1], added[..., 1:]], -1)
+            numbers = numbers + added
         params, logits = numbers.tensor_split([self.n_params], -1)
         # over the first axis: a softmax over a short last one is seven times slower
         weights = logits.movedim(-1, 0).softmax(0)[:-1]  # the level, zero in scaled units, is last
         location = (weights * templates.movedim(-1, 0)).sum(0)[..., None]
         if self.plan_size:
             response = self._response(known[..., -self.plan_size :])[..., None]
-            location = location + unit[..., None, None] * response
+            location = location + spread * response
         return torch.cat([params[..., :1] + location, params[..., 1:]], -1)
 
     def _response(self, plan: Tensor) -> Tensor:
@@ -138,16 +140,16 @@ class Readout(nn.Module):
         kernel = (each @ self.dose.T)[age.clamp(min=0)] * (age >= 0)[..., None]  # (r, r, C)
         return torch.einsum("jic,...ic->...j", kernel, plan)
 
-    def _told(self, known: Tensor, static: Tensor | None) -> Tensor:
-        """Return what each step is told besides the features, (..., r, units)."""
-        told = known.new_zeros(UNITS)
+    def _covariates(self, known: Tensor, static: Tensor | None) -> Tensor:
+        """Return what covariates and static features add to the hidden layer, (..., r, units)."""
+        total = known.new_zeros(UNITS)
         if static is not None and static.shape[-1]:
             reals, codes = static.tensor_split([self.static_size], -1)
             codes = codes.long()
-            if self.training:
-                lost = torch.rand(codes.shape, device=codes.device) < FORGOTTEN
+            if self.training:  # an unknown category must have a learned meaning when it comes
+                lost = torch.rand(codes.shape, device=codes.device) < UNKNOWN
                 codes = codes.masked_fill(lost, 0)
             for embedding, code in zip(self.from_category, codes.unbind(-1), strict=True):
-                told = told + embedding(code)[..., None, :]
+                total = total + embedding(code)[..., None, :]
             known = torch.cat([known, reals[..., None, :].expand(*known.shape[:-1], -1)], -1)
-        return told + self.from_known(known) if self.beside else told
+        return total + self.from_known(known) if self.n_inputs else total

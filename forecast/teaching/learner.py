@@ -1,7 +1,7 @@
-"""One small training loop for the tasks of `data/tasks.py`, which are made fresh for every batch.
+"""One small training loop for the tasks of `tasks.py`, which are made fresh for every batch.
 
-Forecasters learn from a panel by `training.py`. Here there is no panel and no scale: a network, a
-linear output, and as many batches as one likes. Experiments and notebooks share it.
+Forecasters learn from a panel by `engine/training.py`. Here there is no panel and no scale: a
+network, a linear output, and as many batches as one likes. Experiments and notebooks share it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Learner(nn.Module):
         return self.output(absorb_in_pieces(self.network, inputs, truncation))
 
 
-def train(
+def fit_learner(
     learner: Learner,
     make: Make,
     *,
@@ -81,7 +81,7 @@ def train(
     >>> _ = torch.manual_seed(0)
     >>> learner = Learner(Recurrent(1, 8, cell="tanh"))
     >>> make = lambda rng: latch(16, 20, rng)
-    >>> losses = train(learner, make, steps=60, seed=0, learning_rate=0.02)
+    >>> losses = fit_learner(learner, make, steps=60, seed=0, learning_rate=0.02)
     >>> losses[0] > 0.8, losses[-1] < 0.5
     (True, True)
     """
@@ -116,11 +116,11 @@ def answers(learner: Learner, task: Task) -> tuple[Tensor, Tensor]:
 
 def error(learner: Learner, task: Task) -> float:
     """Return the mean squared error, in variances of the target."""
-    told, wanted = answers(learner, task)
-    return float((told - wanted).square().mean() / wanted.var())
+    given, wanted = answers(learner, task)
+    return float((given - wanted).square().mean() / wanted.var())
 
 
 def accuracy(learner: Learner, task: Task) -> float:
     """Return how often the sign is right."""
-    told, wanted = answers(learner, task)
-    return float((told.sign() == wanted).float().mean())
+    given, wanted = answers(learner, task)
+    return float((given.sign() == wanted).float().mean())

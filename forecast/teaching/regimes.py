@@ -74,8 +74,8 @@ def hamilton_filter(values: npt.ArrayLike, *, model: Switching = CALM_AND_WILD) 
     Examples
     --------
     >>> y = regime_switching(2000, seed=0)
-    >>> told = hamilton_filter(y["x"])
-    >>> float(((told["probability"] > 0.5) == y["regime"][1:].to_numpy()).mean().round(2))
+    >>> found = hamilton_filter(y["x"])
+    >>> float(((found["probability"] > 0.5) == y["regime"][1:].to_numpy()).mean().round(2))
     0.97
     """
     x = np.asarray(values, dtype=float)

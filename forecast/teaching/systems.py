@@ -79,8 +79,8 @@ def narma10(length: int = 1000, *, seed: int) -> pd.DataFrame:
     """Make the NARMA task of order 10: the answer y to an input u drawn from U(0, .5).
 
     y_{t+1} = .3 y_t + .05 y_t (y_t + ... + y_{t-9}) + 1.5 u_{t-9} u_t + .1. Row t holds y_t and
-    u_t. Who sees both needs a window of 10; who sees u alone needs a state. The rare inputs that
-    make y diverge are drawn again.
+    u_t. A model that sees both needs a window of 10; one that sees u alone needs a state. The
+    rare inputs that make y diverge are drawn again.
 
     Examples
     --------

@@ -135,7 +135,7 @@ def copy_memory(
 
 
 def copy_floor(blanks: int, n_symbols: int = 10) -> float:
-    """Return the cross-entropy per step, in nats, of who knows when to answer but not what.
+    """Return the cross-entropy per step, in nats, of knowing when to answer but not what.
 
     Examples
     --------

@@ -140,14 +140,14 @@ def test_gamma_above_one_is_not_enough_to_explode(seed):
 
 
 def test_the_carried_gradient_of_a_scaled_rotation():
-    found = gradients.carried(scaled_rotation(1.1), inputs(30, rows=4))
+    found = gradients.backward_norms(scaled_rotation(1.1), inputs(30, rows=4))
     assert (found / 1.1 ** torch.arange(30.0, dtype=torch.float64) - 1).abs().max() <= 1e-10
 
 
 @pytest.mark.parametrize(("cell", "layers"), STACKS)
 def test_the_carried_gradient_is_below_the_norm(cell, layers):
     network, x = stack(cell, layers), inputs(30)
-    found, most = gradients.carried(network, x), norms(network, x)[:30]
+    found, most = gradients.backward_norms(network, x), norms(network, x)[:30]
     assert found[0] == pytest.approx(1)
     assert (found <= most * (1 + 1e-9)).all()
     assert (found >= 1e-4 * most).all()  # a relu that is off carries nothing, in both

@@ -120,7 +120,7 @@ def test_a_window_twice_as_wild_counts_twice_as_much():
     model = plain_model()
     units = X.nan_to_num().std(1)
     calm, wild = as_windows(X, KNOWN), as_windows(2 * X, KNOWN)
-    calm.units = wild.units = units
+    calm.error_scales = wild.error_scales = units
     once, observed = weights_of(model, batch_of(model, calm))
     twice, _ = weights_of(model, batch_of(model, wild))
     # those that stay within the bounds on both sides
@@ -133,7 +133,7 @@ def test_a_window_twice_as_wild_counts_twice_as_much():
 def test_no_window_counts_for_nothing_or_for_all(size, bound):
     model = plain_model()
     windows = as_windows(X, KNOWN)
-    windows.units = size * torch.ones(5, dtype=torch.float64)
+    windows.error_scales = size * torch.ones(5, dtype=torch.float64)
     weight, observed = weights_of(model, batch_of(model, windows))
     assert (weight[observed] - bound).abs().max() < 1e-10
 
@@ -141,11 +141,11 @@ def test_no_window_counts_for_nothing_or_for_all(size, bound):
 def test_errors_count_in_the_unit_of_their_series():
     model = plain_model()
     windows = as_windows(X, KNOWN)
-    windows.units = 10.0 ** torch.arange(-2, 3, dtype=torch.float64)
+    windows.error_scales = 10.0 ** torch.arange(-2, 3, dtype=torch.float64)
     batch = batch_of(model, windows)
     weight, _ = weights_of(model, batch)
     spread = model.reader.at(batch.past, batch.steps).scale.spread
-    same(weight, (spread / windows.units[:, None]).clamp(*WEIGHTS))
+    same(weight, (spread / windows.error_scales[:, None]).clamp(*WEIGHTS))
 
 
 @pytest.mark.parametrize("bounded", [False, True])

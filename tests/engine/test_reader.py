@@ -274,14 +274,14 @@ def test_covariates_are_shown_beside_the_newest_values():
     assert blind.inputs[0, -1, 4:].tolist() == [0] * 9
 
 
-def test_the_unit_is_the_typical_spread_in_the_scale_of_the_step():
+def test_the_typical_spread_is_in_the_scale_of_the_step():
     x = torch.tensor([[0.0, 2.0, 0.0, 2.0, 0.0, 20.0, 0.0, 20.0]], dtype=torch.float64)
     machine = Reader(1, 1, 1, 4)
     memory = machine.initial_state(1, torch.float64)
-    assert (machine.absorb(x, memory)[0].unit == 1).all()  # nothing is typical yet
+    assert (machine.absorb(x, memory)[0].typical_spread == 1).all()  # nothing is typical yet
     memory = memory._replace(fallback_spread=torch.tensor([5.0], dtype=torch.float64))
-    unit = machine.absorb(x, memory)[0].unit[0]
-    assert unit[3].item() == pytest.approx(5.0) and unit[7].item() == pytest.approx(0.5)
+    spread = machine.absorb(x, memory)[0].typical_spread[0]
+    assert spread[3].item() == pytest.approx(5.0) and spread[7].item() == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("mean", [False, True])

@@ -56,7 +56,7 @@ def trained(kind: str) -> Model:
     readout = Readout(network.width, reader.block, 0, reader.n_templates, head.n_params)
     model = Model(reader, Ensemble([network]), EnsembleReadout([readout]), head, reader.block)
     windows = as_windows(Y[:, :SEEN])
-    windows.units = Y.std(1).double()
+    windows.error_scales = Y.std(1).double()
     held_out = torch.full((ROWS,), 240)
     generator = torch.Generator().manual_seed(0)
     judge = Validation(model.reader, windows, held_out, 24, 1)

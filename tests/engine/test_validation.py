@@ -89,7 +89,7 @@ def test_naive_forecasts_equal_their_slow_twins(season, horizon):
 @pytest.mark.parametrize("context", [0, 150])  # patches
 @pytest.mark.parametrize("sizes", [(1, 6, 6), (4, 12, 8)], ids=str)
 def test_the_loss_equals_rollouts_one_by_one(sizes, context, monkeypatch):
-    monkeypatch.setattr(validation, "ROWS", 20)
+    monkeypatch.setattr(validation, "MAX_ORIGINS", 20)
     model, windows = build_model(GRU, sizes), as_windows(X, KNOWN)
     judge = Validation(model.reader, windows, torch.full((5,), 190), 10, 24, context)
     assert len(judge.series) == 20

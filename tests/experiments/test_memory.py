@@ -23,7 +23,7 @@ from forecast.networks.initialisation import chrono, orthogonal
 from forecast.networks.recurrent import Recurrent
 from forecast.networks.window import MLP
 from forecast.teaching import symbols, tasks
-from forecast.teaching.learner import Learner, accuracy, answers, error, train
+from forecast.teaching.learner import Learner, accuracy, answers, error, fit_learner
 from forecast.teaching.tasks import Task
 from forecast.teaching.textbook import LSTM, Stacked
 from tests.experiments.test_defaults import record
@@ -52,7 +52,7 @@ def holds(claim: pd.Series, seed: pd.Series) -> bool:
 def timed(learner: Learner, make: Any, **options: Any) -> dict[str, Any]:
     """Train; return the steps and the seconds it took."""
     began = time.perf_counter()
-    train(learner, make, **options)
+    fit_learner(learner, make, **options)
     return {"steps": options["steps"], "seconds": time.perf_counter() - began}
 
 

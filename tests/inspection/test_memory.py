@@ -111,7 +111,7 @@ def test_copies_read_together_respond_as_one_by_one(kind, monkeypatch):
     y = hourly(320)
     model = kind(**QUICK).fit(y[:290])
     found = effective_memory(model, y[290:])
-    monkeypatch.setattr(top, "ROWS", 100)  # a few copies at a time
+    monkeypatch.setattr(top, "VALUES_AT_ONCE", 100)  # a few copies at a time
     few = effective_memory(model, y[290:])
     np.testing.assert_allclose(found.responses, few.responses, rtol=1e-4, atol=1e-6)
     responses = found.responses.iloc[:, 0]

@@ -8,7 +8,7 @@ import torch
 
 from forecast.networks.recurrent import Recurrent
 from forecast.teaching import tasks
-from forecast.teaching.learner import Learner, accuracy, answers, as_tensors, error, train
+from forecast.teaching.learner import Learner, accuracy, answers, as_tensors, error, fit_learner
 from forecast.teaching.tasks import Task
 from forecast.teaching.textbook import LSTM
 
@@ -38,12 +38,12 @@ def test_scores_by_hand():
 
 def test_training_repeats_and_a_clipped_step_is_small():
     make = partial(tasks.latch, 16, 20)
-    losses = [train(learner(), make, steps=5, seed=1) for _ in range(2)]
+    losses = [fit_learner(learner(), make, steps=5, seed=1) for _ in range(2)]
     assert losses[0] == losses[1] and len(losses[0]) == 5
-    assert train(learner(), make, steps=5, seed=2) != losses[0]
+    assert fit_learner(learner(), make, steps=5, seed=2) != losses[0]
     still = learner()
     before = still.output.V.clone()
-    train(still, make, steps=1, seed=1, clip_norm=0.0)
+    fit_learner(still, make, steps=1, seed=1, clip_norm=0.0)
     assert torch.equal(still.output.V, before)
 
 

@@ -112,8 +112,8 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         with torch.random.fork_rng(), training.one_thread(small):
             torch.manual_seed(seed)
             self.model_ = self._build(panel).to(device_of(self.device))
-            units = fitting.error_units(panel, held_out, self.season_length_, self.spreads_)
-            windows = self._windows(panel, units)
+            scales = fitting.error_scales(panel, held_out, self.season_length_, self.spreads_)
+            windows = self._windows(panel, scales)
             self._train(windows, held_out, torch.Generator().manual_seed(seed))
         self.n_parameters_ = count_parameters(self.model_)
         self.stream_ = self._read_all(windows)
@@ -263,8 +263,8 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
     def _device(self) -> torch.device:
         return next(self.model_.parameters()).device
 
-    def _windows(self, panel: Panel, units: np.ndarray | None = None) -> Windows:
-        return self.features_.windows(panel, self.spreads_, self._device(), units)
+    def _windows(self, panel: Panel, error_scales: np.ndarray | None = None) -> Windows:
+        return self.features_.windows(panel, self.spreads_, self._device(), error_scales)
 
     def _read_all(self, windows: Windows, *, phases: bool = False) -> Stream:
         """Read every series to its end."""

@@ -74,7 +74,7 @@ class Features:
         panel: Panel,
         spreads: np.ndarray,
         device: torch.device,
-        units: np.ndarray | None = None,
+        error_scales: np.ndarray | None = None,
     ) -> Windows:
         """Return the windows of a panel."""
         return Windows(
@@ -82,7 +82,7 @@ class Features:
             self._calendar(panel.grid),
             spreads,
             device,
-            units=units,
+            error_scales=error_scales,
             drivers=self._scaled(_drivers(panel)),
             n_known=len(panel.X_names),
             static=self.same(panel.ids),

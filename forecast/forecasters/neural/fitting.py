@@ -21,12 +21,12 @@ from forecast.forecasters.neural.recipe import Recipe
 from forecast.networks.base import Network
 
 
-def error_units(
+def error_scales(
     panel: Panel, held_out: np.ndarray, season_length: int, spreads: np.ndarray
 ) -> np.ndarray:
-    """Return the unit in which errors of each series count, (n,): its usual seasonal change."""
-    units = seasonal_changes(panel, held_out, season_length)
-    return np.where(units > 0, units, spreads)
+    """Return what errors of each series are divided by, (n,): its usual seasonal change."""
+    scales = seasonal_changes(panel, held_out, season_length)
+    return np.where(scales > 0, scales, spreads)
 
 
 def train(
@@ -80,7 +80,7 @@ def gradient_trouble(
     text = gradients.exploded(norms, clip_norm)
     if text is None and asked and states.width(network):
         inputs = model.reader.at(batch.past, batch.steps).inputs.cpu().double()
-        text = gradients.vanished(gradients.carried(network, inputs), model.reader.patch)
+        text = gradients.vanished(gradients.backward_norms(network, inputs), model.reader.patch)
     return text
 
 
