@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from forecast.evaluation.backtest import backtest as backtest
     from forecast.evaluation.metrics import evaluate as evaluate
     from forecast.evaluation.splits import RollingOrigin as RollingOrigin
+    from forecast.forecasters.loading import load as load
     from forecast.forecasters.registry import *  # noqa: F403
-    from forecast.forecasters.saving import load as load
     from forecast.inspection.memory import effective_memory as effective_memory
 
 __version__ = "0.1.0"
@@ -54,7 +54,7 @@ _HOMES = HOMES | {
     "compare": "forecast.contest.compare",
     "effective_memory": "forecast.inspection.memory",
     "evaluate": "forecast.evaluation.metrics",
-    "load": "forecast.forecasters.saving",
+    "load": "forecast.forecasters.loading",
     "load_dataset": "forecast.data.datasets",
     "read_file": "forecast.data.files",
 }

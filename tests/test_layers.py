@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -31,6 +32,7 @@ ABOVE = {
 }
 ALLOWED = {"_checks": set()} | ROOMS | ABOVE
 STRANGERS = {"data": {"torch"}, "networks": {"pandas"}, "evaluation": {"torch"}}
+CATALOGUE = "forecast/forecasters/registry.py"
 EMPTY_NAMES = {"utils", "util", "common", "core", "helpers", "helper", "misc", "manager", "handler"}
 
 
@@ -84,6 +86,70 @@ def is_one_docstring_line(tree: ast.Module) -> bool:
 @pytest.mark.parametrize("file", FILES)
 def test_file_keeps_the_order_of_the_rooms(file):
     assert broken_rules(file, (ROOT / file).read_text(encoding="utf-8")) == []
+
+
+def modules(files):
+    """Return the dotted name of every file, and the file."""
+    stems = {file: ".".join(PurePosixPath(file).with_suffix("").parts) for file in files}
+    return {stem.removesuffix(".__init__"): file for file, stem in stems.items()}
+
+
+def is_for_type_checkers(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def arrows(sources):
+    """Return which modules each module imports: at its top, inside functions, for types.
+
+    The catalogue alone names classes for type checkers only: it is what all of them are listed in,
+    and it loads a file when its class is asked for.
+    """
+    found = {}
+    for module, (file, source) in sources.items():
+        tree = ast.parse(source)
+        if file == CATALOGUE:
+            tree.body = [node for node in tree.body if not is_for_type_checkers(node)]
+        found[module] = set()
+        for _, name in imported(PurePosixPath(file), tree):
+            while name and name not in sources:
+                name = name.rpartition(".")[0]
+            found[module] |= {name} - {module, ""}
+    return found
+
+
+def circle(sources):
+    """Return modules that import each other in a ring, or nothing."""
+    try:
+        TopologicalSorter(arrows(sources)).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def test_no_file_imports_itself_over_others():
+    sources = {module: (file, (ROOT / file).read_text()) for module, file in modules(FILES).items()}
+    assert circle(sources) == []
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "from forecast.forecasters import base",
+        "from forecast.forecasters.base import BaseForecaster as Base",
+        "def save():\n    import forecast.forecasters.base",
+        "if TYPE_CHECKING:\n    from forecast.forecasters.base import BaseForecaster",
+        "from . import base",
+    ],
+)
+def test_checker_reports_a_circle(back):
+    base, saving = "forecast/forecasters/base.py", "forecast/forecasters/saving.py"
+    sources = {
+        "forecast.forecasters.base": (base, "from forecast.forecasters.saving import save"),
+        "forecast.forecasters.saving": (saving, back),
+    }
+    assert set(circle(sources)) == set(sources)
+    sources["forecast.forecasters.saving"] = (saving, "import json")
+    assert circle(sources) == []
 
 
 def test_every_room_is_there():

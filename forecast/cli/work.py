@@ -20,8 +20,8 @@ from forecast.data.frames import Panel, read_frames, restore
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.metrics import evaluate
 from forecast.evaluation.registry import METRICS, column_named
+from forecast.forecasters.loading import load
 from forecast.forecasters.registry import SPELLINGS
-from forecast.forecasters.saving import load
 
 if TYPE_CHECKING:
     from forecast.forecasters.base import BaseForecaster

@@ -69,6 +69,21 @@ def place_of(series: Any, panel: Panel) -> int:
     return 0 if series is None else ids.index(series)
 
 
+def unit_of(y: Any) -> str | None:
+    """Return the unit that a history of pandas names, of a list the one that all its series share.
+
+    Examples
+    --------
+    >>> y = pd.Series([3.0, 4.0])
+    >>> y.attrs["unit"] = "MW"
+    >>> unit_of(y)
+    'MW'
+    """
+    parts = y if isinstance(y, list) else [y]
+    units = {str(part.attrs["unit"]) for part in parts if getattr(part, "attrs", {}).get("unit")}
+    return units.pop() if len(units) == 1 else None
+
+
 def same_columns(panel: Panel, history: Panel) -> None:
     """Check that another history has the covariates that were learned from."""
     for kind in ("X_names", "past_names"):

@@ -50,6 +50,15 @@ class ArrayForecaster(ABC):
         paths = self._sample(horizon, count, known, np.random.default_rng(0))  # (n, S, H)
         return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)  # (n, H, Q)
 
+    def _predict_both(
+        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return forecast (n, H) and quantiles (n, H, Q): by default one after the other."""
+        return (
+            self._predict(horizon, known),
+            self._predict_quantiles(horizon, levels, known),
+        )
+
     def _update(self, panel: Panel, added: np.ndarray) -> None:  # noqa: B027
         """Absorb the last `added[i]` values of every series of the grown history.
 

@@ -31,6 +31,7 @@ from forecast.data.frames import (
 from forecast.forecasters import arguments
 from forecast.forecasters.arrays import ArrayForecaster
 from forecast.forecasters.parameters import Parameters
+from forecast.forecasters.saving import save
 from forecast.forecasters.transform import backward, fit_transformer, forward
 
 if TYPE_CHECKING:
@@ -63,10 +64,13 @@ class BaseForecaster(Parameters, ArrayForecaster):
         A frame with one row per series that has missing values.
     n_features_in_
         Number of columns of X; only if `fit` had X.
+    unit_
+        The unit of the values, `y.attrs["unit"]`, for the axis of `plot`; or None.
     """
 
     freq_: Any
     missing_: pd.DataFrame
+    unit_: str | None
 
     def fit(self, y: Frame, X: IntoDataFrame | None = None) -> Self:
         """Learn from a history.
@@ -97,6 +101,7 @@ class BaseForecaster(Parameters, ArrayForecaster):
         learner.panel_ = panel
         learner.freq_ = panel.freq
         learner.missing_ = missing(panel)
+        learner.unit_ = arguments.unit_of(y)
         learner.season_length_ = season_length or infer_season_length(panel)
         learner.horizon_ = horizon or _default_horizon(panel, learner.season_length_)
         if X is not None:
@@ -261,6 +266,7 @@ class BaseForecaster(Parameters, ArrayForecaster):
         other = copy.copy(self)
         other.panel_ = panel
         other.missing_ = missing(panel)
+        other.unit_ = arguments.unit_of(y)
         other._apply(forward(self.target_transform_, panel))
         return other
 
@@ -331,19 +337,19 @@ class BaseForecaster(Parameters, ArrayForecaster):
 
         steps, known = self._ahead(horizon, X)
         panel, i = self.panel_, arguments.place_of(series, self.panel_)
-        bounds = self._quantiles(steps, arguments.bounds_of(coverage), known)[i]  # (H, 2)
+        point, bounds = self._predict_both(steps, arguments.bounds_of(coverage), known)
         times = extend_grid(panel.grid, steps)[panel.ends[i] : panel.ends[i] + steps]
+        levels = [round((1 + s * coverage) / 2, 9) for s in (-1, 1)]
         return plot_forecast(
             pd.Series(panel.series(i), panel.times(i), name=panel.ids[i]),
-            pd.Series(self._backward(self._predict(steps, known))[i], times),
-            pd.DataFrame(bounds, times, [round((1 + s * coverage) / 2, 9) for s in (-1, 1)]),
+            pd.Series(self._backward(point)[i], times),
+            pd.DataFrame(self._backward(bounds)[i], times, levels),
+            unit=self.unit_,
             ax=ax,
         )
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted forecaster to one file, which `forecast.load` reads."""
-        from forecast.forecasters.saving import save
-
         save(self, path)
 
     # Between frames and arrays

@@ -15,11 +15,11 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import PowerTransformer
 
 import forecast
-from forecast.forecasters import saving
 from forecast.forecasters.classical.ets import ETSForecaster
 from forecast.forecasters.classical.naive import NaiveForecaster
+from forecast.forecasters.loading import find_class, load
 from forecast.forecasters.neural.recurrent import LSTMForecaster, RNNForecaster
-from forecast.forecasters.saving import load
+from forecast.forecasters.registry import HOMES
 from forecast.forecasters.window.markov import MarkovForecaster
 from forecast.forecasters.window.mlp import MLPForecaster
 
@@ -176,13 +176,10 @@ def test_of_two_classes_of_a_name_the_later_is_loaded(tmp_path: Path) -> None:
     assert type(load(tmp_path / "a.model")) is classes[1]
 
 
-def test_every_forecaster_of_the_package_has_its_home() -> None:
-    exported = {name for name in forecast.__all__ if name.endswith("Forecaster")}
-    assert exported <= set(saving.HOMES)
-    for name in saving.HOMES:
-        assert saving._find_class(name).__name__ == name
-    for name in exported:
-        assert saving._find_class(name) is getattr(forecast, name)
+def test_every_forecaster_of_the_package_is_found_by_its_name() -> None:
+    for name in HOMES:
+        assert find_class(name) is getattr(forecast, name)
+        assert find_class(name).__name__ == name
 
 
 def test_a_time_zone_without_a_name_is_refused(tmp_path: Path) -> None:

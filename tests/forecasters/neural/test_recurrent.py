@@ -13,8 +13,8 @@ from forecast._checks import ForecastWarning
 from forecast.data.synthetic import noisy_sine
 from forecast.engine import training
 from forecast.engine.model import Model
+from forecast.forecasters.loading import load
 from forecast.forecasters.neural.recurrent import LSTMForecaster, Recurrence, RNNForecaster
-from forecast.forecasters.saving import load
 from forecast.inspection.diagnostics import hidden_states, state_gradients
 from forecast.inspection.memory import effective_memory
 from forecast.networks import initialisation
