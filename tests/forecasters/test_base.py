@@ -14,8 +14,10 @@ from matplotlib.text import Text
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from forecast.engine.model import Model
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.classical.naive import NaiveForecaster
+from forecast.forecasters.neural.recurrent import LSTMForecaster
 from forecast.forecasters.window.markov import MarkovForecaster
 
 
@@ -294,3 +296,43 @@ def test_the_band_in_the_plot_is_the_interval(monthly: pd.Series, coverage: floa
     assert f"{coverage:.0%}".replace("%", " %") in str(
         [text.get_text() for text in ax.get_figure().findobj(Text)]
     )
+
+
+def test_the_plot_names_the_unit_of_the_history(monthly: pd.Series, wide: pd.DataFrame) -> None:
+    monthly.attrs["unit"] = "MW"
+    model = NaiveForecaster().fit(monthly)
+    assert model.plot(3).get_ylabel() == "sales (MW)"
+    model.update(pd.Series([1.0], monthly.index[-1:].shift(1), name="sales"))
+    assert model.plot(3).get_ylabel() == "sales (MW)"
+    wide.attrs["unit"] = "kg"
+    assert model.apply(wide).plot(3).get_ylabel() == "A (kg)"
+    assert NaiveForecaster().fit([monthly, wide["B"]]).unit_ is None  # two units, no common one
+    assert NaiveForecaster().fit([monthly, 2 * monthly.rename("more")]).unit_ == "MW"
+
+
+@pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
+@pytest.mark.parametrize("options", [{}, {"point": "mean"}], ids=["median", "mean"])
+def test_the_plot_runs_the_network_once(
+    monthly: pd.Series, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = LSTMForecaster(
+        horizon=12, hidden_size=4, max_epochs=1, n_estimators=1, random_state=0, **options
+    ).fit(monthly)
+    expected = model.predict(), model.predict_interval()
+    passes: list[int] = []
+    read_out = Model.read_out
+
+    def counted(self: Any, *given: Any) -> Any:
+        passes.append(1)
+        return read_out(self, *given)
+
+    monkeypatch.setattr(Model, "read_out", counted)
+    ax = model.plot()
+    assert len(passes) == 1
+    drawn = [line.get_ydata()[-12:] for line in ax.get_lines()]
+    assert any(np.array_equal(line, expected[0]) for line in drawn)
+    heights = ax.collections[0].get_paths()[0].vertices[:, 1]
+    bounds = expected[1].to_numpy()
+    assert heights.min() == bounds.min() and heights.max() == bounds.max()
+    model.plot(13)  # a second block: the point forecast is written, and paths for the band
+    assert len(passes) == 1 + 2 + 1 + 2

@@ -129,18 +129,36 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> np.ndarray:
         """Return the head's own quantiles within the first block, those of paths beyond."""
-        direct = min(horizon, self.recipe_.stride)
-
-        def quantiles(live: Stream, ahead: Tensor) -> Tensor:
-            scale, raw = rollout.first_block(self.model_, live, ahead[:, :direct])
-            z = [self.model_.quantile(raw, level) for level in levels]
-            return self.model_.values(scale, torch.stack(z, -1))  # (B, H, Q)
-
-        found = self._rollout(horizon, known, 1, quantiles)
+        found = self._first_block(horizon, levels, known)[..., 1:]
+        direct = found.shape[1]
         if horizon > direct:
             beyond = super()._predict_quantiles(horizon, levels, known)
             found = np.concatenate([found, beyond[:, direct:]], 1)
         return self.model_.support.round(found)  # a quantile of paths may lie between two of them
+
+    def _predict_both(
+        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Read both off one pass of the network, where one block reaches far enough."""
+        if horizon > self.recipe_.stride:
+            return super()._predict_both(horizon, levels, known)
+        found = self._first_block(horizon, levels, known)
+        whole = self.model_.support.round(found)
+        return (found if self.point == "mean" else whole)[..., 0], whole[..., 1:]
+
+    def _first_block(
+        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> np.ndarray:
+        """Return the steps of one block, (n, r, 1 + Q): the point forecast, then the quantiles."""
+        choose = rollout.greedy(self.model_, self.point)
+
+        def read(live: Stream, ahead: Tensor) -> Tensor:
+            block = ahead[:, : self.recipe_.stride]
+            scale, raw = rollout.first_block(self.model_, live, block)
+            z = [choose(raw, 0), *(self.model_.quantile(raw, level) for level in levels)]
+            return self.model_.values(scale, torch.stack(z, -1))  # (B, r, 1 + Q)
+
+        return self._rollout(horizon, known, 1, read)
 
     def _sample(
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
