@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecast.data.synthetic import noisy_sine
+from forecast.forecasters.loading import load
 from forecast.forecasters.neural import recipe
 from forecast.forecasters.neural.recipe import (
     batch_size,
@@ -23,7 +24,6 @@ from forecast.forecasters.neural.recipe import (
 )
 from forecast.forecasters.neural.recurrent import LSTMForecaster
 from forecast.forecasters.neural.seq2seq import Seq2SeqForecaster
-from forecast.forecasters.saving import load
 from forecast.forecasters.window.mlp import MLPForecaster
 
 RECIPES = [window_recipe, recurrent_recipe]
