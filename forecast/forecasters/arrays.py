@@ -7,16 +7,44 @@ units of the model. Letters: n series, H steps, S paths, Q levels, K known covar
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from forecast.data.panel import Panel
 
 
+@dataclass(frozen=True)
+class ForecasterTags:
+    """What holds for every forecast of a class, whatever the history; the conformity tests hold it.
+
+    Parameters
+    ----------
+    scale_equivariant : bool
+        A history in another unit has the same forecast in that unit: f(a y) = a f(y), a > 0.
+    shift_equivariant : bool
+        What is added to all values is added to the forecast: f(y + b) = f(y) + b. It does not hold
+        where zero means something, as for a season that is a factor.
+    covariates : bool
+        The forecast depends on X. Every forecaster accepts X, so that all take the same call.
+
+    Examples
+    --------
+    >>> from forecast import ETSForecaster
+    >>> ETSForecaster.tags
+    ForecasterTags(scale_equivariant=True, shift_equivariant=False, covariates=False)
+    """
+
+    scale_equivariant: bool = True
+    shift_equivariant: bool = True
+    covariates: bool = False
+
+
 class ArrayForecaster(ABC):
     """Forecast arrays: `_fit`, `_predict` and `_sample` must be written, the others may be."""
 
+    tags: ClassVar[ForecasterTags] = ForecasterTags()
     panel_: Panel
     season_length_: int
     horizon_: int

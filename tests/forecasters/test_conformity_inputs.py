@@ -156,6 +156,7 @@ def test_covariates_known_ahead(case: ForecasterCase) -> None:
     forecast = model.predict(AHEAD, X)
     same_frames(model.predict(AHEAD, X.sample(frac=1, random_state=1)), forecast)
     same_frames(model.predict(AHEAD, X[["promo", "price"]]), forecast)
+    assert model.predict(AHEAD, X + 1e3).equals(forecast) is not case.kind.tags.covariates
     beyond = X.copy()
     beyond.iloc[SIZE + AHEAD :] = np.nan
     beyond.iloc[: SIZE - 1] = 1e9
@@ -192,8 +193,9 @@ def test_a_constant_series_goes_on(case: ForecasterCase, value: float) -> None:
 @every_forecaster
 @pytest.mark.parametrize(("unit", "level"), [(1e9, 0), (1e-9, 0), (2.0, 1e4), (1e-3, -1.0)])
 def test_the_unit_does_not_matter(case: ForecasterCase, unit: float, level: float) -> None:
-    if case.kind.__name__ in ("ETSForecaster", "ThetaForecaster") and level:
-        pytest.skip("a season that is a factor knows where zero is")
+    tags = case.kind.tags
+    if not tags.scale_equivariant or (level and not tags.shift_equivariant):
+        pytest.skip("its tags do not promise it")
     expected = trained(str(case)).predict(AHEAD)
     found = small(case).fit(unit * series() + level).predict(AHEAD)
     np.testing.assert_allclose((found - level) / unit, expected, rtol=1e-3)

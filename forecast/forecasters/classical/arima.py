@@ -13,6 +13,7 @@ import numpy as np
 
 from forecast._checks import short
 from forecast.data.frames import Panel
+from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.classical.arma import (
     LEAST_VARIANCE,
@@ -73,6 +74,8 @@ class ARIMAForecaster(BaseForecaster):
     >>> model.predict(3).round(2).tolist()
     [20.0, 21.0, 22.0]
     """
+
+    tags = ForecasterTags(covariates=True)
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from forecast.data.frames import Panel
+from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.history import RECENT, SHORT, Residuals, fill_gaps, shaped
 
@@ -43,6 +44,8 @@ class SmoothingForecaster(BaseForecaster):
     out. Paths draw past errors through the recursion. `update` runs the recursion over the new
     values; the parameters stay.
     """
+
+    tags = ForecasterTags(shift_equivariant=False)  # a season may be a factor
 
     @abstractmethod
     def _fit_series(self, values: np.ndarray, season_length: int) -> Fitted:

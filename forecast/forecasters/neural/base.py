@@ -26,6 +26,7 @@ from forecast.engine.model import Model
 from forecast.engine.stream import Stream
 from forecast.engine.support import Support
 from forecast.engine.validation import Validation
+from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.neural import fitting, persistence
 from forecast.forecasters.neural.building import (
     build_model,
@@ -69,6 +70,8 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
     n_parameters_ : int
         Trained numbers.
     """
+
+    tags = ForecasterTags(covariates=True)
 
     # What a final class says
 

@@ -15,6 +15,7 @@ from sklearn.linear_model import LinearRegression
 from forecast._checks import positive_integer, short
 from forecast.data.frames import Panel
 from forecast.data.static import StaticReader
+from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import BaseForecaster, Frame
 from forecast.forecasters.history import Residuals, fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.parameters import Common
@@ -82,6 +83,8 @@ class MarkovForecaster(BaseForecaster):
     >>> MarkovForecaster(order=2).fit(y).predict(3).round(6).tolist()
     [25.0, 26.0, 27.0]
     """
+
+    tags = ForecasterTags(covariates=True)
 
     def __init__(
         self,
