@@ -1,4 +1,4 @@
-"""Put the texts that live at the top of the repository on the site, so that each exists once."""
+"""Fill the site from what exists once: texts from the top of the repository, the registry."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mkdocs.structure.files import File
+from forecast.forecasters.registry import CONTESTANTS
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -18,6 +18,8 @@ PAGES = {
 
 def on_files(files: Any, config: Any) -> Any:
     """Add those texts, and the licence, to the files of the site."""
+    from mkdocs.structure.files import File
+
     for name, page in PAGES.items():
         text = relocated((ROOT / name).read_text(encoding="utf-8"))
         if page == "index.md":
@@ -26,6 +28,18 @@ def on_files(files: Any, config: Any) -> Any:
     licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
     files.append(File.generated(config, "LICENSE.txt", content=licence))
     return files
+
+
+def on_page_markdown(markdown: str, **about: Any) -> str:
+    """List the forecasters of a room where a page says `<!-- forecasters in ROOM -->`."""
+    mark = re.compile(r"^<!-- forecasters in (\w+) -->$", re.MULTILINE)
+    return mark.sub(lambda found: listed(found[1]), markdown)
+
+
+def listed(room: str) -> str:
+    """Return what mkdocstrings reads for every forecaster of a room."""
+    own = [one.forecaster for one in CONTESTANTS if one.file.startswith(f"{room}.")]
+    return "\n\n".join(f"::: forecast.{name}" for name in dict.fromkeys(own))
 
 
 def relocated(text: str) -> str:

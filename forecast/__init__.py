@@ -9,9 +9,8 @@ networks, engine
 evaluation
     Forecast tables become numbers and pictures: `backtest`, `evaluate`, `RollingOrigin`.
 forecasters
-    What users hold: `NaiveForecaster`, `ETSForecaster`, `ThetaForecaster`, `ARIMAForecaster`,
-    `MarkovForecaster`, `MLPForecaster`, `RNNForecaster`, `LSTMForecaster`, `Seq2SeqForecaster`;
-    `load` reads a saved one.
+    What users hold, from `NaiveForecaster` to `Seq2SeqForecaster`, listed in
+    `forecast.forecasters.registry`; `load` reads a saved one.
 contest
     `compare` holds the contest: one table, one verdict.
 inspection

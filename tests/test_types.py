@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 
 import forecast
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.registry import HOMES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,7 +29,6 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     assert_type(model.fit(y, X), forecast.LSTMForecaster)
     assert_type(forecast.NaiveForecaster("seasonal").fit(wide), forecast.NaiveForecaster)
     assert_type(forecast.ETSForecaster().fit(y).update(y), forecast.ETSForecaster)
-    assert_type(forecast.ThetaForecaster().fit(y), forecast.ThetaForecaster)
     assert_type(forecast.ARIMAForecaster(season_length=12).fit(y), forecast.ARIMAForecaster)
     assert_type(forecast.MarkovForecaster(order=3, freq="D").fit(y), forecast.MarkovForecaster)
     assert_type(forecast.MLPForecaster(num_layers=2).fit([y, y]), forecast.MLPForecaster)
@@ -79,6 +79,13 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     forecast.compare()  # type: ignore[call-arg]
 
 
+def every_forecaster() -> str:
+    """Return code that fits every forecaster of the registry: it stays what it is."""
+    lines = [f"    assert_type(forecast.{name}().fit(y), forecast.{name})" for name in HOMES]
+    head = "from typing import Any, assert_type\nimport forecast\n\ndef fit(y: Any) -> None:"
+    return "\n".join([head, *lines, ""])
+
+
 @pytest.mark.slow
 def test_the_types_are_those_that_a_strict_checker_sees(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
@@ -87,12 +94,14 @@ def test_the_types_are_those_that_a_strict_checker_sees(tmp_path: Path) -> None:
     # as if installed: what the package itself does is not the user's to check
     settings.write_text(f"[mypy]\nmypy_path = {root}\n[mypy-forecast.*]\nfollow_imports = silent\n")
     options = ["--strict", "--config-file", str(settings), "--cache-dir", str(tmp_path / "cache")]
-    checker = [sys.executable, "-m", "mypy", *options, __file__]
+    every = tmp_path / "every_forecaster.py"
+    every.write_text(every_forecaster())
+    checker = [sys.executable, "-m", "mypy", *options, __file__, str(every)]
     found = subprocess.run(checker, capture_output=True, text=True, cwd=tmp_path)
     assert found.returncode == 0, found.stdout + found.stderr
 
 
 def test_every_exported_name_is_among_them() -> None:
-    source = inspect.getsource(consumer)
+    source = inspect.getsource(consumer) + every_forecaster()
     assert [name for name in forecast.__all__ if f"forecast.{name}" not in source] == []
     assert (Path(forecast.__file__).parent / "py.typed").is_file()
