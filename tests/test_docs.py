@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import forecast
 from forecast.cli import app
+from forecast.forecasters.registry import HOMES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -134,4 +135,5 @@ def test_reference_has_every_exported_name():
         for page in (ROOT / "docs" / "api").glob("*.md")
     ]
     shown = set(re.findall(r"^::: ([\w.]+)$", "\n".join(pages), re.MULTILINE))
-    assert {f"forecast.{name}" for name in forecast.__all__} <= shown
+    homes = {name: f"{home}.{name}" for name, home in HOMES.items()}
+    assert {homes.get(name, f"forecast.{name}") for name in forecast.__all__} <= shown
