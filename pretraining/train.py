@@ -4,7 +4,7 @@
 
 Every step draws its own series from the seed and the number of the step, so that a run that was
 interrupted goes on from its checkpoint as if it had not been. Throughput and loss go to
-`log.csv`, the averaged weights in half precision to `weights.safetensors`.
+`log.csv`, the averaged weights in half precision to the file that the package ships.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from forecast.generated.series import VERSION, draw_series
-from pretraining.network import PretrainedNetwork
+from forecast.pretrained.network import PretrainedNetwork
+from forecast.pretrained.weights import SHIPPED
 
 HERE = Path(__file__).parent
 PEAK, WARMUP, DECAY = 2e-3, 200, 1500  # rate, steps until it, steps after which it has fallen
@@ -195,16 +196,9 @@ def commit() -> str:
     return asked.stdout.strip() or "unknown"
 
 
-def load_network(path: Path) -> PretrainedNetwork:
-    """Load shipped weights into a network that forecasts."""
-    with safe_open(path, "pt") as file:
-        shape = json.loads(file.metadata()["shape"])
-    network = PretrainedNetwork(**shape)
-    network.load_state_dict({k: v.float() for k, v in load_file(path).items()})
-    return network.eval()
-
-
-def train(minutes: float, folder: Path, seed: int, save_every: float = 120.0) -> Course:
+def train(
+    minutes: float, folder: Path, seed: int, weights: Path = SHIPPED, save_every: float = 120.0
+) -> Course:
     """Train for so many minutes, from the checkpoint in the folder if there is one."""
     checkpoint = folder / "checkpoint.safetensors"
     course = Course.load(checkpoint) if checkpoint.exists() else Course(seed)
@@ -221,10 +215,10 @@ def train(minutes: float, folder: Path, seed: int, save_every: float = 120.0) ->
             began, last, losses = time.time(), course.step, []
         if time.time() - saved > save_every:
             course.save(checkpoint)
-            course.ship(folder / "weights.safetensors")
+            course.ship(weights)
             saved = time.time()
     course.save(checkpoint)
-    course.ship(folder / "weights.safetensors")
+    course.ship(weights)
     return course
 
 
@@ -251,6 +245,7 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--folder", type=Path, default=HERE)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--weights", type=Path, default=SHIPPED)
     arguments = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    train(arguments.minutes, arguments.folder, arguments.seed)
+    train(arguments.minutes, arguments.folder, arguments.seed, arguments.weights)

@@ -10,9 +10,10 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from forecast.pretrained.network import LEVELS, PretrainedNetwork
+from forecast.pretrained.weights import load_network
 from pretraining import train as training
-from pretraining.network import LEVELS, PretrainedNetwork
-from pretraining.train import Course, draw_batch, load_network
+from pretraining.train import Course, draw_batch
 from pretraining.validate import Task, forecast, held_out
 
 
@@ -78,7 +79,7 @@ def test_a_short_forecast_is_the_beginning_of_a_long_one():
 
 
 def test_training_logs_and_saves(tmp_path):
-    training.train(0.002, tmp_path, seed=0)
+    training.train(0.002, tmp_path, 0, tmp_path / "weights.safetensors")
     assert {"checkpoint.safetensors", "weights.safetensors"} <= {
         path.name for path in tmp_path.iterdir()
     }

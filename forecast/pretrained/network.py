@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from forecast.networks.heads.quantile import QuantileHead
 from forecast.networks.recurrent import Recurrent
-from pretraining.reader import INPUTS, TEMPLATES, Past, marks, read, templates
+from forecast.pretrained.reader import INPUTS, TEMPLATES, Past, marks, read, templates
 
 LEVELS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.975)
 PLACES = 8  # numbers that say how far ahead a step is

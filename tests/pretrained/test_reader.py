@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from forecast.generated.series import draw_series
-from pretraining.reader import INPUTS, TEMPLATES, marks, read, templates
+from forecast.pretrained.reader import INPUTS, TEMPLATES, marks, read, templates
 
 
 @pytest.fixture
