@@ -119,13 +119,14 @@ def marks(past: Past) -> Tensor:
     p = past
     z = ((p.values - p.level) / p.spread).clamp(-FAR, FAR)
     moved = _change(p.level) / p.spread
-    tie = torch.nn.functional.pad(p.values[:, 1:] == p.values[:, :-1], (1, 0))
+    tie = (p.values[:, 1:] == p.values[:, :-1]) & (p.seen[:, :-1] > 0)
     at_low, at_high = p.values == p.low, p.values == p.high
     below, above = (p.level - p.low) / p.spread, (p.high - p.level) / p.spread
     cycles = p.seen / p.season
     shown = [
         z, p.observed, moved.clamp(-8, 8), _change(p.spread.log()).clamp(-8, 8),
-        (_change(p.values) / p.spread).clamp(-8, 8), tie, at_low, at_high,
+        (_change(p.values) / p.spread).clamp(-8, 8),
+        torch.nn.functional.pad(tie, (1, 0)), at_low, at_high,
         below.asinh(), above.asinh(), (p.wide / p.spread).log(), p.seen.log1p() / 4,
         cycles.log1p(), p.season.log().expand_as(z) / 3, (p.season == 1).expand_as(z),
         p.second.log1p().expand_as(z) / 3,
