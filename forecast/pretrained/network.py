@@ -104,6 +104,11 @@ class PretrainedNetwork(nn.Module):
         self.head = QuantileHead(LEVELS)
         self.readout = SharedReadout(width, self.head.n_params)
 
+    @property
+    def shape(self) -> dict[str, int]:
+        """What the constructor was given."""
+        return {"width": self.width, "depth": self.depth}
+
     def read(
         self, values: Tensor, season: Tensor, second: Tensor, before: State | None = None
     ) -> Reading:
