@@ -161,9 +161,10 @@ class PretrainedNetwork(nn.Module):
     def forecast(self, reading: Reading, origins: Tensor, steps: Tensor) -> Tensor:
         """Return quantiles (B, n, h, Q) of the steps (h,) after the origins (n,), in double."""
         scaled = self.head.quantiles(self.read_out(reading, origins, steps)).double()
-        level, spread = (
-            p[:, origins, None, None] for p in (reading.past.level, reading.past.spread)
-        )
+        past = reading.past
+        # what never moved goes on as it is, to the last digit
+        moved = past.spread.where(past.high > past.low, 0.0)
+        level, spread = (part[:, origins, None, None] for part in (past.level, moved))
         return level + spread * scaled
 
 
