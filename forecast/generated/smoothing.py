@@ -66,8 +66,10 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     )
     # the errors of hours are those of the weather: they last for a day
     lasting = 1 - np.exp(rng.uniform(np.log(0.01), np.log(0.7), size))
-    lasts = rng.random(size) < np.where(short, 0.7, np.where(business, 0.5, 0.4))
-    memory = lasts * np.where(short, lasting, rng.uniform(-0.4, 0.95, size))
+    often = np.where(short, 0.7, np.where(business, 0.5, 0.4))
+    memory = np.where(
+        rng.random(size) < often, np.where(short, lasting, rng.uniform(-0.4, 0.95, size)), 0.0
+    )
     # a season is a few times as wide as the noise; that of a day often ten times (load, traffic)
     wide = np.where(short, np.where(rng.random(size) < 0.35, 2.8, 1.2), 0.9)
     width = np.exp(rng.normal(wide, 1.2, size)) * (rng.random(size) < 0.85) * (season > 1)
