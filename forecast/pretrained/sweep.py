@@ -17,7 +17,7 @@ from forecast.networks.base import State
 from forecast.networks.heads.quantile import pinball
 from forecast.pretrained.calibration import normal_scores
 from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading
-from forecast.pretrained.reader import read
+from forecast.pretrained.reader import Mistakes, read
 
 ORIGINS, STEPS = 16, 16  # past origins looked at, and steps ahead of each
 STEPS_AT_ONCE = 512  # of a forecast
@@ -35,7 +35,8 @@ class View(NamedTuple):
 class Live(NamedTuple):
     """What the network remembers of B series, seen by one view: nothing in it is written to."""
 
-    features: Tensor  # (B, D) after the newest value
+    features: Tensor  # (B, 1, D) after the newest value
+    mistakes: Mistakes  # (B, 1, J) each
     state: State
 
 
@@ -160,14 +161,15 @@ def quantiles(
 ) -> Tensor:
     """Forecast what comes after histories (B, N): (B, horizon, Q) in double precision."""
     past = read(values, *_seasons(view, values))
-    reading = Reading(live.features[:, None], past, live.state)
+    reading = Reading(live.features, past, live.state, live.mistakes)
     newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, horizon + 1)
     parts = [network.forecast(reading, newest, some)[:, 0] for some in steps.split(STEPS_AT_ONCE)]
     return torch.cat(parts, 1)
 
 
 def _newest(reading: Reading) -> Live:
-    return Live(reading.features[:, -1], reading.state)
+    newest = Mistakes(*(part[:, -1:] for part in reading.mistakes))
+    return Live(reading.features[:, -1:], newest, reading.state)
 
 
 def _seasons(view: View, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,9 +22,8 @@ def load_network(path: str | PathLike[str] = SHIPPED) -> PretrainedNetwork:
 
     Examples
     --------
-    >>> network = load_network()
-    >>> network.width, network.training
-    (112, False)
+    >>> load_network().shape["depth"]
+    2
     """
     return build_network(json.loads(card(path)["shape"]), load_file(path))
 
@@ -38,7 +37,7 @@ def build_network(shape: dict[str, int], weights: dict[str, np.ndarray]) -> Pret
         If they do not fit together.
     """
     # weights that are there decide what is built: a shape alone could ask for any amount of memory
-    if weights["readout.from_features.weight"].shape[1] != shape["width"]:
+    if weights["recurrence.layers.0.weight_hh_l0"].shape[1] != shape["width"]:
         raise ValueError("the weights do not fit the shape")
     network = PretrainedNetwork(**shape)
     network.load_state_dict({k: torch.from_numpy(v).float() for k, v in weights.items()})
