@@ -93,21 +93,26 @@ def loss_of(network: PretrainedNetwork, batch: Batch) -> Tensor:
     level, spread = (p[:, batch.origins, None] for p in (reading.past.level, reading.past.spread))
     z = ((batch.values[:, at] - level) / spread).float()  # (B, n, h)
     seen = reading.past.seen[:, batch.origins, None]
-    counts = ~z.isnan() & (z.abs() < 50) & (seen >= 5)
-    counts &= (batch.steps <= batch.horizon[:, None])[:, None]
-    weight = (spread / seasonal_change(batch)[:, None, None]).clamp(0.05, 5).float() * counts
+    counts = ~z.isnan() & (seen >= 5) & (batch.steps <= batch.horizon[:, None])[:, None]
+    unit = seasonal_change(batch)[:, batch.origins, None]
+    weight = (spread / unit).nan_to_num(nan=1.0).clamp(0.05, 5).float() * counts
     # what does not count must still be finite: zero times infinity is not zero
     loss = network.head.loss(params, z.nan_to_num().clamp(-50, 50))
     return (loss * weight).sum() / (weight.clamp(max=1).sum() + 1)
 
 
 def seasonal_change(batch: Batch) -> Tensor:
-    """Return the mean absolute change over a season of every series, (B,)."""
-    y = batch.values
-    steps = torch.arange(y.shape[1])
-    before = y.gather(1, (steps - batch.season[:, None]).clamp(min=0))
-    change = torch.where(steps >= batch.season[:, None], (y - before).abs(), torch.nan)
-    return change.nanmean(1).nan_to_num(nan=1.0).clamp(min=1e-9)
+    """Return the mean absolute change over a season so far, (B, L), NaN where there is none.
+
+    So far: a weight that knew the future would be small where the future surprises, and bands
+    would learn to be narrow.
+    """
+    y = batch.values[:, : batch.length]
+    before = torch.arange(batch.length) - batch.season[:, None]
+    change = (y - y.gather(1, before.clamp(min=0))).abs()
+    seen = (before >= 0) & ~change.isnan()
+    total = torch.where(seen, change, 0.0).cumsum(1)
+    return (total / seen.cumsum(1)).clamp(min=1e-9)
 
 
 class Course:
