@@ -97,25 +97,25 @@ def loss_of(network: PretrainedNetwork, batch: Batch) -> Tensor:
     z = ((batch.values[:, at] - level) / spread).float()  # (B, n, h)
     seen = reading.past.seen[:, batch.origins, None]
     counts = ~z.isnan() & (seen >= 5) & (batch.steps <= batch.horizon[:, None])[:, None]
-    unit = seasonal_change(batch)[:, batch.origins, None]
-    weight = (spread / unit).nan_to_num(nan=1.0).clamp(0.05, 5).float() * counts
+    unit = seasonal_change(batch, reading.past.spread)[:, batch.origins, None]
+    weight = (spread / unit).clamp(0.05, 2).float() * counts
     # what does not count must still be finite: zero times infinity is not zero
     loss = network.head.loss(params, z.nan_to_num().clamp(-50, 50))
     return (loss * weight).sum() / (weight.clamp(max=1).sum() + 1)
 
 
-def seasonal_change(batch: Batch) -> Tensor:
-    """Return the mean absolute change over a season so far, (B, L), NaN where there is none.
+def seasonal_change(batch: Batch, spread: Tensor) -> Tensor:
+    """Return the mean absolute change over a season so far, (B, L), four spreads among them.
 
     So far: a weight that knew the future would be small where the future surprises, and bands
-    would learn to be narrow.
+    would learn to be narrow. Four spreads: few changes say little.
     """
     y = batch.values[:, : batch.length]
     before = torch.arange(batch.length) - batch.season[:, None]
     change = (y - y.gather(1, before.clamp(min=0))).abs()
     seen = (before >= 0) & ~change.isnan()
     total = torch.where(seen, change, 0.0).cumsum(1)
-    return (total / seen.cumsum(1)).clamp(min=1e-9)
+    return (total + 4 * spread) / (seen.cumsum(1) + 4)
 
 
 class Course:
