@@ -18,9 +18,12 @@ help: ## list the targets
 	@echo "make TARGET, where TARGET is one of"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(READY) ## hold the contest on a bundled monthly series; print the table, draw the picture
-	@echo "demo: the contest on 'elnino' (monthly sea surface temperature)"
-	@$(BIN)/python -m forecast compare elnino --plot forecast-demo.png
+demo: $(READY) ## forecast a bundled monthly series without training, then hold a contest on it
+	@echo "demo: a forecast of 'elnino' (monthly sea surface temperature), without training"
+	@$(BIN)/python -m forecast predict elnino --coverage 0.8 --plot forecast-demo.png
+	@echo "demo: the same model in a contest with others"
+	@$(BIN)/python -m forecast compare elnino --models pre-trained,ets,theta,arima,markov,lstm \
+	    --plot contest-demo.png
 
 test: $(READY) ## run the doctests and the quick tests (4 minutes of CPU at most)
 	@echo "test: doctests and quick tests"
@@ -83,7 +86,7 @@ wheel: $(READY) ## build the wheel into dist/
 	@$(BIN)/python -m build --wheel --outdir dist >build.log 2>&1 || { cat build.log; exit 1; }
 
 clean: ## remove the environment and everything that was built
-	rm -rf $(VENV) build build.log dist forecast.egg-info forecast-demo.png
+	rm -rf $(VENV) build build.log dist forecast.egg-info forecast-demo.png contest-demo.png
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.docs-installed: $(READY)

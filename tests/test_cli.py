@@ -19,8 +19,8 @@ import forecast
 from forecast.cli import app, options
 from forecast.cli.screen import spelled_as_options
 from forecast.data.files import read_file
-from forecast.forecasters.classical.ets import ETSForecaster
 from forecast.forecasters.classical.naive import NaiveForecaster
+from forecast.forecasters.neural.pretrained import PretrainedForecaster
 from forecast.forecasters.window.markov import MarkovForecaster
 
 pytestmark = pytest.mark.filterwarnings("default::forecast._checks.ForecastWarning")
@@ -79,7 +79,7 @@ def test_predict_reads_a_messy_file_and_prints_csv(messy: Path) -> None:
     shown = table(result)
     assert shown.columns.tolist() == ["Datum", "Umsatz", "q0.1", "q0.9", "lower", "upper"]
     assert shown["Datum"].tolist() == ["2023-01-01", "2023-02-01", "2023-03-01"]
-    expected = ETSForecaster(horizon=3).fit(SALES)
+    expected = PretrainedForecaster(horizon=3).fit(SALES)
     np.testing.assert_allclose(shown["Umsatz"], expected.predict(3))
     np.testing.assert_allclose(
         shown[["q0.1", "q0.9"]], expected.predict_quantiles(3, levels=[0.1, 0.9])
@@ -328,7 +328,10 @@ def test_a_refusal_is_one_sentence(messy: Path, arguments: list[Any], said: str)
         (["predict", "nil"], "no data set of that name; known are .* nile"),
         (["predict"], "give DATA, or --model-file FILE"),
         (["predict", "nile", "--model", "prophet"], "'prophet' is no model; known are naive,"),
-        (["predict", "nile", "--set", "alpha=1"], "ets has no parameter 'alpha'; it has freq"),
+        (
+            ["predict", "nile", "--set", "alpha=1"],
+            "pre-trained has no parameter 'alpha'; it has freq",
+        ),
         (["predict", "nile", "--set", "alpha"], "needs name=value, got 'alpha'"),
         (["predict", "nile", "--quantiles", "5"], "numbers between 0 and 1 .* got '5'"),
         (["predict", "nile", "--quantiles", "a,b"], "numbers between 0 and 1 .* got 'a,b'"),
@@ -351,7 +354,7 @@ def test_ctrl_c_exits_with_130(messy: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ETSForecaster, "_fit", interrupt)
+    monkeypatch.setattr(PretrainedForecaster, "_fit", interrupt)
     result = run("predict", messy, code=130)
     assert result.stdout == "" and result.stderr.endswith("interrupted\n")
 

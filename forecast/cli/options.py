@@ -141,7 +141,7 @@ class Reading:
 class Choice:
     """Say which model to make, and how."""
 
-    model: Annotated[str, _model(", ".join(SPELLINGS), callback=model_name)] = "ets"
+    model: Annotated[str, _model(", ".join(SPELLINGS), callback=model_name)] = "pre-trained"
     set: Annotated[
         list[str] | None,
         _model("A parameter of the model; may be repeated.", metavar="NAME=VALUE"),

@@ -68,10 +68,10 @@ CONTESTANTS = (
     Contestant("naive", "NaiveForecaster", "classical.naive", {"strategy": "last"}),
     Contestant("seasonal naive", "NaiveForecaster", "classical.naive", {"strategy": "seasonal"}),
     Contestant("drift", "NaiveForecaster", "classical.naive", {"strategy": "drift"}),
+    Contestant("pre-trained", "PretrainedForecaster", "neural.pretrained"),
     Contestant("ETS", "ETSForecaster", "classical.ets"),
     Contestant("Theta", "ThetaForecaster", "classical.theta"),
     Contestant("ARIMA", "ARIMAForecaster", "classical.arima"),
-    Contestant("pre-trained", "PretrainedForecaster", "neural.pretrained"),
     Contestant("Markov", "MarkovForecaster", "window.markov"),
     Contestant("MLP", "MLPForecaster", "window.mlp"),
     Contestant("RNN", "RNNForecaster", "neural.recurrent"),
@@ -112,7 +112,7 @@ def default_models(
     Examples
     --------
     >>> list(default_models(season_length=1))[:3]
-    ['naive', 'drift', 'ETS']
+    ['naive', 'drift', 'pre-trained']
     """
     models = {one.label: one.build(random_state) for one in CONTESTANTS}
     if season_length == 1:
