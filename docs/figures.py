@@ -12,9 +12,9 @@ from sklearn.preprocessing import FunctionTransformer
 
 from forecast import (
     ETSForecaster,
-    LSTMForecaster,
     MarkovForecaster,
     NaiveForecaster,
+    PretrainedForecaster,
     backtest,
     compare,
     load_dataset,
@@ -30,24 +30,44 @@ def main() -> None:
     mpl.use("Agg")
     # the same picture must give the same file
     mpl.rcParams["svg.hashsalt"] = "forecast"
-    for draw in (contest, first_forecast, fan, error_by_step, steps, transform):
+    for draw in (pretrained, contest, first_forecast, fan, error_by_step, steps, transform):
         figure = draw()
-        form = "png" if draw is contest else "svg"
+        form = "png" if draw in (pretrained, contest) else "svg"  # a README shows them
         path = IMAGES / f"{draw.__name__.replace('_', '-')}.{form}"
         figure.savefig(path, dpi=150, metadata={"Date": None} if form == "svg" else None)
         plt.close(figure)
         print(path.relative_to(IMAGES.parents[1]))
 
 
+def pretrained() -> Figure:
+    """Draw the front page: four series that the network sees for the first time."""
+    figure, axes = plt.subplots(2, 2, figsize=(12, 7), layout="constrained")
+    cases = {
+        "co2": ("CO₂ in the air", 104),
+        "office_power": ("power of an office", 120),
+        "elnino": ("sea temperatures", 24),
+        "nile": ("flow of the Nile", 20),
+    }
+    for ax, (name, (label, horizon)) in zip(axes.flat, cases.items(), strict=True):
+        y = load_dataset(name).rename(label)
+        past, future = y[:-horizon], y[-horizon:]
+        model = PretrainedForecaster(horizon=horizon).fit(past)
+        bands = model.predict_quantiles(horizon, levels=[0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95])
+        plot_forecast(past, model.predict(horizon), bands, future, ax=ax)
+    for ax in axes.flat[1:]:
+        ax.get_legend().remove()
+    return figure
+
+
 def contest() -> Figure:
-    """Draw the front page: everybody on a monthly series."""
+    """Draw everybody on a monthly series."""
     return compare(load_dataset("elnino")).plot()[0].figure
 
 
 def first_forecast() -> Figure:
     """Draw a year ahead with a band."""
     y = load_dataset("elnino").rename("temperature")
-    return LSTMForecaster(horizon=12, random_state=0).fit(y).plot(12, coverage=0.8).figure
+    return PretrainedForecaster(horizon=12).fit(y).plot(12, coverage=0.8).figure
 
 
 def fan() -> Figure:
