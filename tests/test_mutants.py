@@ -40,16 +40,16 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = {
-    "attention to memory slots that hold nothing": Mutant(
+    "attention to slots that hold nothing": Mutant(
         "networks/seq2seq.py",
         [
-            ("scores.masked_fill(there == 0, torch.finfo(scores.dtype).min)", "scores"),
-            ("scores.softmax(-1) * there", "scores.softmax(-1)"),
+            ("scores.masked_fill(mask == 0, torch.finfo(scores.dtype).min)", "scores"),
+            ("scores.softmax(-1) * mask", "scores.softmax(-1)"),
         ],
         SEQ2SEQ,
         "empty_slots",
     ),
-    "a decoder that does not read what it looked up": Mutant(
+    "a decoder that does not read its context": Mutant(
         "networks/seq2seq.py",
         [
             (

@@ -101,7 +101,12 @@ class Model(nn.Module):
         return self.head.icdf(params, (NORMAL.inv_cdf(level) * spread).expand(params.shape[:-1]))
 
     def losses(
-        self, batch: Batch, *, warm: int, carried: State | None = None, origin: int | None = None
+        self,
+        batch: Batch,
+        *,
+        min_observed: int,
+        carried: State | None = None,
+        origin: int | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, State]:
         """Return every step's loss as training sees it.
 
@@ -112,7 +117,7 @@ class Model(nn.Module):
         Parameters
         ----------
         batch : Batch
-        warm : int
+        min_observed : int
             Values that a scale must hold before its targets count.
         carried : State, optional
             What a window that is not fresh begins with.
@@ -140,7 +145,7 @@ class Model(nn.Module):
         static = batch.static[:, None].expand(-1, len(batch.steps), -1)
         params = self.read_each(features, batch.known, reading, static)
         z = reading.scale.apply(batch.targets).to(params)[:, :, None]
-        observed = ~z.isnan() & (reading.scale.seen >= warm)[..., None, None]
+        observed = ~z.isnan() & (reading.scale.seen >= min_observed)[..., None, None]
         z = z.nan_to_num(0.0)
         weight = (reading.scale.spread / batch.error_scale[:, None]).clamp(*WEIGHTS).to(params)
         return weight[..., None, None] * self.head.loss(params, z), observed, params, z, state

@@ -20,7 +20,7 @@ from forecast.engine.reader import Reader
 from forecast.networks.base import state_map
 
 STEPS_PER_EPOCH = 50  # windows are drawn, so an epoch has no natural length
-MEMORY = 0.98  # of the averaged weights, per step: they are those of about the last epoch
+EMA_DECAY = 0.98  # per step: the averaged weights are those of about the last epoch
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Settings:
     weight_decay: float
     clip_norm: float | None
     clip_value: float | None
-    warm: int  # values that a scale must hold before its targets count
-    hide: float  # share of windows that lose some of their values
+    min_observed: int  # fewest observed values in a scale whose targets count
+    mask_fraction: float  # of the windows: they lose some of their values
 
 
 def train(
@@ -85,8 +85,8 @@ def train(
     optimizer = torch.optim.AdamW(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
-    averages = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(MEMORY)).eval()
-    averaged = cast(Model, averages.module)
+    moving_average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY)).eval()
+    averaged = cast(Model, moving_average.module)
     total = settings.max_epochs * STEPS_PER_EPOCH
     best, patience, began = math.inf, 0, time.perf_counter()
     kept = averaged.state_dict()  # the newest, unless one is judged the best
@@ -98,9 +98,12 @@ def train(
             rate = settings.learning_rate * schedule(step / total)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            batch = hide(next(batches), settings.hide, model.reader, generator)
+            batch = mask_at_random(next(batches), settings.mask_fraction, model.reader, generator)
             loss, observed, *_, state = model.losses(
-                batch, warm=settings.warm, carried=carried, origin=origin(model, batch, generator)
+                batch,
+                min_observed=settings.min_observed,
+                carried=carried,
+                origin=origin(model, batch, generator),
             )
             carried = state_map(Tensor.detach, state)
             means = (loss * observed).sum((0, 1, 3)) / observed.sum().clamp(min=1)  # (E,)
@@ -111,7 +114,7 @@ def train(
             for part in model.parts():
                 norms.append(clip(part, settings.clip_norm, settings.clip_value))
             optimizer.step()
-            averages.update_parameters(model)
+            moving_average.update_parameters(model)
             losses.append(means.detach().mean())
         training_loss = torch.stack(losses).mean().item()
         if not math.isfinite(training_loss):
@@ -184,8 +187,8 @@ def origin(model: Model, batch: Batch, generator: torch.Generator) -> int | None
     return int(torch.randint(len(batch.steps) - 1, (), generator=generator))
 
 
-def hide(batch: Batch, share: float, reader: Reader, generator: torch.Generator) -> Batch:
-    """Hide what may be missing later, in a share of the windows.
+def mask_at_random(batch: Batch, share: float, reader: Reader, generator: torch.Generator) -> Batch:
+    """Mask what may be missing later, in a share of the windows.
 
     A tenth of the values, as gaps met later will, but not the mean of those before; and the
     covariates of which a forecast beyond the first block knows nothing.

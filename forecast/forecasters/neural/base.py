@@ -41,8 +41,8 @@ from forecast.forecasters.neural.recipe import Recipe, usable_seasons
 from forecast.networks.base import Network, pick, state_map
 from forecast.networks.heads.registry import HEADS
 
-ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
-VALUES = 2**17  # values of histories read at once: their features take up to 1 kB each
+ROLLOUT_ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
+ENCODED_VALUES = 2**17  # values of histories read at once: their features take up to 1 kB each
 
 
 class NeuralForecaster(NeuralParameters, abc.ABC):
@@ -107,7 +107,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         self.support_ = Support.of(panel.values) if plain else Support()
         if HEADS[self.head](1).counts:
             self.support_ = Support.of_counts(panel.values)
-        self.features_ = Features.fit(panel, *self._beside(), self.id_col)
+        self.features_ = Features.fit(panel, *self._feature_options(), self.id_col)
         seed = self.random_state
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
         sizes = self.recipe_
@@ -204,7 +204,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         self._check_parameters()
         self.recipe_ = persistence.restore_recipe(values["recipe"], self.n_estimators, len(arrays))
         self.support_ = Support(*values["support"])
-        self.features_ = Features.restore(values, arrays, *self._beside())
+        self.features_ = Features.restore(values, arrays, *self._feature_options())
         learned = persistence.from_arrays(
             arrays, lambda: self._build(panel), panel, self.features_, values["phases"]
         )
@@ -220,7 +220,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
 
     # Between the two
 
-    def _beside(self) -> tuple[Any, Any, Any]:
+    def _feature_options(self) -> tuple[Any, Any, Any]:
         """Return what decides which features there are: frequency, holidays, static."""
         return self.freq_ if self.calendar else None, self.holidays, self.static
 
@@ -277,8 +277,8 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             weight_decay=self.weight_decay,
             clip_norm=self.clip_norm,
             clip_value=self.clip_value,
-            warm=self.recipe_.warm,
-            hide=0.1,
+            min_observed=self.recipe_.min_observed,
+            mask_fraction=0.1,
         )
 
     def _device(self) -> torch.device:
@@ -291,7 +291,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         """Read every series to its end."""
         ends = windows.lengths
         rows = torch.arange(windows.n_series, device=windows.device)
-        together = max(VALUES // int(ends.max()), 64)  # series read at once
+        together = max(ENCODED_VALUES // int(ends.max()), 64)  # series read at once
         read = stream.encode_phases if phases else stream.encode
         with torch.inference_mode():
             parts = (read(self.model_, windows, some, ends[some]) for some in rows.split(together))
@@ -308,6 +308,6 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         with torch.inference_mode():
             parts = [
                 write(pick(self.stream_, rows), ahead[rows])
-                for rows in torch.arange(len(ahead)).split(max(ROWS // copies, 1))
+                for rows in torch.arange(len(ahead)).split(max(ROLLOUT_ROWS // copies, 1))
             ]
         return torch.cat(parts).cpu().numpy().astype(np.float64)

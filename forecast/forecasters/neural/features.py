@@ -85,7 +85,7 @@ class Features:
             error_scales=error_scales,
             drivers=self._scaled(_drivers(panel)),
             n_known=len(panel.X_names),
-            static=self.same(panel.ids),
+            static=self.encode_static(panel.ids),
         )
 
     def newest(self, panel: Panel, count: int) -> np.ndarray:
@@ -101,7 +101,7 @@ class Features:
         calendar = calendar[panel.ends[:, None] - first + np.arange(horizon)]
         return calendar if known is None else np.concatenate([calendar, self._scaled(known)], -1)
 
-    def same(self, ids: pd.Index) -> np.ndarray | None:
+    def encode_static(self, ids: pd.Index) -> np.ndarray | None:
         """Return what is always the same for series, (n, A): reals, then codes."""
         if self.reader is None:
             return None
