@@ -1,8 +1,10 @@
 """Live states: read a history once, then absorb each new value in constant cost.
 
-With P values per recurrent step a series has P phases: the network that reads at steps P, 2 P,
-... and those shifted by one. A stream keeps the state of each, oldest first. A new value
-completes the patch of the oldest, which goes to the end: one cell call, no counter.
+The network reads a patch of P values per recurrent step, but a forecast may be asked for after any
+value, and its last patch must end there. So a series is read in P phases: one whose patches end at
+values P, 2 P, ..., and those shifted by one value each. A stream keeps the state of each, oldest
+first. A new value completes the patch of the oldest, which then is the newest: one call of the
+cell, and no counter of values that could go wrong.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from forecast.engine import stream
-from forecast.engine.model import WEIGHTS, Model
+from forecast.engine.model import WEIGHT_RANGE, Model
 from forecast.engine.support import Support
 from forecast.networks.base import leaves
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
@@ -124,12 +124,12 @@ def test_a_window_twice_as_wild_counts_twice_as_much():
     once, observed = weights_of(model, batch_of(model, calm))
     twice, _ = weights_of(model, batch_of(model, wild))
     # those that stay within the bounds on both sides
-    between = observed & (once > WEIGHTS[0]) & (2 * once < WEIGHTS[1])
+    between = observed & (once > WEIGHT_RANGE[0]) & (2 * once < WEIGHT_RANGE[1])
     assert between.sum() > 0.8 * observed.sum()
     same(twice[between], 2 * once[between])
 
 
-@pytest.mark.parametrize(("size", "bound"), [(1e-9, WEIGHTS[1]), (1e9, WEIGHTS[0])])
+@pytest.mark.parametrize(("size", "bound"), [(1e-9, WEIGHT_RANGE[1]), (1e9, WEIGHT_RANGE[0])])
 def test_no_window_counts_for_nothing_or_for_all(size, bound):
     model = plain_model()
     windows = as_windows(X, KNOWN)
@@ -145,7 +145,7 @@ def test_errors_count_in_the_unit_of_their_series():
     batch = batch_of(model, windows)
     weight, _ = weights_of(model, batch)
     spread = model.reader.at(batch.past, batch.steps).scale.spread
-    same(weight, (spread / windows.error_scales[:, None]).clamp(*WEIGHTS))
+    same(weight, (spread / windows.error_scales[:, None]).clamp(*WEIGHT_RANGE))
 
 
 @pytest.mark.parametrize("bounded", [False, True])

@@ -79,9 +79,9 @@ class ZeroInflatedHead(Head):
         q = torch.where(y < 0.5, above + (0.5 - y) * (1 - above), (1 - p) * ndtr(-counted))
         return torch.where(u < 0.5, ndtri(u), -ndtri(q)).to(params)
 
-    def calibrate(self, params: Tensor, z: Tensor, observed: Tensor) -> None:
+    def calibrate(self, params: Tensor, z: Tensor, observed_mask: Tensor) -> None:
         """Teach the wrapped head what it wants to learn."""
-        self.base.calibrate(params[..., :-3], z, observed)
+        self.base.calibrate(params[..., :-3], z, observed_mask)
 
     def jitter(self, params: Tensor, z: Tensor) -> Tensor:
         """Spread the counts as the wrapped head does."""
