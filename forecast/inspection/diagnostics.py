@@ -235,7 +235,7 @@ def probe(hidden: pd.DataFrame, label: pd.Series, *, n_splits: int = 5) -> pd.Da
     Returns
     -------
     DataFrame
-        A row per fold: `score`, and `chance`, the score of whoever knows the past labels alone.
+        A row per fold: `score`, and `chance`, the score of a guess from the past labels alone.
 
     Raises
     ------

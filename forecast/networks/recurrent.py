@@ -128,8 +128,8 @@ class MGU(Cell):
         return h, h
 
 
-# Every cell there is, by name: what makes a layer of it from F and D. Any network will do whose
-# state is made of tensors (B, D).
+# Every cell by its name: a callable that makes a layer of it from F and D. Any network will do that
+# has a state of tensors (B, D).
 CELLS: dict[str, Callable[[int, int], Network]] = {
     "tanh": RNNLayer,
     "relu": partial(RNNLayer, nonlinearity="relu"),

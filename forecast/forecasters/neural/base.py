@@ -1,6 +1,7 @@
-"""The parent of the forecasters that learn a network: what fit, predict and update do with it.
+"""The parent of the forecasters that learn a network: fit, predict and update.
 
-A final class, in `recurrent.py`, `seq2seq.py` or `window/mlp.py`, says which network it has.
+The final classes, in `recurrent.py`, `seq2seq.py` and `window/mlp.py`, add the network and the
+recipe of its sizes.
 """
 
 from __future__ import annotations
@@ -61,10 +62,10 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
     recipe_ : Recipe
         The sizes in use.
     features_ : Features
-        What the network is told beside the values.
+        Covariates, calendar and static features, scaled.
     support_ : Support
-        What can be forecast: zero is not passed where it is reached and never was passed, and
-        quantiles of counts are whole numbers.
+        The values that can be forecast: none below zero if the history reaches zero and never
+        passes it; whole quantiles if it holds counts.
     history_ : pandas.DataFrame
         One row per epoch: losses in scaled units, rate, gradient norm, seconds.
     n_parameters_ : int
@@ -73,7 +74,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
 
     tags = ForecasterTags(covariates=True)
 
-    # What a final class says
+    # To be written by a final class
 
     @abc.abstractmethod
     def _network(self, input_size: int) -> Network:
@@ -88,14 +89,14 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
 
     @property
     def _window(self) -> int | None:
-        """The values of a training window, if the user has said."""
+        """The values of a training window, if the user has set them."""
         return self.context_length
 
     def _pieces(self, lengths: np.ndarray) -> int:
-        """Return how many training windows in a row carry their state on."""
+        """Return through how many consecutive training windows the state passes."""
         return 1
 
-    # What the base asks for
+    # The methods of every forecaster, see `arrays.py`
 
     def _fit(self, panel: Panel) -> None:
         self._check_parameters()
@@ -218,14 +219,14 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         self.spreads_ = typical_spreads(panel, panel.lengths)
         self.stream_ = self._read_all(self._windows(panel))
 
-    # Between the two
+    # Used by these
 
     def _feature_options(self) -> tuple[Any, Any, Any]:
-        """Return what decides which features there are: frequency, holidays, static."""
+        """Return the options of `Features`: frequency of the calendar, holidays, static."""
         return self.freq_ if self.calendar else None, self.holidays, self.static
 
     def _sizes(self, panel: Panel) -> Recipe:
-        """Return the recipe for a panel, with what the user has said."""
+        """Return the recipe for a panel; sizes that the user has set replace its own."""
         seasons = (self.season_length_, *longer_seasons(self.season_length_, panel.freq))
         seasons = usable_seasons(seasons, panel.lengths, self.horizon_)
         recipe = self._recipe(seasons, panel.lengths, self.horizon_, self._window)
@@ -242,7 +243,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         """Train the model, judge it against naive forecasts, learn the paths' dependence."""
         model, name = self.model_, type(self).__name__
         first = torch.as_tensor(held_out, device=windows.device)
-        # who asks for a long window wants to hear what a forecast gains by it
+        # a window that the user has set is judged whole, however many steps it has
         context = 0 if self._window is None else self.recipe_.n_steps
         judge = Validation(
             model.reader, windows, first, self.horizon_, self.season_length_, context
@@ -269,7 +270,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             warnings.warn(trouble, ForecastWarning, stacklevel=4)
 
     def _settings(self) -> training.Settings:
-        """Return what the optimiser is told."""
+        """Return the settings of the training loop."""
         return training.Settings(
             learning_rate=self.learning_rate,
             max_epochs=self.max_epochs,

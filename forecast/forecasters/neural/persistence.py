@@ -25,7 +25,7 @@ from forecast.networks.base import State, leaves, state_map
 
 
 class Learned(NamedTuple):
-    """What training leaves, beside the features: all of it numbers."""
+    """What training produces, but for the features: all of it numbers."""
 
     model: Model
     live: Stream
