@@ -1,4 +1,4 @@
-"""What classical models read off a history: filled values, last windows, residuals (room 5)."""
+"""What classical models read off a history: filled values, last windows, residuals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The history of a forecaster as a file holds it: names in JSON, and arrays (room 5)."""
+"""The history of a forecaster as a file holds it: names in JSON, and arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The target on another scale: any increasing scikit-learn transformer with an inverse (room 5)."""
+"""The target on another scale: any increasing scikit-learn transformer with an inverse."""
 
 from __future__ import annotations
 

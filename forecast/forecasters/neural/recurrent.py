@@ -1,4 +1,4 @@
-"""The forecasters that carry a latent state: RNN and LSTM (room 5)."""
+"""The forecasters that carry a latent state: RNN and LSTM."""
 
 from __future__ import annotations
 

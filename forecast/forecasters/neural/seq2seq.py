@@ -1,4 +1,4 @@
-"""The forecaster in which one network reads the past and another writes the future (room 5)."""
+"""The forecaster in which one network reads the past and another writes the future."""
 
 from __future__ import annotations
 

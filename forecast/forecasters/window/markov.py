@@ -1,4 +1,4 @@
-"""The Markov assumption: the next value depends on the last `order` ones only (room 5)."""
+"""The Markov assumption: the next value depends on the last `order` ones only."""
 
 from __future__ import annotations
 
