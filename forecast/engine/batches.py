@@ -160,13 +160,13 @@ class Windows:
         return covariates.masked_fill(~_inside(local, ends)[..., None], torch.nan)
 
     def _flat(self, series: Tensor, local: Tensor) -> Tensor:
-        """Return where local positions (B, width) lie in the flat arrays, cut to their ends."""
+        """Return the flat positions of local ones (B, width), clipped to the arrays."""
         return (self.offsets[series][:, None] + local).clamp(0, len(self.values) - 1)
 
     def batch(
         self, series: Tensor, first: Tensor, ends: Tensor, *, n_steps: int, reader: Reader
     ) -> Batch:
-        """Return windows that read `n_steps` patches from `first` on, with their targets."""
+        """Return windows of `n_steps` patches from `first` on, with their targets."""
         P, R, M = reader.patch, reader.block, reader.n_values
         T = n_steps * P
         past = self.read(series, first, T, ends, reader)
@@ -227,7 +227,7 @@ class Windows:
 
 
 def _inside(local: Tensor, ends: Tensor) -> Tensor:
-    """Tell which local positions (B, width) are not before a series nor at or after its end."""
+    """Return the mask of local positions (B, width) inside their series, before its end."""
     return (local >= 0) & (local < ends[:, None])
 
 

@@ -1,4 +1,4 @@
-"""The machine that is trained: a reader, a network, a readout and a head, joined."""
+"""The model that is trained: a reader, a network, a readout and a head, joined."""
 
 from __future__ import annotations
 

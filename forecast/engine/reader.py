@@ -151,12 +151,12 @@ class Reader:
 
     @property
     def n_trended(self) -> int:
-        """How many of the first templates are offered along the trend too."""
+        """How many of the first templates have a second version along the trend."""
         return len((1, *self.lags)[:2]) if self.trend else 0
 
     @property
     def n_values(self) -> int:
-        """M: raw values that must be kept from one call to the next."""
+        """M: raw values that a memory keeps between calls."""
         scale = self.scale_window - 1 + (self.patch if self.drift else 1)
         return max(self.window, scale, self.trend, *self.lags)
 
@@ -178,7 +178,7 @@ class Reader:
         return torch.cat([older, memory.values], 1)
 
     def unpack(self, table: Tensor, drivers: Tensor) -> Memory:
-        """Return the memory that `pack` made a table of."""
+        """Return the memory from the table that `pack` returned."""
         n_older = 4 if self.mean else 2
         older, values = table.tensor_split([n_older], 1)
         unknown = torch.full_like(older[:, :1], torch.nan).expand(-1, 4 - n_older)

@@ -78,7 +78,7 @@ def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Ten
 
 
 def greedy(model: Model, point: str = "median") -> Choose:
-    """Return the rule that writes each step's median, or its mean."""
+    """Return the rule that chooses the median of each step, or its mean."""
     if point == "mean":
         return lambda params, block: model.head.mean(params)
     return lambda params, block: model.quantile(params, 0.5)

@@ -43,7 +43,7 @@ def begin(
     dtype: torch.dtype = torch.float32,
     static: Tensor | None = None,
 ) -> Stream:
-    """Return the stream of series of which nothing has been seen."""
+    """Return the stream of series without any value yet."""
     static = torch.empty(batch_size, 0) if static is None else static
     states = (model.network.initial_state(batch_size),) * model.reader.patch
     features = leaves(states)[0].new_zeros(batch_size, model.network.width)

@@ -90,7 +90,7 @@ class Cell(Network):
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Read step after step; a row that has ended keeps its state."""
+        """Read step by step; a row that has ended keeps its state."""
         features = []
         for t in range(inputs.shape[1]):
             feature, after = self.advance(inputs[:, t], state)
@@ -152,7 +152,7 @@ def stack(states: Sequence[State]) -> State:
 
 
 def where(mask: Tensor, state: State, other: State) -> State:
-    """Take the rows of `state` where `mask` (B,) holds, those of `other` elsewhere."""
+    """Return the rows of `state` where `mask` (B,) is true, those of `other` elsewhere."""
 
     def choose(left: Tensor, right: Tensor) -> Tensor:
         return torch.where(mask.view(-1, *[1] * (left.dim() - 1)), left, right)

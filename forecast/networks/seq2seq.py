@@ -62,7 +62,7 @@ class Seq2Seq(Network):
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Read what was observed with the encoder."""
+        """Read observed values with the encoder."""
         return self.encoder.absorb(inputs, state, lengths)
 
     def begin(self, features: Tensor, state: State) -> tuple[Network, Tensor, State]:
@@ -112,7 +112,7 @@ class AttentiveSeq2Seq(Seq2Seq):
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Read what was observed with the encoder, and keep its last L features."""
+        """Read observed values with the encoder, and keep its last L features."""
         own, encoded, mask = state
         features, own = self.encoder.absorb(inputs, own, lengths)
         B, T = features.shape[:2]
@@ -166,12 +166,12 @@ class AttentiveDecoder(Cell):
     def start(
         self, features: Tensor, own: State, encoded: Tensor, mask: Tensor
     ) -> tuple[Tensor, State]:
-        """Return features (B, D) and state at the origin, from what an encoder gave there."""
+        """Return features (B, D) and state at the origin, from the encoder's there."""
         # the keys U h are computed once, for all steps of the decoder
         return self._attend(features, own, encoded, self.key(encoded), mask)
 
     def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read what was written, (B, F), and the context from which it was."""
+        """Read a forecast value as inputs (B, F), with the context it was made from."""
         own, context, *attended = state
         hidden, own = self.body.advance(torch.cat([inputs, context], -1), own)
         return self._attend(hidden, own, *attended)

@@ -240,7 +240,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         )
 
     def _train(self, windows: Windows, held_out: np.ndarray, generator: torch.Generator) -> None:
-        """Train the model, judge it against naive forecasts, learn the paths' dependence."""
+        """Train the model, calibrate it, and warn if a naive forecast is better."""
         model, name = self.model_, type(self).__name__
         first = torch.as_tensor(held_out, device=windows.device)
         # a window that the user has set is judged whole, however many steps it has
@@ -301,7 +301,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
     def _rollout(
         self, horizon: int, known: np.ndarray | None, copies: int, write: Any
     ) -> np.ndarray:
-        """Run `write(stream, known)` over the series, some at a time."""
+        """Return what `write(stream, known)` forecasts for all series, some at a time."""
         ahead = torch.as_tensor(
             self.features_.ahead(self.panel_, horizon, known), device=self._device()
         )

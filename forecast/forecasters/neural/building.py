@@ -65,7 +65,7 @@ def build_reader(recipe: Recipe, panel: Panel) -> Reader:
 
 
 def count_parameters(model: Model) -> int:
-    """Return how many numbers are trained."""
+    """Return the number of trained parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 

@@ -17,7 +17,7 @@ GIVEN = ("batch_size", "hidden_size", "num_layers", "n_estimators")  # sizes a u
 
 
 class Trained(Common, total=False):
-    """The parameters of every network, for the signature of a subclass that has its own."""
+    """The parameters of every network, to annotate the `**parameters` of subclasses."""
 
     context_length: int | None
     hidden_size: int | None

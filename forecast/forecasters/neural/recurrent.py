@@ -17,7 +17,7 @@ from forecast.networks.recurrent import CELLS, Recurrent
 
 
 class Recurrence(Trained, total=False):
-    """The parameters of every recurrent forecaster, for the signature of one that has its own."""
+    """The parameters of every recurrent forecaster, to annotate those of subclasses."""
 
     initialisation: str
     initial_state: str

@@ -294,7 +294,7 @@ def _check_regressor(regressor: Any) -> None:
 
 
 def _run_lengths(panel: Panel) -> np.ndarray:
-    """Return how many values in a row, up to and including each, are observed, (N,)."""
+    """Return the length of the run of observed values that ends at each value, (N,)."""
     place = np.arange(len(panel.values))
     first = np.where(np.isnan(panel.values), place + 1, 0)
     first[panel.offsets[:-1]] = np.maximum(first[panel.offsets[:-1]], panel.offsets[:-1])
@@ -304,7 +304,7 @@ def _run_lengths(panel: Panel) -> np.ndarray:
 def _order(
     asked: int | None, panel: Panel, runs: np.ndarray, season_length: int, width: int
 ) -> int:
-    """Return the order in use: the one asked for, or one that the data can carry."""
+    """Return the order in use: the one asked for, or the largest that the data allow."""
     order = 1 if asked is None else positive_integer("order", asked)
     longest = int(runs.max())
     if longest <= order:

@@ -107,7 +107,7 @@ class Head(nn.Module, abc.ABC):
         """
 
     def jitter(self, params: Tensor, z: Tensor) -> Tensor:
-        """Spread values that `counts` were rounded to over what is rounded to them; others stay."""
+        """Return values, those of counts with noise within which they are rounded alike."""
         return z
 
 

@@ -97,6 +97,6 @@ class DiscreteHead(CountHead):
 
 
 def level_spread(params: Tensor) -> tuple[Tensor, Tensor]:
-    """Return level and spread, (..., r), from the end of the parameters, in float64."""
+    """Return level and spread (..., r), the last two parameters, in float64."""
     level, spread = params[..., -2:].double().unbind(-1)
     return level, spread

@@ -45,7 +45,7 @@ class PointHead(Head):
         return params[..., 0]
 
     def icdf(self, params: Tensor, score: Tensor) -> Tensor:
-        """Add the residual whose normal score is the score."""
+        """Return the location plus the residual quantile at the level Phi(score)."""
         knots = self.residuals[: params.shape[-2]].to(params)
         return params[..., 0] + interpolate(score, self.scores.to(params), knots)
 

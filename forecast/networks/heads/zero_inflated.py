@@ -36,7 +36,7 @@ class ZeroInflatedHead(CountHead):
         return super().attach_scale(torch.cat([params[..., :-1], logit], -1), level, spread)
 
     def merge(self, params: Tensor) -> Tensor:
-        """Merge the wrapped head's members; p is averaged."""
+        """Merge the parameters of the members as the wrapped head does; p is averaged."""
         if params.shape[-3] == 1:
             return params.squeeze(-3)
         own, logit = _split(params)
