@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.generated import arima, kernels, smoothing, wandering
-from forecast.generated.augmentation import flip_sign, flip_time, mix, modulate
+from forecast.generated.augmentation import flip_falling, flip_sign, flip_time, mix, modulate
 from forecast.generated.events import add_events, hold_constant, lose_values
 from forecast.generated.frequencies import Seasons, draw_seasons
 from forecast.generated.noise import draw_innovations
@@ -23,6 +23,7 @@ from forecast.generated.outcomes import count, exponentiate, sample_otherwise, s
 from forecast.generated.patterns import (
     draw_cycles,
     draw_day_types,
+    draw_growth,
     draw_holidays,
     draw_profiles,
     draw_trading_days,
@@ -32,7 +33,7 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 Process = Callable[[np.random.Generator, Floats, Numbers, Floats], Floats]
 
-VERSION = 1  # raised whenever the same seed gives other series
+VERSION = 2  # raised whenever the same seed gives other series
 
 
 class Generated(NamedTuple):
@@ -100,14 +101,15 @@ def draw_series(
     values = values + _draw_patterns(rng, values, season, second, profile)
     noise = _noise_of(values)
     values = mix(rng, values, season * 1000 + second)
-    values = modulate(rng, flip_time(rng, values), season)
+    values = modulate(rng, np.where(season[:, None] > 4, flip_time(rng, values), values), season)
+    values = flip_falling(rng, values, season <= 4)
     late = rng.random((size, 1)) < 0.5  # an event in the logarithm, or in what is observed
     values = np.where(late, values, add_events(rng, values, noise))
     values, additive = _observe(rng, values, season)
     values = np.where(late, add_events(rng, values, _noise_of(values)), values)
     values = np.where(additive[:, None] | ~late, values, np.maximum(values, 0.0))
     # years are hardly ever turned: that they grow is most of what is known of them
-    values = flip_sign(rng, hold_constant(rng, values), additive & (season > 1))
+    values = flip_sign(rng, hold_constant(rng, values), additive & (season > 4))
     values = values * np.exp(rng.normal(2, 3, (size, 1)))  # any unit
     return Generated(lose_values(rng, values) if gaps else values, season, second)
 
@@ -123,7 +125,9 @@ def _draw_processes(
     trending = (season == 1) & (innovations.shape[1] <= 200) & (rng.random(len(season)) < 0.4)
     kind = np.where(trending, names.index(_smoothed), kind)
     # what has no season and was observed for long is most often a price
-    price = (season == 1) & (innovations.shape[1] > 200) & (rng.random(len(season)) < 0.35)
+    # and many a price is told the week or the year of its calendar without having either
+    share = np.select([season == 1, (season == 5) | (season == 7), season == 52], [0.5, 0.25, 0.1])
+    price = (innovations.shape[1] > 100) & (rng.random(len(season)) < share)
     kind = np.where(price, names.index(wandering.draw_walks), kind)
     for which, (process, _) in enumerate(PROCESSES):
         rows = np.flatnonzero(kind == which)
@@ -142,8 +146,17 @@ def _draw_patterns(
     moved = ((values - values.mean(1, keepdims=True)) * wave).sum(1, keepdims=True)
     width = moved / ((wave**2).sum(1, keepdims=True) + 1e-9)
     # people keep weeks, the weather does not: a third has no day types though a week is told
-    weekly = rng.random((size, 1)) < 0.67
-    added = draw_day_types(rng, profile, season, second, length) * width * weekly
+    weekly = rng.random((size, 1)) < 0.75
+    # a day is often all that there is to hours: load, traffic, visitors
+    calm = (season > 20)[:, None] & (rng.random((size, 1)) < 0.5)
+    more = calm * values.std(1, keepdims=True) * np.exp(rng.normal(1, 1, (size, 1)))
+    added = draw_day_types(rng, profile, season, second, length) * (width + more) * weekly
+    added += more * wave
+    grows = [season == 1, season == 4, season == 12]
+    growing = np.select(grows, [0.75 if length <= 200 else 0.15, 0.6, 0.25], 0.12)
+    rows = np.flatnonzero(rng.random(size) < growing)
+    height = _noise_of(values[rows]) * np.exp(rng.normal(0.2, 1, (len(rows), 1)))
+    added[rows] += height * draw_growth(rng, season[rows], length)
     rows = np.flatnonzero(rng.random(size) < np.where(season == 1, 0.45, 0.3))
     height = np.exp(rng.normal(0.3, 1, (len(rows), 1)))
     added[rows] += height * draw_cycles(rng, season[rows], length)
