@@ -359,7 +359,8 @@ def test_without_more_width_the_negative_binomial_is_poissons():
 def test_zero_inflation_mixes_zero_in():
     head = ZeroInflatedHead(NegativeBinomialHead()).double()
     params, y = numbers_for(head, ROWS, BLOCK), torch.arange(BLOCK).expand(ROWS, -1)
-    own, p = params[..., :-3], params[..., -1].sigmoid().numpy()
+    own = torch.cat([params[..., :2], params[..., -2:]], -1)
+    p = params[..., 2].sigmoid().numpy()
     expected = (1 - p) * family_of(own).pmf(y) + p * (y.numpy() == 0)
     found = (-head.loss(params, scaled(y)) - SPREAD.log()).exp().numpy()
     assert np.allclose(found, expected, rtol=1e-3, atol=1e-6)

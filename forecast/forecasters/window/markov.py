@@ -1,4 +1,4 @@
-"""The Markov assumption: the next value depends on the last `order` ones only (room 5)."""
+"""The Markov assumption: the next value depends on the last `order` ones only."""
 
 from __future__ import annotations
 
@@ -54,8 +54,7 @@ class MarkovForecaster(BaseForecaster):
     regressor
         A scikit-learn regressor; a clone is fitted. None: `LinearRegression`.
     static
-        What is always the same for a series: a frame with a row per series, as in
-        `NeuralForecaster`.
+        Static features: a frame with a row per series, as in `NeuralForecaster`.
     horizon, season_length, freq, past_only, target_transform, id_col, time_col, target_col
         As in every forecaster.
 
@@ -138,10 +137,10 @@ class MarkovForecaster(BaseForecaster):
             self.static_reader_ = None
         else:
             self.static_reader_ = StaticReader.fit(self.static, panel.ids, self.id_col)
-        beside = self._beside(panel)
-        self.X_center_, self.X_scale_ = beside.mean(axis=0), _spread(beside)
+        covariates = self._covariates(panel)
+        self.X_center_, self.X_scale_ = covariates.mean(axis=0), _spread(covariates)
         self.order_ = _order(
-            self.order, panel, _run_lengths(panel), self.season_length_, beside.shape[1]
+            self.order, panel, _run_lengths(panel), self.season_length_, covariates.shape[1]
         )
         self.center_, self.scale_ = _standard(panel)
         columns, target, rows = self._matrix(panel)
@@ -165,7 +164,7 @@ class MarkovForecaster(BaseForecaster):
         extremes = [np.fmin.reduceat(panel.values, first), np.fmax.reduceat(panel.values, first)]
         self.range_ = (np.stack(extremes, 1) - center) / scale  # (n, 2)
         known = 0 if panel.X is None else panel.X.shape[1]
-        self.held_ = self._beside(panel, ahead=1)[panel.offsets[1:] - 1, known:]  # (n, K')
+        self.held_ = self._covariates(panel, ahead=1)[panel.offsets[1:] - 1, known:]  # (n, K')
 
     def _apply(self, panel: Panel) -> None:
         self.center_, self.scale_ = _standard(panel)
@@ -181,14 +180,14 @@ class MarkovForecaster(BaseForecaster):
         series = series_numbers(panel)
         z = (panel.values - self.center_[series]) / self.scale_[series]  # (N,)
         windows = sliding_window_view(z, self.order_)[rows - self.order_, ::-1]  # (rows, order)
-        return self._columns(windows, self._beside(panel)[rows]), z[rows], rows
+        return self._columns(windows, self._covariates(panel)[rows]), z[rows], rows
 
-    def _beside(self, panel: Panel, ahead: int = 0) -> np.ndarray:
-        """Return what is told beside the window, (N, K): for the target there, or `ahead` of it."""
+    def _covariates(self, panel: Panel, ahead: int = 0) -> np.ndarray:
+        """Return the covariates of each target (N, K): at its place, or `ahead` steps after it."""
         parts = [] if panel.X is None else [panel.X]
         if panel.past is not None:
             series = series_numbers(panel)
-            parts.append(_last_seen(panel)[np.maximum(
+            parts.append(_forward_filled(panel)[np.maximum(
                 np.arange(len(series)) + ahead - 1, panel.offsets[series])])  # fmt: skip
         if self.static_reader_ is not None:
             reals, codes = self.static_reader_.read(self.static, panel.ids)
@@ -200,7 +199,7 @@ class MarkovForecaster(BaseForecaster):
         return np.hstack(parts) if parts else np.empty((len(panel.values), 0))
 
     def _names(self, panel: Panel) -> list[str]:
-        """Return the names of the columns beside the window."""
+        """Return the names of the covariates."""
         names = [*panel.X_names, *panel.past_names]
         if self.static_reader_ is not None:
             names += self.static_reader_.means
@@ -244,9 +243,9 @@ class MarkovForecaster(BaseForecaster):
         for step, error in enumerate(errors):
             n, paths = error.shape
             window = np.broadcast_to(window, (n, paths, self.order_))
-            told = self.held_ if known is None else np.hstack([known[:, step], self.held_])
-            told = np.repeat(told, paths, axis=0)
-            z = self._regress(self._columns(window.reshape(n * paths, -1), told))
+            covariates = self.held_ if known is None else np.hstack([known[:, step], self.held_])
+            covariates = np.repeat(covariates, paths, axis=0)
+            z = self._regress(self._columns(window.reshape(n * paths, -1), covariates))
             room = reach * (1 + (step + 1) / self.panel_.lengths[:, None])
             z = np.clip(z.reshape(n, paths) + error, low - room, high + room)
             window = np.concatenate([z[:, :, None], window[:, :, :-1]], axis=2)
@@ -272,7 +271,7 @@ class MarkovForecaster(BaseForecaster):
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self.order_ = positive_integer("order", values["order"])
         self.static_reader_ = values["static"] and StaticReader(**values["static"])
-        width = self._beside(panel).shape[1]
+        width = self._covariates(panel).shape[1]
         self.center_ = shaped(arrays, "center", panel.n_series)
         self.scale_ = shaped(arrays, "scale", panel.n_series)
         self.X_center_ = shaped(arrays, "X_center", width)
@@ -295,7 +294,7 @@ def _check_regressor(regressor: Any) -> None:
 
 
 def _run_lengths(panel: Panel) -> np.ndarray:
-    """Return how many values in a row, up to and including each, are observed, (N,)."""
+    """Return the length of the run of observed values that ends at each value, (N,)."""
     place = np.arange(len(panel.values))
     first = np.where(np.isnan(panel.values), place + 1, 0)
     first[panel.offsets[:-1]] = np.maximum(first[panel.offsets[:-1]], panel.offsets[:-1])
@@ -305,7 +304,7 @@ def _run_lengths(panel: Panel) -> np.ndarray:
 def _order(
     asked: int | None, panel: Panel, runs: np.ndarray, season_length: int, width: int
 ) -> int:
-    """Return the order in use: the one asked for, or one that the data can carry."""
+    """Return the order in use: the one asked for, or the largest that the data allow."""
     order = 1 if asked is None else positive_integer("order", asked)
     longest = int(runs.max())
     if longest <= order:
@@ -335,8 +334,8 @@ def _standard(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
     return center, np.where(scale > 0, scale, level)
 
 
-def _last_seen(panel: Panel) -> np.ndarray:
-    """Return the past-only covariates (N, C), each carried on; its mean before its first value."""
+def _forward_filled(panel: Panel) -> np.ndarray:
+    """Return the past-only covariates (N, C), forward filled; the mean before its first value."""
     past = panel.past
     assert past is not None
     place = np.where(np.isnan(past), 0, np.arange(len(past))[:, None])
