@@ -210,8 +210,10 @@ def mistakes(past: Past, new: int) -> Mistakes:
     width = torch.maximum(2 * p.season, p.second).clamp(min=8)
     at = torch.arange(max(n - new - int(width.max()), 0), n, device=p.values.device)
     spread = p.spread[:, at, None]
-    step, season = (_errors(past, at, ago) for ago in (torch.ones_like(p.season), p.season))
-    newest = (step / spread).nan_to_num().clamp(-FAR, FAR).float()
+    agos = torch.ones_like(p.season), p.season
+    # an error beyond all measure would leave nothing but rounding in the running sums
+    step, season = (_errors(past, at, ago).clamp(-FAR * spread, FAR * spread) for ago in agos)
+    newest = (step / spread).nan_to_num().float()
     found = newest, *(_typical(part, width, spread) for part in (step, season))
     return Mistakes(*(part[:, -new:] for part in found))
 

@@ -128,14 +128,14 @@ def believed(
     Weighed and not chosen, because some origins are little evidence. A view whose season has not
     been seen twice is not heard.
     """
-    losses = torch.stack([_mean_loss(table, truth) for table in tables], 1)  # (B, V)
-    excess = losses / losses.amin(1, keepdim=True).clamp(min=1e-30) - 1
-    heard = torch.exp(-TRUST * excess.nan_to_num(nan=0.0))
     count = (~values.isnan()).sum(1, keepdim=True)
     longest = torch.tensor([max(view) for view in views])
     enough = count >= 2 * longest
     enough[:, 0] |= ~enough.any(1)
-    heard = heard * enough
+    losses = torch.stack([_mean_loss(table, truth) for table in tables], 1)  # (B, V)
+    losses = losses.nan_to_num(nan=1.0).where(enough, torch.inf)
+    excess = losses / losses.amin(1, keepdim=True).clamp(min=1e-30) - 1
+    heard = torch.exp(-TRUST * excess)
     weights: Tensor = heard / heard.sum(1, keepdim=True)
     return weights
 
