@@ -1,0 +1,190 @@
+"""The pre-trained forecaster continues what is known, in any unit; it knows its errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from forecast import PretrainedForecaster, load
+from forecast.pretrained.network import PretrainedNetwork
+
+MONTHS = pd.date_range("2015-01", periods=132, freq="MS")
+PHASE = np.random.default_rng(0).normal(size=24)
+KNOWN: dict[str, Any] = {
+    "constant": lambda t, m: np.full(len(t), -3e3),
+    "ramp": lambda t, m: 7 + 0.5 * t,
+    "fall": lambda t, m: 900 - 0.5 * t,
+    "sine": lambda t, m: np.sin(2 * np.pi * t / m + 0.3),
+    "season": lambda t, m: np.resize(PHASE[:m], len(t)),
+}
+
+
+def sales(n: int = 120, seed: int = 1) -> pd.Series:
+    """Return a walk with a season of twelve months."""
+    t = np.arange(n)
+    steps = np.random.default_rng(seed).normal(size=n).cumsum()
+    return pd.Series(50 + 0.2 * steps + 3 * np.sin(2 * np.pi * t / 12), MONTHS[:n], name="sales")
+
+
+@pytest.fixture(scope="module")
+def model() -> PretrainedForecaster:
+    return PretrainedForecaster(horizon=12).fit(sales())
+
+
+@pytest.mark.parametrize("season_length", [4, 12])
+@pytest.mark.parametrize("kind", KNOWN)
+def test_what_is_known_goes_on(kind: str, season_length: int) -> None:
+    t = np.arange(120 + season_length)
+    y = pd.Series(KNOWN[kind](t, season_length))
+    found = PretrainedForecaster(season_length=season_length).fit(y[:120]).predict(season_length)
+    assert (found - y[120:]).abs().max() <= 0.02 * np.ptp(y)
+
+
+@pytest.mark.parametrize("season_length", [7, 12])
+def test_a_season_that_nobody_told_goes_on(season_length: int) -> None:
+    y = pd.Series(KNOWN["season"](np.arange(120 + season_length), season_length))
+    found = PretrainedForecaster().fit(y[:120]).predict(season_length)
+    assert (found - y[120:]).abs().max() <= 0.02 * np.ptp(y)
+
+
+@pytest.mark.parametrize(("a", "b"), [(3.5, 4.0), (1e-3, 0.0), (1.0, -70.0), (2.0, 1e4)])
+def test_another_unit_gives_the_same_forecast(
+    model: PretrainedForecaster, a: float, b: float
+) -> None:
+    other = PretrainedForecaster(horizon=12).fit(a * sales() + b)
+    unit = np.ptp(sales())
+    for ask in (lambda m: m.predict(24), lambda m: m.predict_quantiles(24, levels=[0.05, 0.8])):
+        np.testing.assert_allclose((ask(other) - b) / a / unit, ask(model) / unit, atol=1e-5)
+
+
+def test_nothing_is_left_to_chance(model: PretrainedForecaster) -> None:
+    torch.manual_seed(5)
+    again = PretrainedForecaster(horizon=12).fit(sales())
+    assert again.predict(30).equals(model.predict(30))
+    assert "random_state" not in model.get_params()
+
+
+def test_fine_tuning_leaves_the_shipped_weights_as_they_are(
+    model: PretrainedForecaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forecast.pretrained.tuning.STEPS_PER_EPOCH", 1)
+    monkeypatch.setattr("forecast.pretrained.tuning.VALUES", 1000)
+    before = {name: weight.clone() for name, weight in model.network_.state_dict().items()}
+    tuned = PretrainedForecaster(horizon=12, fine_tune=1).fit(sales())
+    assert tuned.network_ is not model.network_
+    for name, weight in model.network_.state_dict().items():
+        assert torch.equal(weight, before[name])
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_plan_moves_the_forecast_to_its_side(sign: int) -> None:
+    promotion = pd.Series(np.random.default_rng(2).random(132) < 0.2, MONTHS).astype(float)
+    X = pd.DataFrame({"promotion": promotion})
+    y = sales() + sign * 4 * promotion[:120]
+    model = PretrainedForecaster(horizon=12).fit(y, X[:120])
+    with_it, without = (
+        model.predict(12, X[120:].assign(promotion=float(planned))) for planned in (1, 0)
+    )
+    np.testing.assert_allclose(with_it - without, 4 * sign, rtol=0.25)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_has_no_effect_hardly_changes_anything(seed: int) -> None:
+    noise = np.random.default_rng(seed).normal(size=132)
+    X = pd.DataFrame({"noise": noise}, MONTHS)
+    found = PretrainedForecaster(horizon=12).fit(sales(), X[:120]).predict(12, X[120:])
+    plain = PretrainedForecaster(horizon=12).fit(sales()).predict(12)
+    assert (found - plain).abs().max() < 0.2 * sales().std()
+
+
+def test_bands_follow_past_errors() -> None:
+    def width(noise: float) -> float:
+        late = noise * np.random.default_rng(4).standard_t(3, 24)
+        y = sales().to_numpy() + np.r_[np.zeros(96), late]
+        model = PretrainedForecaster(horizon=12).fit(pd.Series(y, MONTHS[:120]))
+        return float(model.widths_[0])
+
+    assert width(0.0) < width(2.0) < width(20.0)
+
+
+def test_a_series_that_was_forecast_badly_gets_the_wider_band() -> None:
+    calm, shaken = sales(), sales(seed=7)
+    shaken.iloc[-20:] += 30 * np.random.default_rng(5).choice([-1, 1], 20)
+    model = PretrainedForecaster(horizon=12).fit(pd.DataFrame({"calm": calm, "shaken": shaken}))
+    assert model.widths_[0] < model.common_width_ < model.widths_[1]
+
+
+@pytest.mark.parametrize(
+    ("freq", "n", "views"),
+    [
+        ("MS", 60, [(12, 0)]),
+        ("QS", 60, [(4, 0)]),
+        ("YS", 60, [(1, 0)]),
+        ("h", 100, [(24, 0)]),
+        ("h", 400, [(24, 168), (24, 0), (168, 0)]),
+        ("D", 100, [(7, 0)]),
+        ("D", 800, [(7, 365), (7, 0), (365, 0)]),
+    ],
+)
+def test_an_index_tells_the_views(freq: str, n: int, views: list[tuple[int, int]]) -> None:
+    values = np.random.default_rng(0).normal(size=n)
+    y = pd.Series(values, pd.date_range("2020-01-06", periods=n, freq=freq))
+    model = PretrainedForecaster().fit(y)
+    assert list(model.views_) == views
+    np.testing.assert_allclose(model.weights_.sum(1), 1)
+
+
+def test_whole_numbers_tell_no_season_and_the_past_weighs_all() -> None:
+    y = pd.Series(KNOWN["season"](np.arange(140), 7))
+    model = PretrainedForecaster().fit(y)
+    seasons = [view.season for view in model.views_]
+    assert {1, 4, 7, 12, 24} <= set(seasons)
+    assert model.weights_[0, seasons.index(7)] > 0.5
+
+
+def test_a_saved_file_holds_its_own_weights(
+    model: PretrainedForecaster, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.save(tmp_path / "m.model")
+    torch.manual_seed(0)
+    other = PretrainedNetwork(**model.network_.shape).eval()
+    monkeypatch.setattr("forecast.forecasters.neural.pretrained.shipped_network", lambda: other)
+    again = load(tmp_path / "m.model")
+    pd.testing.assert_series_equal(again.predict(12), model.predict(12))
+    assert not PretrainedForecaster(horizon=12).fit(sales()).predict(12).equals(model.predict(12))
+
+
+def test_counts_stay_counts_and_what_is_positive_stays_so() -> None:
+    rng = np.random.default_rng(6)
+    counts = pd.Series(rng.poisson(0.4, 120), MONTHS[:120])
+    quantiles = (
+        PretrainedForecaster(horizon=12).fit(counts).predict_quantiles(12, levels=[0.1, 0.9])
+    )
+    assert (quantiles >= 0).all(axis=None) and (quantiles == quantiles.round()).all(axis=None)
+    falling = pd.Series(np.exp(-0.05 * np.arange(120)), MONTHS[:120])
+    paths = PretrainedForecaster(horizon=12).fit(falling).sample(40, n_samples=20, random_state=0)
+    assert (paths >= 0).all(axis=None)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_the_shortest_histories_are_forecast(n: int) -> None:
+    model = PretrainedForecaster(horizon=12).fit(sales(n))
+    low, high = (model.predict_interval(12, coverage=0.8)[side] for side in ("lower", "upper"))
+    assert np.isfinite(low).all() and (low <= model.predict(12)).all()
+    assert (high >= model.predict(12)).all()
+
+
+def test_only_the_newest_values_are_read() -> None:
+    y = np.random.default_rng(8).normal(size=1700)
+    other = np.r_[y[:100] + 100, y[100:]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("forecast.forecasters.neural.pretrained.CONTEXT", 600)
+        found, same = (
+            PretrainedForecaster(season_length=7).fit(pd.Series(one)).predict(7)
+            for one in (y, other)
+        )
+    np.testing.assert_allclose(found, same)
