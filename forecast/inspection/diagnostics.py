@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,25 +19,19 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer, short
 from forecast.data.covariates import held_plan
 from forecast.engine import gradients, rollout, states
-from forecast.forecasters.arguments import place_of
 from forecast.forecasters.neural.base import NeuralForecaster
-from forecast.forecasters.transform import forward
+from forecast.inspection.reading import Inspected, along, place_in, windows_of
 from forecast.networks.base import leaves
 from forecast.networks.recurrent import Recurrent
-
-if TYPE_CHECKING:
-    from forecast.engine.batches import Windows
-    from forecast.networks.base import Network
 
 MOST_LAGS = 1000  # looked at when nothing else is asked for
 
 
-def state_gradients(forecaster: NeuralForecaster, series: Any = None) -> pd.DataFrame:
+def state_gradients(forecaster: Inspected, series: Any = None) -> pd.DataFrame:
     """Return how much the last state still depends on every state before it: |ds_t / ds_k|.
 
     The state is everything that the network carries: of an LSTM h and c, of a stack all layers.
@@ -62,10 +56,10 @@ def state_gradients(forecaster: NeuralForecaster, series: Any = None) -> pd.Data
     TypeError
         If the forecaster has no network, or one without a state.
     """
-    network, inputs, _ = _along(forecaster, series)
+    network, inputs, _, patch = along(forecaster, series)
     norms = gradients.state_gradients(gradients.step_jacobians(network, inputs)).numpy()
     steps, gamma = np.arange(len(norms)), gradients.gamma(network)
-    lags = pd.Index(steps * forecaster.recipe_.patch, name="lag")
+    lags = pd.Index(steps * patch, name="lag")
     bound = np.full(len(norms), np.nan) if gamma is None else gamma**steps
     return pd.DataFrame({"norm": norms, "bound": bound}, lags)
 
@@ -102,18 +96,20 @@ def forecast_gradients(
 
     Raises
     ------
+    TypeError
+        If the forecaster was not trained here: of a pre-trained one `effective_memory` tells.
     ValueError
         If there is a `target_transform`, or no derivative: in a gap, or where the scale sees a
         constant.
     """
-    windows, place = _windows(forecaster, series)
+    place = place_in(forecaster, series, NeuralForecaster)
     if forecaster.target_transform_ is not None:
         raise ValueError(
             "`target_transform` must be None for gradients in target units, got "
             f"{short(forecaster.target_transform)}. `effective_memory` takes any forecaster."
         )
     wanted = [positive_integer("steps", step) for step in steps]
-    length, before = int(windows.lengths[place]), forecaster.model_.reader.n_values
+    length, before = int(forecaster.panel_.lengths[place]), forecaster.model_.reader.n_values
     lags = positive_integer("lags", min(MOST_LAGS, length - before) if lags is None else lags)
     if lags > length - before:
         raise ValueError(
@@ -123,8 +119,8 @@ def forecast_gradients(
     panel, horizon = forecaster.panel_, max(wanted)
     ahead = forecaster.features_.ahead(panel, horizon, held_plan(panel, horizon))
     model = copy.deepcopy(forecaster.model_).cpu().eval()
-    choose = rollout.greedy(model, forecaster.point)
-    known = torch.as_tensor(ahead[[place]])
+    choose, known = rollout.greedy(model, forecaster.point), torch.as_tensor(ahead[[place]])
+    windows = windows_of(forecaster)
     rows = gradients.forecast_gradients(model, windows, place, known, choose, lags)
     table = pd.DataFrame(
         {step: row.numpy() for step, row in enumerate(rows, 1) if step in wanted},
@@ -139,7 +135,7 @@ def forecast_gradients(
     return table
 
 
-def gates(forecaster: NeuralForecaster, layer: int = 0, series: Any = None) -> pd.DataFrame:
+def gates(forecaster: Inspected, layer: int = 0, series: Any = None) -> pd.DataFrame:
     """Return what the gates of a fitted LSTM do along its history.
 
     Parameters
@@ -162,7 +158,7 @@ def gates(forecaster: NeuralForecaster, layer: int = 0, series: Any = None) -> p
     TypeError
         If the network has no LSTM cells.
     """
-    network, inputs, times = _along(forecaster, series)
+    network, inputs, times, _ = along(forecaster, series)
     if not isinstance(network, Recurrent) or network.cell != "lstm":
         raise TypeError(f"`forecaster` must be an LSTM to have gates, got {short(forecaster)}.")
     if not 0 <= layer < len(network.layers):
@@ -172,7 +168,7 @@ def gates(forecaster: NeuralForecaster, layer: int = 0, series: Any = None) -> p
     return pd.concat(frames, axis=1, names=["part", "unit"])
 
 
-def hidden_states(forecaster: NeuralForecaster, series: Any = None) -> pd.DataFrame:
+def hidden_states(forecaster: Inspected, series: Any = None) -> pd.DataFrame:
     """Return the hidden state h of a fitted recurrent forecaster along its history.
 
     Parameters
@@ -187,7 +183,7 @@ def hidden_states(forecaster: NeuralForecaster, series: Any = None) -> pd.DataFr
     DataFrame
         Indexed by the time of the newest value that was read; columns (layer, unit).
     """
-    network, inputs, times = _along(forecaster, series)
+    network, inputs, times, _ = along(forecaster, series)
     h = leaves(states.states_along(network, inputs))[0][1:]  # (T, layers, D), without h_0
     names = pd.MultiIndex.from_product([range(n) for n in h.shape[1:]], names=["layer", "unit"])
     return pd.DataFrame(h.flatten(1).numpy(), times, names)
@@ -262,35 +258,3 @@ def probe(hidden: pd.DataFrame, label: pd.Series, *, n_splits: int = 5) -> pd.Da
         for name, model in (("score", reader), ("chance", ignorant))
     }
     return pd.DataFrame(scores, pd.RangeIndex(1, n_splits + 1, name="fold"))
-
-
-def _network(forecaster: NeuralForecaster) -> Network:
-    """Return the network to inspect: the first of the ensemble."""
-    return cast("Network", forecaster.model_.network.members[0])
-
-
-def _windows(forecaster: NeuralForecaster, series: Any) -> tuple[Windows, int]:
-    """Return the history as windows on the CPU, and the number of a series."""
-    if not isinstance(forecaster, NeuralForecaster):
-        raise TypeError(
-            f"`forecaster` must be a network to look inside, got {short(forecaster)}. "
-            "`effective_memory` takes any forecaster."
-        )
-    check_is_fitted(forecaster)
-    panel = forecaster.panel_
-    seen = forward(forecaster.target_transform_, panel)
-    windows = forecaster.features_.windows(seen, forecaster.spreads_, torch.device("cpu"))
-    return windows, place_of(series, panel)
-
-
-def _along(forecaster: NeuralForecaster, series: Any) -> tuple[Network, torch.Tensor, pd.Index]:
-    """Return a recurrent network, what it read of a series, (1, T, F), and when, (T,)."""
-    windows, place = _windows(forecaster, series)
-    network = states.exact(_network(forecaster))
-    if not states.width(network):
-        raise TypeError(
-            f"`forecaster` must carry a state, got {short(forecaster)}, whose network has none. "
-            "`effective_memory` takes any forecaster."
-        )
-    inputs, steps = states.inputs_along(forecaster.model_, windows, place)
-    return network, inputs, forecaster.panel_.times(place)[steps.numpy()]

@@ -153,16 +153,20 @@ class PretrainedNetwork(nn.Module):
         """
         past = read(values, season, second)
         new = values.shape[1] if before is None else 1
-        steps = torch.arange(values.shape[1], device=values.device)[-new:]
-        wrong = mistakes(past, new)
-        shown, known = templates(past, steps, steps.new_ones(1))
-        inputs = torch.cat([marks(past, new), shown[:, :, 0], known[:, :, 0], told(wrong)], -1)
-        inputs = inputs.to(self.readout.out.weight)
+        inputs, wrong = self.inputs(past, new)
         if before is None:
             features, state = self._absorb(inputs, (past.seen == 0).sum(1))
         else:
             features, state = self.recurrence.absorb(inputs, before)
         return Reading(features, past, state, wrong)
+
+    def inputs(self, past: Past, new: int) -> tuple[Tensor, Mistakes]:
+        """Return what the recurrence reads at the `new` last steps, (B, new, F), and mistakes."""
+        steps = torch.arange(past.values.shape[1], device=past.values.device)[-new:]
+        wrong = mistakes(past, new)
+        shown, known = templates(past, steps, steps.new_ones(1))
+        inputs = torch.cat([marks(past, new), shown[:, :, 0], known[:, :, 0], told(wrong)], -1)
+        return inputs.to(self.readout.out.weight), wrong
 
     def _absorb(self, inputs: Tensor, lead: Tensor) -> tuple[Tensor, State]:
         """Absorb what comes after the first `lead` (B,) of the inputs (B, N, F)."""

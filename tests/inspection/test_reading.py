@@ -1,0 +1,73 @@
+"""Of the pre-trained network too, looks inside show what it read: gates, states, memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast import PretrainedForecaster
+from forecast.inspection.diagnostics import (
+    forecast_gradients,
+    gates,
+    hidden_states,
+    state_gradients,
+)
+from forecast.inspection.memory import effective_memory
+
+
+def monthly(length=60, seed=0):
+    t = np.arange(length)
+    noise = np.random.default_rng(seed).standard_normal(length)
+    index = pd.date_range("2018-01-01", periods=length, freq="MS")
+    return pd.Series(100 + 10 * np.sin(2 * np.pi * t / 12) + noise, index, name="sales")
+
+
+@pytest.fixture(scope="module")
+def model():
+    late = monthly(seed=1).where(np.arange(60) >= 9)  # begins later
+    return PretrainedForecaster(horizon=6).fit(pd.DataFrame({"A": monthly(), "B": late}))
+
+
+def test_gates_and_states_are_those_that_made_the_features(model):
+    width = model.network_.shape["width"]
+    top = model.network_.shape["depth"] - 1
+    for place, (series, length) in enumerate({"A": 60, "B": 51}.items()):
+        found, hidden = gates(model, top, series), hidden_states(model, series)
+        assert len(found) == length and found.index[-1] == monthly().index[-1]
+        assert found["forget"].shape == (length, width)
+        assert ((found["input"] > 0) & (found["input"] < 1)).all(axis=None)
+        np.testing.assert_allclose(found["hidden"], hidden[top])
+        h = model.live_[0].state[0][place].numpy()  # what fit left
+        last = hidden.iloc[-1].to_numpy().reshape(h.shape)
+        np.testing.assert_allclose(last, h, rtol=1e-3, atol=1e-4)
+
+
+def test_the_view_that_is_believed_most_is_shown():
+    index = pd.date_range("2024-01-01", periods=400, freq="h")
+    y = pd.Series(np.random.default_rng(0).normal(size=400), index)
+    model = PretrainedForecaster(horizon=6).fit(y)
+    for place, view in enumerate(model.views_):
+        model.weights_ = np.eye(len(model.views_))[[place]]
+        h = model.live_[place].state[0][0].numpy()
+        shown = hidden_states(model).iloc[-1].to_numpy().reshape(h.shape)
+        np.testing.assert_allclose(shown, h, rtol=1e-3, atol=1e-4, err_msg=str(view))
+
+
+def test_slopes_need_a_network_that_was_trained_here(model):
+    with pytest.raises(TypeError, match=r"got PretrainedForecaster.*`effective_memory` takes any"):
+        forecast_gradients(model)
+
+
+def test_the_last_state_depends_on_itself_alone_at_lag_zero(model):
+    found = state_gradients(PretrainedForecaster(horizon=6).fit(monthly(8)))
+    assert found["norm"].iloc[0] == 1 and len(found) == 9
+    assert found["bound"].isna().all() and (found["norm"].iloc[1:] > 0).all()
+
+
+def test_its_memory_is_measured_like_any_other():
+    y = monthly(90)
+    model = PretrainedForecaster(horizon=6).fit(y[:60])
+    found = effective_memory({"pre-trained": model}, y[60:])
+    assert 1 <= found.table.loc["pre-trained", "memory"] <= 29
+    assert found.responses.loc[1, "pre-trained"] > 0
