@@ -67,7 +67,7 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
     mean = total[:, 1:] / seen.clamp(min=1)
     wide = (squares[:, 1:] / seen.clamp(min=1) - mean.square()).clamp(min=0).sqrt()
     # a calm stretch is no reason to forget how wide the series has been
-    least = 1e-7 * centre.abs() + 1e-30  # of a constant, beyond rounding
+    least = 1e-13 * centre.abs() + 1e-30  # of a constant, beyond rounding
     spread = torch.maximum(torch.maximum(variance.sqrt(), 0.02 * wide), least)
     wide = torch.maximum(wide, least)
     half = season * (-(-4 // season))
@@ -81,6 +81,14 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
         _drift(count, total, half), slope, low + centre, high + centre, seen,
         season, second, half,
     )  # fmt: skip
+
+
+def recent(past: Past, new: int) -> Past:
+    """Return as much of what is known as the `new` last steps look back upon."""
+    m, second = int(past.season.max()), int(past.second.max())
+    farthest = max((CYCLES + 1) * m, (WEEKS + 1) * second)  # what a template looks back upon
+    errors = max(2 * m, second, 8) + m
+    return Past(*(part[:, -(farthest + errors + new) :] for part in past))
 
 
 def _running(values: Tensor) -> Tensor:
