@@ -262,10 +262,16 @@ def _write(table: pd.DataFrame, path: Path | None) -> None:
 
 
 def _draw(draw: Any, path: Path) -> None:
+    import io
+
     import matplotlib
 
+    from forecast.data.writing import replace_file
+
     matplotlib.use("Agg")
-    draw().figure.savefig(path, dpi=150)
+    picture = io.BytesIO()
+    draw().figure.savefig(picture, dpi=150, format=path.suffix[1:] or "png")
+    replace_file(path, picture.getvalue())
     note(f"the figure is in {path}.")
 
 
