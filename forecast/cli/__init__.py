@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forecast.cli import options
-from forecast.cli.screen import Sentences, note, show, to_a_person, working
+from forecast.cli.screen import Sentences, note, say, show, to_a_person, working
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +102,7 @@ def compare(
     )
     styles = dict.fromkeys(NAIVE, "dim") | {comparison.winner: "bold green"}
     show(comparison.table, formats=formats(comparison.table), styles=styles)
-    typer.echo(comparison.verdict)
+    say(comparison.verdict)
     if output is not None:
         _write(comparison.table.reset_index(), output)
     if plot is not None:
