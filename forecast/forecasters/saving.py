@@ -22,6 +22,9 @@ from forecast.forecasters.panel_state import panel_to_state
 from forecast.forecasters.registry import HOMES, forecaster_class
 
 FORMAT_VERSION = 1
+# What a file may hold at most, so that one which somebody forged is refused before it costs.
+MOST_BYTES = 2 << 30
+MOST_TEXT = 32 << 20  # bytes before the arrays: some two million ids
 
 
 class Savable(Protocol):
@@ -56,7 +59,7 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     ValueError
-        If a parameter, a name or an id can not be written as text.
+        If a parameter, a name or an id can not be written as text, or if it is too large.
     OSError
         If the file cannot be written.
     """
@@ -88,7 +91,19 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
     arrays = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
     text = json.dumps(about | {"sha256": checksum(about, arrays)})
     # One entry only: their order is random, and the same model should give the same bytes.
-    replace_file(path, to_bytes(arrays, metadata={"forecast": text}))
+    content = to_bytes(arrays, metadata={"forecast": text})
+    if len(content) > MOST_BYTES or text_length(content) > MOST_TEXT:
+        raise ValueError(
+            f"a model must have at most {MOST_BYTES >> 20:,} MiB, and {MOST_TEXT >> 20} MiB of "
+            f"names, to be saved, got {len(content) >> 20:,} and {text_length(content) >> 20} MiB. "
+            "Use joblib.dump(model, path), and load only what you trust."
+        )
+    replace_file(path, content)
+
+
+def text_length(content: bytes) -> int:
+    """Return how many bytes come before the arrays of a file; its first 8 tell it."""
+    return int.from_bytes(content[:8], "little")
 
 
 def checksum(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import resource
 import struct
+import sys
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -199,6 +202,7 @@ def test_sizes_beyond_the_file_are_not_allocated(
         ({"class": ["NaiveForecaster"]}, "holds a .* which is no known forecaster"),
         ({"params": {"evil": 1}}, "is damaged: .*evil.* Save the model again."),
         ({"horizon": 0}, "is damaged: .*`horizon` must be a positive integer"),
+        ({"horizon": 10**9}, "is damaged: .*1000000000 steps is none that anybody forecasts"),
     ],
 )
 def test_what_is_refused_is_said(
@@ -207,6 +211,83 @@ def test_what_is_refused_is_said(
     about, arrays = taken_apart(saved["naive"])
     with pytest.raises(ValueError, match=f"a.model' {message}"):
         forecast.load(forged(tmp_path / "a.model", about | changes, arrays))
+
+
+@pytest.mark.parametrize(
+    "zone",
+    ["dateutil/dateutil//etc/passwd", "dateutil//etc/passwd", "/etc/passwd", "../../etc/passwd"]
+    + ["Europe", "tzlocal()", "Mars/Base", "UTC+99:99", "\x00", "a" * 5000],
+)
+def test_no_time_zone_opens_a_file(zone: str, saved: dict[str, Path], tmp_path: Path) -> None:
+    about, arrays = taken_apart(saved["theta"])
+    assert about["panel"]["grid"]["tz"] == "Europe/Berlin"
+    about["panel"]["grid"]["tz"] = zone
+    path = forged(tmp_path / "a.model", about, arrays)
+    opened: list[str] = []
+    listening = True
+
+    def hear(event: str, given: tuple[Any, ...]) -> None:
+        if listening and event == "open":
+            opened.append(str(given[0]))
+
+    sys.addaudithook(hear)
+    with pytest.raises(ValueError, match="is damaged"):
+        forecast.load(path)
+    listening = False
+    assert not [name for name in opened if name.endswith("passwd")]
+
+
+@pytest.mark.parametrize(
+    ("family", "array", "number"),
+    [("naive", "slope", 1e308), ("theta", "trend", 1e305), ("markov", "constant", 1e250)]
+    + [("theta", "damping", 1e40)],
+)
+def test_a_forecast_that_overflows_is_refused(
+    family: str, array: str, number: float, saved: dict[str, Path], tmp_path: Path
+) -> None:
+    about, arrays = taken_apart(saved[family])
+    name = f"learned/{array}"
+    changed = arrays | {name: np.full_like(arrays[name], number)}
+    if array == "damping":
+        changed["learned/trend"] = np.ones_like(arrays["learned/trend"])
+    with pytest.raises(ValueError, match="is damaged"):
+        forecast.load(forged(tmp_path / "a.model", about, changed))
+
+
+def peak() -> int:
+    """Return the most memory that this process has held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+@pytest.mark.parametrize("kind", ["hole", "arrays", "lists", "text"])
+def test_what_would_cost_is_refused_before(kind: str, tmp_path: Path) -> None:
+    path, bare = tmp_path / "a.model", {"dtype": "F64", "shape": [0], "data_offsets": [0, 0]}
+    if kind == "hole":
+        entry = {"a": {"dtype": "U8", "shape": [20 << 30], "data_offsets": [0, 20 << 30]}}
+        path.write_bytes(raw_file(json.dumps(entry).encode()))
+        os.truncate(path, path.stat().st_size + (20 << 30))
+    else:
+        about = {"arrays": {f"a{k}": bare for k in range(200_000)}}.get(kind, {})
+        said = {"lists": "[]," * 9_000_000, "text": "a" * (40 << 20)}
+        text = said.get(kind, "{}")
+        path.write_bytes(
+            raw_file(json.dumps({"__metadata__": {"forecast": text}} | about).encode())
+        )
+    began, before = time.process_time(), peak()
+    with pytest.raises(ValueError, match=r"damaged: .*[\d,]+ .* are the most"):
+        forecast.load(path)
+    assert time.process_time() - began < 2 and peak() - before < 500
+
+
+def test_what_would_not_be_read_is_not_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("MOST_BYTES", "MOST_TEXT"):
+        with monkeypatch.context() as patch:
+            patch.setattr(saving, limit, 100)
+            with pytest.raises(ValueError, match=r"a model must have at most .* joblib"):
+                forecast.NaiveForecaster().fit(SALES).save(tmp_path / "a.model")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_change_without_a_new_checksum_is_noticed(saved: dict[str, Path], tmp_path: Path) -> None:
