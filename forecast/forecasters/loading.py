@@ -29,7 +29,7 @@ from forecast.forecasters.saving import (
 # What no saved model has more of, and what would take long to read, or to forecast.
 MOST_ARRAYS, MOST_LISTS = 10_000, 2_000_000
 MOST_STEPS = 100_000  # of a default horizon, or as many as the history has
-MOST_TRIED = 20_000  # values that are forecast to see whether the model works
+MOST_TRIED = 1_000, 20_000  # steps, and values, that are forecast to see whether the model works
 LARGEST = (
     1e200  # of what was learned, in units of the largest value; sums of a few are still finite
 )
@@ -104,14 +104,15 @@ def _check_sizes(learned: dict[str, np.ndarray], panel: Panel) -> None:
 def _tried(forecaster: BaseForecaster) -> np.ndarray:
     """Return the forecast of the horizon (n, H), or of what can be had quickly of it."""
     panel = forecaster.panel_
-    n, steps = panel.n_series, min(forecaster.horizon_, max(MOST_TRIED // panel.n_series, 1))
+    n, (steps, values) = panel.n_series, MOST_TRIED
+    steps = max(min(forecaster.horizon_, steps, values // n), 1)
     known = None if panel.X is None else np.zeros((n, steps, panel.X.shape[1]))
-    values = forecaster._predict(steps, known)
+    forecast = forecaster._predict(steps, known)
     paths = forecaster._sample(steps, 1, known, np.random.default_rng(0))
-    fits = values.shape == (n, steps) and paths.shape == (n, 1, steps)
-    if not (fits and np.isfinite(values).all() and np.isfinite(paths).all()):
+    fits = forecast.shape == (n, steps) and paths.shape == (n, 1, steps)
+    if not (fits and np.isfinite(forecast).all() and np.isfinite(paths).all()):
         raise ValueError("what was learned gives no forecast of this history")
-    return values
+    return forecast
 
 
 def _check_cost(path: Path) -> None:
