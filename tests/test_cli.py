@@ -286,6 +286,14 @@ def test_compare_takes_a_data_set_by_name() -> None:
     assert "5 steps ahead, 2 origins" in shown.replace("\n", " ")
 
 
+def test_words_are_forecast_as_how_often_each_occurs() -> None:
+    result = run("predict", "shop_clicks", "--horizon", 3)
+    assert "note: shop_clicks holds words: each is a series, 1 where it occurs" in result.stderr
+    shares = table(result).set_index("ds")
+    assert list(shares) == ["browse", "cart", "enter", "leave", "pay", "search", "view"]
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=0.1)
+
+
 def test_options_reach_the_models(tmp_path: Path) -> None:
     path = tmp_path / "steps.csv"
     pd.DataFrame({"t": np.arange(0, 80, 2), "x": np.tile([1.0, 5, 2, 8], 10)}).to_csv(

@@ -135,9 +135,9 @@ def extend_grid(grid: pd.Index, steps: int) -> pd.Index:
         longer = regular_grid(known, len(known) + steps, step)
     except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError) as error:
         raise ValueError(
-            f"{steps} steps of {_name(step)!r} after {grid[-1]} must be times that pandas can hold "
-            f"in {getattr(grid, 'unit', 'whole numbers')!r}, got later ones. Take fewer steps, or a "
-            "coarser unit: y.index.as_unit('s')."
+            f"{steps} steps of {_name(step)!r} after {grid[-1]} must be times that pandas can "
+            f"hold in {getattr(grid, 'unit', 'whole numbers')!r}, got later ones. Take fewer "
+            "steps, or a coarser unit: y.index.as_unit('s')."
         ) from error
     return longer if moved else grid.append(longer[1:])
 
