@@ -22,7 +22,7 @@ def load_network(path: str | PathLike[str] = SHIPPED) -> PretrainedNetwork:
     --------
     >>> network = load_network()
     >>> network.width, network.training
-    (112, False)
+    (128, False)
     """
     network = PretrainedNetwork(**json.loads(card(path)["shape"]))
     network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
