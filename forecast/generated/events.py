@@ -16,7 +16,7 @@ Numbers = NDArray[np.int64]
 def add_events(rng: np.random.Generator, values: Floats, noise: Floats, season: Numbers) -> Floats:
     """Add shifts, broken trends, passing effects and outliers in the unit of the noise (B, 1).
 
-    To a year or a quarter more happens than to a month or an hour: these have half as many.
+    More happens to a year than to a month or an hour, which have a third as many.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def add_events(rng: np.random.Generator, values: Floats, noise: Floats, season: 
     size, length = values.shape
     step = np.arange(length)
 
-    chance = np.where(season <= 4, 1.0, 0.5)[:, None]
+    chance = np.select([season == 1, season == 4], [1.6, 0.7], 0.5)[:, None]
 
     def some(share: float) -> NDArray[np.bool_]:
         return rng.random((size, 1)) < share * chance
