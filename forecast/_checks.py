@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -124,6 +125,24 @@ def boolean(name: str, value: Any) -> bool:
     if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
         raise TypeError(f"`{name}` must be True or False, got {short(value)}.")
     return bool(value)
+
+
+# What moves a cursor, reorders text, or has no place in XML: control characters, line separators,
+# changes of direction, halves of surrogate pairs, and two that are no characters.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""Return a text whose control characters are shown, as `repr` would, and do nothing.
+
+    Examples
+    --------
+    >>> print(printable("\x1b[31mred, Größe"))
+    \x1b[31mred, Größe
+    """
+    return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def short(value: Any) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from forecast.data.panel import Panel
+from forecast.data.writing import replace_file
 from forecast.evaluation.registry import metric_named
 from forecast.forecasters.registry import NAIVE
 
@@ -144,7 +144,7 @@ class Comparison:
             models={name: repr(model) for name, model in self.models.items()},
             failures=self.failures,
         )
-        Path(path).write_text(page, encoding="utf-8")
+        replace_file(path, page.encode())
 
     def _settings(self) -> dict[str, str]:
         """Return what a reader needs to hold the contest again."""

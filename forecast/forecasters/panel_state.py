@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -131,13 +133,26 @@ def _zone_name(grid: pd.DatetimeIndex) -> str | None:
     if grid.tz is None:
         return None
     try:
-        pd.DatetimeIndex([], tz=str(grid.tz))
-    except (KeyError, ValueError) as error:
+        pd.DatetimeIndex([], tz=_known_zone(str(grid.tz)))
+    except (KeyError, ValueError, OSError) as error:
         raise ValueError(
             f"the time zone {grid.tz!r} has no name to be saved under. Convert the times first, "
             "for example with tz_convert('Europe/Berlin')."
         ) from error
     return str(grid.tz)
+
+
+def _known_zone(name: str) -> str:
+    """Return the name of a time zone, if the system knows it: pandas would open some as files.
+
+    Raises
+    ------
+    KeyError, ValueError, OSError
+        If it is none.
+    """
+    if name != "UTC" and not re.fullmatch(r"UTC[+-]\d\d:\d\d", name):
+        ZoneInfo(name)  # which looks into its own folder only
+    return name
 
 
 def _grid_from_state(about: dict[str, Any], times: np.ndarray) -> pd.Index:
@@ -153,9 +168,7 @@ def _grid_from_state(about: dict[str, Any], times: np.ndarray) -> pd.Index:
     elif kind == "datetime":
         grid = pd.DatetimeIndex(times.view(f"M8[{about['unit']}]"), name=name)
         if about["tz"] is not None:
-            # pandas would open the file that follows "dateutil/"
-            zone = about["tz"].removeprefix("dateutil/")
-            grid = grid.tz_localize("UTC").tz_convert(zone)
+            grid = grid.tz_localize("UTC").tz_convert(_known_zone(about["tz"]))
         grid = pd.DatetimeIndex(grid, freq=freq)
     else:
         raise ValueError(f"{short(kind)} is no kind of time")
