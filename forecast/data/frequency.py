@@ -123,11 +123,22 @@ def extend_grid(grid: pd.Index, steps: int) -> pd.Index:
     >>> extend_grid(pd.RangeIndex(0, 6, 2), 2).tolist()
     [0, 2, 4, 6, 8]
     """
+    return grid.append(following(grid, steps))
+
+
+def following(grid: pd.Index, steps: int) -> pd.Index:
+    """Return the times of the next steps after a regular axis.
+
+    Examples
+    --------
+    >>> following(pd.RangeIndex(0, 6, 2), 2).tolist()
+    [6, 8]
+    """
     step = _step_of(grid)
-    if _has_moved_midnight(grid):
-        return regular_grid(grid, len(grid) + steps, step)
+    if has_moved_midnight(grid):
+        return regular_grid(grid, len(grid) + steps, step)[len(grid) :]
     # pandas makes calendar steps one by one: make the new ones only, an update is often one step.
-    return grid.append(regular_grid(grid[-1:], steps + 1, step)[1:])
+    return regular_grid(grid[-1:], steps + 1, step)[1:]
 
 
 def extend_grid_to(grid: pd.Index, last: Any) -> pd.Index:
@@ -141,7 +152,7 @@ def extend_grid_to(grid: pd.Index, last: Any) -> pd.Index:
     if last <= grid[-1]:
         return grid
     step = _step_of(grid)
-    known = grid if _has_moved_midnight(grid) else grid[-1:]
+    known = grid if has_moved_midnight(grid) else grid[-1:]
     if isinstance(known, pd.DatetimeIndex) and not _is_duration(step):
         reached = _calendar_grid(known, step, end=last).searchsorted(last, side="right")
         return extend_grid(grid, int(reached) - len(known))
@@ -301,7 +312,7 @@ def _calendar_grid(times: pd.DatetimeIndex, step: Any, **limit: Any) -> pd.Datet
     return local
 
 
-def _has_moved_midnight(grid: pd.Index) -> bool:
+def has_moved_midnight(grid: pd.Index) -> bool:
     """Tell whether a day of the axis starts late: pandas gives such an axis no freq of its own."""
     return isinstance(grid, pd.DatetimeIndex) and grid.freq is None
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from forecast._checks import short
-from forecast.data.frequency import freq_of
+from forecast.data.frequency import following, freq_of
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,28 @@ class Layout:
     def indexed(self) -> bool:
         """Whether times are in the index; else they are in the column `time_col`."""
         return self.kind != "long" and self.backend == "pandas"
+
+
+class Future(NamedTuple):
+    """Hold the times of the next H steps of every series.
+
+    `times` begin after the series that ends first; `first` (n,) says where each series' own begin.
+    """
+
+    times: pd.Index
+    first: np.ndarray
+
+    def places(self, horizon: int) -> np.ndarray:
+        """Return where in `times` each step of each series is, (n, H)."""
+        return self.first[:, None] + np.arange(horizon)
+
+
+class Newest(NamedTuple):
+    """Hold the last T steps of every series: values (n, T), covariates (n, T, K) and (n, T, C)."""
+
+    values: np.ndarray
+    X: np.ndarray | None
+    past: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +141,30 @@ class Panel:
     def times(self, i: int) -> pd.Index:
         """Return the times of series i."""
         return self.grid[self.starts[i] : self.ends[i]]
+
+    def future(self, horizon: int) -> Future:
+        """Return the times of the next `horizon` steps of every series.
+
+        Examples
+        --------
+        >>> from forecast.data.frames import read_frames
+        >>> panel = read_frames([pd.Series([1.0, 2.0]), pd.Series([1.0, 2.0, 3.0])])
+        >>> times, first = panel.future(2)
+        >>> times.tolist(), first.tolist()
+        ([2, 3, 4], [0, 1])
+        """
+        low, high = self.ends.min(), self.ends.max() + horizon
+        known, beyond = self.grid[low:high], high - len(self.grid)
+        if beyond > 0:
+            times = following(self.grid, int(beyond))
+            known = known.append(times) if len(known) else times
+        return Future(known, self.ends - low)
+
+    def newest(self, count: int) -> Newest:
+        """Return the last `count` steps of every series; none may be shorter."""
+        rows = self.offsets[1:, None] + np.arange(-count, 0)
+        beside = (None if part is None else part[rows] for part in (self.X, self.past))
+        return Newest(self.values[rows], *beside)
 
     def head(self, lengths: np.ndarray) -> Panel:
         """Return the first values of each series: the past as it was at an earlier time.

@@ -20,7 +20,6 @@ from forecast.data.calendar import infer_season_length
 from forecast.data.frames import (
     Panel,
     append,
-    extend_grid,
     future_frame,
     future_known,
     missing,
@@ -338,7 +337,8 @@ class BaseForecaster(Parameters, ArrayForecaster):
         steps, known = self._ahead(horizon, X)
         panel, i = self.panel_, arguments.place_of(series, self.panel_)
         point, bounds = self._predict_both(steps, arguments.bounds_of(coverage), known)
-        times = extend_grid(panel.grid, steps)[panel.ends[i] : panel.ends[i] + steps]
+        future = panel.future(steps)
+        times = future.times[future.first[i] : future.first[i] + steps]
         levels = [round((1 + s * coverage) / 2, 9) for s in (-1, 1)]
         return plot_forecast(
             pd.Series(panel.series(i), panel.times(i), name=panel.ids[i]),

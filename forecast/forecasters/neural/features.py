@@ -11,7 +11,6 @@ import torch
 
 from forecast._checks import short
 from forecast.data.calendar import calendar_features
-from forecast.data.frames import extend_grid
 from forecast.data.panel import Panel
 from forecast.data.static import StaticReader
 from forecast.engine.batches import Windows
@@ -90,15 +89,15 @@ class Features:
 
     def newest(self, panel: Panel, count: int) -> np.ndarray:
         """Return the covariates beside the last values of every series, (n, count, C)."""
-        rows = panel.offsets[1:, None] + np.arange(-count, 0)
-        parts = [part[rows] for part in (panel.X, panel.past) if part is not None]
-        return self._scaled(np.concatenate(parts, -1) if parts else np.empty((*rows.shape, 0)))
+        _, *beside = panel.newest(count)
+        parts = [part for part in beside if part is not None]
+        shape = (panel.n_series, count, 0)
+        return self._scaled(np.concatenate(parts, -1) if parts else np.empty(shape))
 
     def ahead(self, panel: Panel, horizon: int, known: np.ndarray | None) -> np.ndarray:
         """Return what is known of the next steps of every series, (n, H, K)."""
-        first = panel.ends.min()  # a time's features need no other time: not those of the history
-        calendar = self._calendar(extend_grid(panel.grid, horizon)[first:])
-        calendar = calendar[panel.ends[:, None] - first + np.arange(horizon)]
+        future = panel.future(horizon)  # a time's features need no other time
+        calendar = self._calendar(future.times)[future.places(horizon)]
         return calendar if known is None else np.concatenate([calendar, self._scaled(known)], -1)
 
     def same(self, ids: pd.Index) -> np.ndarray | None:
