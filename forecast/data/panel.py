@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast._checks import short
-from forecast.data.frequency import following, freq_of
+from forecast.data.frequency import following, freq_of, has_moved_midnight
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,21 @@ class Future(NamedTuple):
         return self.first[:, None] + np.arange(horizon)
 
 
-class Newest(NamedTuple):
-    """Hold the last T steps of every series: values (n, T), covariates (n, T, K) and (n, T, C)."""
+class Parts(NamedTuple):
+    """Hold values and the covariates beside them, known and past-only, or None.
+
+    They are flat, (N,), (N, K) and (N, C), or the last T steps: (n, T), (n, T, K) and (n, T, C).
+    """
 
     values: np.ndarray
     X: np.ndarray | None
     past: np.ndarray | None
+
+    def map(self, function: Callable[..., np.ndarray], *others: Parts) -> Parts:
+        """Apply a function to the arrays at each place of several; to none where one is not."""
+        places = zip(self, *others, strict=True)
+        return Parts(*(None if any(one is None for one in place) else function(*place)
+                       for place in places))  # type: ignore[arg-type]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +139,22 @@ class Panel:
         return self.starts + self.lengths
 
     @property
+    def parts(self) -> Parts:
+        """All values and the covariates beside them, as they are."""
+        return Parts(self.values, self.X, self.past)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of the values, float32 or float64."""
+        return self.values.dtype
+
+    @property
+    def in_step(self) -> bool:
+        """Whether all series end together, where the grid ends, so that they can grow together."""
+        together = bool((self.ends == len(self.grid)).all())
+        return together and not has_moved_midnight(self.grid)
+
+    @property
     def freq(self) -> Any:
         """The frequency of the grid: a pandas alias or offset, or the step of whole numbers."""
         return freq_of(self.grid)
@@ -160,11 +185,10 @@ class Panel:
             known = known.append(times) if len(known) else times
         return Future(known, self.ends - low)
 
-    def newest(self, count: int) -> Newest:
+    def newest(self, count: int) -> Parts:
         """Return the last `count` steps of every series; none may be shorter."""
         rows = self.offsets[1:, None] + np.arange(-count, 0)
-        beside = (None if part is None else part[rows] for part in (self.X, self.past))
-        return Newest(self.values[rows], *beside)
+        return self.parts.map(lambda part: part[rows])
 
     def head(self, lengths: np.ndarray) -> Panel:
         """Return the first values of each series: the past as it was at an earlier time.

@@ -24,6 +24,7 @@ from forecast.data.frames import (
     future_known,
     missing,
     read_frames,
+    read_update,
     restore,
     restore_columns,
 )
@@ -59,8 +60,6 @@ class BaseForecaster(Parameters, ArrayForecaster):
         Frequency of the history.
     season_length_, horizon_
         The values in use.
-    missing_
-        A frame with one row per series that has missing values.
     n_features_in_
         Number of columns of X; only if `fit` had X.
     unit_
@@ -68,8 +67,13 @@ class BaseForecaster(Parameters, ArrayForecaster):
     """
 
     freq_: Any
-    missing_: pd.DataFrame
     unit_: str | None
+
+    @property
+    def missing_(self) -> pd.DataFrame:
+        """A frame with one row per series that has missing values."""
+        check_is_fitted(self)
+        return missing(self.panel_)
 
     def fit(self, y: Frame, X: IntoDataFrame | None = None) -> Self:
         """Learn from a history.
@@ -99,7 +103,6 @@ class BaseForecaster(Parameters, ArrayForecaster):
         panel = self._read(y, X, self.freq)
         learner.panel_ = panel
         learner.freq_ = panel.freq
-        learner.missing_ = missing(panel)
         learner.unit_ = arguments.unit_of(y)
         learner.season_length_ = season_length or infer_season_length(panel)
         learner.horizon_ = horizon or _default_horizon(panel, learner.season_length_)
@@ -229,11 +232,8 @@ class BaseForecaster(Parameters, ArrayForecaster):
         The forecaster itself; unchanged if anything fails.
         """
         check_is_fitted(self)
-        panel = append(
-            self.panel_, self._read(y, X, self.freq_, allow_unobserved=True, sparse=True)
-        )
-        learner = self._continued(panel)
-        learner.missing_ = missing(panel)
+        new = read_update(self.panel_, y, X, **self._named_columns())
+        learner = self._continued(append(self.panel_, new))
         self.__dict__ = learner.__dict__
         return self
 
@@ -264,7 +264,6 @@ class BaseForecaster(Parameters, ArrayForecaster):
         arguments.same_columns(panel, self.panel_)
         other = copy.copy(self)
         other.panel_ = panel
-        other.missing_ = missing(panel)
         other.unit_ = arguments.unit_of(y)
         other._apply(forward(self.target_transform_, panel))
         return other
@@ -354,17 +353,12 @@ class BaseForecaster(Parameters, ArrayForecaster):
 
     # Between frames and arrays
 
-    def _read(self, y: Frame, X: Any, freq: Any, **options: bool) -> Panel:
-        return read_frames(
-            y,
-            X,
-            freq=freq,
-            id_col=self.id_col,
-            time_col=self.time_col,
-            target_col=self.target_col,
-            past_only=self.past_only or (),
-            **options,
-        )
+    def _read(self, y: Frame, X: Any, freq: Any, **options: Any) -> Panel:
+        return read_frames(y, X, freq=freq, **self._named_columns(), **options)
+
+    def _named_columns(self) -> dict[str, Any]:
+        names = ("id_col", "time_col", "target_col")
+        return {name: getattr(self, name) for name in names} | {"past_only": self.past_only or ()}
 
     def _ahead(self, horizon: Any, X: Any) -> tuple[int, np.ndarray | None]:
         """Return the steps to forecast, and what is known of them, (n, H, K)."""

@@ -185,8 +185,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         complete = len(self.stream_.phases) == self.recipe_.patch
         if complete and (added == added[0]).all():
             count, device = int(added[0]), self._device()
-            rows = panel.offsets[1:, None] + np.arange(-count, 0)
-            values = torch.as_tensor(panel.values[rows], dtype=torch.float64, device=device)
+            values = torch.as_tensor(panel.newest(count).values, dtype=torch.float64, device=device)
             drivers = torch.as_tensor(self.features_.newest(panel, count), device=device)
             with torch.inference_mode():
                 _, self.stream_ = stream.absorb(self.model_, values, self.stream_, drivers)
