@@ -169,7 +169,7 @@ MUTANTS = {
         "short_forecast",
     ),
     "scale of the whole window": Mutant(
-        "engine/reader.py",
+        "engine/scale.py",
         [
             (
                 "observed, window, 0.0).sum(-1) / present",

@@ -145,7 +145,8 @@ def calendar_features(
         return np.empty((len(index), 0), dtype=np.float32), ()
     local = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index.tz_localize(None)
     offset = parse_freq(freq)
-    phases = {name: _phase(local, name) for name in _cycles(offset)}
+    clock = local.to_numpy()
+    phases = {name: _phase(clock, name) for name in _cycles(offset)}
     columns: dict[str, np.ndarray] = {}
     for name, phase in phases.items():
         if name == "weekend":
@@ -192,15 +193,17 @@ def _cycles(offset: BaseOffset) -> list[str]:
     return ["year"] if offset.n % _SEASONS.get(unit, 1) else []
 
 
-def _phase(times: pd.DatetimeIndex, name: str) -> np.ndarray:
+def _phase(times: np.ndarray, name: str) -> np.ndarray:
     """Return how much of a cycle has passed at each time, in [0, 1)."""
+    day = times.astype("M8[D]")
     if name == "hour":
-        return np.asarray((times - times.normalize()) / pd.Timedelta(days=1))
-    if name == "weekday":
-        return np.asarray(times.day_of_week / 7)
-    if name == "weekend":
-        return np.asarray(times.day_of_week >= 5)
-    return np.asarray((times.month - 1 + (times.day - 1) / times.days_in_month) / 12)
+        return (times - day) / np.timedelta64(1, "D")
+    if name in ("weekday", "weekend"):
+        weekday = (day.astype(np.int64) + 3) % 7  # 1970 began on a Thursday
+        return weekday >= 5 if name == "weekend" else weekday / 7
+    month = day.astype("M8[M]")
+    first, after = month.astype("M8[D]"), (month + 1).astype("M8[D]")
+    return (month.astype(np.int64) % 12 + (day - first) / (after - first)) / 12
 
 
 def _strength(changes: list[np.ndarray], m: int) -> float:

@@ -133,6 +133,11 @@ class Growing(Panel):
         return self.base.dtype
 
     @property
+    def last_time(self) -> Any:
+        """The last time of the grid."""
+        return self.last[0]
+
+    @property
     def in_step(self) -> bool:
         """True: that is what can grow."""
         return True

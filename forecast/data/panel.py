@@ -149,6 +149,11 @@ class Panel:
         return self.values.dtype
 
     @property
+    def last_time(self) -> Any:
+        """The last time of the grid."""
+        return self.grid[-1]
+
+    @property
     def in_step(self) -> bool:
         """Whether all series end together, where the grid ends, so that they can grow together."""
         together = bool((self.ends == len(self.grid)).all())
@@ -178,12 +183,16 @@ class Panel:
         >>> times.tolist(), first.tolist()
         ([2, 3, 4], [0, 1])
         """
-        low, high = self.ends.min(), self.ends.max() + horizon
-        known, beyond = self.grid[low:high], high - len(self.grid)
-        if beyond > 0:
-            times = following(self.grid, int(beyond))
-            known = known.append(times) if len(known) else times
-        return Future(known, self.ends - low)
+        low = int(self.ends.min())
+        return Future(self.times_at(low, int(self.ends.max()) + horizon), self.ends - low)
+
+    def times_at(self, first: int, stop: int) -> pd.Index:
+        """Return the times at positions of the grid, which goes on beyond its end."""
+        known, beyond = self.grid[first:stop], stop - len(self.grid)
+        if beyond <= 0:
+            return known
+        times = following(self.grid, beyond)
+        return known.append(times) if len(known) else times
 
     def newest(self, count: int) -> Parts:
         """Return the last `count` steps of every series; none may be shorter."""
@@ -235,3 +244,16 @@ def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """
     before = np.cumsum(lengths) - lengths
     return np.arange(np.sum(lengths)) + np.repeat(starts - before, lengths)
+
+
+def last_observed(panel: Panel) -> np.ndarray:
+    """Return the last observed value of each series, (n,).
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> last_observed(read_frames(pd.Series([1.0, 2.0, np.nan])))
+    array([2.])
+    """
+    places = np.where(np.isnan(panel.values), 0, np.arange(len(panel.values)))
+    return panel.values[np.maximum.reduceat(places, panel.offsets[:-1])].astype(np.float64)

@@ -62,6 +62,27 @@ def restore(panel: Panel, values: np.ndarray, name: Hashable = None) -> Any:
     return series if layout.kind == "list" else series[0]
 
 
+def values_of(panel: Panel, table: Any) -> np.ndarray:
+    """Return the numbers of a table that `restore` made of a history, (n, H) float64.
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> panel = read_frames(pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}))
+    >>> values_of(panel, restore(panel, np.array([[5.0], [6.0]])))
+    array([[5.],
+           [6.]])
+    """
+    layout, n = panel.layout, panel.n_series
+    if layout.kind == "list":
+        return np.stack([one.to_numpy(np.float64) for one in table])
+    table = backends.pandas_table(table, str(layout.id_col), str(layout.time_col))
+    if layout.kind == "long":
+        table = table[layout.target_col]
+    values = table.to_numpy(np.float64)
+    return values.T if layout.kind == "wide" else values.reshape(n, -1)
+
+
 def restore_columns(panel: Panel, values: np.ndarray, columns: Sequence[Hashable]) -> Any:
     """Return forecasts that have several columns per series: quantiles, bounds, paths.
 

@@ -65,14 +65,14 @@ def absorb(
     features = []
     for t in range(lead):
         now = slice(t, t + 1)
-        reading, memory = model.reader.absorb(values[:, now], memory, drivers[:, now])
-        newest, state = model.network.advance(reading.inputs[:, 0], phases[0])
+        inputs, memory = model.reader.show(values[:, now], memory, drivers[:, now])
+        newest, state = model.network.advance(inputs[:, 0], phases[0])
         phases = (*phases[1:], state)
         features.append(newest[:, None])
     if T > lead:
-        reading, memory = model.reader.absorb(values[:, lead:], memory, drivers[:, lead:])
+        inputs, memory = model.reader.show(values[:, lead:], memory, drivers[:, lead:])
         # step k of phase p is step k P + p of the series: (B, T, F) -> (P B, T / P, F)
-        inputs = reading.inputs.unflatten(1, (-1, P)).permute(2, 0, 1, 3).flatten(0, 1)
+        inputs = inputs.unflatten(1, (-1, P)).permute(2, 0, 1, 3).flatten(0, 1)
         read, states = model.network.absorb(inputs, stack(phases))
         phases = tuple(pick(states, slice(p * B, (p + 1) * B)) for p in range(P))
         features.append(read.unflatten(0, (P, B)).permute(1, 2, 0, 3).flatten(1, 2))
@@ -102,7 +102,7 @@ def encode(
         begun = first + done * P
         past = windows.read(series, begun, T * P, ends, reader)
         steps = torch.arange(M + P - 1, M + T * P, P, device=series.device)
-        inputs = reader.at(past, steps).inputs
+        inputs = reader.inputs(past, steps)
         lengths = None if bool((left == T).all()) else left.clamp(min=1)
         features, after = network.absorb(inputs, state, lengths)
         read = left > 0
@@ -114,14 +114,16 @@ def encode(
 
 
 def encode_phases(model: Model, windows: Windows, series: Tensor, ends: Tensor) -> Stream:
-    """Read the history of B series in all P phases, so that values can be absorbed after it."""
-    P = model.reader.patch
-    older = [
-        encode(model, windows, series, (ends - back).clamp(min=0)).phases[0]
-        for back in range(P - 1, 0, -1)
-    ]
-    newest = encode(model, windows, series, ends)
-    return newest._replace(phases=(*older, *newest.phases))
+    """Read the history of B series in all P phases, so that values can be absorbed after it.
+
+    The phases are rows of one batch: those that end P - 1, P - 2, ... 0 values before `ends`.
+    """
+    P, B = model.reader.patch, len(series)
+    back = torch.arange(P - 1, -1, -1, device=ends.device)[:, None]
+    rows = series.repeat(P)
+    every = encode(model, windows, rows, (ends - back).clamp(min=0).flatten())
+    phases = tuple(pick(every.phases[0], slice(p * B, (p + 1) * B)) for p in range(P))
+    return pick(every, slice(-B, None))._replace(phases=phases)
 
 
 def pack(live: Stream, reader: Reader) -> State:

@@ -170,8 +170,9 @@ class AttentiveDecoder(Cell):
     def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read what was written, (B, F), beside what was looked up before it was."""
         own, context, *memory = state
-        hidden, own = self.body.advance(torch.cat([inputs, context], -1), own)
-        return self._look(hidden, own, *memory)
+        both = torch.cat([inputs, context], -1)
+        hidden, own = self.body.absorb(both[:, None], own)  # whose gradient is one call too
+        return self._look(hidden[:, 0], own, *memory)
 
     def _look(
         self, hidden: Tensor, own: State, seen: Tensor, keys: Tensor, there: Tensor

@@ -97,7 +97,18 @@ class Features:
     def ahead(self, panel: Panel, horizon: int, known: np.ndarray | None) -> np.ndarray:
         """Return what is known of the next steps of every series, (n, H, K)."""
         future = panel.future(horizon)  # a time's features need no other time
-        calendar = self._calendar(future.times)[future.places(horizon)]
+        return self._beside(self._calendar(future.times)[future.places(horizon)], known)
+
+    def rolling(
+        self, panel: Panel, origins: np.ndarray, horizon: int, known: np.ndarray | None
+    ) -> np.ndarray:
+        """Return what was known of the next steps at O origins, (O, n, H, K)."""
+        first = panel.starts + origins  # (O, n)
+        low, high = int(first.min()), int(first.max()) + horizon
+        calendar = self._calendar(panel.times_at(low, high))
+        return self._beside(calendar[first[..., None] - low + np.arange(horizon)], known)
+
+    def _beside(self, calendar: np.ndarray, known: np.ndarray | None) -> np.ndarray:
         return calendar if known is None else np.concatenate([calendar, self._scaled(known)], -1)
 
     def same(self, ids: pd.Index) -> np.ndarray | None:
