@@ -7,7 +7,7 @@ completes the patch of the oldest, which goes to the end: one cell call, no coun
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
@@ -88,29 +88,50 @@ def encode(
     A history whose length is no multiple of P begins with a shorter patch. `max_steps` limits
     how many patches are read, from the newest back.
     """
-    reader, network = model.reader, model.network
+    pieces = shown(model, windows, series, ends, max_steps)
+    memory = windows.read(series, ends, 0, ends, model.reader)
+    return read(model, pieces, memory, windows.static[series])
+
+
+def shown(
+    model: Model, windows: Windows, series: Tensor, ends: Tensor, max_steps: int | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield what the network is shown of histories: inputs (B, T, F), how many are left (B,).
+
+    Parameters are those of `encode`. What is left of a row may be more than T, or nothing; what
+    stands behind its end is not to be read.
+    """
+    reader, reach = model.reader, model.network.reach
     P, M = reader.patch, reader.n_values
     n_steps = (ends + P - 1) // P
-    limits = [limit for limit in (max_steps, network.reach) if limit is not None]
+    limits = [limit for limit in (max_steps, reach) if limit is not None]
     n_steps = n_steps.clamp(max=min(limits)) if limits else n_steps
-    first, state = ends - n_steps * P, network.initial_state(len(series))
-    newest = windows.spreads.new_zeros(len(series), network.width).to(reader.dtype)
+    first = ends - n_steps * P
     for done in range(0, max(int(n_steps.max()), 1), STEPS_AT_ONCE):
         # a long history at once would take many times its own memory
         left = (n_steps - done).clamp(0, STEPS_AT_ONCE)
         T = max(int(left.max()), 1)
-        begun = first + done * P
-        past = windows.read(series, begun, T * P, ends, reader)
+        past = windows.read(series, first + done * P, T * P, ends, reader)
         steps = torch.arange(M + P - 1, M + T * P, P, device=series.device)
-        inputs = reader.inputs(past, steps)
+        yield reader.inputs(past, steps), left
+
+
+def read(
+    model: Model, pieces: Iterable[tuple[Tensor, Tensor]], memory: Memory, static: Tensor
+) -> Stream:
+    """Return the stream, of its newest phase alone, of histories that are `shown` in pieces."""
+    network, B = model.network, len(static)
+    state = network.initial_state(B)
+    newest = memory.values.new_zeros(B, network.width).to(model.reader.dtype)
+    for inputs, left in pieces:
+        T = inputs.shape[1]
         lengths = None if bool((left == T).all()) else left.clamp(min=1)
         features, after = network.absorb(inputs, state, lengths)
-        read = left > 0
-        state = where(read, after, state)
-        end = features[torch.arange(len(series)), left.clamp(min=1) - 1]
-        newest = torch.where(read[:, None], end, newest)
-    memory = windows.read(series, ends, 0, ends, reader)
-    return Stream(memory, windows.static[series], newest, (state,))
+        seen = left > 0
+        state = where(seen, after, state)
+        end = features[torch.arange(B), left.clamp(min=1) - 1]
+        newest = torch.where(seen[:, None], end, newest)
+    return Stream(memory, static, newest, (state,))
 
 
 def encode_phases(model: Model, windows: Windows, series: Tensor, ends: Tensor) -> Stream:

@@ -285,9 +285,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         first = torch.as_tensor(held_out, device=windows.device)
         # who asks for a long window wants to hear what a forecast gains by it
         context = 0 if self._window is None else self.recipe_.n_steps
-        judge = Validation(
-            model.reader, windows, first, self.horizon_, self.season_length_, context
-        )
+        judge = Validation(model, windows, first, self.horizon_, self.season_length_, context)
         self.history_, batch = fitting.train(
             model,
             self.recipe_,
