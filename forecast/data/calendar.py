@@ -11,8 +11,11 @@ from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from forecast._checks import is_integer
 from forecast.data.aliases import parse_freq
+from forecast.data.frequency import extend_grid
 from forecast.data.holidays import holiday_features
 from forecast.data.panel import Panel
+
+AHEAD = 64  # times beyond those asked for whose features are made with them
 
 # Steps per season of the calendar frequencies: a week of days, a year of everything longer.
 _SEASONS = {"D": 7, "B": 5, "C": 5, "W": 52, "SM": 24, "M": 12, "Q": 4, "Y": 1}
@@ -162,6 +165,46 @@ def calendar_features(
     for k, column in enumerate(columns.values()):
         features[:, k] = column
     return features, tuple(columns)
+
+
+class CalendarAhead:
+    """Calendar features of times to come: made a stretch at a time, for a stream asks again.
+
+    Parameters
+    ----------
+    freq, holidays
+        As in `calendar_features`.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2024-01-05", periods=2, freq="D")
+    >>> CalendarAhead("D").features(days)[:, 2].tolist()  # weekend
+    [0.0, 1.0]
+    """
+
+    def __init__(self, freq: Any, holidays: Any = None) -> None:
+        self.freq = freq
+        self.holidays = holidays
+        self._stretch: tuple[pd.Index, np.ndarray] | None = None
+
+    def features(self, times: pd.Index) -> np.ndarray:
+        """Return the features (G, C) of times that follow each other."""
+        if getattr(times, "freq", None) is None or not len(times):  # not told where it goes on
+            return calendar_features(times, self.freq, self.holidays)[0]
+        known, rows = self._stretch or (times[:0], np.empty((0, 0), np.float32))
+        place = int(known.get_indexer(times[:1])[0]) if len(known) else -1
+        if place < 0 or place + len(times) > len(known):
+            known, place = _stretch(times), 0
+            rows = calendar_features(known, self.freq, self.holidays)[0]
+            self._stretch = known, rows
+        return rows[place : place + len(times)]
+
+
+def _stretch(times: pd.Index) -> pd.Index:
+    try:
+        return extend_grid(times, AHEAD)
+    except (pd.errors.OutOfBoundsDatetime, OverflowError):  # the end of time is near
+        return times
 
 
 def _seconds(offset: Tick) -> float:

@@ -12,6 +12,8 @@ import pandas as pd
 from forecast.data.frequency import extend_grid, following
 from forecast.data.panel import Future, Panel, Parts, ranges
 
+AHEAD = 64  # times that are made at once, beyond those asked for
+
 
 @dataclass(eq=False)
 class Steps:
@@ -73,12 +75,15 @@ class Growing(Panel):
         What came since, and how many of these steps are its own.
     last : pandas.Index
         Its last time alone.
+    later : pandas.Index
+        Times that follow it, as far as they have been made.
     """
 
     base: Panel
     steps: Steps
     count: int
     last: pd.Index
+    later: pd.Index
 
     def __new__(cls, *args: Any, **fields: Any) -> Panel:  # type: ignore[misc]
         """Return a plain panel: `dataclasses.replace` has asked for the flat arrays."""
@@ -87,15 +92,16 @@ class Growing(Panel):
     @classmethod
     def after(cls, panel: Panel, new: Parts, times: pd.Index) -> Self:
         """Return a panel continued by steps (n, T) at these times (T,)."""
-        base, steps, count = panel, None, 0
+        base, steps, count, later = panel, None, 0, times[:0]
         if isinstance(panel, Growing):
             base, steps, count = panel._origin()
+            later = panel.later[len(times) :]
         steps = steps or Steps(base.newest(0))
         grown = object.__new__(cls)
         kept = ("starts", "ids", "X_names", "layout", "past_names")
         grown.__dict__.update({name: getattr(base, name) for name in kept})
-        grown.__dict__.update(base=base, steps=steps.write(count, new), last=times[-1:])
-        grown.__dict__.update(count=count + len(times))
+        grown.__dict__.update(base=base, steps=steps.write(count, new), count=count + len(times))
+        grown.__dict__.update(last=times[-1:], later=later)
         return grown
 
     def __reduce__(self) -> Any:
@@ -115,12 +121,12 @@ class Growing(Panel):
     @property
     def X(self) -> np.ndarray | None:
         """All known covariates, laid out."""
-        return self._whole.X
+        return None if self.base.X is None else self._whole.X
 
     @property
     def past(self) -> np.ndarray | None:
         """All past-only covariates, laid out."""
-        return self._whole.past
+        return None if self.base.past is None else self._whole.past
 
     @cached_property
     def offsets(self) -> np.ndarray:
@@ -144,7 +150,15 @@ class Growing(Panel):
 
     def future(self, horizon: int) -> Future:
         """Return the times of the next `horizon` steps."""
-        return Future(following(self.last, horizon), np.zeros(self.n_series, dtype=np.int64))
+        if len(self.later) < horizon:
+            self.__dict__["later"] = self._made(horizon)
+        return Future(self.later[:horizon], np.zeros(self.n_series, dtype=np.int64))
+
+    def _made(self, horizon: int) -> pd.Index:
+        try:
+            return following(self.last, horizon + AHEAD)
+        except (pd.errors.OutOfBoundsDatetime, OverflowError):  # the end of time is near
+            return following(self.last, horizon)
 
     def newest(self, count: int) -> Parts:
         """Return the last `count` steps of every series."""

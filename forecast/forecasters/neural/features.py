@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import torch
 
 from forecast._checks import short
-from forecast.data.calendar import calendar_features
+from forecast.data.calendar import CalendarAhead, calendar_features
 from forecast.data.panel import Panel
 from forecast.data.static import StaticReader
 from forecast.engine.batches import Windows
@@ -97,7 +98,7 @@ class Features:
     def ahead(self, panel: Panel, horizon: int, known: np.ndarray | None) -> np.ndarray:
         """Return what is known of the next steps of every series, (n, H, K)."""
         future = panel.future(horizon)  # a time's features need no other time
-        return self._beside(self._calendar(future.times)[future.places(horizon)], known)
+        return self._beside(self._ahead(future.times)[future.places(horizon)], known)
 
     def rolling(
         self, panel: Panel, origins: np.ndarray, horizon: int, known: np.ndarray | None
@@ -140,6 +141,13 @@ class Features:
         if not isinstance(self.static, str):
             return self.static
         return pd.DataFrame({"id": ids.astype(str)}, index=ids)
+
+    @cached_property
+    def _coming(self) -> CalendarAhead:
+        return CalendarAhead(self.freq, self.holidays)
+
+    def _ahead(self, times: pd.Index) -> np.ndarray:
+        return self._calendar(times) if self.freq is None else self._coming.features(times)
 
     def _calendar(self, grid: pd.Index) -> np.ndarray:
         if self.freq is None:

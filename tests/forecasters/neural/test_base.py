@@ -153,8 +153,8 @@ def hold_spread(model: Any) -> None:
     scale = model.model_.reader.newest(model.stream_.memory).scale
 
     class Held(Reader):
-        def at(self, memory: Any, steps: Any, spread: Any = None) -> Any:
-            return super().at(memory, steps, scale.spread)
+        def _scales(self, memory: Any, columns: Any, spread: Any = None) -> Any:
+            return super()._scales(memory, columns, scale.spread)
 
     reader = model.model_.reader
     options = {field.name: getattr(reader, field.name) for field in dataclasses.fields(reader)}
