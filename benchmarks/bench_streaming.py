@@ -18,7 +18,7 @@ import torch
 from forecast import ForecastWarning, LSTMForecaster, MLPForecaster
 from forecast.forecasters.neural.base import NeuralForecaster
 
-ROUNDS = 200
+ROUNDS = 100
 HOURS = pd.date_range("1900-01-01", periods=1_000_000 + ROUNDS + 1, freq="h")
 
 

@@ -118,6 +118,8 @@ class ArrayForecaster(ABC):
         """Absorb the last `added[i]` values of every series of the grown history.
 
         Between the old history and the new values there may be a gap of NaN; it counts as added.
+        `panel.newest(count)` are the last steps of all series; asked for its flat arrays, a panel
+        that grew lays out the whole history.
         By default there is nothing to do. Learned attributes must be replaced, never changed in
         place: a failure keeps the old ones.
         """
