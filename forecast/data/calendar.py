@@ -203,7 +203,7 @@ class CalendarAhead:
 def _stretch(times: pd.Index) -> pd.Index:
     try:
         return extend_grid(times, AHEAD)
-    except (pd.errors.OutOfBoundsDatetime, OverflowError):  # the end of time is near
+    except ValueError:  # the end of time is near
         return times
 
 

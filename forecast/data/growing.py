@@ -157,7 +157,7 @@ class Growing(Panel):
     def _made(self, horizon: int) -> pd.Index:
         try:
             return following(self.last, horizon + AHEAD)
-        except (pd.errors.OutOfBoundsDatetime, OverflowError):  # the end of time is near
+        except ValueError:  # the end of time is near
             return following(self.last, horizon)
 
     def newest(self, count: int) -> Parts:

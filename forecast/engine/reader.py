@@ -1,8 +1,9 @@
-"""The reader stands between values and network: it owns scale, patches, lags and flags.
+"""The reader stands between values and network: it scales, and adds lags and the observed mask.
 
-It is a machine of the same kind as a network: its state is a `Memory`, and what it gives at step
-t depends on values up to and including t alone. Values keep their own precision until they are
-scaled.
+It is a machine of the same kind as a network: its state is a `Memory`, and what it returns at step
+t depends on values up to and including t alone. So training, which reads whole windows at once,
+and an update, which reads one value, see the same numbers. Raw values keep their own precision
+until they are scaled: in float32 the differences of values near 1e8 would be lost.
 """
 
 from __future__ import annotations
@@ -21,19 +22,20 @@ class Memory(NamedTuple):
     """What the reader knows of B series: the newest values, and a summary of all older ones.
 
     Everything is in target units, NaN = unobserved. The summary is of the values before the first
-    of `values`, so a window of N = M + T values carries the one of its own beginning.
+    of `values`. A recurrent network may read for ever, but its reader must not grow with the
+    series: what a step needs of long ago (a mean, the last value before a gap) is kept as numbers.
     """
 
     values: Tensor  # (B, N) raw, N >= M
     drivers: Tensor  # (B, N', C) covariates of the newest N' >= V values
-    mean: Tensor  # (B,) of the older values; NaN if the reader offers no mean
+    mean: Tensor  # (B,) of the older values; NaN if the reader has no template of it
     n_observed: Tensor  # (B,) how many of the older values were observed; NaN as `mean`
     fallback_spread: Tensor  # (B,) spread to use where the values do not vary
     last: Tensor  # (B,) the last observed of the older values
 
 
 class ReaderOutput(NamedTuple):
-    """What the reader computes at T steps."""
+    """What network and readout need of T steps."""
 
     inputs: Tensor  # (B, T, F) for the network
     scale: Scale  # (B, T) each
@@ -53,8 +55,12 @@ class Reader:
     """Read raw values into network inputs, in a causal scale.
 
     At every step t the inputs are the last `window` values, expressed in the scale of t, their
-    observed flags and, with `drift`, the change of level (in spreads) and the log ratio of
+    observed mask and, with `drift`, the change of level (in spreads) and the log ratio of
     spreads since the last patch.
+
+    The scale is that of the last W values and not of the whole history, because a level that
+    wanders would leave the range that the network has learned. It moves with every step; `drift`
+    shows the network by how much, for else it could not compare the values of two steps.
 
     Parameters
     ----------
@@ -79,8 +85,8 @@ class Reader:
     dtype : torch.dtype
         Precision of what the network sees.
     n_known, n_past : int
-        Covariates: those whose future is known, then those that are past-only, each of which
-        comes with an observed flag.
+        Covariates: those whose future is known, then those that are past-only, with their observed
+        mask.
     driver_window : int
         V, how many of the newest values are shown with their covariates, at least P.
 
@@ -91,7 +97,7 @@ class Reader:
     >>> reading, memory = reader.absorb(values, reader.initial_state(1))
     >>> [round(level, 2) for level in reading.scale.level[0].tolist()]
     [1.0, 1.5, 2.0, 2.5]
-    >>> [round(z, 2) for z in reading.inputs[0, -1].tolist()]  # values, flags, drift
+    >>> [round(z, 2) for z in reading.inputs[0, -1].tolist()]  # values, mask, drift
     [0.45, 1.34, 1.0, 1.0, 0.45, 0.31]
     """
 
@@ -110,7 +116,7 @@ class Reader:
 
     @property
     def input_size(self) -> int:
-        """F: values, their flags, the drift, covariates, and flags of the past-only ones."""
+        """F: values, their mask, the drift, covariates, and the mask of the past-only ones."""
         covariates = self.driver_window * (self.n_drivers + self.n_past)
         return 2 * self.window + 2 * self.drift + covariates
 
@@ -126,12 +132,12 @@ class Reader:
 
     @property
     def n_trended(self) -> int:
-        """How many of the first templates are offered along the trend too."""
+        """How many of the first templates have a second version along the trend."""
         return len((1, *self.lags)[:2]) if self.trend else 0
 
     @property
     def n_values(self) -> int:
-        """M: raw values that must be kept from one call to the next."""
+        """M: raw values that a memory keeps between calls."""
         scale = self.scale_window - 1 + (self.patch if self.drift else 1)
         return max(self.window, scale, self.trend, *self.lags)
 
@@ -153,7 +159,7 @@ class Reader:
         return torch.cat([older, memory.values], 1)
 
     def unpack(self, table: Tensor, drivers: Tensor) -> Memory:
-        """Return the memory that `pack` made a table of."""
+        """Return the memory from the table that `pack` returned."""
         n_older = 4 if self.mean else 2
         older, values = table.tensor_split([n_older], 1)
         unknown = torch.full_like(older[:, :1], torch.nan).expand(-1, 4 - n_older)
@@ -178,8 +184,8 @@ class Reader:
         every : int
             Read at steps every - 1, 2 every - 1, ...
         spread : Tensor (B, 1), optional
-            A spread that holds for all steps: in a rollout that of the origin, because a
-            spread fed by its own samples multiplies.
+            A spread that holds for all steps: in a rollout that of the origin. A spread computed
+            from sampled values would widen the next samples, and so on without bound.
         """
         T, M = values.shape[1], self.n_values
         past = self.extend(state, values, drivers)
@@ -251,10 +257,9 @@ class Reader:
         return self._inputs(memory, steps, *self._moments(memory, steps))
 
     def at(self, memory: Memory, steps: Tensor, spread: Tensor | None = None) -> ReaderOutput:
-        """Read at chosen columns of the values (B, N); each has M columns up to and before it.
+        """Read at chosen columns of the values (B, N), each with M columns up to and before it.
 
-        The covariates (B, N', C) end where the values end, and reach V columns before the first
-        step.
+        The covariates (B, N', C) end where the values end; at each step V of them are shown.
         """
         before, scale = self._moments(memory, steps, spread)
         return self._reading(memory, steps, scale, self._inputs(memory, steps, before, scale))
@@ -300,23 +305,26 @@ class Reader:
         return ReaderOutput(inputs, scale, templates.to(self.dtype), typical.to(self.dtype))
 
     def _recent_covariates(self, drivers: Tensor, steps: Tensor) -> Tensor:
-        """Return the covariates of the newest V values at each step, and flags, (B, T, ...)."""
+        """Return covariates of the newest V values at each step, and their mask, (B, T, ...)."""
         recent = steps[:, None] + torch.arange(1 - self.driver_window, 1, device=steps.device)
         window = drivers[:, recent].to(self.dtype)  # (B, T, V, C)
-        observed = ~window[..., self.n_known :].isnan()
-        return torch.cat([window.nan_to_num(0.0), observed.to(window)], -1).flatten(2)
+        observed_mask = ~window[..., self.n_known :].isnan()
+        return torch.cat([window.nan_to_num(0.0), observed_mask.to(window)], -1).flatten(2)
 
     def _templates(self, memory: Memory, steps: Tensor) -> Tensor:
-        """Return what the mixture of step t + j is made of, (B, T, R, J), in target units."""
+        """Return the templates of each step t + j, (B, T, R, J), in target units."""
         past = memory.values
         ahead = torch.arange(self.block, device=steps.device)  # j - 1
         last = torch.zeros_like(ahead)
+        # How far back from t the value of the same season lies: it is the newest one up to t, so
+        # that a block longer than the lag repeats the last cycle.
         back = torch.stack([last, *(lag - 1 - ahead % lag for lag in self.lags)], -1)  # (R, J)
         parts = [past[:, steps[:, None, None] - back]]
         if self.trend:
             some = slice(self.n_trended)
             distance = (1 + ahead[:, None] + back[:, some]).to(past)  # (R, J') steps to t + j
-            # no further than was measured: beyond, mixtures may explode when they are iterated
+            # the trend is followed no further than the distance it was measured over: beyond,
+            # mixtures may explode when they are iterated
             share = (distance / (self.trend / 2)).clamp(max=1.0)
             change = change_at(past, steps, self.trend)[..., None, None]
             parts.append(parts[0][..., some] + change * share)

@@ -24,17 +24,18 @@ class Scale(NamedTuple):
         return (values - self.level[axes]) / self.spread[axes]
 
     def invert(self, z: Tensor) -> Tensor:
-        """Return level + spread * z in the scale's precision."""
+        """Return level + spread * z, in the precision of the scale."""
         axes = (...,) + (None,) * (z.dim() - self.level.dim())
         return self.level[axes] + self.spread[axes] * z.to(self.level)
 
 
 def drift(before: Scale, scale: Scale) -> Tensor:
-    """Return how the scale moved, (B, T, 2): level in spreads, log ratio of spreads."""
+    """Return how the scale moved, (B, T, 2): change of level in spreads, log ratio of spreads."""
     moved = torch.stack(
         [(scale.level - before.level) / scale.spread, (scale.spread / before.spread).log()], -1
     )
-    # a first patch has nothing before it; jumps beyond 8 spreads say no more than "a jump"
+    # Zero at a first patch, which has nothing before it. Clamped, because a jump out of a flat
+    # stretch may be a million spreads, and one such input ruins a step of training.
     return moved.clamp(-8, 8) * (before.seen > 0)[..., None]
 
 
@@ -42,16 +43,18 @@ def scale_at(values: Tensor, steps: Tensor, width: int, fallback: Tensor | None 
     """Return level and spread of the last `width` values up to chosen columns, (B, T) each.
 
     `values` (B, N) have at least `width` columns up to the first of `steps` (T,). A window without
-    any observed value has the level of the last one seen before it. A spread of zero is replaced by
-    `fallback` (B, 1), where there is none by the level's size, or 1.
+    any observed value has the last one observed before it as its level. A spread of zero is
+    replaced by `fallback` (B, 1); if that is zero or NaN, by the size of the level, or by 1.
     """
+    # Windows are gathered rather than summed cumulatively: the differences of cumulative sums lose
+    # digits at high levels, and would depend on where the window of a batch begins.
     window = values.unfold(1, width, 1)[:, steps - width + 1]  # (B, T, W)
-    observed = ~window.isnan()
-    count = observed.sum(-1).to(values)
+    observed_mask = ~window.isnan()
+    count = observed_mask.sum(-1).to(values)
     present = count.clamp(min=1)
-    level = torch.where(observed, window, 0.0).sum(-1) / present
+    level = torch.where(observed_mask, window, 0.0).sum(-1) / present
     # deviations first: squares of raw values would cancel at high levels
-    deviation = torch.where(observed, window - level[..., None], 0.0)
+    deviation = torch.where(observed_mask, window - level[..., None], 0.0)
     variance = deviation.square().sum(-1) / present
     if (count == 0).any():
         before = forward_fill(values).nan_to_num(0.0)[:, steps]
@@ -60,15 +63,16 @@ def scale_at(values: Tensor, steps: Tensor, width: int, fallback: Tensor | None 
     size = torch.where(level == 0, 1.0, level.abs())
     if fallback is not None:
         size = torch.where(fallback > 0, fallback, size)
-    # the root has no slope at zero: it must not be taken there, not even to be left out
+    # The inner `where` keeps zeros from the root, whose slope there is infinite: the gradient would
+    # be NaN even though the outer `where` takes nothing from it.
     return Scale(level, torch.where(flat, size, torch.where(flat, 1.0, variance).sqrt()), count)
 
 
 def change_at(values: Tensor, steps: Tensor, width: int) -> Tensor:
-    """Return how far the halves of the last `width` values up to chosen columns lie apart, (B, T).
+    """Return how much the mean of the newer half of the last `width` values is higher, (B, T).
 
-    The difference of their means, in which no season has a part if each half holds whole seasons;
-    zero where a quarter of a half is missing.
+    The windows end at chosen columns. If each half holds whole seasons, these cancel. Zero where a
+    quarter of a half is missing.
 
     Examples
     --------
