@@ -9,11 +9,9 @@ import time
 import warnings
 from collections.abc import Callable
 
-import numpy as np
-import pandas as pd
 import torch
 
-from forecast import ForecastWarning, LSTMForecaster
+from forecast import ForecastWarning
 
 REPEATS = 21
 
@@ -33,20 +31,6 @@ def started(statement: str) -> Callable[[int], object]:
     return lambda k: subprocess.run([sys.executable, "-c", statement], check=True)
 
 
-def streaming(seen: int) -> tuple[Callable[[int], object], Callable[[int], object]]:
-    """Return `update` by one value and `predict` of one step after a history of `seen` values."""
-    rng = np.random.default_rng(0)
-    model = LSTMForecaster(horizon=8, season_length=1, max_epochs=1, random_state=0)
-    model.fit(pd.Series(rng.normal(size=100).cumsum()))
-    model.update(pd.Series(rng.normal(size=seen), range(100, 100 + seen)))
-    model.update(pd.Series([0.1], [100 + seen]))  # the first small update warms up
-    after = 101 + seen
-    return (
-        lambda k: model.update(pd.Series([0.1], [after + k])),
-        lambda k: model.predict(1),
-    )
-
-
 def main() -> None:
     """Print one row per piece of work."""
     torch.set_num_threads(1)
@@ -55,10 +39,6 @@ def main() -> None:
         "start Python": started("pass"),
         "start Python, import forecast": started("import forecast"),
     }
-    for seen in (100, 10_000, 1_000_000):
-        update, predict = streaming(seen)
-        rows[f"update by one value after {seen:,}"] = update
-        rows[f"predict one step after {seen:,}"] = predict
     print(f"{'':38}{'min':>9}{'median':>9}{'max':>9}  ms")
     for name, work in rows.items():
         low, middle, high = median_ms(work, 7 if "Python" in name else REPEATS)

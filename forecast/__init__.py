@@ -7,7 +7,8 @@ data
 networks, engine
     Tensors: cells and heads; training, rollout, streaming.
 evaluation
-    Forecast tables become numbers and pictures: `backtest`, `evaluate`, `RollingOrigin`.
+    Forecast tables become numbers and pictures: `backtest`, `evaluate`, `RollingOrigin`,
+    `stream`.
 forecasters
     What users hold, from `NaiveForecaster` to `Seq2SeqForecaster`, listed in
     `forecast.forecasters.registry`; `load` reads a saved one.
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from forecast.evaluation.backtest import backtest as backtest
     from forecast.evaluation.metrics import evaluate as evaluate
     from forecast.evaluation.splits import RollingOrigin as RollingOrigin
+    from forecast.evaluation.streaming import stream as stream
     from forecast.forecasters.loading import load as load
     from forecast.forecasters.registry import *  # noqa: F403
     from forecast.inspection.memory import effective_memory as effective_memory
@@ -56,6 +58,7 @@ _HOMES = HOMES | {
     "load": "forecast.forecasters.loading",
     "load_dataset": "forecast.data.datasets",
     "read_file": "forecast.data.files",
+    "stream": "forecast.evaluation.streaming",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605

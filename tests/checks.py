@@ -300,3 +300,20 @@ def numbers_of(forecast: Any) -> np.ndarray:
     if isinstance(forecast, pd.DataFrame):
         forecast = forecast.select_dtypes("float")
     return forecast.to_numpy().ravel()
+
+
+def reads(network: Any) -> list[tuple[int, int]]:
+    """Return a list that grows by (rows, steps) with all that a network reads from now on."""
+    seen: list[tuple[int, int]] = []
+    absorb, advance = network.absorb, network.advance
+
+    def counting_absorb(inputs: Any, *rest: Any) -> Any:
+        seen.append(tuple(inputs.shape[:2]))
+        return absorb(inputs, *rest)
+
+    def counting_advance(inputs: Any, state: Any) -> Any:
+        seen.append((len(inputs), 1))
+        return advance(inputs, state)
+
+    network.absorb, network.advance = counting_absorb, counting_advance
+    return seen

@@ -166,7 +166,7 @@ MUTANTS = {
         "short_forecast",
     ),
     "scale of the whole window": Mutant(
-        "engine/reader.py",
+        "engine/scale.py",
         [
             (
                 "observed_mask, window, 0.0).sum(-1) / present",

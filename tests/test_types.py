@@ -70,6 +70,7 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     table = forecast.backtest(model, y, horizon=12, n_windows=3)
     assert_type(table, pd.DataFrame)
     assert_type(forecast.evaluate(table, y), pd.DataFrame)
+    assert_type(next(forecast.stream(model, [y])).recent_skill, float)
     assert issubclass(forecast.ForecastWarning, UserWarning)
     assert_type(forecast.RollingOrigin(3, horizon=12).get_n_splits(), int)
     # a misspelt parameter, a wrong one and a missing one are seen

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 
 from forecast._checks import short
 from forecast.data.frequency import extend_grid_to, locate, same_clock
-from forecast.data.panel import Panel, ranges
+from forecast.data.growing import Growing, lengthen
+from forecast.data.panel import Panel, Parts, ranges
 
 
 def append(panel: Panel, new: Panel) -> Panel:
@@ -35,31 +34,37 @@ def append(panel: Panel, new: Panel) -> Panel:
     >>> append(read_frames(old), read_frames(new)).values.tolist()
     [1.0, 2.0, nan, nan, 5.0]
     """
-    order = _matching_series(panel, new)
+    order, known = _matching_series(panel, new), _matching_columns(panel, new)
+    if _in_step(panel, new):
+        steps = new.newest(len(new.grid)).map(lambda part: part[order])
+        return Growing.after(panel, _with_columns(steps, known), new.grid)
     grid, shift = _common_grid(panel, new)
     starts, lengths = new.starts[order] + shift, new.lengths[order]
     _check_no_overlap(panel, grid, starts)
-    total = starts + lengths - panel.starts
-    offsets = np.concatenate(([0], np.cumsum(total)))
-    before = ranges(offsets[:-1], panel.lengths)
-    source = ranges(new.offsets[order], lengths)
-    after = ranges(offsets[1:] - lengths, lengths)
-    values = np.full(offsets[-1], np.nan, dtype=np.result_type(panel.values, new.values))
-    values[before], values[after] = panel.values, new.values[source]
-    known = _matching_columns(panel, new)
-    X = past = None
-    if panel.X is not None and new.X is not None:
+    if panel.X is not None:
         _check_no_gap(panel, starts)
-        X = np.empty((len(values), len(panel.X_names)))
-        X[before], X[after] = panel.X, new.X[source][:, known]
-    if panel.past is not None and new.past is not None:
-        past = np.full((len(values), len(panel.past_names)), np.nan)
-        past[before], past[after] = panel.past, new.past[source]
-    return replace(panel, values=values, offsets=offsets, grid=grid, X=X, past=past)
+    source = ranges(new.offsets[order], lengths)
+    rows = _with_columns(new.parts.map(lambda part: part[source]), known)
+    return lengthen(panel, starts + lengths - panel.starts, rows, lengths, grid)
+
+
+def _in_step(panel: Panel, new: Panel) -> bool:
+    """Tell whether all series go on by as many steps, right after the end that they share."""
+    together = panel.in_step and bool((new.lengths == len(new.grid)).all())
+    if not together or np.result_type(panel.dtype, new.dtype) != panel.dtype:
+        return False
+    return panel.future(len(new.grid)).times.equals(new.grid)
+
+
+def _with_columns(new: Parts, known: list[int]) -> Parts:
+    """Return steps with their known covariates in the order of the history's."""
+    return new if new.X is None else new._replace(X=new.X[..., known])
 
 
 def _matching_series(panel: Panel, new: Panel) -> np.ndarray:
     """Return where each series of the history is among the new ones."""
+    if new.ids is panel.ids:
+        return np.arange(panel.n_series)
     if panel.layout.kind == "series" == new.layout.kind:
         return np.zeros(1, dtype=np.int64)
     unknown = new.ids.difference(panel.ids, sort=False)

@@ -11,8 +11,11 @@ from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from forecast._checks import is_integer
 from forecast.data.aliases import parse_freq
+from forecast.data.frequency import extend_grid
 from forecast.data.holidays import holiday_features
 from forecast.data.panel import Panel
+
+AHEAD = 64  # times beyond those asked for whose features are made with them
 
 # Steps per season of the calendar frequencies: a week of days, a year of everything longer.
 _SEASONS = {"D": 7, "B": 5, "C": 5, "W": 52, "SM": 24, "M": 12, "Q": 4, "Y": 1}
@@ -145,7 +148,8 @@ def calendar_features(
         return np.empty((len(index), 0), dtype=np.float32), ()
     local = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index.tz_localize(None)
     offset = parse_freq(freq)
-    phases = {name: _phase(local, name) for name in _cycles(offset)}
+    clock = local.to_numpy()
+    phases = {name: _phase(clock, name) for name in _cycles(offset)}
     columns: dict[str, np.ndarray] = {}
     for name, phase in phases.items():
         if name == "weekend":
@@ -161,6 +165,46 @@ def calendar_features(
     for k, column in enumerate(columns.values()):
         features[:, k] = column
     return features, tuple(columns)
+
+
+class CalendarAhead:
+    """Calendar features of times to come: made a stretch at a time, for a stream asks again.
+
+    Parameters
+    ----------
+    freq, holidays
+        As in `calendar_features`.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2024-01-05", periods=2, freq="D")
+    >>> CalendarAhead("D").features(days)[:, 2].tolist()  # weekend
+    [0.0, 1.0]
+    """
+
+    def __init__(self, freq: Any, holidays: Any = None) -> None:
+        self.freq = freq
+        self.holidays = holidays
+        self._stretch: tuple[pd.Index, np.ndarray] | None = None
+
+    def features(self, times: pd.Index) -> np.ndarray:
+        """Return the features (G, C) of times that follow each other."""
+        if getattr(times, "freq", None) is None or not len(times):  # not told where it goes on
+            return calendar_features(times, self.freq, self.holidays)[0]
+        known, rows = self._stretch or (times[:0], np.empty((0, 0), np.float32))
+        place = int(known.get_indexer(times[:1])[0]) if len(known) else -1
+        if place < 0 or place + len(times) > len(known):
+            known, place = _stretch(times), 0
+            rows = calendar_features(known, self.freq, self.holidays)[0]
+            self._stretch = known, rows
+        return rows[place : place + len(times)]
+
+
+def _stretch(times: pd.Index) -> pd.Index:
+    try:
+        return extend_grid(times, AHEAD)
+    except ValueError:  # the end of time is near
+        return times
 
 
 def _seconds(offset: Tick) -> float:
@@ -192,15 +236,17 @@ def _cycles(offset: BaseOffset) -> list[str]:
     return ["year"] if offset.n % _SEASONS.get(unit, 1) else []
 
 
-def _phase(times: pd.DatetimeIndex, name: str) -> np.ndarray:
+def _phase(times: np.ndarray, name: str) -> np.ndarray:
     """Return how much of a cycle has passed at each time, in [0, 1)."""
+    day = times.astype("M8[D]")
     if name == "hour":
-        return np.asarray((times - times.normalize()) / pd.Timedelta(days=1))
-    if name == "weekday":
-        return np.asarray(times.day_of_week / 7)
-    if name == "weekend":
-        return np.asarray(times.day_of_week >= 5)
-    return np.asarray((times.month - 1 + (times.day - 1) / times.days_in_month) / 12)
+        return (times - day) / np.timedelta64(1, "D")
+    if name in ("weekday", "weekend"):
+        weekday = (day.astype(np.int64) + 3) % 7  # 1970 began on a Thursday
+        return weekday >= 5 if name == "weekend" else weekday / 7
+    month = day.astype("M8[M]")
+    first, after = month.astype("M8[D]"), (month + 1).astype("M8[D]")
+    return (month.astype(np.int64) % 12 + (day - first) / (after - first)) / 12
 
 
 def _strength(changes: list[np.ndarray], m: int) -> float:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from forecast._checks import short
 from forecast.data import backends
-from forecast.data.frequency import as_times, extend_grid, locate, same_clock
+from forecast.data.frequency import as_times, locate, same_clock
 from forecast.data.panel import Layout, Panel, ranges
 from forecast.data.reading import numbers
 
@@ -66,9 +66,8 @@ def of_history(panel: Panel) -> Places:
 
 def of_future(panel: Panel, horizon: int) -> Places:
     """Return the next steps of every series of a panel."""
-    grid = extend_grid(panel.grid, horizon)
-    lengths = np.full(panel.n_series, horizon)
-    return Places(panel.layout, panel.ids, grid, panel.ends, lengths)
+    times, first = panel.future(horizon)
+    return Places(panel.layout, panel.ids, times, first, np.full(panel.n_series, horizon))
 
 
 def as_pandas(X: Any, layout: Layout) -> pd.DataFrame:

@@ -18,6 +18,7 @@ import pandas as pd
 from forecast._checks import positive_integer
 from forecast.data import covariates
 from forecast.data.appending import append
+from forecast.data.arriving import next_steps
 from forecast.data.frequency import extend_grid
 from forecast.data.panel import Layout, Panel
 from forecast.data.placing import place
@@ -33,6 +34,7 @@ __all__ = [
     "future_known",
     "missing",
     "read_frames",
+    "read_update",
     "restore",
     "restore_columns",
 ]
@@ -105,6 +107,30 @@ def read_frames(
     table = read_table(y, id_col=id_col, time_col=time_col, target_col=target_col)
     panel = place(table, freq, allow_unobserved=allow_unobserved, sparse=sparse)
     return _with_covariates(panel, X, past_only)
+
+
+def read_update(panel: Panel, y: Any, X: Any = None, **options: Any) -> Panel:
+    """Read what came after a history: the next steps of all series at once, or whatever it is.
+
+    Parameters
+    ----------
+    panel
+        The history.
+    y, X
+        The same kinds of table.
+    **options
+        `id_col, time_col, target_col, past_only` of `read_frames`.
+
+    Examples
+    --------
+    >>> panel = read_frames(pd.Series([1.0, 2.0]))
+    >>> read_update(panel, pd.Series([5.0], index=[2])).values.tolist()
+    [5.0]
+    """
+    new = next_steps(panel, y)
+    if new is not None:
+        return _with_covariates(new, X, options.get("past_only", ()))
+    return read_frames(y, X, freq=panel.freq, allow_unobserved=True, sparse=True, **options)
 
 
 def future_known(panel: Panel, X: Any, horizon: int) -> np.ndarray | None:

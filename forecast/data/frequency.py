@@ -128,18 +128,33 @@ def extend_grid(grid: pd.Index, steps: int) -> pd.Index:
     >>> extend_grid(pd.RangeIndex(0, 6, 2), 2).tolist()
     [0, 2, 4, 6, 8]
     """
-    step, moved = _step_of(grid), _has_moved_midnight(grid)
+    return grid.append(following(grid, steps))
+
+
+def following(grid: pd.Index, steps: int) -> pd.Index:
+    """Return the times of the next steps after a regular axis.
+
+    Raises
+    ------
+    ValueError
+        If pandas cannot hold them in the unit of the axis.
+
+    Examples
+    --------
+    >>> following(pd.RangeIndex(0, 6, 2), 2).tolist()
+    [6, 8]
+    """
+    step = _step_of(grid)
     # pandas makes calendar steps one by one: make the new ones only, an update is often one step.
-    known = grid if moved else grid[-1:]
+    known = grid if has_moved_midnight(grid) else grid[-1:]
     try:
-        longer = regular_grid(known, len(known) + steps, step)
+        return regular_grid(known, len(known) + steps, step)[len(known) :]
     except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError) as error:
         raise ValueError(
             f"{steps} steps of {_name(step)!r} after {grid[-1]} must be times that pandas can "
             f"hold in {getattr(grid, 'unit', 'whole numbers')!r}, got later ones. Take fewer "
             "steps, or a coarser unit: y.index.as_unit('s')."
         ) from error
-    return longer if moved else grid.append(longer[1:])
 
 
 def extend_grid_to(grid: pd.Index, last: Any) -> pd.Index:
@@ -153,7 +168,7 @@ def extend_grid_to(grid: pd.Index, last: Any) -> pd.Index:
     if last <= grid[-1]:
         return grid
     step = _step_of(grid)
-    known = grid if _has_moved_midnight(grid) else grid[-1:]
+    known = grid if has_moved_midnight(grid) else grid[-1:]
     if isinstance(known, pd.DatetimeIndex) and not _is_duration(step):
         reached = _calendar_grid(known, step, end=last).searchsorted(last, side="right")
         return extend_grid(grid, int(reached) - len(known))
@@ -313,7 +328,7 @@ def _calendar_grid(times: pd.DatetimeIndex, step: Any, **limit: Any) -> pd.Datet
     return local
 
 
-def _has_moved_midnight(grid: pd.Index) -> bool:
+def has_moved_midnight(grid: pd.Index) -> bool:
     """Tell whether a day of the axis starts late: pandas gives such an axis no freq of its own."""
     return isinstance(grid, pd.DatetimeIndex) and grid.freq is None
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from forecast._checks import short
-from forecast.data.frequency import freq_of
+from forecast.data.frequency import following, freq_of, has_moved_midnight
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,37 @@ class Layout:
     def indexed(self) -> bool:
         """Whether times are in the index; else they are in the column `time_col`."""
         return self.kind != "long" and self.backend == "pandas"
+
+
+class Future(NamedTuple):
+    """Hold the times of the next H steps of every series.
+
+    `times` begin after the series that ends first; `first` (n,) says where each series' own begin.
+    """
+
+    times: pd.Index
+    first: np.ndarray
+
+    def places(self, horizon: int) -> np.ndarray:
+        """Return where in `times` each step of each series is, (n, H)."""
+        return self.first[:, None] + np.arange(horizon)
+
+
+class Parts(NamedTuple):
+    """Hold values and the covariates beside them, known and past-only, or None.
+
+    They are flat, (N,), (N, K) and (N, C), or the last T steps: (n, T), (n, T, K) and (n, T, C).
+    """
+
+    values: np.ndarray
+    X: np.ndarray | None
+    past: np.ndarray | None
+
+    def map(self, function: Callable[..., np.ndarray], *others: Parts) -> Parts:
+        """Apply a function to the arrays at each place of several; to none where one is not."""
+        places = zip(self, *others, strict=True)
+        return Parts(*(None if any(one is None for one in place) else function(*place)
+                       for place in places))  # type: ignore[arg-type]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +139,27 @@ class Panel:
         return self.starts + self.lengths
 
     @property
+    def parts(self) -> Parts:
+        """All values and the covariates beside them, as they are."""
+        return Parts(self.values, self.X, self.past)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of the values, float32 or float64."""
+        return self.values.dtype
+
+    @property
+    def last_time(self) -> Any:
+        """The last time of the grid."""
+        return self.grid[-1]
+
+    @property
+    def in_step(self) -> bool:
+        """Whether all series end together, where the grid ends, so that they can grow together."""
+        together = bool((self.ends == len(self.grid)).all())
+        return together and not has_moved_midnight(self.grid)
+
+    @property
     def freq(self) -> Any:
         """The frequency of the grid: a pandas alias or offset, or the step of whole numbers."""
         return freq_of(self.grid)
@@ -119,6 +171,33 @@ class Panel:
     def times(self, i: int) -> pd.Index:
         """Return the times of series i."""
         return self.grid[self.starts[i] : self.ends[i]]
+
+    def future(self, horizon: int) -> Future:
+        """Return the times of the next `horizon` steps of every series.
+
+        Examples
+        --------
+        >>> from forecast.data.frames import read_frames
+        >>> panel = read_frames([pd.Series([1.0, 2.0]), pd.Series([1.0, 2.0, 3.0])])
+        >>> times, first = panel.future(2)
+        >>> times.tolist(), first.tolist()
+        ([2, 3, 4], [0, 1])
+        """
+        low = int(self.ends.min())
+        return Future(self.times_at(low, int(self.ends.max()) + horizon), self.ends - low)
+
+    def times_at(self, first: int, stop: int) -> pd.Index:
+        """Return the times at positions of the grid, which goes on beyond its end."""
+        known, beyond = self.grid[first:stop], stop - len(self.grid)
+        if beyond <= 0:
+            return known
+        times = following(self.grid, beyond)
+        return known.append(times) if len(known) else times
+
+    def newest(self, count: int) -> Parts:
+        """Return the last `count` steps of every series; none may be shorter."""
+        rows = self.offsets[1:, None] + np.arange(-count, 0)
+        return self.parts.map(lambda part: part[rows])
 
     def head(self, lengths: np.ndarray) -> Panel:
         """Return the first values of each series: the past as it was at an earlier time.
@@ -165,3 +244,16 @@ def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """
     before = np.cumsum(lengths) - lengths
     return np.arange(np.sum(lengths)) + np.repeat(starts - before, lengths)
+
+
+def last_observed(panel: Panel) -> np.ndarray:
+    """Return the last observed value of each series, (n,).
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> last_observed(read_frames(pd.Series([1.0, 2.0, np.nan])))
+    array([2.])
+    """
+    places = np.where(np.isnan(panel.values), 0, np.arange(len(panel.values)))
+    return panel.values[np.maximum.reduceat(places, panel.offsets[:-1])].astype(np.float64)

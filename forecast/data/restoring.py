@@ -11,7 +11,6 @@ import pandas as pd
 from forecast._checks import positive_integer
 from forecast.data import backends
 from forecast.data.covariates import of_future
-from forecast.data.frequency import extend_grid
 from forecast.data.panel import Layout, Panel, ranges
 
 
@@ -52,15 +51,36 @@ def restore(panel: Panel, values: np.ndarray, name: Hashable = None) -> Any:
         columns = panel.ids.rename(layout.names[0])
         frame = pd.DataFrame(block[:, :, 0].T, index=index, columns=columns)
         return frame if layout.indexed else _native(frame, layout)
-    grid = extend_grid(panel.grid, horizon)
+    times, firsts = panel.future(horizon)
     names = layout.names if name is None else (name,) * panel.n_series
     series = [
-        pd.Series(row, index=grid[end : end + horizon], name=own)
-        for row, end, own in zip(values, panel.ends, names, strict=True)
+        pd.Series(row, index=times[first : first + horizon], name=own)
+        for row, first, own in zip(values, firsts, names, strict=True)
     ]
     if not layout.indexed:
         return _native(series[0].to_frame(), layout)
     return series if layout.kind == "list" else series[0]
+
+
+def values_of(panel: Panel, table: Any) -> np.ndarray:
+    """Return the numbers of a table that `restore` made of a history, (n, H) float64.
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> panel = read_frames(pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}))
+    >>> values_of(panel, restore(panel, np.array([[5.0], [6.0]])))
+    array([[5.],
+           [6.]])
+    """
+    layout, n = panel.layout, panel.n_series
+    if layout.kind == "list":
+        return np.stack([one.to_numpy(np.float64) for one in table])
+    table = backends.pandas_table(table, str(layout.id_col), str(layout.time_col))
+    if layout.kind == "long":
+        table = table[layout.target_col]
+    values = table.to_numpy(np.float64)
+    return values.T if layout.kind == "wide" else values.reshape(n, -1)
 
 
 def restore_columns(panel: Panel, values: np.ndarray, columns: Sequence[Hashable]) -> Any:
@@ -99,15 +119,14 @@ def restore_columns(panel: Panel, values: np.ndarray, columns: Sequence[Hashable
         if layout.indexed:
             return frame
         return _native(frame.set_axis([f"{name}_{label}" for name, label in both], axis=1), layout)
-    grid = extend_grid(panel.grid, horizon)
+    future = panel.future(horizon)
     if layout.kind in ("long", "multi"):
         frame = pd.DataFrame(values.reshape(n * horizon, -1), columns=labels)
-        ids = panel.ids.repeat(horizon)
-        times = grid[(panel.ends[:, None] + np.arange(horizon)).ravel()]
+        ids, times = panel.ids.repeat(horizon), future.times[future.places(horizon).ravel()]
         return _with_keys(frame, ids, times, layout)
     frames = [
-        pd.DataFrame(block, index=grid[end : end + horizon], columns=labels)
-        for block, end in zip(values, panel.ends, strict=True)
+        pd.DataFrame(block, index=future.times[first : first + horizon], columns=labels)
+        for block, first in zip(values, future.first, strict=True)
     ]
     if not layout.indexed:
         return _native(frames[0], layout)
@@ -193,11 +212,10 @@ def future_frame(panel: Panel, horizon: int) -> Any:
 def _side_by_side(panel: Panel, values: np.ndarray) -> tuple[pd.Index, np.ndarray]:
     """Return the future times of all series together, and (n, times, C) values, NaN-padded."""
     n, horizon, width = values.shape
-    low, high = panel.ends.min(), panel.ends.max()
-    index = extend_grid(panel.grid, horizon)[low : high + horizon]
-    block = np.full((n, len(index), width), np.nan, dtype=values.dtype)
-    block[np.arange(n)[:, None], (panel.ends - low)[:, None] + np.arange(horizon)] = values
-    return index, block
+    future = panel.future(horizon)
+    block = np.full((n, len(future.times), width), np.nan, dtype=values.dtype)
+    block[np.arange(n)[:, None], future.places(horizon)] = values
+    return future.times, block
 
 
 def _with_keys(frame: pd.DataFrame, ids: pd.Index, times: pd.Index, layout: Layout) -> Any:

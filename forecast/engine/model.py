@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from forecast.engine.batches import Batch
-from forecast.engine.reader import Reader, ReaderOutput, Scale
+from forecast.engine.reader import Reader, ReaderOutput
+from forecast.engine.scale import Scale
 from forecast.engine.support import Support
 from forecast.networks.base import State, where
 from forecast.networks.ensemble import Ensemble, EnsembleReadout

@@ -15,26 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-
-class Scale(NamedTuple):
-    """Level and spread of the last W observed values up to a step, in target units.
-
-    `seen` tells how many values were observed. All three have one shape, (B, T).
-    """
-
-    level: Tensor
-    spread: Tensor
-    seen: Tensor
-
-    def apply(self, values: Tensor) -> Tensor:
-        """Return (values - level) / spread; values have trailing axes more than the scale."""
-        axes = (...,) + (None,) * (values.dim() - self.level.dim())
-        return (values - self.level[axes]) / self.spread[axes]
-
-    def invert(self, z: Tensor) -> Tensor:
-        """Return level + spread * z, in the precision of the scale."""
-        axes = (...,) + (None,) * (z.dim() - self.level.dim())
-        return self.level[axes] + self.spread[axes] * z.to(self.level)
+from forecast.engine.scale import Scale, change_at, drift, forward_fill, mean_so_far, scale_at
 
 
 class Memory(NamedTuple):
@@ -206,18 +187,57 @@ class Reader:
             A spread that holds for all steps: in a rollout that of the origin. A spread computed
             from sampled values would widen the next samples, and so on without bound.
         """
-        (B, T), M = values.shape, self.n_values
+        T, M = values.shape[1], self.n_values
+        past = self.extend(state, values, drivers)
+        steps = torch.arange(M + every - 1, M + T, every, device=values.device)
+        return self.at(past, steps, spread), self.forget(past, T)
+
+    def show(
+        self, values: Tensor, state: Memory, drivers: Tensor | None = None
+    ) -> tuple[Tensor, Memory]:
+        """Return what `absorb` shows the network at each step, (B, T, F), and nothing else."""
+        T, M = values.shape[1], self.n_values
+        past = self.extend(state, values, drivers)
+        steps = torch.arange(M, M + T, device=values.device)
+        return self.inputs(past, steps), self.forget(past, T)
+
+    def extend(self, state: Memory, values: Tensor, drivers: Tensor | None) -> Memory:
+        """Return a memory with values (B, T) more, and their covariates."""
         if drivers is None:
-            drivers = state.drivers.new_full((B, T, self.n_drivers), torch.nan)
-        past = state._replace(
+            drivers = state.drivers.new_full((*values.shape, self.n_drivers), torch.nan)
+        return state._replace(
             values=torch.cat([state.values, values], 1),  # (B, M + T)
             drivers=torch.cat([state.drivers, drivers], 1),  # (B, V + T, C)
         )
-        steps = torch.arange(M + every - 1, M + T, every, device=values.device)
-        return self.at(past, steps, spread), self._forget(past, T)
 
-    def _forget(self, past: Memory, n_values: int) -> Memory:
-        """Return a memory without its first values, which the summary is extended by."""
+    def remember(self, past: Memory, counts: Tensor) -> Memory:
+        """Return the memories after the first `counts` (O,) of the values that made one longer.
+
+        The values are (B, M + T); B rows for each count, one count after the other.
+        """
+
+        def windows(part: Tensor, width: int) -> Tensor:
+            places = counts[:, None] + torch.arange(width, device=counts.device)
+            return part[:, places].transpose(0, 1).flatten(0, 1)
+
+        def after(before: Tensor, since: Tensor) -> Tensor:
+            return torch.cat([before[:, None], since], 1)[:, counts].T.flatten()
+
+        mean = n_observed = torch.full_like(past.values, torch.nan)
+        if self.mean:
+            mean, n_observed = mean_so_far(past.mean, past.n_observed, past.values)
+        last = forward_fill(torch.cat([past.last[:, None], past.values], 1))[:, 1:]
+        return Memory(
+            windows(past.values, self.n_values),
+            windows(past.drivers, self.driver_window),
+            after(past.mean, mean),
+            after(past.n_observed, n_observed),
+            past.fallback_spread.repeat(len(counts)),
+            after(past.last, last),
+        )
+
+    def forget(self, past: Memory, n_values: int) -> Memory:
+        """Return a memory without its first values, which the summary of older ones takes in."""
         leaving, values = past.values.tensor_split([n_values], 1)
         last = forward_fill(torch.cat([past.last[:, None], leaving], 1))[:, -1]
         past = past._replace(values=values, drivers=past.drivers[:, n_values:], last=last)
@@ -227,30 +247,44 @@ class Reader:
         return past._replace(mean=mean[:, -1], n_observed=count[:, -1])
 
     def newest(self, memory: Memory) -> ReaderOutput:
-        """Return what the reader shows at the newest value of a memory, without a time axis."""
+        """Return the reading at the newest value of a memory; its inputs are left out."""
         newest = torch.tensor([self.n_values - 1], device=memory.values.device)
-        return self.at(memory, newest).newest()
+        scale = self._scales(memory, newest)
+        return self._reading(memory, newest, scale, memory.drivers[:, :1, :0]).newest()
+
+    def inputs(self, memory: Memory, steps: Tensor) -> Tensor:
+        """Return what the network is shown at chosen columns, (B, T, F): `at` without the rest."""
+        return self._inputs(memory, steps, *self._moments(memory, steps))
 
     def at(self, memory: Memory, steps: Tensor, spread: Tensor | None = None) -> ReaderOutput:
         """Read at chosen columns of the values (B, N), each with M columns up to and before it.
 
         The covariates (B, N', C) end where the values end; at each step V of them are shown.
         """
+        before, scale = self._moments(memory, steps, spread)
+        return self._reading(memory, steps, scale, self._inputs(memory, steps, before, scale))
+
+    def _moments(
+        self, memory: Memory, steps: Tensor, spread: Tensor | None = None
+    ) -> tuple[Scale, Scale]:
+        """Return the scale one patch before each step, if drift is shown, and that of the step."""
+        if not self.drift:
+            scale = self._scales(memory, steps, spread)
+            return scale, scale
+        # the scale of a step serves the drift of another, but for the first ones
+        columns, places = torch.cat([steps - self.patch, steps]).unique(return_inverse=True)
+        scales = self._scales(memory, columns, spread)
+        before, at = places.split(len(steps))
+        return Scale(*(one[:, before] for one in scales)), Scale(*(one[:, at] for one in scales))
+
+    def _scales(self, memory: Memory, columns: Tensor, spread: Tensor | None = None) -> Scale:
+        # the last older value stands before the others: a window without any value has its level
+        padded = torch.cat([memory.last[:, None], memory.values], 1)
+        scales = scale_at(padded, columns + 1, self.scale_window, memory.fallback_spread[:, None])
+        return scales if spread is None else scales._replace(spread=spread.expand_as(scales.spread))
+
+    def _inputs(self, memory: Memory, steps: Tensor, before: Scale, scale: Scale) -> Tensor:
         past, drivers = memory.values, memory.drivers
-        # The drift compares a step with the one a patch before. Most columns are both, so each
-        # scale is computed once.
-        columns = torch.cat([steps - self.patch, steps]) if self.drift else steps
-        columns, places = columns.unique(return_inverse=True)
-        # The last older value is put before the others for two reasons: it is the level of a window
-        # without any value; and the drift at the newest step of a memory, though unused there,
-        # looks one value further back than the memory reaches.
-        padded = torch.cat([memory.last[:, None], past], 1)
-        fallback = memory.fallback_spread[:, None]
-        scales = scale_at(padded, columns + 1, self.scale_window, fallback)
-        if spread is not None:
-            scales = scales._replace(spread=spread.expand_as(scales.spread))
-        moments = [Scale(*(one[:, some] for one in scales)) for some in places.split(len(steps))]
-        scale = moments[-1]
         recent = steps[:, None] + torch.arange(1 - self.window, 1, device=steps.device)
         window = past[:, recent]  # (B, T, window)
         parts = [
@@ -258,16 +292,17 @@ class Reader:
             (~window.isnan()).to(self.dtype),
         ]
         if self.drift:
-            parts.append(drift(moments[0], scale).to(self.dtype))
+            parts.append(drift(before, scale).to(self.dtype))
         if self.n_drivers:
             parts.append(self._recent_covariates(drivers, steps + drivers.shape[1] - past.shape[1]))
+        return torch.cat(parts, -1)
+
+    def _reading(self, memory: Memory, steps: Tensor, scale: Scale, inputs: Tensor) -> ReaderOutput:
         templates = scale.apply(self._templates(memory, steps)).nan_to_num(0.0)
-        # where the typical spread is not known, that of the scale is the best guess; a flat stretch
-        # would make it huge, so it is clamped
-        typical = (fallback / scale.spread).nan_to_num(1.0).clamp(max=10.0)
-        return ReaderOutput(
-            torch.cat(parts, -1), scale, templates.to(self.dtype), typical.to(self.dtype)
-        )
+        # where the typical spread is not known, that of the scale is the best guess
+        typical = memory.fallback_spread[:, None] / scale.spread
+        typical = typical.nan_to_num(1.0).clamp(max=10.0)
+        return ReaderOutput(inputs, scale, templates.to(self.dtype), typical.to(self.dtype))
 
     def _recent_covariates(self, drivers: Tensor, steps: Tensor) -> Tensor:
         """Return covariates of the newest V values at each step, and their mask, (B, T, ...)."""
@@ -297,92 +332,3 @@ class Reader:
             mean, _ = mean_so_far(memory.mean, memory.n_observed, past)
             parts.append(mean[:, steps, None, None].expand(-1, -1, self.block, -1))
         return torch.cat(parts, -1)
-
-
-def drift(before: Scale, scale: Scale) -> Tensor:
-    """Return how the scale moved, (B, T, 2): change of level in spreads, log ratio of spreads."""
-    moved = torch.stack(
-        [(scale.level - before.level) / scale.spread, (scale.spread / before.spread).log()], -1
-    )
-    # Zero at a first patch, which has nothing before it. Clamped, because a jump out of a flat
-    # stretch may be a million spreads, and one such input ruins a step of training.
-    return moved.clamp(-8, 8) * (before.seen > 0)[..., None]
-
-
-def scale_at(values: Tensor, steps: Tensor, width: int, fallback: Tensor | None = None) -> Scale:
-    """Return level and spread of the last `width` values up to chosen columns, (B, T) each.
-
-    `values` (B, N) have at least `width` columns up to the first of `steps` (T,). A window without
-    any observed value has the last one observed before it as its level. A spread of zero is
-    replaced by `fallback` (B, 1); if that is zero or NaN, by the size of the level, or by 1.
-    """
-    # Windows are gathered rather than summed cumulatively: the differences of cumulative sums lose
-    # digits at high levels, and would depend on where the window of a batch begins.
-    window = values.unfold(1, width, 1)[:, steps - width + 1]  # (B, T, W)
-    observed_mask = ~window.isnan()
-    count = observed_mask.sum(-1).to(values)
-    present = count.clamp(min=1)
-    level = torch.where(observed_mask, window, 0.0).sum(-1) / present
-    # deviations first: squares of raw values would cancel at high levels
-    deviation = torch.where(observed_mask, window - level[..., None], 0.0)
-    variance = deviation.square().sum(-1) / present
-    if (count == 0).any():
-        before = forward_fill(values).nan_to_num(0.0)[:, steps]
-        level = torch.where(count > 0, level, before)
-    flat = variance.sqrt() <= 64 * torch.finfo(values.dtype).eps * level.abs()
-    size = torch.where(level == 0, 1.0, level.abs())
-    if fallback is not None:
-        size = torch.where(fallback > 0, fallback, size)
-    # The inner `where` keeps zeros from the root, whose slope there is infinite: the gradient would
-    # be NaN even though the outer `where` takes nothing from it.
-    return Scale(level, torch.where(flat, size, torch.where(flat, 1.0, variance).sqrt()), count)
-
-
-def change_at(values: Tensor, steps: Tensor, width: int) -> Tensor:
-    """Return how much the mean of the newer half of the last `width` values is higher, (B, T).
-
-    The windows end at chosen columns. If each half holds whole seasons, these cancel. Zero where a
-    quarter of a half is missing.
-
-    Examples
-    --------
-    >>> change_at(torch.tensor([[0.0, 1.0, 4.0, 5.0]]), torch.tensor([3]), 4)
-    tensor([[4.]])
-    """
-    half = width // 2
-    ends = torch.stack([steps - half, steps])  # (2, T)
-    halves = values.unfold(1, half, 1)[:, ends - half + 1]  # (B, 2, T, half)
-    count = (~halves.isnan()).sum(-1)
-    old, new = (halves.nansum(-1) / count.clamp(min=1)).unbind(1)
-    return torch.where(count.amin(1) > 0.75 * half, new - old, 0.0)
-
-
-def mean_so_far(mean: Tensor, count: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and number of all observed values up to each column, (B, T) each.
-
-    `mean` and `count` (B,) are those of what came before the first column; NaN is nothing.
-
-    Examples
-    --------
-    >>> values = torch.tensor([[1.0, torch.nan, 7.0]])
-    >>> mean_so_far(torch.tensor([4.0]), torch.tensor([2.0]), values)
-    (tensor([[3., 3., 4.]]), tensor([[3., 3., 4.]]))
-    """
-    mean, count = mean.nan_to_num(0.0)[:, None], count.nan_to_num(0.0)[:, None]
-    seen = ~values.isnan()
-    count = count + seen.cumsum(1)
-    away = torch.where(seen, values - mean, 0.0).cumsum(1)  # sums of raw values would cancel
-    return mean + away / count.clamp(min=1), count
-
-
-def forward_fill(values: Tensor) -> Tensor:
-    """Replace unobserved values by the last observed one, (B, T); NaN before the first.
-
-    Examples
-    --------
-    >>> forward_fill(torch.tensor([[torch.nan, 2.0, torch.nan, 5.0]]))
-    tensor([[nan, 2., 2., 5.]])
-    """
-    columns = torch.arange(values.shape[1], device=values.device)
-    last = torch.where(values.isnan(), 0, columns).cummax(1).values
-    return values.gather(1, last)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from forecast.engine.model import Model
-from forecast.engine.reader import Scale
+from forecast.engine.scale import Scale
 from forecast.engine.stream import Stream
 from forecast.networks.base import tile
 

@@ -9,7 +9,7 @@ cell, and no counter of values that could go wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
@@ -67,14 +67,14 @@ def absorb(
     features = []
     for t in range(lead):
         now = slice(t, t + 1)
-        reading, memory = model.reader.absorb(values[:, now], memory, drivers[:, now])
-        newest, state = model.network.advance(reading.inputs[:, 0], phases[0])
+        inputs, memory = model.reader.show(values[:, now], memory, drivers[:, now])
+        newest, state = model.network.advance(inputs[:, 0], phases[0])
         phases = (*phases[1:], state)
         features.append(newest[:, None])
     if T > lead:
-        reading, memory = model.reader.absorb(values[:, lead:], memory, drivers[:, lead:])
+        inputs, memory = model.reader.show(values[:, lead:], memory, drivers[:, lead:])
         # step k of phase p is step k P + p of the series: (B, T, F) -> (P B, T / P, F)
-        inputs = reading.inputs.unflatten(1, (-1, P)).permute(2, 0, 1, 3).flatten(0, 1)
+        inputs = inputs.unflatten(1, (-1, P)).permute(2, 0, 1, 3).flatten(0, 1)
         read, states = model.network.absorb(inputs, stack(phases))
         phases = tuple(pick(states, slice(p * B, (p + 1) * B)) for p in range(P))
         features.append(read.unflatten(0, (P, B)).permute(1, 2, 0, 3).flatten(1, 2))
@@ -90,40 +90,63 @@ def encode(
     A history whose length is no multiple of P begins with a shorter patch. `max_steps` limits
     how many patches are read, from the newest back.
     """
-    reader, network = model.reader, model.network
+    pieces = shown(model, windows, series, ends, max_steps)
+    memory = windows.read(series, ends, 0, ends, model.reader)
+    return read(model, pieces, memory, windows.static[series])
+
+
+def shown(
+    model: Model, windows: Windows, series: Tensor, ends: Tensor, max_steps: int | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield what the network is shown of histories: inputs (B, T, F), how many are left (B,).
+
+    Parameters are those of `encode`. What is left of a row may be more than T, or nothing; what
+    stands behind its end is not to be read.
+    """
+    reader, reach = model.reader, model.network.reach
     P, M = reader.patch, reader.n_values
     n_steps = (ends + P - 1) // P
-    limits = [limit for limit in (max_steps, network.reach) if limit is not None]
+    limits = [limit for limit in (max_steps, reach) if limit is not None]
     n_steps = n_steps.clamp(max=min(limits)) if limits else n_steps
-    first, state = ends - n_steps * P, network.initial_state(len(series))
-    newest = windows.spreads.new_zeros(len(series), network.width).to(reader.dtype)
+    first = ends - n_steps * P
     for done in range(0, max(int(n_steps.max()), 1), STEPS_AT_ONCE):
         # a long history at once would take many times its own memory
         left = (n_steps - done).clamp(0, STEPS_AT_ONCE)
         T = max(int(left.max()), 1)
-        begun = first + done * P
-        past = windows.read(series, begun, T * P, ends, reader)
+        past = windows.read(series, first + done * P, T * P, ends, reader)
         steps = torch.arange(M + P - 1, M + T * P, P, device=series.device)
-        inputs = reader.at(past, steps).inputs
+        yield reader.inputs(past, steps), left
+
+
+def read(
+    model: Model, pieces: Iterable[tuple[Tensor, Tensor]], memory: Memory, static: Tensor
+) -> Stream:
+    """Return the stream, of its newest phase alone, of histories that are `shown` in pieces."""
+    network, B = model.network, len(static)
+    state = network.initial_state(B)
+    newest = memory.values.new_zeros(B, network.width).to(model.reader.dtype)
+    for inputs, left in pieces:
+        T = inputs.shape[1]
         lengths = None if bool((left == T).all()) else left.clamp(min=1)
         features, after = network.absorb(inputs, state, lengths)
-        read = left > 0
-        state = where(read, after, state)
-        end = features[torch.arange(len(series)), left.clamp(min=1) - 1]
-        newest = torch.where(read[:, None], end, newest)
-    memory = windows.read(series, ends, 0, ends, reader)
-    return Stream(memory, windows.static[series], newest, (state,))
+        seen = left > 0
+        state = where(seen, after, state)
+        end = features[torch.arange(B), left.clamp(min=1) - 1]
+        newest = torch.where(seen[:, None], end, newest)
+    return Stream(memory, static, newest, (state,))
 
 
 def encode_phases(model: Model, windows: Windows, series: Tensor, ends: Tensor) -> Stream:
-    """Read the history of B series in all P phases, so that values can be absorbed after it."""
-    P = model.reader.patch
-    older = [
-        encode(model, windows, series, (ends - back).clamp(min=0)).phases[0]
-        for back in range(P - 1, 0, -1)
-    ]
-    newest = encode(model, windows, series, ends)
-    return newest._replace(phases=(*older, *newest.phases))
+    """Read the history of B series in all P phases, so that values can be absorbed after it.
+
+    The phases are rows of one batch: those that end P - 1, P - 2, ... 0 values before `ends`.
+    """
+    P, B = model.reader.patch, len(series)
+    back = torch.arange(P - 1, -1, -1, device=ends.device)[:, None]
+    rows = series.repeat(P)
+    every = encode(model, windows, rows, (ends - back).clamp(min=0).flatten())
+    phases = tuple(pick(every.phases[0], slice(p * B, (p + 1) * B)) for p in range(P))
+    return pick(every, slice(-B, None))._replace(phases=phases)
 
 
 def pack(live: Stream, reader: Reader) -> State:

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from forecast.engine.batches import Windows
 from forecast.engine.model import Model
-from forecast.engine.reader import Reader
 from forecast.engine.rollout import first_block, greedy, rollout
-from forecast.engine.stream import encode
+from forecast.engine.stream import Stream, read, shown
 from forecast.engine.training import noise_factor
 
 MAX_ORIGINS = 512  # judged per epoch: about the cost of a few training steps
@@ -23,8 +22,9 @@ class Validation:
 
     Parameters
     ----------
-    reader : Reader
-        Errors are divided by its spread at their origin.
+    model : Model
+        What its network is shown, the same whatever its weights, is kept from the first epoch on.
+        Errors are divided by its reader's spread at their origin.
     windows : Windows
         Whole series, the held-out part included.
     held_out : Tensor (n,)
@@ -44,7 +44,7 @@ class Validation:
 
     def __init__(
         self,
-        reader: Reader,
+        model: Model,
         windows: Windows,
         held_out: Tensor,
         horizon: int,
@@ -52,14 +52,15 @@ class Validation:
         context: int = 0,
     ) -> None:
         self.windows = windows
-        self.context = max(context, CONTEXT)
-        held_out = held_out.to(windows.device)
+        reader, held_out = model.reader, held_out.to(windows.device)
         self.series, self.origins = spread_origins(held_out, windows.lengths, MAX_ORIGINS)
         self.known = windows.known(self.series, self.origins, horizon)
         ends = windows.lengths[self.series]
         self.targets = windows.take(self.series, self.origins, horizon, ends)
-        memory = windows.read(self.series, self.origins, 0, self.origins, reader)
-        self.spread = reader.newest(memory).scale.spread
+        self.memory = windows.read(self.series, self.origins, 0, self.origins, reader)
+        self.spread = reader.newest(self.memory).scale.spread
+        limit = max(context, CONTEXT)
+        self.pieces = list(shown(model, windows, self.series, self.origins, limit))
         naive = naive_forecasts(windows, self.series, self.origins, horizon, season_length)
         errors = [self._error(forecast) for forecast in naive]
         self.naive_loss = min((error for error in errors if error == error), default=math.nan)
@@ -67,7 +68,7 @@ class Validation:
     def loss(self, model: Model) -> float:
         """Return the mean absolute error of greedy rollouts, in spreads at the origin."""
         with torch.inference_mode():
-            live = encode(model, self.windows, self.series, self.origins, self.context)
+            live = self._read(model)
             return self._error(rollout(model, live, self.known, greedy(model)))
 
     def calibrate(self, model: Model) -> None:
@@ -78,7 +79,7 @@ class Validation:
         """
         block = model.reader.block
         with torch.no_grad():
-            live = encode(model, self.windows, self.series, self.origins, self.context)
+            live = self._read(model)
             known = self.windows.known(self.series, self.origins, block)
             scale, params = first_block(model, live, known)  # (N, R, n_params)
             ends = self.windows.lengths[self.series]
@@ -88,6 +89,9 @@ class Validation:
             model.head.calibrate(params, z, observed_mask)
             scores = model.head.normal_score(params, model.head.jitter(params, z.nan_to_num(0.0)))
             model.noise_factor.copy_(noise_factor(scores, observed_mask))
+
+    def _read(self, model: Model) -> Stream:
+        return read(model, self.pieces, self.memory, self.windows.static[self.series])
 
     def _error(self, forecast: Tensor) -> float:
         error = (forecast - self.targets).abs() / self.spread

@@ -8,7 +8,6 @@ do. Rolling origins: Tashman 2000.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,7 @@ from forecast.data.frames import read_frames
 from forecast.data.frequency import locate
 from forecast.data.panel import Panel
 from forecast.data.restoring import complete
-from forecast.evaluation.table import Places, given, read_options, row_keys, tabulate
+from forecast.evaluation.table import Places, given, read_options, row_keys, scored, tabulate
 
 _KEYS = {"id_col": "unique_id", "time_col": "ds"}
 
@@ -219,27 +218,50 @@ def backtest(
     0       1   2     1  Last  4.0    2.0
     1       2   3     1  Last  8.0    4.0
     """
-    every = _refit_every(model, refit)
+    n_windows = positive_integer("n_windows", n_windows)
+    every = _refit_every(model, refit, n_windows)
     levels = tuple(number_between("quantiles", level, 0, 1) for level in quantiles)
-    origins = rolling_origins(
-        y, horizon, X=X, n_windows=n_windows, step=step, gap=gap, **read_options(model)
+    options = read_options(model)
+    origins = list(
+        rolling_origins(y, horizon, X=X, n_windows=n_windows, step=step, gap=gap, **options)
     )
     tables = []
-    for origin in origins:
-        if origin.number % every == 0:
-            learner = _unfitted(model)
-            learner.fit(origin.history, **given(origin.X_history))
-        else:
-            learner.update(origin.new, **given(origin.X_new))
-        tables.append(
-            tabulate(learner, origin.panel, origin.lengths, horizon, gap, origin.X_future, levels)
-        )
+    for first in range(0, n_windows, every):
+        learner = _unfitted(model)
+        learner.fit(origins[first].history, **given(origins[first].X_history))
+        follow = _at_once if hasattr(learner, "predict_at") else _one_by_one
+        tables += follow(learner, origins[first : first + every], levels)
     return pd.concat(tables, ignore_index=True)
 
 
-def _refit_every(model: Any, refit: bool | int) -> float:
+def _one_by_one(
+    learner: Any, origins: list[Origin], levels: tuple[float, ...]
+) -> list[pd.DataFrame]:
+    """Let a model that was fitted at the first origin forecast and update, one by one."""
+    tables = []
+    for at in origins:
+        if at.number > origins[0].number:
+            learner.update(at.new, **given(at.X_new))
+        place = (at.panel, at.lengths, at.horizon, at.gap)
+        tables.append(tabulate(learner, *place, at.X_future, levels))
+    return tables
+
+
+def _at_once(learner: Any, origins: list[Origin], levels: tuple[float, ...]) -> list[pd.DataFrame]:
+    """Let a forecaster of this package do the same at once."""
+    at, lengths = origins[0], np.stack([origin.lengths for origin in origins])
+    ahead = at.gap + at.horizon
+    points, quantiles = learner.predict_at(at.y, **given(at.X), origins=lengths, horizon=ahead,
+                                     levels=levels)  # fmt: skip
+    columns = {"y_hat": points} | {f"q{q:g}": quantiles[..., k] for k, q in enumerate(levels)}
+    columns = {name: values[..., at.gap :] for name, values in columns.items()}
+    name = type(learner).__name__
+    return [scored(name, at.panel, lengths, at.horizon, at.gap, columns)]
+
+
+def _refit_every(model: Any, refit: bool | int, n_windows: int) -> int:
     if isinstance(refit, bool):
-        every = 1 if refit else math.inf
+        every = 1 if refit else n_windows
     else:
         every = positive_integer("refit", refit)
     return every if hasattr(model, "update") else 1

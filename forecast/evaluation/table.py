@@ -124,31 +124,58 @@ def tabulate(
         n x horizon rows; `y` is NaN where the panel has no value.
     """
     total = gap + horizon
-    steps = np.arange(gap + 1, total + 1)
-    row = lengths[:, None] + steps - 1  # (n, H), counted inside each series
-    places = panel.starts[:, None] + row
-    grid = panel.grid
-    if places.max() >= len(grid):
-        grid = extend_grid(grid, int(places.max()) + 1 - len(grid))
-    inside = row < panel.lengths[:, None]
-    flat = np.where(inside, panel.offsets[:-1, None] + row, 0)
-    columns = {"y_hat": _align(model.predict(total, **given(X)), panel, grid, places)}
+    grid, places = _scored_places(panel, lengths[None], horizon, gap)
+    columns = {"y_hat": _align(model.predict(total, **given(X)), panel, grid, places[0])}
     if levels:
         frame = model.predict_quantiles(total, **given(X), levels=levels)
         for level in levels:
             column = _one_level(frame, level, panel.layout)
-            columns[f"q{level:g}"] = _align(column, panel, grid, places)
+            columns[f"q{level:g}"] = _align(column, panel, grid, places[0])
+    return scored(type(model).__name__, panel, lengths[None], horizon, gap, columns)
+
+
+def scored(
+    name: str, panel: Panel, origins: Places, horizon: int, gap: int, columns: dict[str, Array]
+) -> pd.DataFrame:
+    """Return the forecast table of O origins: forecasts beside the values of the panel.
+
+    Parameters
+    ----------
+    name
+        That of the model.
+    panel, horizon, gap
+        As in `tabulate`.
+    origins
+        How many values of each series were seen at each origin, (O, n).
+    columns
+        Forecasts of the scored steps by the name of their column, (O, n, H) each.
+    """
+    grid, places = _scored_places(panel, origins, horizon, gap)
+    row = places - panel.starts[:, None]  # (O, n, H), counted inside each series
+    inside = row < panel.lengths[:, None]
+    flat = np.where(inside, panel.offsets[:-1, None] + row, 0)
+    repeated = np.repeat(np.arange(panel.n_series), horizon)
+    cutoffs = np.repeat((panel.starts + origins - 1).ravel(), horizon)
     return pd.DataFrame(
         {
-            "unique_id": panel.ids.repeat(horizon),
-            "cutoff": panel.grid[panel.starts + lengths - 1].repeat(horizon),
+            "unique_id": panel.ids.take(np.tile(repeated, len(origins))),
+            "cutoff": panel.grid[cutoffs],
             "ds": grid[places.ravel()],
-            "step": np.tile(steps, panel.n_series),
-            "model": type(model).__name__,
+            "step": np.tile(np.arange(gap + 1, gap + horizon + 1), origins.size),
+            "model": name,
             "y": np.where(inside, panel.values[flat].astype(np.float64), np.nan).ravel(),
         }
-        | {name: values.ravel() for name, values in columns.items()}
+        | {column: np.ravel(values) for column, values in columns.items()}
     )
+
+
+def _scored_places(
+    panel: Panel, origins: Places, horizon: int, gap: int
+) -> tuple[pd.Index, Places]:
+    """Return the axis that reaches to the last step, and the place of each on it, (O, n, H)."""
+    places = (panel.starts + origins)[..., None] + np.arange(gap, gap + horizon)
+    beyond = int(places.max()) + 1 - len(panel.grid)
+    return extend_grid(panel.grid, beyond) if beyond > 0 else panel.grid, places
 
 
 def _align(forecast: Any, panel: Panel, grid: pd.Index, places: Places) -> Array:
@@ -231,6 +258,12 @@ def row_keys(data: Any, layout: Layout) -> tuple[pd.Index, pd.Index]:
 def read_options(model: Any) -> dict[str, Any]:
     """Return how a forecaster reads its frames, as keywords of `read_frames`."""
     return {name: getattr(model, name) for name in _COLUMNS if hasattr(model, name)}
+
+
+def read_columns(model: Any) -> dict[str, Any]:
+    """Return which columns mean what to a forecaster, as keywords of `read_update`."""
+    options = read_options(model) | {"past_only": getattr(model, "past_only", None) or ()}
+    return {name: value for name, value in options.items() if name != "freq"}
 
 
 def given(X: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ units of the model. Letters: n series, H steps, S paths, Q levels, K known covar
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -87,10 +88,38 @@ class ArrayForecaster(ABC):
             self._predict_quantiles(horizon, levels, known),
         )
 
+    def _predict_at(
+        self,
+        panel: Panel,
+        origins: np.ndarray,
+        horizon: int,
+        levels: tuple[float, ...],
+        known: np.ndarray | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return forecasts (O, n, H) and quantiles (O, n, H, Q) from O moments, as after updates.
+
+        By default one after the other. `origins` (O, n), rising from the length of the history on,
+        says how many values of each series in `panel` are known; the future of X is (O, n, H, K).
+        """
+        learner, points, quantiles = copy.copy(self), [], []
+        for k, lengths in enumerate(origins):
+            added = lengths - learner.panel_.lengths
+            learner.panel_ = panel.head(lengths)
+            if added.any():
+                learner._update(learner.panel_, added)
+            ahead = None if known is None else known[k]
+            points.append(learner._predict(horizon, ahead))
+            if levels:
+                quantiles.append(learner._predict_quantiles(horizon, levels, ahead))
+        empty = np.empty((*np.shape(points), 0))
+        return np.stack(points), np.stack(quantiles) if levels else empty
+
     def _update(self, panel: Panel, added: np.ndarray) -> None:  # noqa: B027
         """Absorb the last `added[i]` values of every series of the grown history.
 
         Between the old history and the new values there may be a gap of NaN; it counts as added.
+        `panel.newest(count)` are the last steps of all series; asked for its flat arrays, a panel
+        that grew lays out the whole history.
         By default there is nothing to do. Learned attributes must be replaced, never changed in
         place: a failure keeps the old ones.
         """

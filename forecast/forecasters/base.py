@@ -7,7 +7,7 @@ on, an author writes: `arrays` says what. The constructor stands in `parameters`
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -20,19 +20,15 @@ from forecast.data.calendar import infer_season_length
 from forecast.data.frames import (
     Panel,
     append,
-    extend_grid,
     future_frame,
-    future_known,
-    missing,
-    read_frames,
+    read_update,
     restore,
     restore_columns,
 )
 from forecast.forecasters import arguments
-from forecast.forecasters.arrays import ArrayForecaster
-from forecast.forecasters.parameters import Parameters
+from forecast.forecasters.framed import FramedForecaster
 from forecast.forecasters.saving import save
-from forecast.forecasters.transform import backward, fit_transformer, forward
+from forecast.forecasters.transform import fit_transformer, forward
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +41,7 @@ Table: TypeAlias = "pd.DataFrame | list[pd.DataFrame] | IntoDataFrame"
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-class BaseForecaster(Parameters, ArrayForecaster):
+class BaseForecaster(FramedForecaster):
     """Forecast one series or many; the parent of every forecaster.
 
     Its parameters are those of `Parameters`.
@@ -60,16 +56,12 @@ class BaseForecaster(Parameters, ArrayForecaster):
         Frequency of the history.
     season_length_, horizon_
         The values in use.
-    missing_
-        A frame with one row per series that has missing values.
     n_features_in_
         Number of columns of X; only if `fit` had X.
     unit_
         The unit of the values, `y.attrs["unit"]`, for the axis of `plot`; or None.
     """
 
-    freq_: Any
-    missing_: pd.DataFrame
     unit_: str | None
 
     def fit(self, y: Frame, X: IntoDataFrame | None = None) -> Self:
@@ -100,7 +92,6 @@ class BaseForecaster(Parameters, ArrayForecaster):
         panel = self._read(y, X, self.freq)
         learner.panel_ = panel
         learner.freq_ = panel.freq
-        learner.missing_ = missing(panel)
         learner.unit_ = arguments.unit_of(y)
         learner.season_length_ = season_length or infer_season_length(panel)
         learner.horizon_ = horizon or _default_horizon(panel, learner.season_length_)
@@ -230,13 +221,50 @@ class BaseForecaster(Parameters, ArrayForecaster):
         The forecaster itself; unchanged if anything fails.
         """
         check_is_fitted(self)
-        panel = append(
-            self.panel_, self._read(y, X, self.freq_, allow_unobserved=True, sparse=True)
-        )
-        learner = self._continued(panel)
-        learner.missing_ = missing(panel)
+        new = read_update(self.panel_, y, X, **self._named_columns())
+        learner = self._continued(append(self.panel_, new))
         self.__dict__ = learner.__dict__
         return self
+
+    def predict_at(
+        self,
+        y: Frame,
+        X: IntoDataFrame | None = None,
+        *,
+        origins: np.ndarray,
+        horizon: int,
+        levels: Sequence[float] = (),
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Forecast from several moments, as if `update` had been called up to each.
+
+        This forecaster stays as it is; `backtest` makes a table of what it returns.
+
+        Parameters
+        ----------
+        y
+            The history and what came after it.
+        X
+            Its covariates, with all steps to forecast.
+        origins
+            How many values of each series are known at each moment, rising, (O, n).
+        horizon, levels
+            As in `predict_quantiles`.
+
+        Returns
+        -------
+        Forecasts (O, n, H) and quantiles (O, n, H, Q), the series in the order of `panel_.ids`.
+        """
+        check_is_fitted(self)
+        whole = self._read(y, X, self.freq_, sparse=True)
+        seen = forward(self.target_transform_, whole.head(origins[-1]))
+        known = None
+        if whole.X is not None:
+            known = whole.X[(whole.offsets[:-1] + origins)[..., None] + np.arange(horizon)]
+        points, quantiles = (
+            self._backward(part.swapaxes(0, 1)).swapaxes(0, 1)
+            for part in self._predict_at(seen, origins, horizon, tuple(levels), known)
+        )
+        return points, quantiles
 
     def apply(self, y: Frame, X: IntoDataFrame | None = None) -> Self:
         """Return a forecaster that has learned what this one has, and has another history.
@@ -265,7 +293,6 @@ class BaseForecaster(Parameters, ArrayForecaster):
         arguments.same_columns(panel, self.panel_)
         other = copy.copy(self)
         other.panel_ = panel
-        other.missing_ = missing(panel)
         other.unit_ = arguments.unit_of(y)
         other._apply(forward(self.target_transform_, panel))
         return other
@@ -338,7 +365,8 @@ class BaseForecaster(Parameters, ArrayForecaster):
         steps, known = self._ahead(horizon, X)
         panel, i = self.panel_, arguments.place_of(series, self.panel_)
         point, bounds = self._predict_both(steps, arguments.bounds_of(coverage), known)
-        times = extend_grid(panel.grid, steps)[panel.ends[i] : panel.ends[i] + steps]
+        future = panel.future(steps)
+        times = future.times[future.first[i] : future.first[i] + steps]
         levels = [round((1 + s * coverage) / 2, 9) for s in (-1, 1)]
         return plot_forecast(
             pd.Series(panel.series(i), panel.times(i), name=panel.ids[i]),
@@ -351,48 +379,6 @@ class BaseForecaster(Parameters, ArrayForecaster):
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted forecaster to one file, which `forecast.load` reads."""
         save(self, path)
-
-    # Between frames and arrays
-
-    def _read(self, y: Frame, X: Any, freq: Any, **options: bool) -> Panel:
-        return read_frames(
-            y,
-            X,
-            freq=freq,
-            id_col=self.id_col,
-            time_col=self.time_col,
-            target_col=self.target_col,
-            past_only=self.past_only or (),
-            **options,
-        )
-
-    def _ahead(self, horizon: Any, X: Any) -> tuple[int, np.ndarray | None]:
-        """Return the steps to forecast, and what is known of them, (n, H, K)."""
-        check_is_fitted(self)
-        steps = arguments.steps_ahead(horizon, self.horizon_)
-        return steps, future_known(self.panel_, arguments.covariates(X), steps)
-
-    def _quantiles(
-        self, steps: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> np.ndarray:
-        """Return quantiles (n, H, Q) in the units of the user."""
-        return self._backward(self._predict_quantiles(steps, levels, known))
-
-    def _continued(self, panel: Panel) -> Self:
-        """Return a copy that has absorbed what a history has beyond its own."""
-        learner = copy.copy(self)
-        learner.panel_ = panel
-        learner._update(forward(self.target_transform_, panel), panel.lengths - self.panel_.lengths)
-        return learner
-
-    def _backward(self, values: np.ndarray) -> np.ndarray:
-        """Return what the model forecast, (n, ...), in the units of the user."""
-        return backward(self.target_transform_, values, self.panel_.ids)
-
-    def _labels(self, prefix: str, entries: Iterable[float]) -> list[Any]:
-        """Name the columns of a long frame; a column of its own needs a name that is a word."""
-        words = self.panel_.layout.kind == "multi" or not self.panel_.layout.indexed
-        return [f"{prefix}{entry}" for entry in entries] if words else list(entries)
 
 
 def _default_horizon(panel: Panel, season_length: int) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import safe_open
 
 from forecast._checks import positive_integer, short
-from forecast.data.frames import missing, restore
+from forecast.data.frames import restore
 from forecast.data.panel import Panel
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.encoding import decode
@@ -76,7 +76,7 @@ def _rebuild(
     """Return the forecaster, after it has forecast its horizon, or the first part of it."""
     forecaster = cls(**{name: decode(value) for name, value in about["params"].items()})
     panel = panel_from_state(about["panel"], _under("panel/", arrays))
-    forecaster.panel_, forecaster.freq_, forecaster.missing_ = panel, panel.freq, missing(panel)
+    forecaster.panel_, forecaster.freq_ = panel, panel.freq
     forecaster.target_transform_ = None
     forecaster.unit_ = None if about.get("unit") is None else str(about["unit"])
     forecaster.season_length_ = positive_integer("season_length", about["season_length"])

@@ -51,12 +51,13 @@ class Ensemble(Network):
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
         """Read inputs (B, T, F) with every member into (B, T, E D)."""
-        read = [
-            member.absorb(inputs, own, lengths)  # type: ignore[operator]
-            for member, own in zip(self.members, state, strict=True)
-        ]
-        features, states = zip(*read, strict=True)
-        return torch.cat(features, -1), states
+        pairs = zip(self.members, state, strict=True)
+        return _side_by_side(member.absorb(inputs, own, lengths) for member, own in pairs)  # type: ignore[operator]
+
+    def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read the inputs of one step, (B, F), with every member into (B, E D)."""
+        pairs = zip(self.members, state, strict=True)
+        return _side_by_side(member.advance(inputs, own) for member, own in pairs)  # type: ignore[operator]
 
     def begin(self, features: Tensor, state: State) -> tuple[Network, Tensor, State]:
         """Hand over to the ensemble of the members' decoders, if they have any."""
@@ -69,6 +70,11 @@ class Ensemble(Network):
         ]
         writers, first, states = zip(*begun, strict=True)
         return Ensemble(writers), torch.cat(first, -1), states
+
+
+def _side_by_side(read: Iterable[tuple[Tensor, State]]) -> tuple[Tensor, tuple[State, ...]]:
+    features, states = zip(*read, strict=True)
+    return torch.cat(features, -1), states
 
 
 class EnsembleReadout(nn.Module):

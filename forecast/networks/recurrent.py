@@ -54,11 +54,25 @@ class FusedLayer(Network):
             hidden, _ = pad_packed_sequence(packed, True, total_length=inputs.shape[1])
         return hidden, tuple(part[0] for part in (after if c else (after,)))
 
+    def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read one step with torch's function of a cell, in a third of the time of the layer."""
+        weights: Any = self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0
+        after = self._cell(inputs, state, *weights)
+        return after[0], after
+
+    @abc.abstractmethod
+    def _cell(self, inputs: Tensor, state: State, *weights: Tensor) -> tuple[Tensor, ...]:
+        """Return the state after one step."""
+
 
 class RNNLayer(FusedLayer, nn.RNN):
     """Elman's layer, with `nonlinearity` "tanh" or "relu"."""
 
     n_parts = 1
+
+    def _cell(self, inputs: Tensor, state: State, *weights: Tensor) -> tuple[Tensor, ...]:
+        cell = torch.rnn_tanh_cell if self.nonlinearity == "tanh" else torch.rnn_relu_cell
+        return (cell(inputs, state[0], *weights),)
 
 
 class GRULayer(FusedLayer, nn.GRU):
@@ -66,11 +80,17 @@ class GRULayer(FusedLayer, nn.GRU):
 
     n_parts = 1
 
+    def _cell(self, inputs: Tensor, state: State, *weights: Tensor) -> tuple[Tensor, ...]:
+        return (torch.gru_cell(inputs, state[0], *weights),)
+
 
 class LSTMLayer(FusedLayer, nn.LSTM):
     """Long short-term memory."""
 
     n_parts = 2
+
+    def _cell(self, inputs: Tensor, state: State, *weights: Tensor) -> tuple[Tensor, ...]:
+        return torch.lstm_cell(inputs, state, *weights)
 
 
 class MGU(Cell):
@@ -204,11 +224,18 @@ class Recurrent(Network):
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
         """Read inputs (B, T, F) layer by layer."""
-        features = inputs  # (B, T, F)
+        return self._climb(inputs, state, lambda layer, *read: layer.absorb(*read, lengths))
+
+    def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read the inputs of one step, (B, F), layer by layer."""
+        return self._climb(inputs, state, lambda layer, *read: layer.advance(*read))
+
+    def _climb(self, inputs: Tensor, state: State, read: Any) -> tuple[Tensor, State]:
+        features = inputs
         ends = []
         for depth, layer in enumerate(self.layers):
             below = self.dropout(features) if depth else features
-            hidden, after = layer.absorb(below, _of_layer(state, depth), lengths)  # (B, T, D)
+            hidden, after = read(layer, below, _of_layer(state, depth))  # (B, D) or (B, T, D)
             features = hidden + features if self.residual and depth else hidden
             ends.append(after)
         return features, state_map(lambda *parts: torch.stack(parts, 1), *ends)

@@ -173,8 +173,9 @@ class AttentiveDecoder(Cell):
     def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read a forecast value as inputs (B, F), with the context it was made from."""
         own, context, *attended = state
-        hidden, own = self.body.advance(torch.cat([inputs, context], -1), own)
-        return self._attend(hidden, own, *attended)
+        both = torch.cat([inputs, context], -1)
+        hidden, own = self.body.absorb(both[:, None], own)  # whose gradient is one call too
+        return self._attend(hidden[:, 0], own, *attended)
 
     def _attend(
         self, hidden: Tensor, own: State, encoded: Tensor, keys: Tensor, mask: Tensor

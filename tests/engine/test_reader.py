@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from forecast.engine.reader import Reader, Scale, change_at, scale_at
+from forecast.engine.reader import Reader
+from forecast.engine.scale import Scale, change_at, scale_at
 from tests import naive
 from tests.checks import as_windows, gappy_data, same
 

@@ -59,7 +59,7 @@ def trained(kind: str) -> Model:
     windows.error_scales = Y.std(1).double()
     held_out = torch.full((ROWS,), 240)
     generator = torch.Generator().manual_seed(0)
-    judge = Validation(model.reader, windows, held_out, 24, 1)
+    judge = Validation(model, windows, held_out, 24, 1)
     settings = Settings(1e-2, 8, None, 1e-2, 1.0, None, 8, 0.1)
 
     batches = windows.draw(

@@ -91,7 +91,7 @@ def test_naive_forecasts_equal_their_slow_twins(season, horizon):
 def test_the_loss_equals_rollouts_one_by_one(sizes, context, monkeypatch):
     monkeypatch.setattr(validation, "MAX_ORIGINS", 20)
     model, windows = build_model(GRU, sizes), as_windows(X, KNOWN)
-    judge = Validation(model.reader, windows, torch.full((5,), 190), 10, 24, context)
+    judge = Validation(model, windows, torch.full((5,), 190), 10, 24, context)
     assert len(judge.series) == 20
     errors = {"model": [], "last": [], "season": [], "drift": []}
     for i, t in zip(judge.series, judge.origins, strict=True):
@@ -116,8 +116,7 @@ def test_the_loss_sees_no_value_after_an_origin():
     changed = X.clone()
     changed[:, 205:] = 1e6
     before, after = (
-        Validation(model.reader, as_windows(x, KNOWN), torch.full((5,), 190), 12, 24)
-        for x in (X, changed)
+        Validation(model, as_windows(x, KNOWN), torch.full((5,), 190), 12, 24) for x in (X, changed)
     )
     early = before.origins <= 205
     assert early.any()
@@ -133,7 +132,7 @@ def test_the_loss_sees_no_value_after_an_origin():
 def test_judging_changes_nothing_in_the_model():
     model = build_model(GRU, (4, 12, 8))
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    judge = Validation(model.reader, as_windows(X, KNOWN), torch.full((5,), 190), 12, 24)
+    judge = Validation(model, as_windows(X, KNOWN), torch.full((5,), 190), 12, 24)
     assert judge.loss(model) == judge.loss(model)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
@@ -151,7 +150,7 @@ def test_calibrate_learns_the_dependence_of_a_blocks_steps(head):
             parameter.zero_()
         bias = model.readout.members[0].direct.bias.unflatten(0, (8, -1))
         bias[:, -2] = 20.0  # all weight on the last value
-    judge = Validation(model.reader, as_windows(walk), torch.full((40,), 150), 8, 1)
+    judge = Validation(model, as_windows(walk), torch.full((40,), 150), 8, 1)
     judge.calibrate(model)
     factor = model.noise_factor
     assert torch.equal(factor, factor.tril())

@@ -294,6 +294,28 @@ def test_updates_in_parts_equal_one_update(case: ForecasterCase, data: str) -> N
 
 
 @every_forecaster
+@pytest.mark.parametrize(("data", "step"), [("monthly", 1), ("hourly", 5), ("wide", 12)])
+def test_forecasts_from_many_origins_equal_those_of_updates(
+    case: ForecasterCase, data: str, step: int
+) -> None:
+    history = DATA[data]()
+    size = len(history)
+    table = pd.concat([history, DATA[data](size + 40)[size:]])
+    moments = size + step * np.arange(3)
+    model = fitted(case, data)
+    n = model.panel_.n_series
+    origins = np.repeat(moments[:, None], n, 1)
+    points, quantiles = model.predict_at(table, origins=origins, horizon=12, levels=LEVELS)
+    same_answers(model, trained(str(case), data))
+    for k, moment in enumerate(moments):
+        if k:
+            model.update(table[moment - step : moment])
+        np.testing.assert_allclose(points[k].T.ravel(), np.ravel(model.predict(12)), rtol=1e-5)
+        expected = np.reshape(model.predict_quantiles(12, levels=LEVELS), (12, n, len(LEVELS)))
+        np.testing.assert_allclose(quantiles[k].swapaxes(0, 1), expected, rtol=1e-5)
+
+
+@every_forecaster
 def test_an_interrupted_fit_leaves_the_old_model(
     case: ForecasterCase, monkeypatch: pytest.MonkeyPatch
 ) -> None:

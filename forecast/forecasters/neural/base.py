@@ -11,6 +11,7 @@ import dataclasses
 import itertools
 import math
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from forecast.engine.batches import Windows, typical_spreads
 from forecast.engine.model import Model
 from forecast.engine.stream import Stream
 from forecast.engine.support import Support
+from forecast.engine.sweep import phases_needed, sweep
 from forecast.engine.validation import Validation
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.neural import fitting, persistence
@@ -123,17 +125,23 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         self.stream_ = self._read_all(windows)
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
+        return self._point(self.stream_, self._told(self.panel_, horizon, known))
+
+    def _point(self, live: Stream, ahead: Tensor) -> np.ndarray:
         choose = rollout.greedy(self.model_, self.point)
-        values = self._rollout(
-            horizon, known, 1, lambda live, ahead: rollout.rollout(self.model_, live, ahead, choose)
-        )
+
+        def read(live: Stream, ahead: Tensor) -> Tensor:
+            return rollout.rollout(self.model_, live, ahead, choose)
+
+        values = self._write(live, ahead, read)
         return values if self.point == "mean" else self.model_.support.round(values)
 
     def _predict_quantiles(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> np.ndarray:
         """Return the head's own quantiles within the first block, those of paths beyond."""
-        found = self._first_block(horizon, levels, known)[..., 1:]
+        ahead = self._told(self.panel_, horizon, known)
+        found = self._first_block(self.stream_, ahead, levels)[..., 1:]
         direct = found.shape[1]
         if horizon > direct:
             beyond = super()._predict_quantiles(horizon, levels, known)
@@ -146,13 +154,16 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         """Read both off one pass of the network, where one block reaches far enough."""
         if horizon > self.recipe_.stride:
             return super()._predict_both(horizon, levels, known)
-        found = self._first_block(horizon, levels, known)
+        return self._both(self.stream_, self._told(self.panel_, horizon, known), levels)
+
+    def _both(
+        self, live: Stream, ahead: Tensor, levels: tuple[float, ...]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        found = self._first_block(live, ahead, levels)
         whole = self.model_.support.round(found)
         return (found if self.point == "mean" else whole)[..., 0], whole[..., 1:]
 
-    def _first_block(
-        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> np.ndarray:
+    def _first_block(self, live: Stream, ahead: Tensor, levels: tuple[float, ...]) -> np.ndarray:
         """Return the steps of one block, (n, r, 1 + Q): the point forecast, then the quantiles."""
         choose = rollout.greedy(self.model_, self.point)
 
@@ -162,7 +173,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             z = [choose(raw, 0), *(self.model_.quantile(raw, level) for level in levels)]
             return self.model_.values(scale, torch.stack(z, -1))  # (B, r, 1 + Q)
 
-        return self._rollout(horizon, known, 1, read)
+        return self._write(live, ahead, read)
 
     def _sample(
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
@@ -175,7 +186,40 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             generator = torch.Generator().manual_seed(next(seeds))
             return rollout.paths(self.model_, live, ahead, n_samples, generator)
 
-        return self.model_.support.round(self._rollout(horizon, known, n_samples, draw))
+        ahead = self._told(self.panel_, horizon, known)
+        return self.model_.support.round(self._write(self.stream_, ahead, draw, n_samples))
+
+    def _predict_at(
+        self,
+        panel: Panel,
+        origins: np.ndarray,
+        horizon: int,
+        levels: tuple[float, ...],
+        known: np.ndarray | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Read all values once, and write on from all origins at once."""
+        new = origins - self.panel_.lengths  # (O, n)
+        beyond = horizon > self.recipe_.stride
+        if (new != new[:, :1]).any() or (levels and beyond):
+            return super()._predict_at(panel, origins, horizon, levels, known)
+        told = self._tensor(self.features_.rolling(panel, origins, horizon, known)).flatten(0, 1)
+        parts, done = [], 0
+        for live in self._streams(panel, new[:, 0].tolist()):
+            ahead = told[done : done + len(live.features)]
+            parts.append(self._both(live, ahead, levels) if levels else [self._point(live, ahead)])
+            done += len(ahead)
+        points, *quantiles = (np.concatenate(part) for part in zip(*parts, strict=True))
+        shape = (*origins.shape, horizon)
+        return points.reshape(shape), np.reshape(quantiles, (*shape, len(levels)))
+
+    def _streams(self, panel: Panel, moments: list[int]) -> Iterator[Stream]:
+        """Yield the streams after so many of the values that follow the history in a panel."""
+        start, patch = self.stream_, self.recipe_.patch
+        if len(start.phases) < patch and phases_needed(moments, patch) != [patch - 1]:
+            seen = panel.head(self.panel_.lengths)
+            start = self._read_all(self._windows(seen), phases=True)
+        values, drivers = self._newest(panel, moments[-1])
+        return sweep(self.model_, values, start, drivers, moments)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         """Absorb new values: one step of the network per value and series.
@@ -185,10 +229,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         """
         complete = len(self.stream_.phases) == self.recipe_.patch
         if complete and (added == added[0]).all():
-            count, device = int(added[0]), self._device()
-            rows = panel.offsets[1:, None] + np.arange(-count, 0)
-            values = torch.as_tensor(panel.values[rows], dtype=torch.float64, device=device)
-            drivers = torch.as_tensor(self.features_.newest(panel, count), device=device)
+            values, drivers = self._newest(panel, int(added[0]))
             with torch.inference_mode():
                 _, self.stream_ = stream.absorb(self.model_, values, self.stream_, drivers)
         else:
@@ -245,9 +286,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         first = torch.as_tensor(held_out, device=windows.device)
         # a window that the user has set is judged whole, however many steps it has
         context = 0 if self._window is None else self.recipe_.n_steps
-        judge = Validation(
-            model.reader, windows, first, self.horizon_, self.season_length_, context
-        )
+        judge = Validation(model, windows, first, self.horizon_, self.season_length_, context)
         self.history_, batch = fitting.train(
             model,
             self.recipe_,
@@ -298,17 +337,27 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             parts = (read(self.model_, windows, some, ends[some]) for some in rows.split(together))
             return stream.gather(parts, len(rows))
 
-    def _rollout(
-        self, horizon: int, known: np.ndarray | None, copies: int, write: Any
-    ) -> np.ndarray:
-        """Return what `write(stream, known)` forecasts for all series, some at a time."""
-        ahead = torch.as_tensor(
-            self.features_.ahead(self.panel_, horizon, known), device=self._device()
-        )
-        self.model_.eval()
+    def _newest(self, panel: Panel, count: int) -> tuple[Tensor, Tensor]:
+        """Return the last values of every series and their covariates, as the model reads them."""
+        values = self._tensor(panel.newest(count).values).double()
+        return values, self._tensor(self.features_.newest(panel, count))
+
+    def _told(self, panel: Panel, horizon: int, known: np.ndarray | None) -> Tensor:
+        """Return what is known of the next steps, (n, H, K), as the model reads it."""
+        return self._tensor(self.features_.ahead(panel, horizon, known))
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.as_tensor(array, device=self._device())
+
+    def _write(self, live: Stream, ahead: Tensor, write: Any, copies: int = 1) -> np.ndarray:
+        """Return what `write(stream, known)` forecasts for the rows of a stream, some at a time."""
+        newest = live._replace(phases=live.phases[-1:])
+        together = max(ROLLOUT_ROWS // copies, 1)
+        if len(ahead) <= together:
+            parts = [(newest, ahead)]
+        else:
+            rows = [slice(first, first + together) for first in range(0, len(ahead), together)]
+            parts = [(pick(newest, some), ahead[some]) for some in rows]
         with torch.inference_mode():
-            parts = [
-                write(pick(self.stream_, rows), ahead[rows])
-                for rows in torch.arange(len(ahead)).split(max(ROLLOUT_ROWS // copies, 1))
-            ]
-        return torch.cat(parts).cpu().numpy().astype(np.float64)
+            written = torch.cat([write(*part) for part in parts])
+        return written.cpu().numpy().astype(np.float64)

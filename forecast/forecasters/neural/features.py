@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -10,8 +11,7 @@ import pandas as pd
 import torch
 
 from forecast._checks import short
-from forecast.data.calendar import calendar_features
-from forecast.data.frames import extend_grid
+from forecast.data.calendar import CalendarAhead, calendar_features
 from forecast.data.panel import Panel
 from forecast.data.static import StaticReader
 from forecast.engine.batches import Windows
@@ -90,15 +90,26 @@ class Features:
 
     def newest(self, panel: Panel, count: int) -> np.ndarray:
         """Return the covariates beside the last values of every series, (n, count, C)."""
-        rows = panel.offsets[1:, None] + np.arange(-count, 0)
-        parts = [part[rows] for part in (panel.X, panel.past) if part is not None]
-        return self._scaled(np.concatenate(parts, -1) if parts else np.empty((*rows.shape, 0)))
+        _, *beside = panel.newest(count)
+        parts = [part for part in beside if part is not None]
+        shape = (panel.n_series, count, 0)
+        return self._scaled(np.concatenate(parts, -1) if parts else np.empty(shape))
 
     def ahead(self, panel: Panel, horizon: int, known: np.ndarray | None) -> np.ndarray:
         """Return what is known of the next steps of every series, (n, H, K)."""
-        first = panel.ends.min()  # a time's features need no other time: not those of the history
-        calendar = self._calendar(extend_grid(panel.grid, horizon)[first:])
-        calendar = calendar[panel.ends[:, None] - first + np.arange(horizon)]
+        future = panel.future(horizon)  # a time's features need no other time
+        return self._beside(self._ahead(future.times)[future.places(horizon)], known)
+
+    def rolling(
+        self, panel: Panel, origins: np.ndarray, horizon: int, known: np.ndarray | None
+    ) -> np.ndarray:
+        """Return what was known of the next steps at O origins, (O, n, H, K)."""
+        first = panel.starts + origins  # (O, n)
+        low, high = int(first.min()), int(first.max()) + horizon
+        calendar = self._calendar(panel.times_at(low, high))
+        return self._beside(calendar[first[..., None] - low + np.arange(horizon)], known)
+
+    def _beside(self, calendar: np.ndarray, known: np.ndarray | None) -> np.ndarray:
         return calendar if known is None else np.concatenate([calendar, self._scaled(known)], -1)
 
     def encode_static(self, ids: pd.Index) -> np.ndarray | None:
@@ -130,6 +141,13 @@ class Features:
         if not isinstance(self.static, str):
             return self.static
         return pd.DataFrame({"id": ids.astype(str)}, index=ids)
+
+    @cached_property
+    def _coming(self) -> CalendarAhead:
+        return CalendarAhead(self.freq, self.holidays)
+
+    def _ahead(self, times: pd.Index) -> np.ndarray:
+        return self._calendar(times) if self.freq is None else self._coming.features(times)
 
     def _calendar(self, grid: pd.Index) -> np.ndarray:
         if self.freq is None:

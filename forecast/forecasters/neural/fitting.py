@@ -82,7 +82,7 @@ def gradient_trouble(
     network = states.exact(cast(Network, model.network.members[0]))
     text = gradients.exploded(norms, clip_norm)
     if text is None and asked and states.width(network):
-        inputs = model.reader.at(batch.past, batch.steps).inputs.cpu().double()
+        inputs = model.reader.inputs(batch.past, batch.steps).cpu().double()
         text = gradients.vanished(gradients.backward_norms(network, inputs), model.reader.patch)
     return text
 

@@ -21,7 +21,7 @@ from forecast.evaluation.backtest import backtest
 from forecast.forecasters.neural.recurrent import LSTMForecaster, RNNForecaster
 from forecast.forecasters.window.markov import MarkovForecaster
 from forecast.forecasters.window.mlp import MLPForecaster
-from tests.checks import ForecasterCase, forecaster_cases, same_frames
+from tests.checks import ForecasterCase, forecaster_cases, reads, same_frames
 
 FAMILY = [MLPForecaster, RNNForecaster, LSTMForecaster]
 QUICK = {"hidden_size": 8, "max_epochs": 1, "n_estimators": 1, "random_state": 0}
@@ -153,8 +153,8 @@ def hold_spread(model: Any) -> None:
     scale = model.model_.reader.newest(model.stream_.memory).scale
 
     class Held(Reader):
-        def at(self, memory: Any, steps: Any, spread: Any = None) -> Any:
-            return super().at(memory, steps, scale.spread)
+        def _scales(self, memory: Any, columns: Any, spread: Any = None) -> Any:
+            return super()._scales(memory, columns, scale.spread)
 
     reader = model.model_.reader
     options = {field.name: getattr(reader, field.name) for field in dataclasses.fields(reader)}
@@ -185,13 +185,11 @@ def test_an_update_is_one_cell_call_whatever_the_history(
     y = pd.Series(np.sin(np.arange(length + 3) * np.pi / 12), hours)
     model = kind(horizon=6, num_layers=2, **QUICK).fit(y[:length])
     model.update(y[length : length + 1])  # reads the other phases once
-    seen: list[tuple[int, ...]] = []
-    for layer in model.model_.network.members[0].layers:
-        layer.register_forward_hook(lambda module, given, out: seen.append(given[0].shape[:2]))
+    seen = [reads(layer) for layer in model.model_.network.members[0].layers]
     sizes = [part.shape for part in (*model.stream_.memory, model.stream_.features)]
     for step in (1, 2):
         model.update(y[length + step : length + step + 1])
-    assert [tuple(shape) for shape in seen] == [(1, 1)] * 4  # two layers, two values
+    assert seen == [[(1, 1)] * 2] * 2  # two layers, two values
     assert [part.shape for part in (*model.stream_.memory, model.stream_.features)] == sizes
     assert len(model.stream_.phases) == model.recipe_.patch == 6
 

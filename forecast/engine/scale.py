@@ -1,0 +1,118 @@
+"""The causal scale of a value: level and spread of what came before it, and what else is a mean."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Scale(NamedTuple):
+    """Level and spread of the last W observed values up to a step, in target units.
+
+    `seen` tells how many values were observed. All three have one shape, (B, T).
+    """
+
+    level: Tensor
+    spread: Tensor
+    seen: Tensor
+
+    def apply(self, values: Tensor) -> Tensor:
+        """Return (values - level) / spread; values have trailing axes more than the scale."""
+        axes = (...,) + (None,) * (values.dim() - self.level.dim())
+        return (values - self.level[axes]) / self.spread[axes]
+
+    def invert(self, z: Tensor) -> Tensor:
+        """Return level + spread * z, in the precision of the scale."""
+        axes = (...,) + (None,) * (z.dim() - self.level.dim())
+        return self.level[axes] + self.spread[axes] * z.to(self.level)
+
+
+def drift(before: Scale, scale: Scale) -> Tensor:
+    """Return how the scale moved, (B, T, 2): change of level in spreads, log ratio of spreads."""
+    moved = torch.stack(
+        [(scale.level - before.level) / scale.spread, (scale.spread / before.spread).log()], -1
+    )
+    # Zero at a first patch, which has nothing before it. Clamped, because a jump out of a flat
+    # stretch may be a million spreads, and one such input ruins a step of training.
+    return moved.clamp(-8, 8) * (before.seen > 0)[..., None]
+
+
+def scale_at(values: Tensor, steps: Tensor, width: int, fallback: Tensor | None = None) -> Scale:
+    """Return level and spread of the last `width` values up to chosen columns, (B, T) each.
+
+    `values` (B, N) have at least `width` columns up to the first of `steps` (T,). A window without
+    any observed value has the last one observed before it as its level. A spread of zero is
+    replaced by `fallback` (B, 1); if that is zero or NaN, by the size of the level, or by 1.
+    """
+    # Windows are gathered rather than summed cumulatively: the differences of cumulative sums lose
+    # digits at high levels, and would depend on where the window of a batch begins.
+    window = values.unfold(1, width, 1)[:, steps - width + 1]  # (B, T, W)
+    observed_mask = ~window.isnan()
+    count = observed_mask.sum(-1).to(values)
+    present = count.clamp(min=1)
+    level = torch.where(observed_mask, window, 0.0).sum(-1) / present
+    # deviations first: squares of raw values would cancel at high levels
+    deviation = torch.where(observed_mask, window - level[..., None], 0.0)
+    variance = deviation.square().sum(-1) / present
+    if (count == 0).any():
+        before = forward_fill(values).nan_to_num(0.0)[:, steps]
+        level = torch.where(count > 0, level, before)
+    flat = variance.sqrt() <= 64 * torch.finfo(values.dtype).eps * level.abs()
+    size = torch.where(level == 0, 1.0, level.abs())
+    if fallback is not None:
+        size = torch.where(fallback > 0, fallback, size)
+    # The inner `where` keeps zeros from the root, whose slope there is infinite: the gradient would
+    # be NaN even though the outer `where` takes nothing from it.
+    return Scale(level, torch.where(flat, size, torch.where(flat, 1.0, variance).sqrt()), count)
+
+
+def change_at(values: Tensor, steps: Tensor, width: int) -> Tensor:
+    """Return how much the mean of the newer half of the last `width` values is higher, (B, T).
+
+    The windows end at chosen columns. If each half holds whole seasons, these cancel. Zero where a
+    quarter of a half is missing.
+
+    Examples
+    --------
+    >>> change_at(torch.tensor([[0.0, 1.0, 4.0, 5.0]]), torch.tensor([3]), 4)
+    tensor([[4.]])
+    """
+    half = width // 2
+    ends = torch.stack([steps - half, steps])  # (2, T)
+    halves = values.unfold(1, half, 1)[:, ends - half + 1]  # (B, 2, T, half)
+    count = (~halves.isnan()).sum(-1)
+    old, new = (halves.nansum(-1) / count.clamp(min=1)).unbind(1)
+    return torch.where(count.amin(1) > 0.75 * half, new - old, 0.0)
+
+
+def mean_so_far(mean: Tensor, count: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and number of all observed values up to each column, (B, T) each.
+
+    `mean` and `count` (B,) are those of what came before the first column; NaN is nothing.
+
+    Examples
+    --------
+    >>> values = torch.tensor([[1.0, torch.nan, 7.0]])
+    >>> mean_so_far(torch.tensor([4.0]), torch.tensor([2.0]), values)
+    (tensor([[3., 3., 4.]]), tensor([[3., 3., 4.]]))
+    """
+    mean, count = mean.nan_to_num(0.0)[:, None], count.nan_to_num(0.0)[:, None]
+    seen = ~values.isnan()
+    count = count + seen.cumsum(1)
+    away = torch.where(seen, values - mean, 0.0).cumsum(1)  # sums of raw values would cancel
+    return mean + away / count.clamp(min=1), count
+
+
+def forward_fill(values: Tensor) -> Tensor:
+    """Replace unobserved values by the last observed one, (B, T); NaN before the first.
+
+    Examples
+    --------
+    >>> forward_fill(torch.tensor([[torch.nan, 2.0, torch.nan, 5.0]]))
+    tensor([[nan, 2., 2., 5.]])
+    """
+    columns = torch.arange(values.shape[1], device=values.device)
+    last = torch.where(values.isnan(), 0, columns).cummax(1).values
+    return values.gather(1, last)

@@ -1,0 +1,144 @@
+"""Forecast, score, absorb: follow a source of new values and watch whether the model keeps up.
+
+Each item is forecast before it is absorbed (test-then-train; Gama, Sebastião and Rodrigues, 2009,
+"Issues in evaluation of stream learning algorithms", who also ask for moving windows).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from forecast._checks import positive_integer
+from forecast.data.frames import append, read_update
+from forecast.data.panel import Panel, last_observed
+from forecast.data.restoring import values_of
+from forecast.evaluation.table import Array, Places, given, read_columns
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One item of a stream, after it was absorbed.
+
+    Parameters
+    ----------
+    time : Any
+        The last time of the item.
+    forecast : Any
+        What the model had forecast for its steps, as `predict` returns it.
+    error : float
+        Mean absolute error of the item; NaN if none of its values was observed.
+    mae : float
+        Mean absolute error of all items so far.
+    recent_mae : float
+        That of the values of the last `window` steps.
+    recent_skill : float
+        1 - recent_mae / that of the naive forecast, the last observed value: above 0 the model is
+        the better. If it falls, the world has changed: fit again.
+    """
+
+    time: Any
+    forecast: Any
+    error: float
+    mae: float
+    recent_mae: float
+    recent_skill: float
+
+
+def stream(
+    model: Any,
+    source: Iterable[Any],
+    X: Iterable[Any] | None = None,
+    *,
+    window: int = 100,
+) -> Iterator[Scored]:
+    """Forecast each item of a source, score the forecast, and absorb the item.
+
+    Between two items the model may be asked for anything, as for a longer forecast.
+
+    Parameters
+    ----------
+    model
+        A fitted forecaster; it is updated.
+    source
+        Tables of new values as `update` takes them, one step or several each.
+    X
+        The covariates of each item, if `fit` had X.
+    window
+        Steps over which `recent_mae` and `recent_skill` are taken.
+
+    Yields
+    ------
+    Scored
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from forecast import NaiveForecaster
+    >>> y = pd.Series([1.0, 2.0, 4.0, 7.0])
+    >>> model = NaiveForecaster(strategy="drift").fit(y[:2])  # a value rises by 1
+    >>> for step in stream(model, (y[k : k + 1] for k in (2, 3))):
+    ...     print(step.time, step.error, step.mae, step.recent_skill)
+    2 1.0 1.0 0.5
+    3 1.5 1.25 0.5
+    """
+    scores = _Scores(last_observed(model.panel_), positive_integer("window", window))
+    columns = read_columns(model)
+    items = ((y, None) for y in source) if X is None else zip(source, X, strict=True)
+    for y, x in items:
+        before = model.panel_
+        after = append(before, read_update(before, y, x, **columns))
+        added = after.lengths - before.lengths
+        forecast = model.predict(int(added.max()), **given(x))
+        model.update(y, **given(x))
+        error = scores.add(_newest(after, added), values_of(before, forecast))
+        yield Scored(after.last_time, forecast, error, scores.mae, *scores.recent())
+
+
+class _Scores:
+    """Sums of absolute errors: of the model, of the naive forecast, and how many there are."""
+
+    def __init__(self, last: Array, window: int) -> None:
+        self.last = last  # (n,), what the naive forecast says
+        self.total = np.zeros(3)
+        self.steps: deque[Array] = deque(maxlen=window)  # (3,) each
+
+    def add(self, truth: Array, forecast: Array) -> float:
+        """Count steps (n, T) and return their mean absolute error."""
+        ours, naive = np.abs(truth - forecast), np.abs(truth - self.last[:, None])
+        counted = ~np.isnan(ours + naive)
+        sums = np.stack([(part * 1.0).sum(0, where=counted) for part in (ours, naive, counted)], 1)
+        self.steps.extend(sums)
+        self.total = self.total + sums.sum(0)
+        for values in truth.T:
+            self.last = np.where(np.isnan(values), self.last, values)
+        return _ratio(*sums.sum(0)[[0, 2]])
+
+    @property
+    def mae(self) -> float:
+        """That of all steps so far."""
+        return _ratio(*self.total[[0, 2]])
+
+    def recent(self) -> tuple[float, float]:
+        """Return the mean absolute error in the window, and the skill."""
+        ours, naive, count = np.sum(self.steps, axis=0)
+        return _ratio(ours, count), 1 - _ratio(ours, naive)
+
+
+def _ratio(total: float, count: float) -> float:
+    return float(total / count) if count else float("nan")
+
+
+def _newest(panel: Panel, added: Places) -> Array:
+    """Return the new steps of every series, (n, T), NaN where one has fewer."""
+    steps = int(added.max())
+    if (added == steps).all():
+        return panel.newest(steps).values.astype(np.float64)
+    new = np.full((panel.n_series, steps), np.nan)
+    for i, count in enumerate(added):
+        new[i, :count] = panel.series(i)[panel.lengths[i] - count :]
+    return new
