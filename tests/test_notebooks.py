@@ -84,3 +84,14 @@ def test_gain_from_depth_is_printed():
 def test_prices_are_compared_or_the_missing_data_is_named():
     printed = executed("11-is-an-lstm-a-must-for-prices.ipynb")
     assert "set FORECAST_DATA" in printed or "of 16 comparisons" in printed
+
+
+@pytest.mark.slow
+def test_a_network_taught_beforehand_tells_a_new_level_from_an_outlier():
+    printed = executed("12-what-a-network-knows-beforehand.ipynb")
+    rows = re.findall(r"^(\d+) +(-?[\d.]+) +(-?[\d.]+)$", printed, re.MULTILINE)
+    outlier, level = {}, {}
+    for step, *shares in rows[:8]:
+        outlier[int(step)], level[int(step)] = map(float, shares)
+    assert outlier[1] == level[1] < 0.6
+    assert outlier[5] < 0.3 and level[5] > 0.6
