@@ -184,7 +184,7 @@ class Course:
             digest.update(tensors[name].numpy().tobytes())
         about = {"generator": str(VERSION), "seed": str(self.seed), "commit": self.commit}
         about |= {"steps": str(self.step), "hash": digest.hexdigest()}
-        about |= {"shape": json.dumps({"width": self.network.width, "depth": self.network.depth})}
+        about |= {"shape": json.dumps(self.network.shape)}
         save_whole(tensors, path, about)
 
 
