@@ -27,7 +27,6 @@ def add_events(rng: np.random.Generator, values: Floats, noise: Floats, season: 
     """
     size, length = values.shape
     step = np.arange(length)
-
     chance = np.select([season == 1, season == 4], [1.6, 0.7], 0.5)[:, None]
 
     def some(share: float) -> NDArray[np.bool_]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.generated.recursion import autoregress
+
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -44,21 +46,29 @@ def count(rng: np.random.Generator, values: Floats) -> Floats:
     (True, True)
     """
     size, length = values.shape
-    swing = np.exp(rng.normal(-0.9, 0.6, (size, 1)))
-    centre = np.exp(rng.normal(0.5, 1.6, (size, 1)))
-    rate = np.exp(np.clip(standard(values) * swing, -4, 3)) * centre * _life(rng, size, length)
     kind = rng.random((size, 1))
+    rare = kind > 0.62
+    swing = np.exp(np.where(rare, -1.6, -0.9) + rng.normal(0, 0.6, (size, 1)))
+    centre = np.exp(np.where(rare, rng.normal(0, 0.9, (size, 1)), rng.normal(0.5, 1.6, (size, 1))))
+    rate = np.exp(np.clip(standard(values) * swing, -4, 1.5)) * centre * _life(rng, size, length)
     shape = np.exp(rng.uniform(-1, 2, (size, 1)))
     spread = rng.gamma(np.broadcast_to(shape, (size, length))) / shape
-    rate = np.where(kind < 0.33, rate * spread, rate)
-    rare = kind > 0.62
-    # who buys now and then buys one or two, now and then many
-    rate = np.where(rare, 0.4 * rate * spread, rate)
+    # who buys now and then buys one or two, now and then many, for a while
+    factor = np.where(rare, 0.5 * spread * _bursts(rng, size, length), 1.0)
+    rate = rate * np.where(kind < 0.33, spread, factor)
     sold = rng.poisson(np.minimum(rate, 1e5)).astype(float)
     often = rng.beta(1, 2.5, (size, 1))
     arrives = rng.random((size, length)) < np.clip(often * np.sqrt(rate / centre), 0, 1)
     lot = np.where(rng.random((size, 1)) < 0.2, np.ceil(centre), 1.0)
     return np.where(rare, arrives * (sold + 1) * lot, sold)
+
+
+def _bursts(rng: np.random.Generator, size: int, length: int) -> Floats:
+    """Return factors (B, N) about one that stay high for some steps, then fall back."""
+    stay = rng.uniform(0.5, 0.95, (size, 1))
+    width = rng.uniform(0.3, 1.2, (size, 1))
+    shocks = rng.standard_normal((size, length)) * width * np.sqrt(1 - stay**2)
+    return np.exp(autoregress(shocks, stay) - width**2 / 2)
 
 
 def _life(rng: np.random.Generator, size: int, length: int) -> Floats:

@@ -115,7 +115,7 @@ def draw_growth(rng: np.random.Generator, season: Numbers, length: int) -> Float
 
     b_t = mu + a_t with a_t an autoregression, so that changes are followed by changes alike
     (stochastic trends: Harvey, 1989). Most years and quarters grow, by as much a step as the rest
-    of the series moves; shorter steps by less.
+    of the series moves; shorter steps by less, and over a long time none does so all along.
 
     Examples
     --------

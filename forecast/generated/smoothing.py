@@ -41,9 +41,10 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     """Draw starting values and smoothing parameters.
 
     Parameters lie in the usual region 0 < beta < alpha < 1, 0 < gamma < 1 - alpha: Beta laws put
-    most mass on slow changes, with a tenth of levels that never change. A sixth of the series
-    that could have a season have none. Errors that are left correlated (two fifths) teach what
-    smoothing alone cannot express.
+    most mass on slow changes, but for years and quarters, whose changes follow one another; a
+    tenth of levels never change. A sixth of the series that could have a season have none. Errors
+    that are left correlated (two fifths, of hours seven tenths) teach what smoothing alone cannot
+    express.
 
     Examples
     --------
@@ -57,8 +58,8 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
         return np.where(rng.random(size) < share, values, 0.0)
 
     # years follow their level and their trend, and bend it, more than shorter steps do
-    yearly, short, business = season == 1, season > 20, season <= 4
-    alpha = some(0.9, rng.beta(np.where(business, 1.5, 0.9), np.where(business, 1.0, 1.6)))
+    yearly, rare, short = season == 1, season <= 4, season > 20
+    alpha = some(0.9, rng.beta(np.where(rare, 1.5, 0.9), np.where(rare, 1.0, 1.6)))
     beta = some(0.6, alpha * rng.beta(1, np.where(yearly, 2.5, 6)))
     gamma = some(0.6, (1 - alpha) * rng.beta(1, 8, size))
     damping = np.where(
@@ -66,7 +67,7 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     )
     # the errors of hours are those of the weather: they last for a day
     lasting = 1 - np.exp(rng.uniform(np.log(0.01), np.log(0.7), size))
-    often = np.where(short, 0.7, np.where(business, 0.5, 0.4))
+    often = np.where(short, 0.7, np.where(rare, 0.5, 0.4))
     memory = np.where(
         rng.random(size) < often, np.where(short, lasting, rng.uniform(-0.4, 0.95, size)), 0.0
     )
