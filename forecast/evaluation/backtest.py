@@ -21,10 +21,10 @@ from sklearn.base import clone
 from forecast._checks import number_between, positive_integer, short
 from forecast.data.backends import pandas_table
 from forecast.data.frames import read_frames
-from forecast.data.frequency import locate
+from forecast.data.keys import owners, row_keys
 from forecast.data.panel import Panel
 from forecast.data.restoring import complete
-from forecast.evaluation.table import Places, given, read_options, row_keys, tabulate
+from forecast.evaluation.table import Places, given, read_options, tabulate
 
 _KEYS = {"id_col": "unique_id", "time_col": "ds"}
 
@@ -279,7 +279,7 @@ def rows_between(
     until = panel.starts + stop - 1
     if panel.layout.kind in ("long", "multi"):
         ids, times = row_keys(data, panel.layout)
-        owner = locate(panel.ids, ids)
+        owner = owners(ids, panel.ids)
         lower = None if after is None else after[owner]
         return _inside(times, panel.grid, lower, until[owner]) & (owner >= 0)
     # Series that share an index: those of a wide frame end together, a list may share one X.

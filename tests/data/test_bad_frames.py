@@ -155,8 +155,10 @@ def test_columns_of_a_wide_frame() -> None:
 
 
 def test_multiindex_must_be_series_and_time() -> None:
-    index = pd.MultiIndex.from_tuples([("a", "b", 1)])
-    fails(ValueError, "levels (series, time), got 3", y=pd.Series([1.0], index=index))
+    index = pd.MultiIndex.from_arrays([[1]], names=["ds"])
+    fails(ValueError, "levels (series, time), got one level", y=pd.Series([1.0], index=index))
+    index = pd.MultiIndex.from_tuples([(1, "a")], names=["week", "shop"])
+    fails(TypeError, "level 'shop' of the index must hold datetimes", y=pd.Series([1.0], index))
     two = pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])
     frame = pd.DataFrame({"p": [1.0, 2.0], "q": 1.0}, index=two)
     fails(ValueError, "must have the column 'y'", y=frame)
