@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,9 @@ from forecast.data.frequency import as_times, extend_grid, locate, same_clock
 from forecast.data.keys import owners, row_keys
 from forecast.data.panel import Layout, Panel, ranges
 from forecast.data.reading import numbers
+from forecast.data.settling import on_grid
+
+_log = logging.getLogger("forecast")
 
 # Rows of X that are looked up in one go: all at once would take many times their memory.
 _ROWS_OF_X_AT_ONCE = 250_000
@@ -165,11 +169,24 @@ def find_rows(X: pd.DataFrame, places: Places) -> np.ndarray:
     """
     times, series = _keys(X, places.layout, places.ids)
     same_clock(places.grid, times, "`X`")
+    times = on_grid(places.grid, times)
+    _tell_between(places.grid, times)
     if places.keyed:
         return _match(places, times, series)
     one = replace(places, ids=places.ids[:1], starts=np.array([0]),
                   lengths=np.array([len(places.grid)]))  # fmt: skip
     return _match(one, times, series)[places.positions]
+
+
+def _tell_between(grid: pd.Index, times: pd.Index) -> None:
+    """Log that most rows of X lie between the steps, as days do between weeks."""
+    inside = times[np.asarray((times > grid[0]) & (times < grid[-1]))]
+    between = np.count_nonzero(locate(grid, inside) < 0)
+    if 2 * between > len(inside):
+        _log.warning(
+            "%d of %d rows of `X` are between the times of `y` and not used; aggregate them first: "
+            "X.groupby(...).sum() or X.resample(...).mean()", between, len(inside),
+        )  # fmt: skip
 
 
 def known_values(

@@ -300,3 +300,16 @@ def test_future_covariates() -> None:
     known_fails("missing ['price'], unknown ['cost']", y=y, X=X,
                 future=X.rename(columns={"price": "cost"}))  # fmt: skip
     known_fails("1 missing, the first at 2024-01-05", y=y, X=X, future=X[:4])
+
+
+def test_a_weekly_series_beside_a_daily_one_is_named() -> None:
+    days, weeks = (
+        pd.date_range("2024-01-01", periods=100),
+        pd.date_range("2024-01-01", periods=15, freq="7D"),
+    )
+    both = [long(["day"] * 100, days, np.ones(100)), long(["week"] * 15, weeks, np.ones(15))]
+    fails(ValueError, "must share their frequency", "'week' has a row at every 7th step of 'D'",
+          "'day' at each. Fit them apart", y=pd.concat(both))  # fmt: skip
+    assert [read_frames(one).freq for one in both] == ["D", "W-MON"]
+    gappy = long(["gaps"] * 15, days[np.r_[0:14, 30]], np.ones(15))
+    assert read_frames(pd.concat([both[0], gappy])).n_series == 2
