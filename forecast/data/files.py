@@ -209,10 +209,19 @@ def _open(path: Path) -> pd.DataFrame:
     _needs_pyarrow(path.name)
     try:
         table = pd.read_parquet(path)
-    except (ValueError, OSError) as error:
+    except Exception as error:  # what it says of itself can go wrong in any way
         raise ValueError(f"{path.name!r} is no parquet file, or it is damaged.") from error
     if not isinstance(table.index, pd.RangeIndex):
-        names = [name or "ds" for name in table.index.names]
+        depth = table.index.nlevels
+        usual = (
+            ["unique_id", "ds"] if depth == 2 else ["ds", *map("level {}".format, range(1, depth))]
+        )
+        names = [name or other for name, other in zip(table.index.names, usual, strict=True)]
+        taken = [name for name in names if name in table or names.count(name) > 1]
+        if taken:
+            raise ValueError(
+                f"{path.name!r} must name each column once: {taken[0]!r} occurs twice."
+            )
         table = table.reset_index(names=names)
     if not len(table):
         raise ValueError(f"{path.name!r} must hold rows of times and values, got none.")

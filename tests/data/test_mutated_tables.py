@@ -5,12 +5,15 @@ A seed makes the same tables again: `mutants(seed)`.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from forecast.data.files import PARQUET, read_file
@@ -113,3 +116,32 @@ def test_mutated_parquet_is_read_or_refused(seed: int, tmp_path: Path) -> None:
             read_file(path)
         except (ValueError, TypeError) as error:
             assert str(error).endswith(".")
+
+
+RANGE = {"kind": "range", "start": 0, "stop": 10**18, "step": 1, "name": None}
+LIES = [{"index_columns": ["none"]}, {"index_columns": [RANGE]}, [], {}, None, "x", 9]
+LIES += [{"columns": [{"name": "y", "pandas_type": "evil", "numpy_type": "evil", "metadata": 1}]}]
+
+
+@pytest.mark.parametrize("lie", LIES, ids=str)
+def test_what_a_parquet_file_says_of_itself_is_not_believed(lie: object, tmp_path: Path) -> None:
+    if isinstance(lie, dict):
+        lie = {"index_columns": [], "columns": [], "column_indexes": []} | lie
+    table = pa.table({"ds": DAYS, "y": np.arange(12.0)})
+    text = json.dumps(lie).encode()
+    path = tmp_path / "a.parquet"
+    pq.write_table(table.replace_schema_metadata({b"pandas": text}), path)
+    try:
+        assert read_file(path).tolist() == list(range(12))
+    except ValueError as error:
+        assert str(error) == "'a.parquet' is no parquet file, or it is damaged."
+
+
+def test_an_index_without_names_is_that_of_series_and_times(tmp_path: Path) -> None:
+    keys = pd.MultiIndex.from_product([["a", "b"], DAYS])
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"y": np.arange(24.0)}, keys).to_parquet(path)
+    assert read_file(path).loc["b"].tolist() == list(range(12, 24))
+    pd.DataFrame({"ds": 1.0, "y": np.arange(24.0)}, keys).to_parquet(path)
+    with pytest.raises(ValueError, match="must name each column once: 'ds' occurs twice"):
+        read_file(path)
