@@ -1,4 +1,8 @@
-"""The voice of errors: each names the argument, the requirement, what was got, and the remedy."""
+"""Checks of arguments, and how errors are worded.
+
+Each message names the argument, the requirement and what was got; where it is not obvious, the
+remedy too.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import Any
 
 
 class ForecastWarning(UserWarning):
-    """Warn that a forecast is possible but probably not what its user hopes for."""
+    """Warn that a forecast can be made but may be worse than the user expects."""
 
 
 def is_integer(value: Any) -> bool:
@@ -19,7 +23,7 @@ def is_integer(value: Any) -> bool:
 
 
 def positive_integer(name: str, value: Any, *, minimum: int = 1) -> int:
-    """Return an integer argument, or say why it is none.
+    """Return an integer argument of at least `minimum`.
 
     Raises
     ------
@@ -48,7 +52,14 @@ def positive_integer(name: str, value: Any, *, minimum: int = 1) -> int:
 def number_between(
     name: str, value: Any, low: float, high: float, *, ends: str = "neither"
 ) -> float:
-    """Return a real argument between two bounds; `ends` ("neither", "left", "both") may be met.
+    """Return a real argument between two bounds; `ends` says which of them are allowed themselves.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not a real number.
+    ValueError
+        If it is outside of the interval.
 
     Examples
     --------
@@ -72,7 +83,12 @@ def number_between(
 
 
 def one_of(name: str, value: Any, known: Iterable[Any]) -> Any:
-    """Return an argument that must be one of the known choices.
+    """Return an argument that must be one of the known choices, of the same type too.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
 
     Examples
     --------
@@ -89,7 +105,12 @@ def one_of(name: str, value: Any, known: Iterable[Any]) -> Any:
 
 
 def boolean(name: str, value: Any) -> bool:
-    """Return an argument that must be True or False; "no" would count as True.
+    """Return an argument that must be True or False: the text "no" would count as True.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
 
     Examples
     --------

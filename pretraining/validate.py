@@ -1,6 +1,6 @@
 """Score weights on real series without touching a test part.
 
-    FORECAST_DATA=folder python -m pretraining.validate pretraining/weights.safetensors
+    FORECAST_DATA=folder python -m pretraining.validate
 
 Of every set the values before the test part are taken; their last horizon is held out and
 forecast. So the generator and the network may be mended by these figures, and the test parts stay
@@ -21,8 +21,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from pretraining.network import LEVELS, PretrainedNetwork
-from pretraining.train import load_network
+from forecast.pretrained.network import LEVELS, PretrainedNetwork
+from forecast.pretrained.weights import SHIPPED, load_network
 
 Floats = NDArray[np.float64]
 CONTEXT = 1400  # values read at most; training has shown no more
@@ -205,7 +205,7 @@ def quantile_scores(held: list[Held], answers: list[Floats]) -> dict[str, float]
 
 def theta(held: list[Held]) -> float:
     """Return the MASE of the package's Theta method, over at most 400 of the series."""
-    from forecast.forecasters.theta import ThetaForecaster
+    from forecast.forecasters.classical.theta import ThetaForecaster
 
     chosen = held[:: max(1, len(held) // 400)]
 
@@ -219,7 +219,7 @@ def theta(held: list[Held]) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("weights", type=Path)
+    parser.add_argument("weights", type=Path, nargs="?", default=SHIPPED)
     parser.add_argument("--references", action="store_true")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", RuntimeWarning)

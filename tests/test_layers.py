@@ -17,10 +17,11 @@ ROOMS = {
     "data": set(),
     "networks": set(),
     "engine": {"data", "networks"},
+    "pretrained": {"networks"},
     "evaluation": {"data"},
-    "forecasters": {"data", "networks", "engine", "evaluation"},
+    "forecasters": {"data", "networks", "engine", "pretrained", "evaluation"},
     "contest": {"data", "evaluation", "forecasters"},
-    "inspection": {"data", "networks", "engine", "evaluation", "forecasters"},
+    "inspection": {"data", "networks", "engine", "pretrained", "evaluation", "forecasters"},
     "teaching": {"data", "networks", "engine"},
     "generated": set(),
 }
@@ -31,7 +32,12 @@ ABOVE = {
     "__init__": PRODUCTION,
 }
 ALLOWED = {"_checks": set()} | ROOMS | ABOVE
-STRANGERS = {"data": {"torch"}, "networks": {"pandas"}, "evaluation": {"torch"}}
+STRANGERS = {
+    "data": {"torch"},
+    "networks": {"pandas"},
+    "pretrained": {"pandas"},
+    "evaluation": {"torch"},
+}
 CATALOGUE = "forecast/forecasters/registry.py"
 EMPTY_NAMES = {"utils", "util", "common", "core", "helpers", "helper", "misc", "manager", "handler"}
 

@@ -68,7 +68,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """One sentence: who wins, by how much, and whether anybody beats naive at all."""
+        """One sentence: which model wins, by how much, and whether any beats the naive ones."""
         horizon = self.forecasts["step"].max() - self.forecasts["step"].min() + 1
         origins = self.forecasts["cutoff"].nunique()
         errors, naive = self.table[self.metric], self.best_naive

@@ -1,6 +1,6 @@
 """Files in and out: a CSV or parquet file becomes a frame that forecasters read.
 
-Room 1. How a CSV file is written is told by the data: `fields` finds the separator and the header,
+How a CSV file is written is told by the data: `fields` finds the separator and the header,
 `cells` reads numbers and times; here columns become times, series and names.
 """
 

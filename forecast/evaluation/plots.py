@@ -1,6 +1,6 @@
 """Draw forecasts and their errors.
 
-Room 4. Every function takes frames, draws on the Axes it is given or makes its own, and returns
+Every function takes frames, draws on the Axes it is given or makes its own, and returns
 them; none opens a window or changes matplotlib's settings. Colours: Okabe and Ito 2008, which the
 colour-blind tell apart.
 """

@@ -1,6 +1,6 @@
 """The report of a contest: one HTML file with table, figures and settings, and no other file.
 
-Room 4. Frames in, text out. What is drawn comes from `plots`; the page is `report.html`, whose
+Frames in, text out. What is drawn comes from `plots`; the page is `report.html`, whose
 values jinja2 escapes, since the name of a series may be anything; control characters are shown.
 """
 

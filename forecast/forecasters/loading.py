@@ -1,4 +1,4 @@
-"""Read a forecaster that `saving` wrote; nothing that the file says is run (room 5)."""
+"""Read a forecaster that `saving` wrote; nothing that the file says is run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The history of a forecaster as a file holds it: names in JSON, and arrays (room 5)."""
+"""The history of a forecaster as a file holds it: names in JSON, and arrays."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def panel_to_state(panel: Panel) -> tuple[dict[str, Any], dict[str, np.ndarray]]
         },
     }
     arrays = {"values": panel.values, "offsets": panel.offsets, "starts": panel.starts}
-    beside = {"X": panel.X, "past": panel.past}
-    arrays |= {name: part for name, part in beside.items() if part is not None}
+    covariates = {"X": panel.X, "past": panel.past}
+    arrays |= {name: part for name, part in covariates.items() if part is not None}
     return about, arrays | {"times": times}
 
 
@@ -98,7 +98,7 @@ def _fits(panel: Panel) -> bool:
 def _fits_layout(panel: Panel) -> bool:
     """Tell whether names and covariates are those of a history."""
     layout, n = panel.layout, panel.n_series
-    beside = [(panel.X, panel.X_names), (panel.past, panel.past_names)]
+    covariates = [(panel.X, panel.X_names), (panel.past, panel.past_names)]
     names = {"series": 1, "list": n, "wide": 1, "long": 0, "multi": 0}
     return (
         len(layout.names) == names[layout.kind]
@@ -106,11 +106,11 @@ def _fits_layout(panel: Panel) -> bool:
         and isinstance(layout.dates, bool)
         and (n == 1 or layout.kind != "series")
         and panel.ids.is_unique
-        and all(_fits_beside(part, own, len(panel.values)) for part, own in beside)
+        and all(_fits_covariates(part, own, len(panel.values)) for part, own in covariates)
     )
 
 
-def _fits_beside(covariates: np.ndarray | None, names: tuple[str, ...], length: int) -> bool:
+def _fits_covariates(covariates: np.ndarray | None, names: tuple[str, ...], length: int) -> bool:
     if covariates is None:
         return not names
     shape = (length, len(names))

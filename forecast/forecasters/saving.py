@@ -1,4 +1,4 @@
-"""Write a fitted forecaster to one file that holds numbers and names, never code (room 5).
+"""Write a fitted forecaster to one file that holds numbers and names, never code.
 
 The file is safetensors: arrays, and beside them one JSON text with the class, its parameters, how
 to read the arrays, and a checksum of all of it. `loading` reads it.

@@ -19,7 +19,7 @@ WEEKS = 3  # past second seasons that make the mean shape of the second season
 FAR = 20.0  # scaled values are cut here; farther ones are mistakes of the scale
 TEMPLATES = 14
 MARKS = 16
-INPUTS = MARKS + 2 * TEMPLATES
+INPUTS = MARKS + 5 * TEMPLATES
 
 
 class Past(NamedTuple):
@@ -67,7 +67,7 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
     mean = total[:, 1:] / seen.clamp(min=1)
     wide = (squares[:, 1:] / seen.clamp(min=1) - mean.square()).clamp(min=0).sqrt()
     # a calm stretch is no reason to forget how wide the series has been
-    least = 1e-7 * centre.abs() + 1e-30  # of a constant, beyond rounding
+    least = 1e-13 * centre.abs() + 1e-30  # of a constant, beyond rounding
     spread = torch.maximum(torch.maximum(variance.sqrt(), 0.02 * wide), least)
     wide = torch.maximum(wide, least)
     half = season * (-(-4 // season))
@@ -110,27 +110,28 @@ def _fill(values: Tensor, observed: Tensor) -> Tensor:
     return values.gather(1, newest)
 
 
-def marks(past: Past) -> Tensor:
-    """Return what a step shows beside its templates, (B, N, MARKS).
+def marks(past: Past, new: int) -> Tensor:
+    """Return what the `new` last steps show beside their templates, (B, new, MARKS).
 
     Ties and bounds reached stand for what a count or a saturated series is known by: their zeros
     and whole numbers would not survive another unit.
     """
-    p = past
+    p = Past(*(part[:, -(new + 1) :] for part in past))  # a change looks back one step
     z = ((p.values - p.level) / p.spread).clamp(-FAR, FAR)
     moved = _change(p.level) / p.spread
-    tie = torch.nn.functional.pad(p.values[:, 1:] == p.values[:, :-1], (1, 0))
+    tie = (p.values[:, 1:] == p.values[:, :-1]) & (p.seen[:, :-1] > 0)
     at_low, at_high = p.values == p.low, p.values == p.high
     below, above = (p.level - p.low) / p.spread, (p.high - p.level) / p.spread
     cycles = p.seen / p.season
     shown = [
         z, p.observed, moved.clamp(-8, 8), _change(p.spread.log()).clamp(-8, 8),
-        (_change(p.values) / p.spread).clamp(-8, 8), tie, at_low, at_high,
+        (_change(p.values) / p.spread).clamp(-8, 8),
+        torch.nn.functional.pad(tie, (1, 0)), at_low, at_high,
         below.asinh(), above.asinh(), (p.wide / p.spread).log(), p.seen.log1p() / 4,
         cycles.log1p(), p.season.log().expand_as(z) / 3, (p.season == 1).expand_as(z),
         p.second.log1p().expand_as(z) / 3,
     ]  # fmt: skip
-    return torch.stack([part.float() for part in shown], -1)
+    return torch.stack([part.float() for part in shown], -1)[:, -new:]
 
 
 def _change(values: Tensor) -> Tensor:
@@ -139,18 +140,31 @@ def _change(values: Tensor) -> Tensor:
 
 
 def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-    """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one.
+    """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one."""
+    said = _say(past, origins[None, :, None], steps[None, None])
+    level, spread = (part[:, origins, None, None] for part in (past.level, past.spread))
+    z = ((said - level) / spread).float()
+    known = ~z.isnan()
+    return z.nan_to_num().clamp(-FAR, FAR), known
+
+
+def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
+    """Return what the templates say, (B, n, h, J), NaN where there is none.
+
+    `at` are origins (1, n, 1) or (B, n, 1), `steps` lie ahead, (1, 1, h) or (B, 1, 1).
 
     They are: the last value, it along the drift, along the damped drift, along the whole slope;
     the same phase of the last three seasons, the newest also along the drift; the mean so far; the
     shape of the last four seasons about their levels, in units and in their spreads, and of the
     last eight, along the drift; the same phase of the second season, and its mean shape.
     """
-    p, m, k = past, past.season[:, :, None], -(-steps // past.season)[:, None]  # (B, 1, h)
-    at, ahead = origins[:, None], steps.double()
+    p, m, ahead = past, past.season[:, :, None], steps.double()
+    k = -(-steps // m)  # (B, 1, h)
+    begun = p.seen > 0  # before the first value there is no level
 
     def now(values: Tensor) -> Tensor:
-        return values[:, origins, None]  # (B, n, 1)
+        origin = at[..., 0].clamp(min=0).expand(len(values), -1)
+        return values.gather(1, origin)[..., None]  # (B, n, 1)
 
     last, drift = now(p.values), now(p.drift)
     half = p.half[:, :, None].double()
@@ -159,14 +173,14 @@ def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tenso
     ago = torch.arange(CYCLES, device=steps.device)
     value = _take(p.values, p.observed, phase[..., None] - m[..., None] * ago)  # (B, n, h, C)
     begin = at[..., None] - m[..., None] * (ago + 1)  # (B, n, 1, C)
-    away = value - _take(p.level, None, begin)
+    away = value - _take(p.level, begun, begin)
     shape = _mean(away[..., :4])
-    stretched = _mean((away / _take(p.spread, None, begin))[..., :4]) * now(p.spread)
+    stretched = _mean((away / _take(p.spread, begun, begin))[..., :4]) * now(p.spread)
     m2 = past.second[:, :, None].clamp(min=1)
     weeks = torch.arange(WEEKS, device=steps.device)
     phase2 = at + steps - m2 * -(-steps // m2)
     value2 = _take(p.values, p.observed, phase2[..., None] - m2[..., None] * weeks)
-    away2 = value2 - _take(p.level, None, at[..., None] - m2[..., None] * (weeks + 1))
+    away2 = value2 - _take(p.level, begun, at[..., None] - m2[..., None] * (weeks + 1))
     there = torch.where(m2 > 1, 0.0, torch.nan)  # NaN: no second season, no template
     level = now(p.level)
     found = [
@@ -175,20 +189,62 @@ def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tenso
         level + shape, level + stretched, level + _mean(away) + drift * (m * (k - 1)),
         value2[..., 0] + there, level + _mean(away2) + there,
     ]  # fmt: skip
-    raw = torch.stack(torch.broadcast_tensors(*found), -1)
-    z = ((raw - level[..., None]) / now(p.spread)[..., None]).float()
-    known = ~z.isnan()
-    return z.nan_to_num().clamp(-FAR, FAR), known
+    return torch.stack(torch.broadcast_tensors(*found), -1)
 
 
-def _take(values: Tensor, observed: Tensor | None, index: Tensor) -> Tensor:
-    """Return values (B, N) at steps (B, ...), NaN before the first and where unobserved."""
+class Mistakes(NamedTuple):
+    """How wrong the templates were up to each step, in the spread of that step: (B, N, J) each.
+
+    `newest` is the value less what was said of it the step before; `near` and `far` are the mean
+    absolute errors of late of what was said a step ahead and a season ahead.
+    """
+
+    newest: Tensor
+    near: Tensor
+    far: Tensor
+
+
+def mistakes(past: Past, new: int) -> Mistakes:
+    """Compare the `new` last values with what the templates said of them before they came."""
+    p, n = past, past.values.shape[1]
+    width = torch.maximum(2 * p.season, p.second).clamp(min=8)
+    at = torch.arange(max(n - new - int(width.max()), 0), n, device=p.values.device)
+    spread = p.spread[:, at, None]
+    step, season = (_errors(past, at, ago) for ago in (torch.ones_like(p.season), p.season))
+    newest = (step / spread).nan_to_num().clamp(-FAR, FAR).float()
+    found = newest, *(_typical(part, width, spread) for part in (step, season))
+    return Mistakes(*(part[:, -new:] for part in found))
+
+
+def _errors(past: Past, at: Tensor, ago: Tensor) -> Tensor:
+    """Return the values at steps (n,) less what was said `ago` (B, 1) before, (B, n, J)."""
+    origin = at - ago  # (B, n)
+    said = _say(past, origin[..., None], ago[:, :, None])[:, :, 0]
+    begun = past.seen.gather(1, origin.clamp(min=0)) > 0
+    there = (origin >= 0) & begun & past.observed[:, at]
+    return torch.where(there[..., None], past.values[:, at, None] - said, torch.nan)
+
+
+def _typical(errors: Tensor, width: Tensor, spread: Tensor) -> Tensor:
+    """Return the mean absolute error over `width` steps, half an error of one spread added."""
+    steps = torch.arange(errors.shape[1], device=errors.device)
+    before = steps - width  # the newest step that counts no more
+    index = before.clamp(min=0)[..., None].expand_as(errors)
+
+    def late(values: Tensor) -> Tensor:
+        total = values.cumsum(1)
+        return total - torch.where(before[..., None] >= 0, total.gather(1, index), 0.0)
+
+    n, total = late((~errors.isnan()).float()), late(errors.abs().nan_to_num())
+    return ((total / spread + 0.5) / (n + 0.5)).clamp(1e-3, FAR).float()
+
+
+def _take(values: Tensor, known: Tensor, index: Tensor) -> Tensor:
+    """Return values (B, N) at steps (B, ...), NaN before the first and where not known."""
     flat = index.flatten(1)
     inside = flat.clamp(min=0)
-    taken, known = values.gather(1, inside), flat >= 0
-    if observed is not None:
-        known = known & observed.gather(1, inside)
-    return torch.where(known, taken, torch.nan).view(index.shape)
+    there = known.gather(1, inside) & (flat >= 0)
+    return torch.where(there, values.gather(1, inside), torch.nan).view(index.shape)
 
 
 def _mean(values: Tensor) -> Tensor:
