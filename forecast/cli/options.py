@@ -34,6 +34,17 @@ def names(text: str | None) -> list[str]:
     return [name.strip() for name in text.split(",")] if text else []
 
 
+def columns(text: str | None) -> str | list[str] | None:
+    """Return a column, or the columns of a list such as "store,item".
+
+    Examples
+    --------
+    >>> columns("store"), columns("store,item")
+    ('store', ['store', 'item'])
+    """
+    return names(text) if text and "," in text else text
+
+
 def levels(text: str | None) -> list[float]:
     """Return the levels of a list such as "0.1,0.9", in rising order."""
     try:
@@ -120,8 +131,10 @@ class Reading:
         Path | None,
         _data("Covariates, past and future, matched by time.", "--X", metavar="FILE"),
     ] = None
-    id_col: Annotated[str | None, _data("The column that names the series.")] = None
-    time_col: Annotated[str | None, _data("The column of times.")] = None
+    id_col: Annotated[
+        str | None, _data("The column that names the series, or several: store,item.")
+    ] = None
+    time_col: Annotated[str | None, _data("The column of times, or several: date,hour.")] = None
     target_col: Annotated[str | None, _data("The column to forecast.")] = None
     day_first: Annotated[
         bool | None,
@@ -134,7 +147,11 @@ class Reading:
     @property
     def form(self) -> dict[str, Any]:
         """The keywords that `read_file` and `read_covariates` share."""
-        return {name: getattr(self, name) for name in ("time_col", "day_first", "decimal")}
+        return {
+            "time_col": columns(self.time_col),
+            "day_first": self.day_first,
+            "decimal": self.decimal,
+        }
 
 
 @dataclass

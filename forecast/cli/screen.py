@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import warnings
@@ -17,6 +18,7 @@ from forecast._checks import printable
 # How a message of the package, which speaks to Python, is said to whoever types options.
 _SPELLINGS: dict[str, Any] = {
     r"day_first=True": "--day-first",
+    r"freq='(.+?)'": r"--freq \1",
     r"day_first=False": "--month-first",
     r"decimal='(.)'": r"--decimal \1",
     r"`?\bn_windows\b`?": "--windows",
@@ -34,6 +36,8 @@ class Sentences(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; exit 1 when the data or the model refuse, or when it fails."""
+        log, notes = logging.getLogger("forecast"), _Notes(logging.WARNING)
+        log.addHandler(notes)
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _show_warning  # type: ignore[assignment]
@@ -47,6 +51,21 @@ class Sentences(TyperGroup):
             typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
             say(_sentence(error), err=True)
             raise typer.Exit(1) from None
+        finally:
+            log.removeHandler(notes)
+
+
+class _Notes(logging.Handler):
+    """Show what the package logs as notes, each kind once: models read data again."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.told: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.msg not in self.told:
+            self.told.add(record.msg)
+            note(spelled_as_options(f"{record.getMessage()}."))
 
 
 def _sentence(error: Exception) -> str:

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import typer
 
-from forecast.cli.options import Choice, Reading, frequency, settings
+from forecast.cli.options import Choice, Reading, columns, frequency, settings
 from forecast.cli.screen import note, working
 from forecast.contest.compare import default_horizon
 from forecast.data.calendar import infer_season_length
 from forecast.data.datasets import catalogue, load_dataset
 from forecast.data.files import read_covariates, read_file
 from forecast.data.frames import Panel, read_frames, restore
+from forecast.data.keys import id_columns, owners, row_keys
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.metrics import evaluate
 from forecast.evaluation.registry import METRICS, column_named
@@ -32,7 +33,7 @@ Target = pd.Series | pd.DataFrame
 def read(data: str, how: Reading) -> tuple[Target, pd.DataFrame | None]:
     """Read a file, or else a data set by its name, and the covariates."""
     if Path(data).suffix or Path(data).is_file():
-        y = read_file(data, id_col=how.id_col, target_col=how.target_col, **how.form)
+        y = read_file(data, id_col=columns(how.id_col), target_col=how.target_col, **how.form)
     elif data in (known := catalogue().index):
         y = load_dataset(data)
         if "unique_id" in y:
@@ -86,14 +87,13 @@ def load_and_update(
     y, X = _with_ids(y, panel), _with_ids(X, panel)
     if isinstance(y, pd.DataFrame):
         y = y.rename(columns=_ids(panel))
-    ends = dict(zip(panel.ids, panel.grid[panel.ends - 1], strict=True))
-    if y.index.nlevels == 2:
-        owners, times = y.index.get_level_values(0), y.index.get_level_values(1)
-        known = np.array(
-            [one in ends and time <= ends[one] for one, time in zip(owners, times, strict=True)]
-        )
+    ends = panel.grid[panel.ends - 1]
+    if y.index.nlevels > 1:
+        named, times = row_keys(y, panel.layout)
+        owner = owners(named, panel.ids)
+        known = (owner >= 0) & np.asarray(times <= ends[owner])
     else:
-        known = np.asarray(y.index <= max(ends.values()))
+        known = np.asarray(y.index <= ends.max())
     if known.any():
         note(f"{known.sum()} of {len(y)} rows are part of the model's history.")
     return (model if known.all() else model.update(y.loc[~known], X)), X
@@ -112,7 +112,8 @@ def as_of_a_file(panel: Panel) -> Panel:
         raise ValueError("the model was fitted to a list of Series: fit it to a file or a frame.")
     grid = panel.grid if layout.indexed else panel.grid.rename(layout.time_col)
     kind = "multi" if layout.kind == "long" else layout.kind
-    return replace(panel, grid=grid, layout=replace(layout, kind=kind, backend="pandas"))
+    layout = replace(layout, kind=kind, backend="pandas", time_level=len(layout.id_cols))
+    return replace(panel, grid=grid, layout=layout)
 
 
 def _ids(panel: Panel) -> dict[str, Any]:
@@ -124,7 +125,9 @@ def _with_ids(table: Any, panel: Panel) -> Any:
     """Return rows that name their series by text with the ids of a history."""
     if table is None or table.index.nlevels < 2:
         return table
-    return table.rename(index=_ids(panel), level=0)
+    for level, values in enumerate(id_columns(panel.ids, panel.layout)):
+        table = table.rename(index={str(value): value for value in values}, level=level)
+    return table
 
 
 def backtested(
@@ -202,7 +205,7 @@ def tabulate(
         order = {str(one): place for place, one in enumerate(model.panel_.ids)}
         pairs.sort(key=lambda pair: order[pair[0]])
         table = table[pairs].set_axis([" ".join(filter(None, pair)) for pair in pairs], axis=1)
-    usual = ["unique_id", "ds"][-table.index.nlevels :]
+    usual = [*["unique_id"] * (table.index.nlevels - 1), "ds"]
     names = [str(name or other) for name, other in zip(table.index.names, usual, strict=True)]
     return table.rename_axis(index=names).reset_index()
 

@@ -6,6 +6,7 @@ import re
 import warnings
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 from pandas.tseries.offsets import BaseOffset
@@ -23,6 +24,7 @@ _DATE_ALIASES |= {"BM": "BME", "BQ": "BQE", "BA": "BYE", "BY": "BYE", "BAS": "BY
 _PERIOD_ALIASES = _NEW_ALIASES | {"ME": "M", "QE": "Q", "YE": "Y", "A": "Y"}
 _ALIAS = re.compile(r"(\d*)([A-Za-z]+)(-[A-Z]{3})?")
 
+_WEEKS_TO_TELL = 4
 _DAYS_PER_MONTH = 365.2425 / 12
 
 
@@ -84,7 +86,7 @@ def aliases_of_step(times: pd.DatetimeIndex, days: int) -> list[str]:
     months = round(days / _DAYS_PER_MONTH)
     found = []
     if months and abs(days - months * _DAYS_PER_MONTH) <= 3:
-        found += _monthly(months, first.month)
+        found += monthly_aliases(months, first.month)
     if days % 7 == 0:
         found.append(f"{days // 7 if days > 7 else ''}W-{DAYS[first.day_of_week]}")
     weekend = (times.day_of_week >= 5).any()
@@ -94,8 +96,52 @@ def aliases_of_step(times: pd.DatetimeIndex, days: int) -> list[str]:
     return [*found, f"{days if days > 1 else ''}D"]
 
 
-def _monthly(months: int, month: int) -> list[str]:
-    """Return the aliases whose step is so many months and whose grid holds a given month."""
+def open_days(times: pd.DatetimeIndex) -> BaseOffset | None:
+    """Return the step of the days of the week that occur, if some never do; None if all do.
+
+    It takes four weeks to tell that a day never occurs, and most of the others must; the days from
+    Monday to Friday have an alias of their own.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2024-01-01", periods=60)
+    >>> open_days(days[days.day_of_week < 6]).weekmask
+    'Mon Tue Wed Thu Fri Sat'
+    """
+    seen = np.bincount(times.day_of_week, minlength=7)
+    weeks = (times[-1] - times[0]).days / 7
+    is_open = seen > 0
+    if weeks < _WEEKS_TO_TELL or is_open.all() or 2 * seen.sum() < weeks * is_open.sum():
+        return None
+    if is_open.tolist() == [True] * 5 + [False] * 2:
+        return None
+    named = [day.capitalize() for day, here in zip(DAYS, is_open, strict=True) if here]
+    return pd.offsets.CustomBusinessDay(weekmask=" ".join(named))
+
+
+def cycle_of(offset: BaseOffset) -> BaseOffset:
+    """Return the offset with an alias that has the same cycle, for one that has none.
+
+    Examples
+    --------
+    >>> cycle_of(pd.DateOffset(months=3, day=15)), cycle_of(pd.offsets.Hour(2))
+    (<3 * MonthBegins>, <2 * Hours>)
+    """
+    if type(offset) is not pd.DateOffset:
+        return offset
+    months = 12 * offset.kwds.get("years", 0) + offset.kwds.get("months", 0)
+    days = 7 * offset.kwds.get("weeks", 0) + offset.kwds.get("days", 0)
+    return to_offset(f"{months * offset.n}MS" if months else f"{max(days, 1) * offset.n}D")
+
+
+def monthly_aliases(months: int, month: int) -> list[str]:
+    """Return the aliases whose step is so many months and whose grid holds a given month.
+
+    Examples
+    --------
+    >>> monthly_aliases(1, 5), monthly_aliases(3, 6)
+    (['MS', 'ME', 'BMS', 'BME'], ['QS-MAR', 'QE-DEC', 'BQS-MAR', 'BQE-DEC'])
+    """
     if months % 12 == 0:
         count, unit, anchors = months // 12, "Y", MONTHS[month - 1 : month] * 2
     elif months % 3 == 0:

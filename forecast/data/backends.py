@@ -42,13 +42,13 @@ def to_pandas(frame: nw.DataFrame[Any], columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame({name: _column(frame[name]) for name in columns}, copy=False)
 
 
-def pandas_table(table: Any, id_col: str, time_col: str) -> Any:
+def pandas_table(table: Any, id_col: Any, time_col: str) -> Any:
     """Return a table of another library as the pandas table it stands for, any other unchanged.
 
     Parameters
     ----------
     table
-        Long if it has the column `id_col`; else its times become the index, and if one column is
+        Long if it has a column of `id_col`; else its times become the index, and if one column is
         left a Series.
     id_col, time_col
         The columns of ids and times.
@@ -57,8 +57,9 @@ def pandas_table(table: Any, id_col: str, time_col: str) -> Any:
     if frame is None or time_col not in frame.columns:
         return table
     rows = to_pandas(frame, frame.columns)
-    if id_col in rows:
-        return rows.astype({id_col: str}) if rows[id_col].dtype == "category" else rows
+    ids = [name for name in ([id_col] if isinstance(id_col, str) else id_col) if name in rows]
+    if ids:
+        return rows.astype({name: str for name in ids if rows[name].dtype == "category"})
     rows = rows.set_index(time_col)
     return rows.iloc[:, 0] if rows.shape[1] == 1 else rows
 

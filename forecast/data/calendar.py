@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from forecast._checks import is_integer
-from forecast.data.aliases import parse_freq
+from forecast.data.aliases import cycle_of, parse_freq
 from forecast.data.frequency import extend_grid
 from forecast.data.holidays import holiday_features
 from forecast.data.panel import Panel
@@ -18,7 +18,7 @@ from forecast.data.panel import Panel
 AHEAD = 64  # times beyond those asked for whose features are made with them
 
 # Steps per season of the calendar frequencies: a week of days, a year of everything longer.
-_SEASONS = {"D": 7, "B": 5, "C": 5, "W": 52, "SM": 24, "M": 12, "Q": 4, "Y": 1}
+_SEASONS = {"D": 7, "B": 5, "W": 52, "SM": 24, "M": 12, "Q": 4, "Y": 1}
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
 
 # Season lengths tried where time is whole numbers: quarters, weekdays, months, hours, half hours,
@@ -49,7 +49,7 @@ def season_lengths(freq: Any) -> tuple[int, ...]:
     """
     if is_integer(freq):
         return (1,)
-    offset = parse_freq(freq)
+    offset = cycle_of(parse_freq(freq))
     if isinstance(offset, Tick) and not isinstance(offset, Day):
         step = _seconds(offset)
         cycles = ("day", "week") if step >= 60 else ("minute", "hour")
@@ -57,7 +57,7 @@ def season_lengths(freq: Any) -> tuple[int, ...]:
             cycles = ("second", "minute")
         seasons = [_SECONDS[cycle] / step for cycle in cycles]
     else:
-        seasons = [_SEASONS.get(_unit(offset), 1) / offset.n]
+        seasons = [_steps_per_cycle(offset) / offset.n]
     whole = tuple(round(season) for season in seasons if abs(season - round(season)) < 1e-9)
     return tuple(season for season in whole if season > 1) or (1,)
 
@@ -147,7 +147,7 @@ def calendar_features(
             raise ValueError("`holidays` needs dates as times, got whole numbers. Leave it out.")
         return np.empty((len(index), 0), dtype=np.float32), ()
     local = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index.tz_localize(None)
-    offset = parse_freq(freq)
+    offset = cycle_of(parse_freq(freq))
     clock = local.to_numpy()
     phases = {name: _phase(clock, name) for name in _cycles(offset)}
     columns: dict[str, np.ndarray] = {}
@@ -220,6 +220,13 @@ def _unit(offset: BaseOffset) -> str:
     """
     match = re.search(r"SM|[DWMQY]|[BC]$", offset.freqstr.split("-")[0])
     return match.group() if match else ""
+
+
+def _steps_per_cycle(offset: BaseOffset) -> int:
+    """Return how many steps a week of days has, or a year of anything longer."""
+    if isinstance(offset, pd.offsets.CustomBusinessDay):
+        return int(np.count_nonzero(np.busdaycalendar(offset.weekmask).weekmask))
+    return _SEASONS.get(_unit(offset), 1)
 
 
 def _cycles(offset: BaseOffset) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,8 +13,12 @@ import pandas as pd
 from forecast._checks import short
 from forecast.data import backends
 from forecast.data.frequency import as_times, locate, same_clock
+from forecast.data.keys import owners, row_keys
 from forecast.data.panel import Layout, Panel, ranges
 from forecast.data.reading import numbers
+from forecast.data.settling import on_grid
+
+_log = logging.getLogger("forecast")
 
 # Rows of X that are looked up in one go: all at once would take many times their memory.
 _ROWS_OF_X_AT_ONCE = 250_000
@@ -90,7 +95,7 @@ def as_pandas(X: Any, layout: Layout) -> pd.DataFrame:
         )
     if layout.kind == "long" or (layout.indexed and frame is None):
         return X
-    keys = [layout.id_col, layout.time_col] if layout.kind == "multi" else [layout.time_col]
+    keys = layout.keys if layout.kind == "multi" else [layout.time_col]
     for key in keys:
         if key not in X.columns:
             raise ValueError(f"`X` must have the column {key!r}, got {short(list(X.columns))}.")
@@ -105,14 +110,18 @@ def column_names(X: pd.DataFrame, layout: Layout) -> tuple[str, ...]:
     ValueError
         If a key column is missing, or a name occurs twice.
     """
-    keys = [layout.id_col, layout.time_col] if layout.kind == "long" else []
+    keys = layout.keys if layout.kind == "long" else []
     for key in keys:
         if key not in X.columns:
             raise ValueError(
                 f"`X` must have the key column {key!r} like `y`, got {short(list(X.columns))}."
             )
-    if layout.kind == "multi" and X.index.nlevels != 2:
-        raise ValueError("`X` must have a (series, time) MultiIndex like `y`, got one level.")
+    levels = len(layout.keys)
+    if layout.kind == "multi" and X.index.nlevels != levels:
+        raise ValueError(
+            "`X` must have a (series, time) MultiIndex like `y`, got "
+            f"{'one level' if X.index.nlevels == 1 else X.index.nlevels} instead of {levels}."
+        )
     names = X.columns.drop(keys)
     if names.has_duplicates:
         name = names[names.duplicated()][0]
@@ -157,13 +166,26 @@ def find_rows(X: pd.DataFrame, places: Places) -> np.ndarray:
     ValueError
         If a step has two rows.
     """
-    times, owners = _keys(X, places.layout, places.ids)
+    times, series = _keys(X, places.layout, places.ids)
     same_clock(places.grid, times, "`X`")
+    times = on_grid(places.grid, times)
+    _tell_between(places.grid, times)
     if places.keyed:
-        return _match(places, times, owners)
+        return _match(places, times, series)
     one = replace(places, ids=places.ids[:1], starts=np.array([0]),
                   lengths=np.array([len(places.grid)]))  # fmt: skip
-    return _match(one, times, owners)[places.positions]
+    return _match(one, times, series)[places.positions]
+
+
+def _tell_between(grid: pd.Index, times: pd.Index) -> None:
+    """Log that most rows of X lie between the steps, as days do between weeks."""
+    inside = times[np.asarray((times > grid[0]) & (times < grid[-1]))]
+    between = np.count_nonzero(locate(grid, inside) < 0)
+    if 2 * between > len(inside):
+        _log.warning(
+            "%d of %d rows of `X` are between the times of `y` and not used; aggregate them first: "
+            "X.groupby(...).sum() or X.resample(...).mean()", between, len(inside),
+        )  # fmt: skip
 
 
 def known_values(
@@ -234,42 +256,33 @@ def _columns(X: pd.DataFrame, names: tuple[str, ...], rows: np.ndarray) -> np.nd
 
 def _keys(X: pd.DataFrame, layout: Layout, ids: pd.Index) -> tuple[pd.Index, np.ndarray]:
     """Return the time of each row of X and the number of its series, -1 if it is not known."""
-    if layout.kind == "long":
-        times = as_times(pd.Index(X[layout.time_col]), f"column {layout.time_col!r} of `X`")
-        return times, _owners(pd.Index(X[layout.id_col]), ids)
-    if layout.kind == "multi":
-        times = as_times(X.index.get_level_values(1), "the second level of the index of `X`")
-        return times, _owners(X.index.get_level_values(0), ids)
+    if layout.kind in ("long", "multi"):
+        columns, times = row_keys(X, layout)
+        what = f"column {layout.time_col!r}" if layout.kind == "long" else "the times in the index"
+        return as_times(times, f"{what} of `X`"), owners(columns, ids)
     return as_times(X.index, "the index of `X`"), np.zeros(len(X), dtype=np.int64)
 
 
-def _owners(names: pd.Index, ids: pd.Index) -> np.ndarray:
-    if not isinstance(names, pd.CategoricalIndex):
-        return locate(ids, names)
-    places = np.append(locate(ids, names.categories), -1)  # the code -1 means missing
-    return places[names.codes]
-
-
-def _match(places: Places, times: pd.Index, owners: np.ndarray) -> np.ndarray:
+def _match(places: Places, times: pd.Index, series: np.ndarray) -> np.ndarray:
     """Return the row that has the time and the series of each step, -1 where none does."""
     offsets, stops = places.offsets, places.starts + places.lengths
     rows, matches = np.full(offsets[-1], -1), 0
     for first in range(0, len(times), _ROWS_OF_X_AT_ONCE):
         part = slice(first, first + _ROWS_OF_X_AT_ONCE)
-        owner, position = owners[part], locate(places.grid, times[part])
+        owner, position = series[part], locate(places.grid, times[part])
         wanted = (owner >= 0) & (position >= places.starts[owner]) & (position < stops[owner])
         step = (offsets[owner] + position - places.starts[owner])[wanted]
         rows[step] = first + np.flatnonzero(wanted)
         matches += len(step)
     if np.count_nonzero(rows >= 0) < matches:
-        raise ValueError(f"`X` must have one row per time, got {_twice(places, times, owners)}.")
+        raise ValueError(f"`X` must have one row per time, got {_twice(places, times, series)}.")
     return rows
 
 
-def _twice(places: Places, times: pd.Index, owners: np.ndarray) -> str:
+def _twice(places: Places, times: pd.Index, series: np.ndarray) -> str:
     """Return the first time, of a series, that has two rows."""
     position = locate(places.grid, times)
-    code = np.sort((owners * len(places.grid) + position)[(owners >= 0) & (position >= 0)])
+    code = np.sort((series * len(places.grid) + position)[(series >= 0) & (position >= 0)])
     owner, place = divmod(int(code[1:][code[1:] == code[:-1]][0]), len(places.grid))
     of = f" of series {short(places.ids[owner])}" if places.keyed else ""
     return f"two at {places.grid[place]}{of}"

@@ -12,11 +12,14 @@ import numpy as np
 import pandas as pd
 
 from forecast._checks import ForecastWarning
-from forecast.data.cells import looks_like_a_number, looks_like_a_time
+from forecast.data.cells import looks_like_a_number
+from forecast.data.dates import looks_like_a_time
 
 # The comma comes last: it may be a decimal mark between others.
 SEPARATORS = (";", "\t", "|", ",")
-MISSING = {"", "-", "--", ".", "?", "#n/a", "n.a.", "n/a", "na", "nan", "none", "null"}
+_BLANKS = " "  # as many as there are between two fields
+MISSING = {"", "-", "--", ".", "?", "*", "**", "***", "#n/a", "n.a.", "n/a", "na", "nan", "none",
+           "null"}  # fmt: skip
 _LINES_LOOKED_AT = 200
 
 
@@ -31,7 +34,7 @@ def read_fields(path: Path) -> pd.DataFrame:
     ValueError
         If the file is no text, is empty, has a header only, or rows of different length.
     """
-    text = _decode(path)
+    text = _without_comments(_decode(path))
     start = len(text) - len(text.lstrip())
     if start == len(text):
         raise ValueError(f"{path.name!r} must hold rows of times and values, got an empty file.")
@@ -48,6 +51,7 @@ def read_fields(path: Path) -> pd.DataFrame:
     if not len(table):
         raise ValueError(f"{path.name!r} must hold rows of times and values, got a header only.")
     # A separator at the end of each line makes an empty column.
+    table = _masked(table)
     nameless = table.isna().all().to_numpy() & (np.array(names) == "")
     table = table.set_axis(pd.Index(names, dtype=object), axis=1).loc[:, ~nameless]
     if table.columns.has_duplicates:
@@ -68,6 +72,28 @@ def _below_title(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return table.iloc[lines:]
 
 
+def _without_comments(text: str) -> str:
+    """Return a text whose lines above the table that begin with # are empty."""
+    if not text.startswith("#"):
+        return text
+    lines = text.splitlines()
+    end = next((k for k, line in enumerate(lines) if line.strip()[:1] not in ("#", "")), 0)
+    return "\n" * end + "\n".join(lines[end:])
+
+
+def _masked(table: pd.DataFrame) -> pd.DataFrame:
+    """Return fields with None where a word says that one is missing; among names NA is one."""
+    missing = table.apply(lambda column: column.str.lower().isin(MISSING))
+    masked = table.mask(missing)
+    for name in table.columns[(missing & table.notna()).any()]:
+        column = masked[name]
+        if column.notna().any() and not (
+            looks_like_a_time(column) or any(looks_like_a_number(column, mark) for mark in ",.")
+        ):
+            masked[name] = table[name].mask(table[name].str.fullmatch(r"\W*").eq(True))
+    return masked.astype(object)
+
+
 def _check_lengths(header: pd.Series, table: pd.DataFrame, name: str) -> None:
     width = int(header.notna().to_numpy().nonzero()[0].max(initial=0)) + 1
     longer = table.iloc[:, width:].notna().any(axis=1)
@@ -83,7 +109,13 @@ def _check_lengths(header: pd.Series, table: pd.DataFrame, name: str) -> None:
 def _decode(path: Path) -> str:
     raw = path.read_bytes()
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return raw.decode("utf-16")
+        try:
+            return raw.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{path.name!r} must be whole: it begins as UTF-16 text and breaks off at byte "
+                f"{error.start}. Save it again, as UTF-8."
+            ) from error
     if b"\0" in raw[:4096] or raw[:4] in (b"PK\3\4", b"PAR1") or raw[:2] == b"\x1f\x8b":
         raise ValueError(
             f"{path.name!r} must be a text file (CSV) or end in .parquet, got binary data. A "
@@ -97,21 +129,22 @@ def _decode(path: Path) -> str:
 
 def _split(text: str, name: str) -> pd.DataFrame:
     lines = text.splitlines()[:_LINES_LOOKED_AT]
-    separator = _separator(lines)
+    separator = ","
     try:
+        separator, width = _separator(lines)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.ParserWarning)
             table = pd.read_csv(
                 io.StringIO(text),
-                sep=separator,
+                sep=r"\s+" if separator == _BLANKS else separator,
                 header=None,
-                names=range(max(map(len, csv.reader(lines, delimiter=separator)))),
+                names=range(width),
                 index_col=False,
                 dtype=object,
                 keep_default_na=False,
                 skip_blank_lines=False,
             )
-    except pd.errors.ParserError as error:
+    except (pd.errors.ParserError, csv.Error) as error:
         line = re.search(r"line (\d+)", str(error))
         where = f"line {line[1]}" if line else "a line"
         raise ValueError(
@@ -119,15 +152,21 @@ def _split(text: str, name: str) -> pd.DataFrame:
             f"fields that hold the separator {separator!r}, and remove notes around the table."
         ) from error
     table = table.apply(lambda column: column.astype(object).str.strip())
-    return table.mask(table.apply(lambda column: column.str.lower().isin(MISSING))).astype(object)
+    return table.mask(table.eq("")).astype(object)
 
 
-def _separator(lines: list[str]) -> str:
-    """Return the separator that splits most lines; of equals the one that is no decimal mark."""
-    splits = {
-        mark: sum(len(row) > 1 for row in csv.reader(lines, delimiter=mark)) for mark in SEPARATORS
-    }
-    return max(SEPARATORS, key=lambda mark: splits[mark])
+def _separator(lines: list[str]) -> tuple[str, int]:
+    """Return the separator that splits most lines, and the most fields of a line.
+
+    Of equals it is the one that is no decimal mark; blanks count where no other splits.
+    """
+    widths = {mark: [len(row) for row in csv.reader(lines, delimiter=mark)] for mark in SEPARATORS}
+    best = max(SEPARATORS, key=lambda mark: sum(width > 1 for width in widths[mark]))
+    if max(widths[best], default=1) == 1:
+        blanks = [len(line.split()) for line in lines if line.strip()]
+        if min(blanks) > 1 and len(set(blanks)) == 1:
+            return _BLANKS, blanks[0]
+    return best, max(widths[best])
 
 
 def _is_header(table: pd.DataFrame) -> bool:

@@ -7,37 +7,29 @@ How a CSV file is written is told by the data: `fields` finds the separator and 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import IO
 
-import numpy as np
 import pandas as pd
 
 from forecast._checks import ForecastWarning, one_of, short
-from forecast.data.cells import (
-    has_foreign_months,
-    is_text,
-    looks_like_a_number,
-    looks_like_a_time,
-    read_numbers,
-    read_times,
-    usual_decimal,
-    whole_numbers,
-)
+from forecast.data.cells import is_text, looks_like_a_number, read_numbers, usual_decimal
 from forecast.data.fields import MISSING, read_fields
+from forecast.data.naming import naming, tell_names
+from forecast.data.time_columns import find_times, is_numbering, only_tells_time, telling
+from forecast.data.unfolding import unfolded
 from forecast.data.writing import replace_file
 
 PARQUET = (".parquet", ".pq")
-# What a column of whole numbers must be called to be the time though it is not in order.
-_TIMES = ("", "ds", "date", "day", "index", "month", "period", "step", "t", "time", "week", "year")
 
 
 def read_file(
     path: str | PathLike[str],
     *,
-    id_col: str | None = None,
-    time_col: str | None = None,
+    id_col: str | Sequence[str] | None = None,
+    time_col: str | Sequence[str] | None = None,
     target_col: str | None = None,
     day_first: bool | None = None,
     decimal: str | None = None,
@@ -52,11 +44,14 @@ def read_file(
     path
         A CSV file, or by its ending a parquet file.
     id_col
-        The column that names the series of a long table. Default: "unique_id" if there is one, else
-        a column of text that tells apart the rows of one time.
+        The column that names the series of a long table, or several that do so together. Default:
+        "unique_id" if there is one, else the fewest columns that tell apart the rows of one time.
     time_col
-        Dates have their months as numbers or in English. Default: the first column of dates, else a
-        column of whole numbers in regular steps, else rows are counted.
+        The column of times, or several: a date and a time of day; a year, its month, day, hour.
+        Dates have their months as numbers or in English. Default: the first column of dates, with
+        one of times of day; else years and what is finer; else a column of whole numbers in regular
+        steps; else rows are counted. A column for each month of a year, or each hour of a day,
+        becomes rows.
     target_col
         Default: all columns of numbers; in a long table "y", or the only one.
     day_first
@@ -69,8 +64,9 @@ def read_file(
     -------
     Series or DataFrame
         One column of values: a Series. Several: a wide frame. Long: a Series with an (id, time)
-        MultiIndex. Times are datetimes; periods where the file has years, quarters or months; or
-        whole numbers. Rows without a value at the end are left out.
+        MultiIndex, with a level for each column that names the series. Times are datetimes; periods
+        where the file has years, quarters or months; or whole numbers. Rows without a value at the
+        end are left out.
 
     Raises
     ------
@@ -94,26 +90,34 @@ def read_file(
     Name: load, dtype: float64
     """
     table = _open(Path(path))
-    _check_columns(table, id_col=id_col, time_col=time_col, target_col=target_col)
+    ids, given = _listed(id_col), _listed(time_col)
+    _check_columns(table, id_col=ids, time_col=given, target_col=_listed(target_col))
+    table = _without_empty(table, keep={*ids, *given, *_listed(target_col)})
     decimal = _decimal(table, decimal)
-    id_col = "unique_id" if id_col is None and "unique_id" in table else id_col
-    time_col = _time_column(table, {id_col, target_col}) if time_col is None else time_col
-    times = _times(table, time_col, day_first)
-    numbers, texts = _sort_out(table, {id_col, time_col, target_col}, decimal)
-    if id_col is None and (id_col := _naming(table, texts, times)) is not None:
-        texts.remove(id_col)
-        _warn(f"column {id_col!r} names the series.")
-    targets = numbers if target_col is None else [target_col]
-    if id_col is not None:
-        targets = [_one_target(targets)]
+    ids = ids or [name for name in ("unique_id",) if name in table]
+    taken = {*ids, *_listed(target_col)}
+    table, given = (table, given) if given else unfolded(table)
+    table = _without_numbering(table, given, taken)
+    table = _each_row_once(table)
+    times, keys = find_times(table, given, day_first, taken)
+    numbers, texts = _sort_out(table, {*ids, *keys, target_col}, decimal)
+    targets = [] if target_col is None else [target_col]
+    if not ids and (ids := naming(table, texts, numbers, times)):
+        texts, numbers = ([name for name in some if name not in ids] for some in (texts, numbers))
+        tell_names(ids)
+    if not targets:
+        numbers = _without_repeats(table, numbers, times)
+        targets = [_one_target(numbers)] if ids else numbers
     _report_unused(texts, [name for name in numbers if name not in targets])
     if not targets:
         raise ValueError(
             f"a table must have a column of numbers beside the time, got {short(list(table))}. "
             "Mend the column that is meant, or name it with target_col."
         )
-    rows = _cut_empty_end(_join(table, id_col, times, targets, decimal), id_col, targets)
-    frame = _indexed(rows, id_col)
+    if len(targets) > 1:
+        _warn(f"{len(targets)} series are read, a column each; target_col picks one.")
+    rows = _cut_empty_end(_join(table, ids, times, targets, decimal), ids, targets)
+    frame = _indexed(rows, ids)
     return frame[targets[0]] if len(targets) == 1 else frame
 
 
@@ -121,7 +125,7 @@ def read_covariates(
     path: str | PathLike[str],
     like: pd.Series | pd.DataFrame,
     *,
-    time_col: str | None = None,
+    time_col: str | Sequence[str] | None = None,
     day_first: bool | None = None,
     decimal: str | None = None,
 ) -> pd.DataFrame:
@@ -147,21 +151,25 @@ def read_covariates(
         As in `read_file`.
     """
     table = _open(Path(path))
-    names = [None if name is None else str(name) for name in like.index.names]
-    id_col, own = names if len(names) == 2 else (None, names[0])
-    time_col = next((name for name in (time_col, own) if name in table), None)
+    *ids, own = [str(name) for name in like.index.names]
+    given = _listed(time_col) or [own]
+    given = given if set(given) <= set(table) else []
     targets = [str(name) for name in ([like.name] if isinstance(like, pd.Series) else like)]
-    _check_columns(table, id_col=id_col)
-    time_col = _time_column(table, {id_col, *targets}) if time_col is None else time_col
+    _check_columns(table, id_col=ids)
+    table = _without_empty(table, keep={*ids, *given})
     decimal = _decimal(table, decimal)
-    times = _times(table, time_col, day_first)
-    numbers, texts = _sort_out(table, {id_col, time_col, *targets}, decimal)
+    if not given:
+        table = _without_numbering(table, given, {*ids, *targets})
+    table = _each_row_once(table)
+    times, keys = find_times(table, given, day_first, {*ids, *targets})
+    numbers, texts = _sort_out(table, {*ids, *keys, *targets}, decimal)
     _report_unused(texts, [])
     if not numbers:
         raise ValueError(
-            f"covariates must have a column of numbers beside the time, got {short(list(table))}."
+            "covariates must have a column of numbers beside the time, got "
+            f"{short(list(table))}. Write the kinds of a text as columns of 0 and 1."
         )
-    return _indexed(_join(table, id_col, times, numbers, decimal), id_col)
+    return _indexed(_join(table, ids, times, numbers, decimal), ids)
 
 
 def write_file(table: pd.DataFrame, path: str | PathLike[str] | IO[str]) -> None:
@@ -201,10 +209,19 @@ def _open(path: Path) -> pd.DataFrame:
     _needs_pyarrow(path.name)
     try:
         table = pd.read_parquet(path)
-    except (ValueError, OSError) as error:
+    except Exception as error:  # what it says of itself can go wrong in any way
         raise ValueError(f"{path.name!r} is no parquet file, or it is damaged.") from error
     if not isinstance(table.index, pd.RangeIndex):
-        names = [name or "ds" for name in table.index.names]
+        depth = table.index.nlevels
+        usual = (
+            ["unique_id", "ds"] if depth == 2 else ["ds", *map("level {}".format, range(1, depth))]
+        )
+        names = [name or other for name, other in zip(table.index.names, usual, strict=True)]
+        taken = [name for name in names if name in table or names.count(name) > 1]
+        if taken:
+            raise ValueError(
+                f"{path.name!r} must name each column once: {taken[0]!r} occurs twice."
+            )
         table = table.reset_index(names=names)
     if not len(table):
         raise ValueError(f"{path.name!r} must hold rows of times and values, got none.")
@@ -225,55 +242,64 @@ def _needs_pyarrow(name: str) -> None:
         ) from error
 
 
-def _check_columns(table: pd.DataFrame, **names: str | None) -> None:
+def _listed(names: str | Sequence[str] | None) -> list[str]:
+    return [] if names is None else [names] if isinstance(names, str) else list(names)
+
+
+def _check_columns(table: pd.DataFrame, **names: list[str]) -> None:
     years = [name for name in table.columns if name.isdecimal() and len(name) == 4]
     if len(years) > len(table.columns) / 2:
         raise ValueError(
             f"times must run down the rows, got them as columns: {short(years)}. Transpose the "
             "table, a row for each time and a column for each series."
         )
-    for argument, name in names.items():
-        if name is not None and name not in table:
-            raise ValueError(
-                f"`{argument}` must be a column of the table, got {name!r}; its columns are "
-                f"{short(list(table))}."
-            )
+    for argument, wanted in names.items():
+        for name in wanted:
+            if name not in table:
+                raise ValueError(
+                    f"`{argument}` must be a column of the table, got {name!r}; its columns are "
+                    f"{short(list(table))}."
+                )
+
+
+def _without_empty(table: pd.DataFrame, keep: set[str]) -> pd.DataFrame:
+    """Drop the columns without any cell, unless they are asked for or one other is left."""
+    empty = [name for name in table.columns if table[name].isna().all() and name not in keep]
+    if not empty or len(empty) > table.shape[1] - 2:
+        return table
+    _tell_left_out(empty, "no cell is filled")
+    return table.drop(columns=empty)
+
+
+def _without_numbering(table: pd.DataFrame, given: list[str], taken: set[str]) -> pd.DataFrame:
+    """Drop the columns that number the rows, as `to_csv` does, where others tell the time."""
+    taken = {*taken, *given}
+    numbering = [name for name in table.columns if name not in taken and is_numbering(table[name])]
+    rest = table.drop(columns=numbering)
+    if not numbering or not (given or telling(rest, taken)):
+        return table
+    _tell_left_out(numbering, "the numbers of the rows")
+    return rest
+
+
+def _without_repeats(table: pd.DataFrame, numbers: list[str], times: pd.Series) -> list[str]:
+    """Return the columns of numbers that say more than the times do."""
+    repeats = [name for name in numbers if only_tells_time(table[name], times)]
+    if not repeats or len(repeats) == len(numbers):
+        return numbers
+    _tell_left_out(repeats, "the time says it too")
+    return [name for name in numbers if name not in repeats]
+
+
+def _each_row_once(table: pd.DataFrame) -> pd.DataFrame:
+    twice = table.duplicated()
+    if twice.any():
+        _warn(f"{_rows(int(twice.sum()))} left out: copies of other rows.")
+    return table[~twice]
 
 
 def _decimal(table: pd.DataFrame, given: str | None) -> str:
     return usual_decimal(table) if given is None else str(one_of("decimal", given, (",", ".")))
-
-
-def _time_column(table: pd.DataFrame, taken: set[str | None]) -> str | None:
-    """Return the first column of dates, else one of whole numbers that count, else None."""
-    names = [name for name in table.columns if name not in taken]
-    if "ds" in names:
-        return "ds"
-    dates = [name for name in names if looks_like_a_time(table[name])]
-    if dates or len(names) + len(taken - {None}) < 2:
-        return dates[0] if dates else None
-    for name in names:
-        if has_foreign_months(table[name]):
-            raise ValueError(
-                f"column {name!r} must have months as numbers or in English to be the time, got "
-                f"{table[name].iloc[0]!r}. Write 2024-01-31; or, if it names the series, say so: "
-                "id_col."
-            )
-        whole = whole_numbers(table[name])
-        if whole is not None:
-            steps = np.diff(whole)
-            counts = (steps > 0).all() and 2 * (steps == np.median(steps)).sum() > len(steps) > 0
-            return name if counts or name.lower() in _TIMES else None
-        if looks_like_a_number(table[name], "."):
-            return None
-    return None
-
-
-def _times(table: pd.DataFrame, time_col: str | None, day_first: bool | None) -> pd.Series:
-    if time_col is not None:
-        return read_times(table[time_col], day_first)
-    _warn("no column holds times: rows are counted 0, 1, 2, ...")
-    return pd.Series(np.arange(len(table)), table.index, name="ds")
 
 
 def _sort_out(
@@ -283,18 +309,6 @@ def _sort_out(
     names = [name for name in table.columns if name not in keys]
     numbers = [name for name in names if looks_like_a_number(table[name], decimal)]
     return numbers, [name for name in names if name not in numbers]
-
-
-def _naming(table: pd.DataFrame, texts: list[str], times: pd.Series) -> str | None:
-    """Return the column of text that tells apart the rows of one time, if times repeat."""
-    distinct = ~table.duplicated()
-    if not times[distinct].duplicated().any():
-        return None
-    for name in texts:
-        keys = pd.DataFrame({"id": table[name], "time": times})[distinct]
-        if keys["id"].notna().all() and not keys.duplicated().any():
-            return name
-    return None
 
 
 def _one_target(candidates: list[str]) -> str:
@@ -313,23 +327,24 @@ def _report_unused(texts: list[str], numbers: list[str]) -> None:
             _warn(f"column{s} {listed} ({kind}) {'are' if s else 'is'} not used.")
 
 
+def _tell_left_out(names: list[str], why: str) -> None:
+    listed, s = ", ".join(map(repr, names)), "s" if len(names) > 1 else ""
+    _warn(f"column{s} {listed} left out: {why}.")
+
+
 def _join(
-    table: pd.DataFrame, id_col: str | None, times: pd.Series, names: list[str], decimal: str
+    table: pd.DataFrame, ids: list[str], times: pd.Series, names: list[str], decimal: str
 ) -> pd.DataFrame:
     """Return ids, times and values, in order of time, every time once."""
-    keys = {} if id_col is None else {id_col: table[id_col]}
-    keys[str(times.name)] = times
-    if id_col is not None and (absent := table.index[table[id_col].isna()]).size:
-        raise ValueError(
-            f"each row must name its series: column {id_col!r} is empty in "
-            f"{table.index.name} {absent[0]}."
-        )
+    for name in ids:
+        if (absent := table.index[table[name].isna()]).size:
+            raise ValueError(
+                f"each row must name its series: column {name!r} is empty in "
+                f"{table.index.name} {absent[0]}."
+            )
+    keys = {name: table[name] for name in ids} | {str(times.name): times}
     values = {name: read_numbers(table[name], decimal) for name in names}
     rows = pd.DataFrame({**keys, **values})
-    twice = rows.duplicated()
-    if twice.any():
-        _warn(f"{_rows(int(twice.sum()))} left out: copies of other rows.")
-        rows = rows[~twice]
     _check_once(rows, list(keys), names)
     return rows.sort_values(str(times.name), kind="stable").reset_index(drop=True)
 
@@ -340,22 +355,22 @@ def _check_once(rows: pd.DataFrame, keys: list[str], names: list[str]) -> None:
         return
     same = (again[keys] == again[keys].iloc[0]).all(axis=1)
     first, second = again[same].iloc[0], again[same].iloc[1]
-    name = next(name for name in names if first[name] != second[name])
+    name = next((name for name in names if first[name] != second[name]), names[0])
     time = str(first[keys[-1]]).removesuffix(" 00:00:00")
-    of = f" of series {first[keys[0]]!r}" if len(keys) > 1 else ""
+    of = f" of series {', '.join(repr(first[key]) for key in keys[:-1])}" if len(keys) > 1 else ""
     raise ValueError(
         f"column {name!r} must have one value per time{of}, got {first[name]:.10g} and "
         f"{second[name]:.10g} at {time} ({rows.index.name} {first.name} and "
-        f"{second.name}). Keep one or aggregate them; if a column names the series of a long "
-        "table, say which: id_col."
+        f"{second.name}). Keep one or aggregate them; if columns name the series of a long table, "
+        "or tell the time together, say which: id_col, time_col."
     )
 
 
-def _cut_empty_end(rows: pd.DataFrame, id_col: str | None, targets: list[str]) -> pd.DataFrame:
+def _cut_empty_end(rows: pd.DataFrame, ids: list[str], targets: list[str]) -> pd.DataFrame:
     """Drop the rows after the last value of each series: the future, kept open for covariates."""
     backwards = rows[targets].notna().any(axis=1)[::-1]
-    ids = pd.Series(0, rows.index) if id_col is None else rows[id_col]
-    keep = backwards.groupby(ids[::-1]).cummax()[::-1]
+    series = rows.groupby(ids).ngroup() if ids else pd.Series(0, rows.index)
+    keep = backwards.groupby(series[::-1]).cummax()[::-1]
     if not keep.any():
         raise ValueError(f"column {targets[0]!r} must hold a value, got empty cells only.")
     if not keep.all():
@@ -363,9 +378,9 @@ def _cut_empty_end(rows: pd.DataFrame, id_col: str | None, targets: list[str]) -
     return rows[keep].reset_index(drop=True)
 
 
-def _indexed(rows: pd.DataFrame, id_col: str | None) -> pd.DataFrame:
-    if id_col is not None:
-        return rows.set_index(list(rows.columns[:2]))
+def _indexed(rows: pd.DataFrame, ids: list[str]) -> pd.DataFrame:
+    if ids:
+        return rows.set_index(list(rows.columns[: len(ids) + 1]))
     time_col = str(rows.columns[0])
     return rows.set_index(time_col).rename_axis(index=time_col or None)
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from forecast._checks import positive_integer
-from forecast.data import covariates
+from forecast.data import covariates, leaks
 from forecast.data.appending import append
 from forecast.data.arriving import next_steps
 from forecast.data.frequency import extend_grid
@@ -203,6 +203,7 @@ def missing(panel: Panel) -> pd.DataFrame:
     which, first, counts = np.unique(series, return_index=True, return_counts=True)
     if len(holes):
         _log.info("%d values of %d series are missing", len(holes), len(which))
+    _tell_open_ends(panel)
     return pd.DataFrame(
         {
             "id": panel.ids[which],
@@ -211,6 +212,17 @@ def missing(panel: Panel) -> pd.DataFrame:
             "last": panel.grid[times[first + counts - 1]],
         }
     )
+
+
+def _tell_open_ends(panel: Panel) -> None:
+    """Log which series end with missing values: forecasts start after these."""
+    ends = np.flatnonzero(np.isnan(panel.values[panel.offsets[1:] - 1]))
+    if len(ends):
+        last = panel.grid[panel.ends[ends[0]] - 1]
+        _log.warning(
+            "%d of %d series end without a value, the first %r at %s: forecasts start after these",
+            len(ends), panel.n_series, panel.ids[ends[0]], last,
+        )  # fmt: skip
 
 
 def _with_covariates(panel: Panel, X: Any, past_only: Sequence[str]) -> Panel:
@@ -225,6 +237,7 @@ def _with_covariates(panel: Panel, X: Any, past_only: Sequence[str]) -> Panel:
     known = past = None
     if X_names:
         known = covariates.known_values(X, X_names, places, rows)
+        leaks.warn_of_leaks(panel, known, X_names)
     if past_names:
         past = covariates.past_values(X, past_names, places, rows)
     return replace(panel, X=known, X_names=X_names, past=past, past_names=past_names)

@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from forecast._checks import is_integer
-from forecast.data.aliases import aliases_of_step, parse_freq
+from forecast.data.aliases import aliases_of_step, open_days, parse_freq
 
 # Inference looks at the first steps inside the series; more would not change the most common one.
 _STEPS_LOOKED_AT = 100_000
@@ -191,7 +191,14 @@ def freq_of(grid: pd.Index) -> Any:
     if isinstance(grid, pd.PeriodIndex):
         return str(grid.freqstr)
     step = _step_of(grid)
-    return _name(step) if isinstance(step, int) or parse_freq(step.freqstr) == step else step
+    return _name(step) if isinstance(step, int) or _is_told_by_alias(step) else step
+
+
+def _is_told_by_alias(step: BaseOffset) -> bool:
+    try:
+        return parse_freq(step.freqstr) == step
+    except ValueError:  # pd.DateOffset(months=1, day=15)
+        return False
 
 
 def locate(grid: pd.Index, times: pd.Index) -> np.ndarray:
@@ -265,6 +272,8 @@ def _usual_step(times: pd.Index, before: np.ndarray, after: np.ndarray) -> Step:
         absolute = _absolute(times)
         return parse_freq(pd.Timedelta(_mode(absolute[after] - absolute[before])))
     candidates = [parse_freq(alias) for alias in aliases_of_step(times, int(days))]
+    if days < 7 and (opened := open_days(times)) is not None:
+        candidates.insert(0, opened)
     fitting = (step for step in candidates if (_positions(times, step) >= 0).all())
     return next(fitting, candidates[-1])
 
@@ -353,7 +362,7 @@ def _off_grid_message(
     if freq is None:
         return (
             f"the index must be regular: its usual step is {_name(step)!r} from {times[0]}, but "
-            f"{times[row]} is not on that grid. Resample the data, or give `freq`."
+            f"{times[row]} is not on that grid. {_regular_remedy(times)}"
         )
     try:
         usual = _usual_step(times, before, after)
@@ -362,3 +371,14 @@ def _off_grid_message(
         fits = False
     remedy = f"the data fit freq={_name(usual)!r}." if fits else "resample the data to it first."
     return f"`freq`={_name(step)!r} does not fit the index: {times[row]} is not on it; {remedy}"
+
+
+def _regular_remedy(times: pd.Index) -> str:
+    """Return what makes irregular times regular: means of whole days, minutes or seconds."""
+    if not isinstance(times, pd.DatetimeIndex):
+        return f"Give freq={int(np.gcd.reduce(np.diff(times)))}, or number the rows."
+    usual = pd.Timedelta(np.median(np.diff(times.as_unit("ns").asi8)), unit="ns")
+    units = {alias: pd.Timedelta(1, unit=alias) for alias in ("us", "ms", "s", "min", "D")}
+    alias = max((one for one in units if units[one] <= usual), key=units.__getitem__, default="us")
+    freq = f"{round(usual / units[alias])}{alias}"
+    return f"Resample the data: y.resample({freq!r}).mean(), or give `freq`."

@@ -23,7 +23,8 @@ class Layout:
         "series", "list" (of Series), "wide" (a column is a series), "long" (id, time and target
         columns) or "multi" ((id, time) MultiIndex).
     id_col, time_col, target_col
-        Column names of a long frame; for "multi" the names of the levels and of the target.
+        Column names of a long frame; for "multi" the names of the levels and of the target. A tuple
+        `id_col` holds several names, and the ids of the series are tuples too.
     names
         The name of a Series, the names of each Series of a list, the name of the columns of a wide
         frame: whatever the kind needs beyond the ids.
@@ -34,6 +35,8 @@ class Layout:
         column `time_col`.
     dates
         Whether these times are dates without a time of day.
+    time_level
+        For "multi" the place of the times among the levels.
     """
 
     kind: str
@@ -44,6 +47,17 @@ class Layout:
     as_frame: bool = False
     backend: str = "pandas"
     dates: bool = False
+    time_level: int = 1
+
+    @property
+    def id_cols(self) -> tuple[Hashable, ...]:
+        """The columns or levels that name the series: most often one."""
+        return self.id_col if isinstance(self.id_col, tuple) else (self.id_col,)
+
+    @property
+    def keys(self) -> list[Hashable]:
+        """The columns of a long frame, or levels, that name series and time."""
+        return [*self.id_cols, self.time_col]
 
     @property
     def indexed(self) -> bool:

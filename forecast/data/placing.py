@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from forecast._checks import short
-from forecast.data.frequency import Step, regular_grid, regular_positions
+from forecast.data.frequency import Step, regular_grid
 from forecast.data.panel import Layout, Panel
+from forecast.data.settling import settled
 
 # A stray date (1970, 2099) would fill memory with gaps: more steps a row than this are a mistake.
 _STEPS_PER_ROW, _STEPS_ALWAYS_FINE = 100, 10_000_000
@@ -23,6 +24,9 @@ _STEPS_PER_ROW, _STEPS_ALWAYS_FINE = 100, 10_000_000
 _VALUES_AT_ONCE = 250_000
 # The rows whose steps are shown to the inference of the frequency.
 _ROWS_LOOKED_AT = 200_000
+
+# Rows from which on equal gaps of a series are its frequency, and no chance.
+_ROWS_TO_TELL = 8
 
 Read = Callable[[int, int], np.ndarray]
 
@@ -109,11 +113,14 @@ def place(table: Rows | Columns, freq: Any, *, allow_unobserved: bool, sparse: b
 
 
 def _place_rows(rows: Rows, freq: Any, allow_unobserved: bool, sparse: bool) -> Panel:
+    series, before, after = _neighbours(rows)
     try:
-        step, places = regular_positions(rows.times, freq, *_neighbours(rows), sparse=sparse)
+        times, step, places = settled(rows.times, freq, before, after, sparse=sparse)
     except ValueError:
         _refuse_twice(rows)
         raise
+    if not sparse:
+        _check_one_frequency(rows, series, places[after] - places[before], step)
     lows, starts, ends = _spans(rows, places)
     starts = lows if allow_unobserved else _observed(rows.ids, starts, starts <= ends)
     offsets, spans = _offsets(ends + 1 - starts), _offsets(ends + 1 - lows)
@@ -130,7 +137,7 @@ def _place_rows(rows: Rows, freq: Any, allow_unobserved: bool, sparse: bool) -> 
         values[(to_value[series] + position)[inside]] = rows.read(part.start, part.stop)[inside]
     if np.count_nonzero(filled) < len(rows.slots):
         _refuse_twice(rows)
-    return _panel(rows, values, offsets, starts, step, places)
+    return _panel(rows, times, values, offsets, starts, step, places)
 
 
 def _place_columns(table: Columns, freq: Any, allow_unobserved: bool, sparse: bool) -> Panel:
@@ -140,7 +147,7 @@ def _place_columns(table: Columns, freq: Any, allow_unobserved: bool, sparse: bo
         first = int(table.slots[twice].min())
         raise ValueError(_twice(table.ids[0], table.times[first], n * int(twice.sum())))
     before, after = np.arange(T - 1), np.arange(1, T)
-    step, places = regular_positions(table.times, freq, before, after, sparse=sparse)
+    times, step, places = settled(table.times, freq, before, after, sparse=sparse)
     positions, length = places[table.slots], int(places[-1]) + 1
     _check_stray(table, n * length, n * T, 0, table.times[[0, -1]])
     stretches = list(_stretches(n, max(1, _VALUES_AT_ONCE // length)))
@@ -160,7 +167,7 @@ def _place_columns(table: Columns, freq: Any, allow_unobserved: bool, sparse: bo
         full[:, positions] = table.read(part.start, part.stop).T
         inside = np.arange(length) >= starts[part, None]
         flat[offsets[part.start] : offsets[part.stop]] = full[inside]
-    return _panel(table, flat, offsets, starts, step, places)
+    return _panel(table, times, flat, offsets, starts, step, places)
 
 
 def _spans(rows: Rows, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -194,6 +201,7 @@ def _observed(ids: pd.Index, starts: np.ndarray, seen: np.ndarray) -> np.ndarray
 
 def _panel(
     table: Rows | Columns,
+    times: pd.Index,
     values: np.ndarray,
     offsets: np.ndarray,
     starts: np.ndarray,
@@ -204,7 +212,7 @@ def _panel(
         values=values,
         offsets=offsets,
         starts=starts,
-        grid=regular_grid(table.times, int(places[-1]) + 1, step),
+        grid=regular_grid(times, int(places[-1]) + 1, step),
         ids=table.ids,
         X=None,
         X_names=(),
@@ -220,8 +228,25 @@ def _offsets(lengths: np.ndarray) -> np.ndarray:
     return np.concatenate(([0], np.cumsum(lengths)))
 
 
-def _neighbours(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Return the slots of neighbours in one series, for the first series."""
+def _check_one_frequency(rows: Rows, series: np.ndarray, gaps: np.ndarray, step: Step) -> None:
+    """Refuse a series that always takes several steps where another takes each."""
+    each = pd.Series(gaps).groupby(series).agg(["min", "max", "median", "size"])
+    coarse = each[
+        (each["min"] > 1) & (each["min"] == each["max"]) & (each["size"] >= _ROWS_TO_TELL)
+    ]
+    fine = each[each["median"] == 1]
+    if len(coarse) and len(fine):
+        one, other = (short(rows.ids[int(part.index[0])]) for part in (coarse, fine))
+        more = f" (so do {len(coarse) - 1} others)" if len(coarse) > 1 else ""
+        raise ValueError(
+            f"series of one table must share their frequency: series {one} has a row at every "
+            f"{coarse['min'].iloc[0]}th step of {getattr(step, 'freqstr', step)!r}{more}, series "
+            f"{other} at each. Fit them apart, or give all the coarser frequency."
+        )
+
+
+def _neighbours(rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the series and the slots of neighbours in one series, for the first series."""
     counts = np.zeros(len(rows.ids), dtype=np.int64)
     for part in _stretches(len(rows.series), _VALUES_AT_ONCE):
         counts += np.bincount(rows.series[part], minlength=len(counts))
@@ -231,7 +256,7 @@ def _neighbours(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     order = np.lexsort((slots, series))
     series, slots = series[order], slots[order]
     inside = np.flatnonzero((series[1:] == series[:-1]) & (slots[1:] > slots[:-1]))
-    return slots[inside], slots[inside + 1]
+    return series[inside], slots[inside], slots[inside + 1]
 
 
 def _check_stray(table: Rows | Columns, steps: int, rows: int, i: int, limits: pd.Index) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from forecast._checks import short
 from forecast.data import backends
 from forecast.data.aliases import parse_freq
 from forecast.data.frequency import as_times
+from forecast.data.keys import distinct_ids, one_or_several, row_keys, time_level
 from forecast.data.panel import Layout
 from forecast.data.placing import Columns, Rows
 
@@ -26,7 +28,7 @@ _KINDS = (
 _TIMES_AT_ONCE = 250_000
 
 
-def read_table(y: Any, *, id_col: str, time_col: str, target_col: str) -> Rows | Columns:
+def read_table(y: Any, *, id_col: Hashable, time_col: str, target_col: str) -> Rows | Columns:
     """Return the rows or columns of a table of any kind that users hold.
 
     Raises
@@ -36,21 +38,21 @@ def read_table(y: Any, *, id_col: str, time_col: str, target_col: str) -> Rows |
     ValueError
         If there are no rows.
     """
-    columns = {"id_col": id_col, "time_col": time_col, "target_col": target_col}
+    layout = Layout("long", one_or_several(id_col), time_col, target_col)
     if isinstance(y, pd.Series | pd.DataFrame) and isinstance(y.index, pd.MultiIndex):
-        return _read_multi(y, target_col)
+        return _read_multi(y, layout)
     if isinstance(y, pd.Series):
         return _read_series(y)
     if isinstance(y, list | tuple) and all(isinstance(one, pd.Series) for one in y):
         return _read_list(list(y))
-    if isinstance(y, pd.DataFrame) and (id_col in y.columns or time_col in y.columns):
-        return _read_long(y, Layout("long", id_col, time_col, target_col))
+    if isinstance(y, pd.DataFrame) and any(key in y.columns for key in layout.keys):
+        return _read_long(y, layout)
     if isinstance(y, pd.DataFrame):
         return _read_wide(y)
     frame = backends.foreign(y)
     if frame is None:
-        raise TypeError(_not_a_table(y, **columns))
-    return _read_foreign(frame, **columns)
+        raise TypeError(_not_a_table(y, layout))
+    return _read_foreign(frame, layout)
 
 
 def numbers(column: pd.Series | pd.DataFrame, what: str) -> np.ndarray:
@@ -176,40 +178,41 @@ def _read_list(y: list[pd.Series]) -> Rows:
 
 
 def _read_long(y: pd.DataFrame, layout: Layout) -> Rows:
-    id_col, time_col, target_col = layout.id_col, layout.time_col, layout.target_col
-    needed = {"id_col": id_col, "time_col": time_col, "target_col": target_col}
-    for argument, column in needed.items():
+    time_col, target_col = layout.time_col, layout.target_col
+    needed = [("id_col", name) for name in layout.id_cols]
+    for argument, column in [*needed, ("time_col", time_col), ("target_col", target_col)]:
         if column not in y.columns:
             raise ValueError(
                 f"a long frame must have the column {column!r} (`{argument}`), got "
                 f"{short(list(y.columns))}. For one series pass a Series with times as its index."
             )
-    _no_further_columns(y.columns.drop([id_col, time_col, target_col]))
-    keys, times = y[id_col], pd.Index(y[time_col])
-    return _read_keys(
-        keys, times, y[target_col], layout, f"column {time_col!r}", f"column {target_col!r}"
-    )
+    _no_further_columns(y.columns.drop([*layout.keys, target_col]))
+    where = f"column {time_col!r}"
+    return _read_keys(*row_keys(y, layout), y[target_col], layout, where, f"column {target_col!r}")
 
 
-def _read_multi(y: pd.Series | pd.DataFrame, target_col: str) -> Rows:
-    index = y.index
-    if index.nlevels != 2:
-        raise ValueError(f"a MultiIndex must have the levels (series, time), got {index.nlevels}.")
+def _read_multi(y: pd.Series | pd.DataFrame, columns: Layout) -> Rows:
     as_frame = isinstance(y, pd.DataFrame)
     if isinstance(y, pd.DataFrame):
-        target = y.columns[0] if y.shape[1] == 1 else target_col
+        target = y.columns[0] if y.shape[1] == 1 else columns.target_col
         if target not in y.columns:
             raise ValueError(f"`y` must have the column {target!r}, got {short(list(y.columns))}.")
-        _no_further_columns(y.columns.drop(target))
+        _no_further_columns(y.columns.drop([target]))
         y = y[target]
-    layout = Layout("multi", index.names[0], index.names[1], y.name, as_frame=as_frame)
-    keys, times = index.get_level_values(0), index.get_level_values(1)
-    where = "the second level of the index"
-    return _read_keys(keys, times, y, layout, where, f"column {y.name!r}")
+    assert isinstance(y.index, pd.MultiIndex)
+    names, level = list(y.index.names), time_level(y.index, columns.time_col)
+    time_col = names.pop(level)
+    if not names:
+        raise ValueError("a MultiIndex must have the levels (series, time), got one level.")
+    layout = Layout(
+        "multi", one_or_several(names), time_col, y.name, as_frame=as_frame, time_level=level
+    )
+    where = f"the level {time_col!r} of the index"
+    return _read_keys(*row_keys(y, layout), y, layout, where, f"column {y.name!r}")
 
 
 def _read_keys(
-    keys: pd.Series | pd.Index,
+    keys: list[pd.Index],
     times: pd.Index,
     target: pd.Series,
     layout: Layout,
@@ -218,7 +221,7 @@ def _read_keys(
 ) -> Rows:
     """Read rows that each name their series and their time."""
     dtype = _float_type(target, what)
-    if not len(keys):
+    if not len(times):
         raise ValueError("`y` must have at least one row, got an empty table.")
     series, ids = _series(keys, layout)
     slots, distinct = _distinct(as_times(times, where))
@@ -233,13 +236,11 @@ def _read_keys(
     )
 
 
-def _series(keys: pd.Series | pd.Index, layout: Layout) -> tuple[np.ndarray, pd.Index]:
+def _series(keys: list[pd.Index], layout: Layout) -> tuple[np.ndarray, pd.Index]:
     """Return the number of each row's series, and the ids in rising order."""
-    if isinstance(keys.dtype, pd.CategoricalDtype):
-        codes, ids = keys.array.codes, pd.CategoricalIndex(keys.dtype.categories, dtype=keys.dtype)
-    else:
-        codes, found = pd.factorize(keys)
-        ids = pd.Index(found).rename(None)
+    codes, ids = distinct_ids(keys)
+    if isinstance(keys[0], pd.CategoricalIndex) and len(keys) == 1:
+        ids = pd.CategoricalIndex(ids, dtype=keys[0].dtype)
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
         raise ValueError(f"each row must name its series: row {row} has no {layout.id_col!r}.")
@@ -248,7 +249,7 @@ def _series(keys: pd.Series | pd.Index, layout: Layout) -> tuple[np.ndarray, pd.
     try:
         order = ids.argsort()
     except TypeError:  # numbers and text
-        order = ids.astype(str).argsort()
+        order = ids.map(str).argsort()
     order = order[used[order]]
     rank = np.empty(len(ids), dtype=np.int32)
     rank[order] = np.arange(len(order))
@@ -258,19 +259,17 @@ def _series(keys: pd.Series | pd.Index, layout: Layout) -> tuple[np.ndarray, pd.
     return rank[codes], pd.Index(ids.tolist()) if plain else ids
 
 
-def _read_foreign(
-    frame: nw.DataFrame[Any], *, id_col: str, time_col: str, target_col: str
-) -> Rows | Columns:
+def _read_foreign(frame: nw.DataFrame[Any], columns: Layout) -> Rows | Columns:
     """Read a frame without an index: long, or one series, or several beside a column of times."""
-    backend = backends.backend_of(frame)
+    backend, time_col = backends.backend_of(frame), str(columns.time_col)
     if time_col not in frame.columns:
         raise ValueError(
             f"a {backend} frame must have its times in the column {time_col!r}, got "
             f"{short(frame.columns)}. Say which column they are in: time_col=."
         )
     dates = backends.holds_dates(frame, time_col)
-    if id_col in frame.columns:
-        layout = Layout("long", id_col, time_col, target_col, backend=backend, dates=dates)
+    if any(name in frame.columns for name in columns.id_cols):
+        layout = replace(columns, backend=backend, dates=dates)
         return _read_long(backends.to_pandas(frame, frame.columns), layout)
     names = [name for name in frame.columns if name != time_col]
     if not names:
@@ -279,7 +278,7 @@ def _read_foreign(
     layout = Layout(
         "series" if one else "wide",
         time_col=time_col,
-        target_col=names[0] if one else target_col,
+        target_col=names[0] if one else columns.target_col,
         names=(names[0] if one else None,),
         backend=backend,
         dates=dates,
@@ -335,11 +334,11 @@ def _kind(index: pd.Index) -> str:
     return f"{type(index).__name__}{zone}{freq}"
 
 
-def _not_a_table(y: Any, **columns: Hashable) -> str:
+def _not_a_table(y: Any, layout: Layout) -> str:
     module = type(y).__module__.split(".")[0]
     remedy = {
         "numpy": "Give it an index: pd.Series(y), or pd.DataFrame(y) for several series.",
         "polars": "Give it its times: pl.DataFrame({'ds': times, 'y': y}); .collect() a lazy one.",
         "pyarrow": "Give it its times: pa.table({'ds': times, 'y': y}).",
     }.get(module, "Convert it: pd.Series(y).")
-    return f"`y` must be {_KINDS.format(**columns)}, got {short(y)}. {remedy}"
+    return f"`y` must be {_KINDS.format(**vars(layout))}, got {short(y)}. {remedy}"

@@ -11,6 +11,7 @@ import pandas as pd
 from forecast._checks import positive_integer
 from forecast.data import backends
 from forecast.data.covariates import of_future
+from forecast.data.keys import id_columns, keyed_index
 from forecast.data.panel import Layout, Panel, ranges
 
 
@@ -220,19 +221,21 @@ def _side_by_side(panel: Panel, values: np.ndarray) -> tuple[pd.Index, np.ndarra
 
 def _with_keys(frame: pd.DataFrame, ids: pd.Index, times: pd.Index, layout: Layout) -> Any:
     if layout.kind == "multi":
-        keys = pd.MultiIndex.from_arrays([ids, times], names=[layout.id_col, layout.time_col])
-        return frame.set_axis(keys, axis=0)
+        return frame.set_axis(keyed_index(ids, times, layout), axis=0)
+    for place, (name, column) in enumerate(
+        zip(layout.id_cols, id_columns(ids, layout), strict=True)
+    ):
+        frame.insert(place, name, column)
     if layout.backend != "pandas":
-        frame.insert(0, layout.id_col, ids)
         return _native(frame.set_axis(times, axis=0), layout)
-    frame.insert(0, layout.id_col, ids)
-    frame.insert(1, layout.time_col, times)
+    frame.insert(len(layout.id_cols), layout.time_col, times)
     return frame
 
 
 def _native(frame: pd.DataFrame, layout: Layout) -> Any:
     """Return a frame of the library that the history came from, its index as a column."""
     columns: dict[Hashable, Any] = {name: frame[name].to_numpy() for name in frame.columns}
-    first = {layout.id_col: columns.pop(layout.id_col)} if layout.kind == "long" else {}
+    named = layout.id_cols if layout.kind == "long" else ()
+    first = {name: columns.pop(name) for name in named}
     columns = {**first, layout.time_col: frame.index, **columns}
     return backends.build(columns, layout.backend, layout.time_col if layout.dates else None)

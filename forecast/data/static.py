@@ -12,6 +12,7 @@ import pandas as pd
 
 from forecast._checks import short
 from forecast.data import backends
+from forecast.data.keys import flat_index
 from forecast.data.reading import numbers
 
 
@@ -147,16 +148,18 @@ class StaticReader:
 
 def _keyed(frame: Any, id_col: Hashable) -> pd.DataFrame:
     """Return a frame whose index is the series, each once, and whose columns have names."""
+    columns = [*id_col] if isinstance(id_col, list | tuple) else [id_col]
     other = backends.foreign(frame)
     if other is not None:
         frame = backends.to_pandas(other, other.columns)
-        if id_col in frame and frame[id_col].dtype == "category":
-            frame = frame.astype({id_col: object})
+        named = [name for name in columns if name in frame]
+        frame = frame.astype({name: object for name in named if frame[name].dtype == "category"})
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"`static` must be a DataFrame with a row per series, got {short(frame)}.")
-    table = frame.set_index(id_col) if id_col in frame.columns else frame
+    table = frame.set_index(columns) if set(columns) <= set(frame.columns) else frame
     if isinstance(table.index, pd.MultiIndex):
-        raise TypeError("`static` must have one row per series, got a MultiIndex.")
+        ids = list(table.index)
+        table = table.set_axis(flat_index([one[0] if len(one) == 1 else one for one in ids]))
     if table.index.has_duplicates:
         twice = table.index[table.index.duplicated()][0]
         raise ValueError(f"`static` must have one row per series, got two for {twice!r}.")

@@ -15,15 +15,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.tseries.offsets import BaseOffset
 from sklearn.base import clone
 
 from forecast._checks import number_between, positive_integer, short
 from forecast.data.backends import pandas_table
 from forecast.data.frames import read_frames
 from forecast.data.frequency import locate
+from forecast.data.keys import owners, row_keys
 from forecast.data.panel import Panel
 from forecast.data.restoring import complete
-from forecast.evaluation.table import Places, given, read_options, row_keys, scored, tabulate
+from forecast.data.settling import on_grid
+from forecast.evaluation.table import Places, given, read_options, scored, tabulate
 
 _KEYS = {"id_col": "unique_id", "time_col": "ds"}
 
@@ -144,15 +147,14 @@ def rolling_origins(
     keys = {name: columns.get(name, default) for name, default in _KEYS.items()}
     y, X = pandas_table(y, **keys), pandas_table(X, **keys)
     panel = read_frames(y, **columns)
-    if np.isnan(panel.values).any():
+    if np.isnan(panel.values).any() or not _lies_on(y, panel):
         y = complete(panel)  # a history whose last row is left out would end too early
     needed = gap + horizon + (n_windows - 1) * step
     if (panel.lengths <= needed).any():
-        i = int(np.argmin(panel.lengths))
         raise ValueError(
             f"`n_windows`={n_windows} windows of horizon={horizon}, step={step}, gap={gap} need "
-            f"more than {needed} values, series {short(panel.ids[i])} has {panel.lengths[i]}. Use "
-            "fewer windows or a shorter horizon, or drop the series."
+            f"more than {needed} values, {_shortest(panel, needed)}. Use fewer windows or a "
+            "shorter horizon, or drop the series."
         )
     before = None
     for number in range(n_windows):
@@ -227,7 +229,7 @@ def backtest(
     )
     tables = []
     for first in range(0, n_windows, every):
-        learner = _unfitted(model)
+        learner = _unfitted(model, origins[first].panel)
         learner.fit(origins[first].history, **given(origins[first].X_history))
         follow = _at_once if hasattr(learner, "predict_at") else _one_by_one
         tables += follow(learner, origins[first : first + every], levels)
@@ -259,6 +261,23 @@ def _at_once(learner: Any, origins: list[Origin], levels: tuple[float, ...]) -> 
     return [scored(name, at.panel, lengths, at.horizon, at.gap, columns)]
 
 
+def _lies_on(y: Any, panel: Panel) -> bool:
+    """Tell whether all times of a table are on the axis of its panel: some may have been moved."""
+    if panel.layout.kind == "list":
+        return all((locate(panel.grid, one.index) >= 0).all() for one in y)
+    keyed = panel.layout.kind in ("long", "multi")
+    times = row_keys(y, panel.layout)[1] if keyed else y.index
+    return bool((locate(panel.grid, times) >= 0).all())
+
+
+def _shortest(panel: Panel, needed: int) -> str:
+    """Name the shortest series, and say how many are as short as to have no more than needed."""
+    few = np.flatnonzero(panel.lengths <= needed)
+    few = few[np.argsort(panel.lengths[few], kind="stable")]
+    named = ", ".join(f"series {short(panel.ids[i])} has {panel.lengths[i]}" for i in few[:3])
+    return named if len(few) == 1 else f"{len(few)} of {panel.n_series} series have fewer: {named}"
+
+
 def _refit_every(model: Any, refit: bool | int, n_windows: int) -> int:
     if isinstance(refit, bool):
         every = 1 if refit else n_windows
@@ -267,8 +286,12 @@ def _refit_every(model: Any, refit: bool | int, n_windows: int) -> int:
     return every if hasattr(model, "update") else 1
 
 
-def _unfitted(model: Any) -> Any:
-    return clone(model) if hasattr(model, "get_params") else copy.deepcopy(model)
+def _unfitted(model: Any, panel: Panel) -> Any:
+    learner = clone(model) if hasattr(model, "get_params") else copy.deepcopy(model)
+    # A short history might not show which days never occur.
+    if getattr(learner, "freq", False) is None and isinstance(panel.freq, BaseOffset):
+        learner.freq = panel.freq
+    return learner
 
 
 def _between(data: Any, panel: Panel, first: Places | None, stop: Places) -> Any:
@@ -301,7 +324,7 @@ def rows_between(
     until = panel.starts + stop - 1
     if panel.layout.kind in ("long", "multi"):
         ids, times = row_keys(data, panel.layout)
-        owner = locate(panel.ids, ids)
+        owner = owners(ids, panel.ids)
         lower = None if after is None else after[owner]
         return _inside(times, panel.grid, lower, until[owner]) & (owner >= 0)
     # Series that share an index: those of a wide frame end together, a list may share one X.
@@ -309,5 +332,6 @@ def rows_between(
 
 
 def _inside(times: pd.Index, grid: pd.Index, after: Any, until: Any) -> npt.NDArray[np.bool_]:
+    times = on_grid(grid, times)
     inside = np.asarray(times <= grid[until])
     return inside if after is None else inside & np.asarray(times > grid[after])

@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from sklearn.isotonic import isotonic_regression
 
 from forecast._checks import printable
+from forecast.data.aliases import cycle_of
 from forecast.evaluation.registry import Metric
 from forecast.evaluation.table import central_intervals, quantile_columns
 
@@ -265,6 +266,8 @@ def cadence(index: pd.Index) -> tuple[str, str]:
     ('steps', '')
     """
     freq = getattr(index, "freqstr", None)
+    if isinstance(index, pd.DatetimeIndex) and type(index.freq) is pd.DateOffset:
+        freq = cycle_of(index.freq).freqstr
     if freq is None and isinstance(index, pd.DatetimeIndex) and len(index) >= 3:
         freq = pd.DatetimeIndex(index.sort_values(), freq="infer").freqstr
     match = re.match(r"(\d*)(?:B?(min|[shDWMQY])|(B)$)", freq or "")

@@ -11,9 +11,10 @@ from sklearn.model_selection import BaseCrossValidator
 
 from forecast._checks import positive_integer, short
 from forecast.data.backends import pandas_table
+from forecast.data.keys import row_keys
 from forecast.data.panel import Layout
 from forecast.evaluation.backtest import rolling_origins, rows_between
-from forecast.evaluation.table import Places, row_keys
+from forecast.evaluation.table import Places
 
 
 class RollingOrigin(BaseCrossValidator):
@@ -129,4 +130,7 @@ def _check_same_rows(table: Any, covariates: Any, layout: Layout) -> None:
 
 
 def _names(table: Any, layout: Layout) -> tuple[pd.Index, ...]:
-    return row_keys(table, layout) if layout.kind in ("long", "multi") else (table.index,)
+    if layout.kind not in ("long", "multi"):
+        return (table.index,)
+    ids, times = row_keys(table, layout)
+    return (*ids, times)

@@ -19,6 +19,7 @@ import pandas as pd
 from forecast._checks import short
 from forecast.data.frames import append, extend_grid, read_frames
 from forecast.data.frequency import locate
+from forecast.data.keys import owners, row_keys
 from forecast.data.panel import Layout, Panel
 
 Array = npt.NDArray[np.float64]
@@ -215,7 +216,7 @@ def _flatten(forecast: Any, panel: Panel, grid: pd.Index) -> tuple[Places, Place
         values = np.concatenate([one.to_numpy(np.float64) for one in forecast])
     elif layout.kind in ("long", "multi"):
         ids, times = row_keys(forecast, layout)
-        owner, place = locate(panel.ids, ids), locate(grid, times)
+        owner, place = owners(ids, panel.ids), locate(grid, times)
         values = _values(forecast, layout)
     else:
         frame = forecast.to_frame(panel.ids[0]) if layout.kind == "series" else forecast
@@ -227,7 +228,7 @@ def _flatten(forecast: Any, panel: Panel, grid: pd.Index) -> tuple[Places, Place
 
 def _values(forecast: pd.Series | pd.DataFrame, layout: Layout) -> Array:
     if isinstance(forecast, pd.DataFrame):
-        forecast = forecast.drop(columns=[layout.id_col, layout.time_col], errors="ignore")
+        forecast = forecast.drop(columns=layout.keys, errors="ignore")
         if forecast.shape[1] != 1:
             raise ValueError(
                 f"the model must return one column of forecasts, got {list(forecast.columns)}."
@@ -244,15 +245,8 @@ def _one_level(frame: Any, level: float, layout: Layout) -> Any:
     if layout.kind == "series":
         return frame[level]
     name = f"q{level}" if f"q{level}" in frame.columns else level
-    keys = [layout.id_col, layout.time_col] if layout.kind == "long" else []
+    keys = layout.keys if layout.kind == "long" else []
     return frame[[*keys, name]]
-
-
-def row_keys(data: Any, layout: Layout) -> tuple[pd.Index, pd.Index]:
-    """Return the id and the time of each row of a long frame or one with an (id, time) index."""
-    if layout.kind == "long":
-        return pd.Index(data[layout.id_col]), pd.Index(data[layout.time_col])
-    return data.index.get_level_values(0), data.index.get_level_values(1)
 
 
 def read_options(model: Any) -> dict[str, Any]:

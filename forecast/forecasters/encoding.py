@@ -74,6 +74,8 @@ def decode(value: Any) -> Any:
         return tuple(decode(value["tuple"]))
     if "timestamp" in value:
         return pd.Timestamp(value["timestamp"])
+    if "months" in value:
+        return pd.DateOffset(months=value["months"], day=value["day"])
     if "calendar" in value:
         return _CALENDARS[value["calendar"]](
             value["n"], weekmask=value["weekmask"], holidays=value["holidays"]
@@ -87,6 +89,8 @@ def decode(value: Any) -> Any:
 def _encode_offset(offset: Any, what: str) -> Any:
     """Return the alias of a frequency, or, where that is not all of it, its free days."""
     kind, told = type(offset).__name__, offset.freqstr
+    if type(offset) is pd.DateOffset and set(offset.kwds) == {"months", "day"} and offset.n == 1:
+        return dict(offset.kwds)
     if kind in _CALENDARS:
         days = [str(day) for day in offset.holidays]
         told = {"calendar": kind, "n": offset.n, "weekmask": offset.weekmask, "holidays": days}

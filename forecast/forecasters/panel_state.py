@@ -63,7 +63,9 @@ def panel_from_state(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> Pa
         offsets=arrays["offsets"],
         starts=arrays["starts"],
         grid=_grid_from_state(about["grid"], arrays["times"]),
-        ids=pd.Index(ids, dtype=about["id_dtype"], name=decode(about["id_name"])),
+        ids=pd.Index(
+            ids, dtype=about["id_dtype"], name=decode(about["id_name"]), tupleize_cols=False
+        ),
         X=arrays.get("X"),
         X_names=tuple(about["X_names"]),
         layout=Layout(**{name: decode(value) for name, value in about["layout"].items()}),

@@ -155,8 +155,10 @@ def test_columns_of_a_wide_frame() -> None:
 
 
 def test_multiindex_must_be_series_and_time() -> None:
-    index = pd.MultiIndex.from_tuples([("a", "b", 1)])
-    fails(ValueError, "levels (series, time), got 3", y=pd.Series([1.0], index=index))
+    index = pd.MultiIndex.from_arrays([[1]], names=["ds"])
+    fails(ValueError, "levels (series, time), got one level", y=pd.Series([1.0], index=index))
+    index = pd.MultiIndex.from_tuples([(1, "a")], names=["week", "shop"])
+    fails(TypeError, "level 'shop' of the index must hold datetimes", y=pd.Series([1.0], index))
     two = pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])
     frame = pd.DataFrame({"p": [1.0, 2.0], "q": 1.0}, index=two)
     fails(ValueError, "must have the column 'y'", y=frame)
@@ -308,3 +310,16 @@ def test_words_have_a_remedy_that_works() -> None:
         read_frames(words)
     assert read_frames(pd.get_dummies(words)).values.tolist() == [1, 0, 1, 1, 0, 1, 0, 0]
     assert read_frames((words == "a").astype(float)).values.tolist() == [1, 0, 1, 1]
+
+
+def test_a_weekly_series_beside_a_daily_one_is_named() -> None:
+    days, weeks = (
+        pd.date_range("2024-01-01", periods=100),
+        pd.date_range("2024-01-01", periods=15, freq="7D"),
+    )
+    both = [long(["day"] * 100, days, np.ones(100)), long(["week"] * 15, weeks, np.ones(15))]
+    fails(ValueError, "must share their frequency", "'week' has a row at every 7th step of 'D'",
+          "'day' at each. Fit them apart", y=pd.concat(both))  # fmt: skip
+    assert [read_frames(one).freq for one in both] == ["D", "W-MON"]
+    gappy = long(["gaps"] * 15, days[np.r_[0:14, 30]], np.ones(15))
+    assert read_frames(pd.concat([both[0], gappy])).n_series == 2

@@ -144,7 +144,10 @@ def test_a_file_without_header_or_times(tmp_path: Path) -> None:
     assert "has no header: its columns are called column 1, column 2" in told[0]
     data, told = notices(tmp_path, "a,b\n3,5\n1,2\n2,2\n")
     assert data.index.tolist() == [0, 1, 2] and data["a"].tolist() == [3, 1, 2]
-    assert told == ["no column holds times: rows are counted 0, 1, 2, ..."]
+    assert told == [
+        "no column holds times: rows are counted 0, 1, 2, ...",
+        "2 series are read, a column each; target_col picks one.",
+    ]
     data = read(tmp_path, ",0\n2024-01-01,5\n2024-01-02,6\n")
     assert (data.name, data.index.name) == ("0", None)
 
@@ -159,7 +162,10 @@ def test_several_columns_are_series_and_text_is_left_out(tmp_path: Path) -> None
     text = "day,A,note,B\n2024-01-01,1,ok,3\n2024-01-02,2,,4\n"
     data, told = notices(tmp_path, text)
     assert data.to_dict("list") == {"A": [1, 2], "B": [3, 4]}
-    assert told == ["column 'note' (text) is not used."]
+    assert told == [
+        "column 'note' (text) is not used.",
+        "2 series are read, a column each; target_col picks one.",
+    ]
     one, told = notices(tmp_path, text, target_col="B")
     assert one.tolist() == [3, 4] and one.name == "B"
     assert told == ["column 'note' (text) is not used.", "column 'A' (numbers) is not used."]
@@ -337,6 +343,7 @@ def test_a_frame_survives_every_dialect(
     path.write_bytes(text.encode(dialect["encoding"]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", r"\d series are read")
         read = read_file(path)
     read = read.to_frame() if isinstance(read, pd.Series) else read
     pd.testing.assert_frame_equal(read, frame, check_freq=False, check_index_type=False)

@@ -1,0 +1,251 @@
+"""Cells become times: forms of dates, order of day and month, numbers that stand for times."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast._checks import ForecastWarning
+from forecast.data.cells import WHOLE, all_match, is_text, some, where, whole_numbers
+from forecast.data.frequency import regular_positions
+from forecast.data.numbered_times import calendar_name, from_numbers
+
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
+_YEAR_FIRST = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T].*)?|\d{8}(?:[ T]\d.*)?)"
+_NUMERIC_DATE = r"(\d{1,2})[./-](\d{1,2})[./-](?:\d{4}|\d{2})(?:[ ,T].*)?"
+_DATE = (
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T].*)?"  # the year first
+    r"|(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])"
+    rf"|(?:\d{{1,2}}[-. ]+)?{_MONTH}\.?[-,' ]+(?:\d{{1,2}},?[- ]+)?\d{{2,4}}(?:[ ,T].*)?"
+    rf"|{_NUMERIC_DATE}"
+)
+# What a time of each kind of period looks like, and how pandas wants it written.
+_PERIODS = {
+    "Y": {r"(1[5-9]\d{2}|2[01]\d{2})(?:\.0+)?": r"\1"},
+    "Q": {r"(\d{4})[-/ ]?Q([1-4])": r"\1Q\2", r"Q([1-4])[-/ ]?(\d{4})": r"\2Q\1"},
+    "M": {
+        r"(\d{4})(?:[-/]| ?M)(\d{1,2})": r"\1-\2",
+        r"(\d{1,2})[-/](\d{4})": r"\2-\1",
+        r"(0[1-9]|1[0-2])\.((?:19|20)\d{2})": r"\2-\1",
+        r"((?:19|20)\d{2})(0[1-9]|1[0-2])": r"\1-\2",
+    },
+}
+# A month that is named in another language, with its year.
+_FOREIGN_DATE = (
+    r"(?:\d{1,2}\.?[- ]+(?:de )?)?[^\W\d_]{3,}\.?[- ]+(?:de )?(?:19|20)\d{2}"
+    r"|(?:19|20)\d{2}[- ]+[^\W\d_]{3,}\.?(?:[- ]+\d{1,2})?"
+)
+_WEEK = r"(\d{4})-?W(\d{2})"
+_OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
+
+
+def looks_like_a_time(column: pd.Series) -> bool:
+    """Tell whether most cells of a column are dates, months or quarters; not so whole numbers."""
+    if not is_text(column):
+        return not pd.api.types.is_numeric_dtype(column.dtype)
+    cells = some(column)
+    forms = "|".join([_DATE, _WEEK, *_PERIODS["Q"], *list(_PERIODS["M"])[:3]])
+    dates = cells.str.fullmatch(f"(?i)(?:{forms})")
+    return bool(len(cells)) and bool(dates.mean() >= 0.5) and not cells.str.fullmatch(WHOLE).all()
+
+
+def has_foreign_months(column: pd.Series) -> bool:
+    """Tell whether all cells of a column seem to be dates with months named in other languages.
+
+    Examples
+    --------
+    >>> has_foreign_months(pd.Series(["15 mars 2024", "16 mars 2024"], dtype=object))
+    True
+    """
+    return is_text(column) and bool(column.notna().all()) and all_match(column, _FOREIGN_DATE)
+
+
+def read_times(column: pd.Series, day_first: bool | None = None) -> pd.Series:
+    """Return a column as times: datetimes, periods (years, quarters, months) or whole numbers.
+
+    Parameters
+    ----------
+    column
+        Text, or times already. Seconds since 1970 are told by their size; days since 1900, as
+        spreadsheets count them, and years with decimals also by the name of the column.
+    day_first
+        Whether 01/02/2024 is in February; a cell that begins with the year is never meant. None:
+        what the cells allow; if they allow both, what makes the times regular.
+
+    Raises
+    ------
+    ValueError
+        If a cell is missing or no time, or day and month can not be told apart, or only some cells
+        say their time zone.
+
+    Examples
+    --------
+    >>> read_times(pd.Series(["31.1.24", "1.2.24"], dtype=object)).dt.month.tolist()
+    [1, 2]
+    >>> read_times(pd.Series(["Q1 2024", "Q2 2024"], dtype=object)).astype(str).tolist()
+    ['2024Q1', '2024Q2']
+    """
+    missing = column[column.isna()]
+    if len(missing):
+        raise ValueError(
+            f"each row must have a time: column {column.name!r} is empty in {where(missing)} "
+            f"({len(missing)} such rows). Fill or remove it."
+        )
+    if not is_text(column):
+        if not pd.api.types.is_numeric_dtype(column.dtype):
+            return column
+        years = _years(whole) if (whole := whole_numbers(column)) is not None else None
+        return from_numbers(column) if years is None else years
+    for freq, forms in _PERIODS.items():
+        for form, spelling in forms.items():
+            if all_match(column, f"(?i){form}"):
+                text = column.str.upper().str.replace(form, spelling, regex=True)
+                if (periods := _periods(text, freq)) is not None:
+                    return periods
+    if all_match(column, _WEEK):
+        return _mondays(column)
+    dates = column.str.fullmatch(f"(?i){_DATE}")
+    if not dates.any() and (whole := whole_numbers(column)) is not None:
+        return from_numbers(whole)
+    if calendar_name(column.name) and all_match(column, r"\d{1,5}(?:\.\d+)?"):
+        return from_numbers(column.astype(np.float64))
+    return _read_dates(column, dates, day_first)
+
+
+def _mondays(column: pd.Series) -> pd.Series:
+    weeks = column.str.replace(_WEEK, r"\1-W\2-1", regex=True)
+    mondays = pd.to_datetime(weeks, format="%G-W%V-%u", errors="coerce")
+    return _without_faults(mondays, column)
+
+
+def _years(whole: pd.Series) -> pd.Series | None:
+    text = whole.astype(str).astype(object)
+    if not text.str.fullmatch(next(iter(_PERIODS["Y"]))).all():
+        return None
+    return _periods(text, "Y")
+
+
+def _periods(text: pd.Series, freq: str) -> pd.Series | None:
+    """Return periods; timestamps where all lie further apart; None if there is no such period."""
+    try:
+        periods = pd.PeriodIndex(text, freq=freq)
+    except ValueError:
+        return None
+    steps = np.diff(np.unique(periods.asi8))
+    apart = len(steps) > 0 and not (steps == 1).any()
+    return pd.Series(periods.to_timestamp() if apart else periods, text.index, name=text.name)
+
+
+def _read_dates(column: pd.Series, dates: pd.Series, day_first: bool | None) -> pd.Series:
+    numeric = column.str.extract(f"^{_NUMERIC_DATE}$").dropna().astype(int)
+    if len(numeric):
+        day_first = _day_first(column, numeric, day_first)
+    return _without_faults(_parse(column.where(dates), bool(day_first)), column)
+
+
+def _without_faults(times: pd.Series, column: pd.Series) -> pd.Series:
+    wrong = column[times.isna()]
+    if len(wrong):
+        raise ValueError(
+            f"column {column.name!r} must hold times such as 2024-01-31, with months as numbers or "
+            f"in English, got {wrong.iloc[0]!r} in {where(wrong)} ({len(wrong)} such cells). Mend "
+            "or remove the row, or name another time_col."
+        )
+    return times
+
+
+def _day_first(column: pd.Series, numeric: pd.DataFrame, given: bool | None) -> bool:
+    """Decide whether day or month comes first, from their numbers or from the steps of time."""
+    day_leads, day_follows = (numeric[part] > 12 for part in numeric.columns)
+    must = {leads for leads, seen in ((True, day_leads), (False, day_follows)) if seen.any()}
+    if len(must | ({given} - {None})) > 1:
+        cells = [
+            column[numeric.index][seen].iloc[0] for seen in (day_leads, day_follows) if seen.any()
+        ]
+        raise ValueError(
+            f"column {column.name!r} must have the day first, or the month first, throughout: got "
+            f"{' and '.join(map(repr, cells))}. Mend the dates"
+            + ("." if given is None else f", or leave out day_first={given}.")
+        )
+    if must or given is not None:
+        return must.pop() if must else bool(given)
+    regular = {leads: _regularity(_parse(column, leads)) for leads in (True, False)}
+    cell = column[numeric.index[0]]
+    # Of equals, dots mean the day first: nobody writes the month first with them.
+    if regular[True] == regular[False] and "." not in cell:
+        raise ValueError(
+            f"column {column.name!r} must tell the day from the month, {cell!r} can be read both "
+            "ways. Say which: day_first=True or day_first=False."
+        )
+    found = regular[True] >= regular[False]
+    warnings.warn(
+        f"dates such as {cell!r} are read with the {'day' if found else 'month'} first "
+        f"(otherwise: day_first={not found}).",
+        ForecastWarning,
+        stacklevel=4,
+    )
+    return found
+
+
+def _regularity(times: pd.Series) -> float:
+    """Return the share of neighbouring times that are one step apart; 0 if they fit no grid."""
+    distinct = pd.DatetimeIndex(times.dropna().drop_duplicates().sort_values())
+    rows = np.arange(len(distinct))
+    try:
+        _, places = regular_positions(distinct, None, rows[:-1], rows[1:])
+    except ValueError:
+        return 0.0
+    return float((np.diff(places) == 1).mean()) if len(places) > 1 else 0.0
+
+
+def _parse(text: pd.Series, day_first: bool) -> pd.Series:
+    # pandas takes "Jan-20" for the year 20.
+    text = text.str.replace(rf"(?i)^({_MONTH})\.?[-' ]+(\d{{2}})$", r"\1 20\2", regex=True)
+    how = {"utc": _is_zoned(text)}
+    year_first = text.str.fullmatch(_YEAR_FIRST).eq(True)
+    if not year_first.any() or year_first.all():
+        return _to_datetime(text, day_first and not year_first.any(), how)
+    # The first cell of each form sets the pace, which is fast.
+    parts = [
+        _to_datetime(text[year_first], False, how),
+        _to_datetime(text[~year_first], day_first, how),
+    ]
+    return pd.concat(parts).loc[text.index]
+
+
+def _is_zoned(text: pd.Series) -> bool:
+    """Tell whether the cells say their offset from UTC, which then must be all of them."""
+    clock = text[text.str.contains(":").eq(True)]
+    offsets = clock.str.extract(f"({_OFFSET})")[0]
+    if offsets.isna().all():
+        return False
+    if offsets.isna().any():
+        plain, zoned = clock[offsets.isna()], clock[offsets.notna()]
+        raise ValueError(
+            f"column {text.name!r} must have an offset from UTC in all cells or in none, got "
+            f"{zoned.iloc[0]!r} in {where(zoned)} and {plain.iloc[0]!r} in {where(plain)}. Write "
+            "it everywhere, such as 2024-01-31T12:00Z, or nowhere."
+        )
+    abroad = sorted(set(offsets) - {"Z", "+00:00", "+0000"})
+    if abroad:
+        warnings.warn(
+            f"times are taken from {', '.join(abroad)} to UTC.", ForecastWarning, stacklevel=2
+        )
+    return True
+
+
+def _to_datetime(text: pd.Series, day_first: bool, how: dict[str, Any]) -> pd.Series:
+    how = how | {"dayfirst": day_first, "errors": "coerce"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an ISO date is not day first, which pandas points out
+        times = pd.to_datetime(text, **how)  # all in the form of the first, which is fast
+        others = text[times.isna() & text.notna()]
+        if len(others):
+            times = times.fillna(pd.to_datetime(others, format="mixed", **how))
+    return times

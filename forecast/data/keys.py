@@ -1,0 +1,119 @@
+"""The keys of rows: which columns or levels name the series and the time, in and out again.
+
+A series that several columns name together has a tuple of their values as its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.panel import Layout
+
+
+def one_or_several(names: Hashable | Sequence[Hashable]) -> Hashable:
+    """Return one name as it is, several as a tuple.
+
+    Examples
+    --------
+    >>> one_or_several("store"), one_or_several(["store"]), one_or_several(["store", "item"])
+    ('store', 'store', ('store', 'item'))
+    """
+    if not isinstance(names, list):
+        return names
+    return names[0] if len(names) == 1 else tuple(names)
+
+
+def time_level(index: pd.MultiIndex, time_col: Hashable = None) -> int:
+    """Return which level of an index holds the times: by its name, its type, or as the last.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2024", periods=2)
+    >>> time_level(pd.MultiIndex.from_product([days, ["a", "b"]]))
+    0
+    """
+    if time_col in index.names:
+        return index.names.index(time_col)
+    dated = [place for place, level in enumerate(index.levels) if _is_dated(level)]
+    return dated[0] if len(dated) == 1 else index.nlevels - 1
+
+
+def row_keys(table: Any, layout: Layout) -> tuple[list[pd.Index], pd.Index]:
+    """Return the columns that name the series of each row, and its time.
+
+    Parameters
+    ----------
+    table
+        A long frame, or one with a MultiIndex.
+    layout
+        How the target is keyed; the levels of an index may be in another order.
+    """
+    if layout.kind == "long":
+        return [pd.Index(table[name]) for name in layout.id_cols], pd.Index(table[layout.time_col])
+    levels = list(range(table.index.nlevels))
+    time = levels.pop(time_level(table.index, layout.time_col))
+    return [table.index.get_level_values(level) for level in levels], (
+        table.index.get_level_values(time)
+    )
+
+
+def distinct_ids(columns: list[pd.Index]) -> tuple[np.ndarray, pd.Index]:
+    """Return the number of the series of each row, -1 without one, and the distinct ids.
+
+    Examples
+    --------
+    >>> codes, ids = distinct_ids([pd.Index(["a", "b", "a"]), pd.Index([1, 1, 1])])
+    >>> codes.tolist(), ids.tolist()
+    ([0, 1, 0], [('a', 1), ('b', 1)])
+    """
+    if len(columns) == 1:
+        (column,) = columns
+        if isinstance(column, pd.CategoricalIndex):
+            return np.asarray(column.codes), column.categories.rename(None)
+        codes, found = pd.factorize(column)
+        return codes, pd.Index(found).rename(None)
+    frame = pd.DataFrame(dict(enumerate(columns)))
+    numbers = frame.groupby(list(frame), sort=False, observed=True).ngroup()
+    ids = list(frame.drop_duplicates().dropna().itertuples(index=False, name=None))
+    return numbers.fillna(-1).to_numpy(np.int64), flat_index(ids)
+
+
+def flat_index(ids: list[Any]) -> pd.Index:
+    """Return ids as an index of one level, tuples too."""
+    return pd.Index(ids, tupleize_cols=False)
+
+
+def owners(columns: list[pd.Index], ids: pd.Index) -> np.ndarray:
+    """Return the number of each row's series among some, -1 where it is none of them."""
+    codes, found = distinct_ids(columns)
+    return np.append(ids.get_indexer(found), -1)[codes].astype(np.int64)
+
+
+def id_columns(ids: pd.Index, layout: Layout) -> list[pd.Index]:
+    """Return the columns that name series, in the order of `layout.id_cols`.
+
+    Examples
+    --------
+    >>> layout = Layout("long", ("store", "item"))
+    >>> [column.tolist() for column in id_columns(flat_index([("a", 1), ("a", 2)]), layout)]
+    [['a', 'a'], [1, 2]]
+    """
+    if len(layout.id_cols) == 1:
+        return [ids]
+    return [pd.Index(column) for column in zip(*ids, strict=True)]
+
+
+def keyed_index(ids: pd.Index, times: pd.Index, layout: Layout) -> pd.MultiIndex:
+    """Return the MultiIndex of rows, its levels in the order in which they came."""
+    arrays, names = id_columns(ids, layout), list(layout.id_cols)
+    arrays.insert(layout.time_level, times)
+    names.insert(layout.time_level, layout.time_col)
+    return pd.MultiIndex.from_arrays(arrays, names=names)
+
+
+def _is_dated(level: pd.Index) -> bool:
+    return isinstance(level, pd.PeriodIndex) or pd.api.types.is_datetime64_any_dtype(level.dtype)

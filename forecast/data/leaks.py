@@ -1,0 +1,62 @@
+"""Known covariates that tell what is to be forecast: copies of the target, or of its future."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from forecast._checks import ForecastWarning
+from forecast.data.panel import Panel
+
+# Steps by which a column may run ahead of the target, the pairs that are compared and needed.
+_LEADS, _PAIRS, _ENOUGH = 12, 100_000, 12
+_ALIKE = 1e-9
+
+
+def warn_of_leaks(panel: Panel, known: np.ndarray, names: tuple[str, ...]) -> None:
+    """Warn of a known covariate that is the target, now or some steps later, up to its unit.
+
+    Who knows it ahead knows the forecast; most often it is only known afterwards, and belongs to
+    `past_only`.
+
+    Parameters
+    ----------
+    panel
+        The target; a straight line is no evidence, for any other is its copy.
+    known, names
+        The known covariates, (N, K), aligned with its values, and their names.
+    """
+    y = panel.values[:_PAIRS].astype(np.float64)
+    ends = np.repeat(panel.offsets[1:], panel.lengths)[: len(y)]
+    for k, name in enumerate(names):
+        for lead in range(_LEADS + 1):
+            later = np.flatnonzero(np.arange(len(y)) + lead < np.minimum(ends, len(y)))
+            if _is_copy(known[later, k], y[later + lead]):
+                ahead = f" {lead} step{'s' if lead > 1 else ''} later" if lead else ""
+                warnings.warn(
+                    f"covariate {name!r} is the target{ahead}: with it forecasts are no forecasts. "
+                    "If it is not known in advance, name it in past_only, or leave it out.",
+                    ForecastWarning,
+                    stacklevel=6,
+                )
+                break
+
+
+def _is_copy(x: np.ndarray, y: np.ndarray) -> bool:
+    """Tell whether x = a + b y for some a and b, where y is no straight line.
+
+    Examples
+    --------
+    >>> y = np.random.default_rng(0).normal(size=20)
+    >>> _is_copy(3 - 2 * y, y), _is_copy(y**2, y)
+    (True, False)
+    """
+    x, y = (part[np.isfinite(y)] for part in (x, y))
+    if len(y) < _ENOUGH or not (np.ptp(x) and np.ptp(y)):
+        return False
+    x, y = ((part - part.mean()) / part.std() for part in (x, y))
+    b = float(x @ y) / len(y)
+    steps = np.arange(len(y))
+    line = np.polyval(np.polyfit(steps, y, 1), steps)
+    return bool(abs(x - b * y).max() < _ALIKE and abs(y - line).max() > 1e-6)

@@ -1,0 +1,123 @@
+"""Numbers that stand for times: seconds since 1970, days of a spreadsheet, years with decimals."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from forecast._checks import ForecastWarning
+
+# Seconds since 1970 between 1980 and 2100, in each unit in which they are written.
+_EPOCH = pd.Timestamp("1980").timestamp(), pd.Timestamp("2100").timestamp()
+_UNITS = {"seconds": 1, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
+# Days since 1899-12-30 between 1954 and 2091, as spreadsheets count them.
+_SERIALS = 20_000, 70_000
+_YEARS = 1500, 2200
+_CALENDAR = re.compile(r"date|datum|day|time|month|week|year|stamp|epoch|unix|^ds$|^t$")
+# 2024013105 is five o'clock on January 31: digits run together, of which 1970 knows no such second.
+_DIGITS = {10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+
+
+def calendar_name(name: object) -> bool:
+    """Tell whether a column is called like something that holds times.
+
+    Examples
+    --------
+    >>> calendar_name("Order Date"), calendar_name("store")
+    (True, False)
+    """
+    return bool(_CALENDAR.search(str(name).lower()))
+
+
+def from_numbers(column: pd.Series) -> pd.Series:
+    """Return the times that a column of numbers stands for; whole numbers that are none stay.
+
+    Parameters
+    ----------
+    column
+        int64 or float64, without missing values.
+
+    Raises
+    ------
+    ValueError
+        If numbers with decimals are no times.
+
+    Examples
+    --------
+    >>> from_numbers(pd.Series([3, 4])).tolist()
+    [3, 4]
+    >>> years = pd.Series([1949.0, 1949.083, 1949.167], name="time")
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     from_numbers(years).astype(str).tolist()
+    ['1949-01', '1949-02', '1949-03']
+    """
+    found = _digits(column)
+    found = _since_1970(column) if found is None else found
+    if found is None and calendar_name(column.name):
+        found = _days_of_a_spreadsheet(column)
+        found = _decimal_years(column) if found is None else found
+    if found is not None:
+        return found
+    if (column % 1 != 0).any():
+        raise ValueError(
+            f"column {column.name!r} must hold times such as 2024-01-31, got {column.iloc[0]!r}. "
+            "Write them as dates, or name another time_col."
+        )
+    return column.astype(np.int64)
+
+
+def _digits(column: pd.Series) -> pd.Series | None:
+    if (column % 1 != 0).any():
+        return None
+    text = column.astype(np.int64).astype(str)
+    form = _DIGITS.get(len(text.iloc[0]))
+    if form is None or not text.str.fullmatch(r"(?:19|20)\d{8}(?:\d\d){0,2}").all():
+        return None
+    times = pd.to_datetime(text, format=form, errors="coerce")
+    return None if times.isna().any() else times
+
+
+def _since_1970(column: pd.Series) -> pd.Series | None:
+    for words, factor in _UNITS.items():
+        if column.between(factor * _EPOCH[0], factor * _EPOCH[1]).all():
+            nanoseconds = column.astype(np.int64) * round(1e9 / factor)
+            if (column % 1 != 0).any():
+                nanoseconds = (column * (1e9 / factor)).round().astype(np.int64)
+            _tell(column, f"{words} since 1970")
+            return pd.Series(pd.to_datetime(nanoseconds), name=column.name)
+    return None
+
+
+def _days_of_a_spreadsheet(column: pd.Series) -> pd.Series | None:
+    if not column.between(*_SERIALS).all():
+        return None
+    seconds = (column * 86_400).round().astype(np.int64)
+    times = pd.Timestamp("1899-12-30") + pd.to_timedelta(seconds, unit="s")
+    _tell(column, "days of a spreadsheet")
+    return pd.Series(times, name=column.name)
+
+
+def _decimal_years(column: pd.Series) -> pd.Series | None:
+    """Return months or quarters, if the decimals of years are such."""
+    distinct = np.unique(column)
+    if not column.between(*_YEARS).all() or (column % 1 == 0).all() or len(distinct) < 2:
+        return None
+    per_year = round(1 / float(np.median(np.diff(distinct))))
+    if per_year not in (4, 12):
+        return None
+    years = np.floor(column + 0.001).astype(np.int64)
+    # A month may be told by its start or by its middle, with three digits.
+    parts = np.floor((column - years) * per_year + 0.05).astype(np.int64).clip(0, per_year - 1)
+    freq, mark = ("Q", "Q") if per_year == 4 else ("M", "-")
+    periods = pd.PeriodIndex(years.astype(str) + mark + (parts + 1).astype(str), freq=freq)
+    if periods.nunique() < len(distinct):
+        return None
+    _tell(column, f"years with decimals: {'quarters' if freq == 'Q' else 'months'}")
+    return pd.Series(periods, column.index, name=column.name)
+
+
+def _tell(column: pd.Series, what: str) -> None:
+    warnings.warn(f"column {column.name!r} is read as {what}.", ForecastWarning, stacklevel=5)

@@ -1,0 +1,329 @@
+"""Which columns of a table tell the time: one, or several together such as a date and an hour."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+
+from forecast._checks import ForecastWarning, short
+from forecast.data.cells import (
+    all_match,
+    is_text,
+    looks_like_a_number,
+    some,
+    where,
+    whole_numbers,
+)
+from forecast.data.dates import has_foreign_months, looks_like_a_time, read_times
+from forecast.data.numbered_times import calendar_name
+
+# What a column of whole numbers must be called to be the time though it is not in order.
+_TIMES = ("", "ds", "index", "period", "step", "t", "time", "date_time")
+# What the parts of a time are called, from the coarsest to the finest, and their values.
+_PARTS = {
+    "year": ("year|yr|yyyy|jahr|annee|ano", (1500, 2200)),
+    "quarter": ("quarter|qtr|q", (1, 4)),
+    "month": ("month|mon|mo|mm|mn|mnth|monat", (1, 12)),
+    "week": ("week|wk|isoweek|weekofyear|weeknumber", (1, 53)),
+    "day": ("day|dd|dy|dayofmonth|tag", (1, 31)),
+    "hour": ("hour|hr|hh|stunde", (0, 24)),
+    "minute": ("minute|min", (0, 59)),
+}
+# Which parts tell a time together.
+_SHAPES = (
+    ("year", "month", "day", "hour", "minute"),
+    ("year", "month", "day", "hour"),
+    ("year", "month", "day"),
+    ("year", "week"),
+    ("year", "month"),
+    ("year", "quarter"),
+)
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_CLOCK = r"(?i)(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))? ?([ap]m)?"
+_DAY = pd.Timedelta(days=1)
+
+
+def find_times(
+    table: pd.DataFrame,
+    given: Sequence[str],
+    day_first: bool | None,
+    taken: Collection[str],
+) -> tuple[pd.Series, list[str]]:
+    """Return the times of all rows, and the columns that tell them.
+
+    Parameters
+    ----------
+    table
+        Columns of text or of times, with the lines as index.
+    given
+        The columns that the user named, or none.
+    day_first
+        Whether 01/02/2024 is in February.
+    taken
+        Columns that hold something else.
+
+    Raises
+    ------
+    ValueError
+        If a cell is no time, or columns do not tell a time together.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"Day": ["31/1/2024"] * 2, "Hour": ["0", "1"]}, dtype=object)
+    >>> times, columns = find_times(table, ["Day", "Hour"], None, [])
+    >>> times.astype(str).tolist(), times.name
+    (['2024-01-31 00:00:00', '2024-01-31 01:00:00'], 'Day Hour')
+    """
+    names = list(given) or telling(table, taken)
+    if not names:
+        _warn("no column holds times: rows are counted 0, 1, 2, ...")
+        return pd.Series(np.arange(len(table)), table.index, name="ds"), []
+    if len(names) == 1:
+        return read_times(table[names[0]], day_first), names
+    if not given:
+        _warn(f"columns {', '.join(map(repr, names))} together tell the time.")
+    times = _together(table[names], day_first)
+    return times.rename(" ".join(names)), names
+
+
+def telling(table: pd.DataFrame, taken: Collection[str] = ()) -> list[str]:
+    """Return the columns that tell the time, none if there are none.
+
+    These are a column "ds"; the first column of dates, with one of times of day if the dates have
+    none; a year with its month, day and hour; or a column of whole numbers that count.
+    """
+    names = [name for name in table.columns if name not in taken]
+    if "ds" in names:
+        return ["ds"]
+    for name in names:
+        if looks_like_a_time(table[name]):
+            return [name, *_time_of_day(table, name, names)]
+    parts = _parts(table, names)
+    if len(parts) > 1:
+        return parts
+    return _counting(table, names) if len(names) + len(taken) > 1 else []
+
+
+def is_numbering(column: pd.Series) -> bool:
+    """Tell whether a column numbers the rows, as `to_csv` does; it need not be complete."""
+    whole = whole_numbers(column)
+    named = re.fullmatch(
+        r"|unnamed: ?\d+|index|no\.?|nr\.?|#|row|rownames|row_?number|instant|id",
+        str(column.name).lower(),
+    )
+    if named is None or whole is None or not whole.is_unique:
+        return False
+    return bool(whole.is_monotonic_increasing) if str(column.name) else True
+
+
+def only_tells_time(column: pd.Series, times: pd.Series) -> bool:
+    """Tell whether a column of numbers repeats what the times say: the year, the weekday, ...
+
+    Examples
+    --------
+    >>> times = pd.Series(pd.date_range("2024-01-30", periods=4))
+    >>> only_tells_time(pd.Series(["1", "1", "2", "2"], name="mnth", dtype=object), times)
+    True
+    """
+    at = times.dt.to_timestamp() if isinstance(times.dtype, pd.PeriodDtype) else times
+    if not pd.api.types.is_datetime64_any_dtype(at.dtype):
+        return False
+    numbers = pd.to_numeric(column, errors="coerce")
+    if numbers.isna().any():
+        return False
+    year = (numbers - at.dt.year - (at.dt.day_of_year - 1) / 365.25).abs().max()
+    if year < 0.09 and (numbers % 1 != 0).any():
+        return True
+    word = _word(column.name)
+    part = "weekday" if word in ("weekday", "dow", "dayofweek", "wday") else _part(word)
+    if part is None:
+        return False
+    part = "day_of_week" if part == "weekday" else part
+    stands = at.dt.isocalendar().week if part == "week" else getattr(at.dt, part)
+    shift = np.unique((numbers - stands.astype(float)) % (7 if part == "day_of_week" else np.inf))
+    return len(shift) == 1
+
+
+def _time_of_day(table: pd.DataFrame, date: str, names: list[str]) -> list[str]:
+    """Return the column that holds the times of day of a column of dates, if one does."""
+    dates = table[date]
+    if not is_text(dates) or some(dates).str.contains(":").any() or dates.is_unique:
+        return []
+    for name in names:
+        if is_text(table[name]) and all_match(table[name], _CLOCK):
+            return [name]
+    hours = [name for name in names if _holds(table, name, "hour")]
+    # An hour that does not tell apart the rows of a day is something else.
+    return [name for name in hours if not table[[date, name]].isna().any(axis=None)][:1]
+
+
+def _parts(table: pd.DataFrame, names: list[str]) -> list[str]:
+    """Return the columns of a year and what is finer, in order, by their names or their values."""
+    held = {part: name for name in reversed(names) for part in _PARTS if _holds(table, name, part)}
+    for shape in _SHAPES:
+        if held.keys() >= set(shape):
+            return [held[part] for part in shape]
+    return _headless_parts(table, names)
+
+
+def _headless_parts(table: pd.DataFrame, names: list[str]) -> list[str]:
+    """Return year, month and maybe day, if they lead a table without a header."""
+    leading = [name for name in names[:3] if re.fullmatch(r"column \d+", name)]
+    parts = [
+        name
+        for name, part in zip(leading, ("year", "month", "day"), strict=False)
+        if _is_within(table[name], part)
+    ]
+    if parts != leading[: len(parts)] or len(parts) < 2:
+        return []
+    for count in (2, 3):
+        if len(parts) >= count and not table.duplicated(parts[:count]).any():
+            return parts[:count]
+    return []
+
+
+def _holds(table: pd.DataFrame, name: str, part: str) -> bool:
+    return _part(_word(name)) == part and _is_within(table[name], part)
+
+
+def _is_within(column: pd.Series, part: str) -> bool:
+    """Tell whether the cells of a column can be a part of a time: a year, a month, ..."""
+    if is_text(column) and part == "month" and column.notna().all():
+        return bool(column.str.lower().str[:3].isin(MONTHS).all()) or _in_range(column, part)
+    if is_text(column) and part == "quarter" and column.notna().all():
+        column = column.str.removeprefix("Q")
+    return _in_range(column, part)
+
+
+def _in_range(column: pd.Series, part: str) -> bool:
+    whole = whole_numbers(column)
+    return whole is not None and bool(whole.between(*_PARTS[part][1]).all())
+
+
+def _word(name: object) -> str:
+    return re.sub(r"[^a-z#]", "", str(name).lower())
+
+
+def _part(word: str) -> str | None:
+    return next((part for part, (form, _) in _PARTS.items() if re.fullmatch(form, word)), None)
+
+
+def _counting(table: pd.DataFrame, names: list[str]) -> list[str]:
+    """Return a column of whole numbers in regular steps, or one called like a time."""
+    for name in names:
+        column = table[name]
+        if has_foreign_months(column):
+            raise ValueError(
+                f"column {name!r} must have months as numbers or in English to be the time, got "
+                f"{column.iloc[0]!r}. Write 2024-01-31; or, if it names the series, say so: "
+                "id_col."
+            )
+        called = calendar_name(name) or name.lower() in _TIMES
+        whole = whole_numbers(column)
+        if whole is not None:
+            steps = np.diff(whole)
+            counts = (steps > 0).all() and 2 * (steps == np.median(steps)).sum() > len(steps) > 0
+            return [name] if counts or called else []
+        if looks_like_a_number(column, "."):
+            return [name] if called and _are_decimal_times(column) else []
+    return []
+
+
+def _are_decimal_times(column: pd.Series) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ForecastWarning)
+            read_times(column)
+    except ValueError:
+        return False
+    return True
+
+
+def _together(table: pd.DataFrame, day_first: bool | None) -> pd.Series:
+    """Return the times that several columns tell together."""
+    first, *rest = table.columns
+    if _is_within(table[first], "year"):
+        return _from_year(table)
+    days = read_times(table[first], day_first)
+    if pd.api.types.is_datetime64_any_dtype(days.dtype) and len(rest) == 1:
+        return days + _within_the_day(table[rest[0]])
+    raise ValueError(
+        "columns together tell the time if they are a date and a time of day, or a year and its "
+        f"month, day and hour, got {short(list(table.columns))}. Name one, or these, as time_col."
+    )
+
+
+def _within_the_day(column: pd.Series) -> pd.Series:
+    """Return how long after midnight cells are: a clock, hours, or parts of a day counted."""
+    if is_text(column) and all_match(column, _CLOCK):
+        hour, minute, second, half = (part for _, part in column.str.extract(_CLOCK).items())
+        hours = hour.astype(int) % 12 if half.notna().all() else hour.astype(int)
+        hours = hours + 12 * half.str.lower().eq("pm").astype(int)
+        seconds = 3600 * hours + 60 * minute.astype(int) + second.fillna("0").astype(float)
+        return pd.to_timedelta(seconds, unit="s")
+    whole = whole_numbers(column)
+    if whole is None or whole.min() not in (0, 1):
+        wrong = column[pd.to_numeric(column, errors="coerce").isna()]
+        cell = wrong if len(wrong) else column
+        raise ValueError(
+            f"column {column.name!r} must hold times of day such as 13:30, or the hours or parts "
+            f"of a day counted, got {cell.iloc[0]!r} in {where(cell)}. Mend it, or name another "
+            "time_col."
+        )
+    if _part(_word(column.name)) == "hour":
+        return whole * pd.Timedelta(hours=1)
+    return (whole - whole.min()) * (_DAY / int(whole.max() - whole.min() + 1))
+
+
+def _from_year(table: pd.DataFrame) -> pd.Series:
+    """Return periods of a year and its month or quarter; with anything finer, datetimes."""
+    kinds = ["year", *(_kind(table[name], place) for place, name in enumerate(table.columns[1:]))]
+    numbers = {
+        kind: _number(table[name], kind) for kind, name in zip(kinds, table.columns, strict=True)
+    }
+    year = numbers["year"].astype(str)
+    if kinds == ["year", "month"]:
+        return read_times(year + "-" + numbers["month"].astype(str))
+    if kinds == ["year", "quarter"]:
+        return read_times(year + "Q" + numbers["quarter"].astype(str))
+    if kinds == ["year", "week"]:
+        return read_times(year + "-W" + numbers["week"].astype(str).str.zfill(2))
+    if kinds[1:3] != ["month", "day"]:
+        raise ValueError(
+            "columns together tell the time if they are a year and its month, quarter or week, or "
+            f"its month, day, hour and minute, got {list(table.columns)}. Name such as time_col."
+        )
+    text = year + "-" + numbers["month"].astype(str) + "-" + numbers["day"].astype(str)
+    times = read_times(text.rename(" ".join(table.columns[:3])))
+    for kind in kinds[3:]:
+        times = times + numbers[kind] * pd.Timedelta(1, unit="h" if kind == "hour" else "min")
+    return times
+
+
+def _kind(column: pd.Series, place: int) -> str:
+    """Return the part of a time that a column holds: by its name, else by its place after years."""
+    return _part(_word(column.name)) or ("month", "day", "hour", "minute")[min(place, 3)]
+
+
+def _number(column: pd.Series, part: str) -> pd.Series:
+    if is_text(column) and part == "month" and not _in_range(column, part):
+        return column.str.lower().str[:3].map({name: k + 1 for k, name in enumerate(MONTHS)})
+    if is_text(column) and part == "quarter":
+        column = column.str.removeprefix("Q")
+    whole = whole_numbers(column)
+    low, high = _PARTS[part][1]
+    if whole is None or not whole.between(low, high).all():
+        cells = column if whole is None else column[~whole.between(low, high)]
+        raise ValueError(
+            f"column {column.name!r} must hold a {part} from {low} to {high}, got "
+            f"{cells.iloc[0]!r} in {where(cells)}. Mend it, or name another time_col."
+        )
+    return whole
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, ForecastWarning, stacklevel=4)

@@ -1,0 +1,90 @@
+"""Tables with a column for each month of a year, or each hour of a day, become rows of times."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import pandas as pd
+
+from forecast._checks import ForecastWarning
+from forecast.data.cells import looks_like_a_number, whole_numbers
+from forecast.data.time_columns import MONTHS, telling
+
+_HOUR = re.compile(r"(?:h|hour|hr|he)?[ _]?(\d{1,2})(?::00)?")
+
+
+def unfolded(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return a table with a row per month or hour, if it has a column for each; else as it is.
+
+    Numbers beside them, such as a yearly mean, are left out; text is kept, for it may name series.
+
+    Returns
+    -------
+    table, columns
+        The columns are those that tell the time together, [] of a table that stays as it is.
+
+    Examples
+    --------
+    >>> months = {f"{name}.": [str(k), str(k + 1)] for k, name in enumerate(MONTHS)}
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     rows, _ = unfolded(pd.DataFrame({"Year": ["2023", "2024"]} | months, dtype=object))
+    >>> rows.shape, rows.iloc[12].tolist()
+    ((24, 3), ['2024', '1', '1'])
+    """
+    for kind, columns in (("month", _months(table)), ("hour", _hours(table))):
+        others = [name for name in table.columns if name not in columns]
+        times = _unit_of(table, others, kind) if columns else None
+        if times is not None:
+            return _rows(table, times, others, columns, kind), [times, kind]
+    return table, []
+
+
+def _months(table: pd.DataFrame) -> dict[str, int]:
+    """Return the columns of the twelve months by their number, {} without them."""
+    by_name = {
+        name: MONTHS.index(name.lower()[:3]) + 1
+        for name in table.columns
+        if re.fullmatch(r"[a-z]{3,9}\.?", name.lower()) and name.lower()[:3] in MONTHS
+    }
+    by_number = {name: int(name) for name in table.columns if re.fullmatch(r"0?\d|1[0-2]", name)}
+    found = [one for one in (by_name, by_number) if sorted(one.values()) == list(range(1, 13))]
+    return found[0] if found else {}
+
+
+def _hours(table: pd.DataFrame) -> dict[str, int]:
+    """Return the columns of the 24 hours by how many came before, {} without them."""
+    matches = {name: _HOUR.fullmatch(name.lower()) for name in table.columns}
+    hours = {name: int(match[1]) for name, match in matches.items() if match}
+    first = min(hours.values(), default=0)
+    counted = sorted(hours.values()) == list(range(first, first + 24)) and first in (0, 1)
+    return {name: hour - first for name, hour in hours.items()} if counted else {}
+
+
+def _unit_of(table: pd.DataFrame, others: list[str], kind: str) -> str | None:
+    """Return the column of the years of months, or of the days of hours."""
+    if kind == "hour":
+        return next(iter(telling(table[others])), None) if others else None
+    for name in others:
+        years = whole_numbers(table[name])
+        if years is not None and years.between(1500, 2200).all():
+            return name
+    return None
+
+
+def _rows(
+    table: pd.DataFrame, times: str, others: list[str], columns: dict[str, int], kind: str
+) -> pd.DataFrame:
+    numbers = [name for name in others if name != times and looks_like_a_number(table[name], ".")]
+    besides = f"; {', '.join(map(repr, numbers))} left out" if numbers else ""
+    warnings.warn(
+        f"the columns {next(iter(columns))!r} to {list(columns)[-1]!r} are read as the {kind}s of "
+        f"column {times!r}{besides}.",
+        ForecastWarning,
+        stacklevel=4,
+    )
+    keys = [name for name in others if name not in numbers]
+    long = table.rename(columns={name: str(number) for name, number in columns.items()}).melt(
+        keys, [str(number) for number in columns.values()], kind, "value", ignore_index=False
+    )
+    return long.astype({kind: object}).sort_index(kind="stable")

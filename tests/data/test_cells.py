@@ -1,0 +1,52 @@
+"""Numbers are read with the signs around them, or refused with a remedy that works."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from forecast._checks import ForecastWarning
+from forecast.data.cells import read_numbers, usual_decimal
+
+
+def cells(*texts: str | None) -> pd.Series:
+    return pd.Series(list(texts), name="y", dtype=object)
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [
+        (["$1,234", "$5"], [1234, 5]),
+        (["12.5%", "3 %"], [12.5, 3]),
+        (["EUR 5", "EUR 1,250.50"], [5, 1250.5]),
+        (["5 €", "-7 €"], [5, -7]),
+        (["5-", "3"], [-5, 3]),
+        (["(1,250)", "20"], [-1250, 20]),
+        (["-$3", "$-4"], [-3, -4]),
+        (["US$7", "US$8"], [7, 8]),
+    ],
+)
+def test_signs_around_numbers(texts: list[str], numbers: list[float]) -> None:
+    with pytest.warns(ForecastWarning, match=r"cells such as .* are read as"):
+        assert read_numbers(cells(*texts), ".").tolist() == numbers
+
+
+def test_a_decimal_comma_is_seen_below_a_sign() -> None:
+    column = cells("1.234,50 €", "7,25 €")
+    assert usual_decimal(column.to_frame()) == ","
+    with pytest.warns(ForecastWarning):
+        assert read_numbers(column, ",").tolist() == [1234.5, 7.25]
+
+
+@pytest.mark.parametrize("texts", [["5%", "0.05"], ["$5", "€5"], ["EUR 5", "USD 5"]])
+def test_two_units_in_a_column_are_refused(texts: list[str]) -> None:
+    with pytest.raises(ValueError, match="in one unit, got .* in row 0 and .* in row 1"):
+        read_numbers(cells(*texts), ".")
+    alike = [text.strip("%$€EURSD ") for text in texts]
+    assert len(read_numbers(cells(*alike), ".")) == 2
+
+
+@pytest.mark.parametrize("text", ["5 apples", "A5", "1.2.3", "(5", "5)", "--5", "%"])
+def test_what_is_no_number_is_named(text: str) -> None:
+    with pytest.raises(ValueError, match="must hold numbers, got .* in row 1"):
+        read_numbers(cells("1", text), ".")

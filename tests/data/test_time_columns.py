@@ -1,0 +1,254 @@
+"""The time is found wherever a table tells it: in one column, in several, in numbers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast._checks import ForecastWarning
+from forecast.data.files import read_covariates, read_file
+from forecast.data.frames import read_frames
+
+HOURS = pd.date_range("2011-01-01", periods=100, freq="h")
+MONTHS = pd.period_range("1958-03", periods=60, freq="M")
+QUARTERS = pd.period_range("2001Q1", periods=9, freq="Q")
+WEEKS = pd.date_range("2020-12-14", periods=9, freq="W-MON")
+DAYS = pd.date_range("2024-01-05", periods=40)
+
+
+def table(index: pd.Index, line: Callable[[Any, int], str], header: str = "") -> str:
+    """Return a text of one line per time, below a header."""
+    lines = [line(time, k) for k, time in enumerate(index)]
+    return "\n".join([header, *lines] if header else lines) + "\n"
+
+
+def read(folder: Path, text: str, **options: Any) -> tuple[Any, str]:
+    """Read a text as a file; return its notes in one text, too."""
+    path = folder / "file.csv"
+    path.write_text(text)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ForecastWarning)
+        data = read_file(path, **options)
+    return data, " ".join(str(one.message) for one in caught)
+
+
+def test_a_date_and_a_clock_are_joined(tmp_path: Path) -> None:
+    minutes = pd.date_range("2006-12-16 17:24", periods=200, freq="min")
+    header = "Date;Time;Power;Voltage"
+    text = table(
+        minutes, lambda t, k: f"{t:%d/%m/%Y;%H:%M:%S};{k}.5;{'?' if k == 7 else 230}", header
+    )
+    data, told = read(tmp_path, text)
+    assert (data.index == minutes).all() and data.index.name == "Date Time"
+    assert list(data) == ["Power", "Voltage"] and data["Power"].tolist()[:2] == [0.5, 1.5]
+    assert "columns 'Date', 'Time' together tell the time." in told
+    assert "2 series are read, a column each; target_col picks one." in told
+    assert read_frames(data).freq == "min"
+    with pytest.warns(ForecastWarning, match="together tell the time"):
+        X = read_covariates(tmp_path / "file.csv", data["Power"])
+    assert (X.index == minutes).all() and list(X) == ["Voltage"]
+
+
+@pytest.mark.parametrize("clock", ["%H:%M", "%I:%M %p", "%H:%M:%S.5"])
+def test_forms_of_clocks(clock: str, tmp_path: Path) -> None:
+    text = table(HOURS, lambda t, k: f"{t:%Y-%m-%d},{t.strftime(clock)},{k}", "day,at,y")
+    data, _ = read(tmp_path, text)
+    assert (data.index.floor("s") == HOURS).all()
+
+
+def test_a_day_and_its_hour_with_what_repeats_them(tmp_path: Path) -> None:
+    """The form of the bike-sharing data."""
+    header = "instant,dteday,season,yr,mnth,hr,weekday,temp,cnt"
+    text = table(
+        HOURS,
+        lambda t, k: (
+            f"{k + 1},{t:%Y-%m-%d},1,{t.year - 2011},{t.month},{t.hour},"
+            f"{(t.day_of_week + 1) % 7},0.{k % 24:02d},{10 + k % 24}"
+        ),
+        header,
+    )
+    data, told = read(tmp_path, text)
+    assert (data.index == HOURS).all() and list(data) == ["season", "temp", "cnt"]
+    assert "column 'instant' left out: the numbers of the rows." in told
+    assert "columns 'yr', 'mnth', 'weekday' left out: the time says it too." in told
+    assert "3 series are read" in told and read_frames(data).freq == "h"
+
+
+@pytest.mark.parametrize("comments", ["", "# CO2, in ppm\n# of one station\n"])
+def test_years_months_and_decimal_dates(comments: str, tmp_path: Path) -> None:
+    """The form of the CO2 data."""
+    header = "year,month,decimal date,average,trend"
+    rows = table(
+        MONTHS,
+        lambda t, k: f"{t.year},{t.month},{t.year + (t.month - 0.5) / 12:.4f},{k}.5,{k}",
+        header,
+    )
+    data, told = read(tmp_path, comments + rows)
+    assert data.index.equals(MONTHS) and list(data) == ["average", "trend"]
+    assert "'year', 'month' together" in told and "'decimal date' left out" in told
+    assert read_frames(data).freq == "M"
+
+
+@pytest.mark.parametrize("separator", [";", "   "])
+def test_years_and_months_without_a_header(separator: str, tmp_path: Path) -> None:
+    """The form of the sunspot data."""
+    parts = lambda t, k: (t.year, f"{t.month:02d}", f"{t.year + (t.month - 0.5) / 12:.3f}", k / 2)  # noqa: E731
+    text = table(MONTHS, lambda t, k: separator.join(map(str, parts(t, k))))
+    data, told = read(tmp_path, text)
+    assert data.index.equals(MONTHS) and data.tolist()[:3] == [0, 0.5, 1]
+    assert "has no header" in told and "'column 3' left out: the time says it too" in told
+
+
+def test_years_months_and_days_without_a_header(tmp_path: Path) -> None:
+    data, _ = read(tmp_path, table(DAYS, lambda t, k: f"{t.year};{t.month};{t.day};{k / 2}"))
+    assert (data.index == DAYS).all() and data.tolist()[:2] == [0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("header", "form", "index"),
+    [
+        ("No,year,month,day,hour,pm", "{k},{t.year},{t.month},{t.day},{t.hour},{k}.5", HOURS),
+        ("Year,Month,Day,pm", "{t.year},{t:%B},{t.day},{k}.5", DAYS),
+        ("YEAR,MO,pm", "{t.year},{t.month},{k}.5", MONTHS),
+        ("Month,Year,pm", "{t:%b},{t.year},{k}.5", MONTHS),
+        ("Year,Quarter,pm", "{t.year},{t.quarter},{k}.5", QUARTERS),
+        ("Year,Qtr,pm", "{t.year},Q{t.quarter},{k}.5", QUARTERS),
+        ("year,week,pm", "{t:%G},{t:%V},{k}.5", WEEKS),
+    ],
+)
+def test_parts_of_a_time_are_joined(
+    header: str, form: str, index: pd.Index, tmp_path: Path
+) -> None:
+    stamp = lambda t: t.to_timestamp() if isinstance(t, pd.Period) else t  # noqa: E731
+    text = table(index, lambda t, k: form.format(t=stamp(t), k=k), header)
+    data, told = read(tmp_path, text)
+    assert (data.index == index).all() and "together tell the time" in told
+    assert data.tolist() == [k + 0.5 for k in range(len(index))]
+
+
+def test_parts_that_are_named(tmp_path: Path) -> None:
+    halves = pd.date_range("2024-01-01", periods=96, freq="30min")
+    text = table(halves, lambda t, k: f"{t:%d.%m.%Y};{k % 48 + 1};{k}", "day;block;load")
+    data, _ = read(tmp_path, text, time_col=["day", "block"])
+    assert (data.index == halves).all()
+    with pytest.raises(ValueError, match=r"time_col") as caught:
+        read(tmp_path, text, target_col="load", time_col="day")
+    assert "got 0 and 1 at 2024-01-01" in str(caught.value)
+    with pytest.raises(ValueError, match="a date and a time of day, or a year and its"):
+        read(tmp_path, text, time_col=["load", "block"])
+
+
+def test_twelve_columns_of_months_become_rows(tmp_path: Path) -> None:
+    names = "Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec"
+    line = lambda y, k: f"{y},{','.join(str(12 * k + m) for m in range(12))},{k},***"  # noqa: E731
+    text = table(pd.RangeIndex(1990, 1996), line, f"Year,{names},Mean,J-D")
+    data, told = read(tmp_path, text)
+    assert data.index.equals(pd.period_range("1990-01", periods=72, freq="M", name="Year month"))
+    assert data.tolist() == list(range(72)) and "'Mean' left out" in told
+    assert "'Jan' to 'Dec' are read as the months of column 'Year'" in told
+
+
+def test_columns_of_hours_become_rows(tmp_path: Path) -> None:
+    line = lambda t, k: f"{t:%Y-%m-%d},{','.join(str(24 * k + h) for h in range(24))}"  # noqa: E731
+    header = "Date," + ",".join(f"H{h}" for h in range(1, 25))
+    data, _ = read(tmp_path, table(DAYS, line, header))
+    assert (data.index == pd.date_range(DAYS[0], periods=960, freq="h")).all()
+    assert data.tolist() == list(range(960))
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "what"),
+    [
+        ("when", lambda t: int(t.timestamp()), "seconds since 1970"),
+        ("when", lambda t: int(t.timestamp() * 1000), "milliseconds since 1970"),
+        ("time", lambda t: f"{t.timestamp():.3f}", "seconds since 1970"),
+        ("date", lambda t: (t - pd.Timestamp("1899-12-30")) / pd.Timedelta(days=1), "spreadsheet"),
+    ],
+)
+def test_numbers_that_stand_for_times(
+    name: str, number: Callable[[Any], Any], what: str, tmp_path: Path
+) -> None:
+    data, told = read(tmp_path, table(HOURS, lambda t, k: f"{number(t)},{k}", f"{name},y"))
+    assert (data.index == HOURS).all() and what in told
+
+
+def test_days_of_a_spreadsheet_need_a_name_that_says_so(tmp_path: Path) -> None:
+    data, told = read(tmp_path, table(DAYS, lambda t, k: f"{45000 + k},{k}", "Date,y"))
+    assert (data.index == pd.date_range("2023-03-15", periods=40)).all() and "spreadsheet" in told
+    data, told = read(tmp_path, table(DAYS, lambda t, k: f"{45000 + k},{k}", "number,y"))
+    assert data.index[0] == 45000 and not told
+
+
+def test_years_with_decimals_are_months_or_quarters(tmp_path: Path) -> None:
+    """The form in which R writes a time series."""
+    text = table(
+        MONTHS,
+        lambda t, k: f'"{k + 1}",{t.year + (t.month - 1) / 12:.10g},{k}',
+        '"","time","value"',
+    )
+    data, told = read(tmp_path, text)
+    assert data.index.equals(MONTHS.rename("time")) and "years with decimals: months" in told
+    data, _ = read(tmp_path, table(MONTHS, lambda t, k: f"{1990 + k / 4},{k}", "time,y"))
+    assert data.index.equals(pd.period_range("1990Q1", periods=60, freq="Q", name="time"))
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_the_numbers_of_rows_are_no_series(name: str, shuffled: bool, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"day": DAYS, "y": np.arange(40.0)})
+    frame = frame.sample(frac=1, random_state=0) if shuffled and not name else frame
+    data, told = read(tmp_path, frame.to_csv(index_label=name))
+    assert data.name == "y" and data.tolist() == list(range(40))
+    assert told == f"column {name!r} left out: the numbers of the rows."
+    long = pd.concat([frame.assign(shop=shop) for shop in "AB"], ignore_index=True)
+    data, told = read(tmp_path, long.to_csv(index_label=name))
+    assert data.index.names == ["shop", "day"] and "numbers of the rows" in told
+
+
+def test_the_numbers_of_rows_are_the_time_where_nothing_else_is(tmp_path: Path) -> None:
+    data, told = read(tmp_path, pd.Series([5.0, 6.0, 8.0], name="y").to_csv())
+    assert data.index.tolist() == [0, 1, 2] and data.tolist() == [5, 6, 8] and not told
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y-%m-%d %H:%M"])
+def test_a_cell_that_begins_with_the_year_is_never_swapped(form: str, tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-01", periods=200)
+    data, told = read(
+        tmp_path, table(days, lambda t, k: f"{t.strftime(form)},{k}", "day,y"), day_first=True
+    )
+    assert (data.index == days).all() and not told
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_mixed_column_is_told_apart_by_cell(first: int, tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-01", periods=200)
+    forms = ("%Y-%m-%d", "%d/%m/%Y")
+    text = table(days, lambda t, k: f"{t.strftime(forms[(k + first) % 2])},{k}", "day,y")
+    data, _ = read(tmp_path, text)
+    assert (data.index == days).all() and data.tolist() == list(range(200))
+
+
+def test_naive_and_aware_times_are_not_mixed(tmp_path: Path) -> None:
+    text = "t,y\n2024-01-01T00:00Z,1\n2024-01-01 01:00,2\n2024-01-01T02:00Z,3\n"
+    with pytest.raises(
+        ValueError, match=r"in all cells or in none, got '.*Z' in line 2 and '.*' in line 3"
+    ):
+        read(tmp_path, text)
+    for remedy in (text.replace("Z", ""), text.replace("01:00", "01:00Z")):
+        assert read_frames(read(tmp_path, remedy)[0]).freq == "h"
+
+
+def test_a_week_that_its_year_does_not_have_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="got '2024-W53' in line 3"):
+        read(tmp_path, "week,y\n2024-W52,1\n2024-W53,2\n2025-W01,3\n")
+
+
+def test_account_numbers_are_no_times(tmp_path: Path) -> None:
+    data, _ = read(tmp_path, "account,y\n12345678901234567890,1\n12345678901234567891,2\n")
+    assert data.index.tolist() == [0, 1]
