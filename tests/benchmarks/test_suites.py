@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import accuracy_pretrained
 import accuracy_single
+import figure_pretrained
 import numpy as np
 import pandas as pd
 import pytest
@@ -112,3 +113,22 @@ def test_the_named_series_are_whole():
     (nile,) = [suite for suite in accuracy_single.named() if suite.name == "nile"]
     pd.testing.assert_series_equal(nile.history("test"), load_dataset("nile"))
     assert len(nile.history("validation")) == 90
+
+
+def test_the_figure_shows_the_sets_that_all_models_share(monkeypatch):
+    monkeypatch.setattr(figure_pretrained, "FEWEST", 1)
+    row = {"relative_mase": 0.5, "seconds": 9.0, "cpu_seconds": 4.0, "n_series": 8}
+    rows = pd.DataFrame(
+        {
+            ("nn3", "pre-trained"): row,
+            ("nn3", "Theta"): row | {"n_series": 2},
+            ("nn3", "LSTM"): row | {"cpu_seconds": np.nan, "n_series": np.nan},
+            ("lynx", "pre-trained"): row,
+        }
+    ).T.rename_axis(["set", "model"])
+    found = figure_pretrained.points(rows)
+    assert found["seconds"].to_dict() == {
+        ("nn3", "pre-trained"): 0.5,
+        ("nn3", "Theta"): 2.0,
+        ("nn3", "LSTM"): 9 / 8,
+    }
