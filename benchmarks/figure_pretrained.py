@@ -42,19 +42,22 @@ def points(rows: pd.DataFrame) -> pd.DataFrame:
 def draw(rows: pd.DataFrame) -> Figure:
     """Draw the points, one colour a model, named beside its mean."""
     figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")
-    for (model, own), colour in zip(rows.groupby("model", sort=False), COLOURS, strict=False):
-        ax.scatter(own["seconds"], own["relative_mase"], s=14, color=colour, alpha=0.35, lw=0)
-        error, seconds = geometric(own["relative_mase"]), geometric(own["seconds"])
+    means = rows.groupby("model").agg(geometric).sort_values("seconds")
+    for k, (model, (error, seconds)) in enumerate(means.iterrows()):
+        own, colour = rows.xs(model, level="model"), COLOURS[k % len(COLOURS)]
+        ax.scatter(own["seconds"], own["relative_mase"], s=16, color=colour, alpha=0.4, lw=0)
         ax.scatter(seconds, error, s=110, color=colour, zorder=3)
         ax.annotate(
-            f"{model} {error:.2f}",
+            f"{model.replace(', ', chr(10))} {error:.2f}",
             (seconds, error),
-            xytext=(0, 10),
+            xytext=(0, (12, -12)[k % 2]),  # neighbours' names on different sides
             textcoords="offset points",
             ha="center",
+            va=("bottom", "top")[k % 2],
             color=colour,
             size=MEDIUM,
         )
+    ax.margins(x=0.12)
     ax.axhline(1, color=GREY, lw=1, ls="--")
     ax.annotate(
         "seasonal naive", (1, 1), xycoords=("axes fraction", "data"), ha="right", va="bottom",
