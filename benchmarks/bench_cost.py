@@ -33,8 +33,9 @@ def median_ms(
 
 
 def started(statement: str) -> Callable[[int], object]:
-    """Return work that runs a statement in a fresh interpreter."""
-    return lambda k: subprocess.run([sys.executable, "-c", statement], check=True)
+    """Return work that runs a statement in a fresh interpreter; what it prints is not shown."""
+    words = [sys.executable, "-c", statement]
+    return lambda k: subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
 
 
 def streaming(seen: int) -> tuple[Callable[[int], object], Callable[[int], object]]:
