@@ -35,7 +35,7 @@ PEAK, WARMUP, DECAY = 2e-3, 200, 1500  # rate, steps until it, steps after which
 SHARPNESS = 8  # of the average of weights: it spans about the last ninth of the steps
 VALUES = 14_000  # values in a batch: a step takes as long whatever the length
 SAVE_EVERY = 120.0  # seconds
-ORIGINS, AHEAD = 10, 14  # origins per series, steps ahead per origin
+ORIGINS, AHEAD = 10, 16  # origins per series, steps ahead per origin
 
 
 class Batch(NamedTuple):
@@ -53,17 +53,20 @@ class Batch(NamedTuple):
 def draw_batch(seed: int, step: int) -> Batch:
     """Draw the batch of a step: its length log-uniform, its steps ahead too.
 
-    A horizon is two seasons for short seasons, one for long ones, as people ask for.
+    A horizon is two seasons for short seasons, one for long ones, as people ask for; a third of
+    the series are asked for up to sixteen times as much, since any horizon may come.
     """
     rng = np.random.default_rng([seed, step, 1])
     # hours need some weeks of history, and weeks some years
     shortest, longest = (150, 1400) if rng.random() < 0.3 else (12, 500)
     length = int(np.exp(rng.uniform(np.log(shortest), np.log(longest))))
-    farthest = int(min(200, max(8, 0.7 * length)))
+    farthest = int(min(720 if rng.random() < 0.15 else 200, max(8, 0.7 * length)))
     size = int(np.clip(VALUES // (length + farthest // 2), 12, 160))
     drawn = draw_series([seed, step, 0], size, length + farthest)
     season = torch.from_numpy(drawn.season)
-    horizon = torch.where(season > 1, (2 * season).clamp(16, 110), 14).clamp(max=farthest)
+    usual = torch.where(season > 1, (2 * season).clamp(16, 110), 14)
+    more = np.exp(rng.uniform(0, np.log(16), size) * (rng.random(size) < 0.35))
+    horizon = (usual * torch.from_numpy(more)).long().clamp(max=farthest)
     horizon = torch.where(torch.from_numpy(drawn.second) > 0, farthest, horizon)
     ahead = np.exp(rng.uniform(0, np.log(int(horizon.max()) + 1), AHEAD)).astype(int)
     ahead = np.unique(np.append(ahead, 1))
@@ -93,21 +96,26 @@ def loss_of(network: PretrainedNetwork, batch: Batch) -> Tensor:
     level, spread = (p[:, batch.origins, None] for p in (reading.past.level, reading.past.spread))
     z = ((batch.values[:, at] - level) / spread).float()  # (B, n, h)
     seen = reading.past.seen[:, batch.origins, None]
-    counts = ~z.isnan() & (z.abs() < 50) & (seen >= 5)
-    counts &= (batch.steps <= batch.horizon[:, None])[:, None]
-    weight = (spread / seasonal_change(batch)[:, None, None]).clamp(0.05, 5).float() * counts
+    counts = ~z.isnan() & (seen >= 5) & (batch.steps <= batch.horizon[:, None])[:, None]
+    unit = seasonal_change(batch, reading.past.spread)[:, batch.origins, None]
+    weight = (spread / unit).clamp(0.05, 2).float() * counts
     # what does not count must still be finite: zero times infinity is not zero
     loss = network.head.loss(params, z.nan_to_num().clamp(-50, 50))
     return (loss * weight).sum() / (weight.clamp(max=1).sum() + 1)
 
 
-def seasonal_change(batch: Batch) -> Tensor:
-    """Return the mean absolute change over a season of every series, (B,)."""
-    y = batch.values
-    steps = torch.arange(y.shape[1])
-    before = y.gather(1, (steps - batch.season[:, None]).clamp(min=0))
-    change = torch.where(steps >= batch.season[:, None], (y - before).abs(), torch.nan)
-    return change.nanmean(1).nan_to_num(nan=1.0).clamp(min=1e-9)
+def seasonal_change(batch: Batch, spread: Tensor) -> Tensor:
+    """Return the mean absolute change over a season so far, (B, L), four spreads among them.
+
+    So far: a weight that knew the future would be small where the future surprises, and bands
+    would learn to be narrow. Four spreads: few changes say little.
+    """
+    y = batch.values[:, : batch.length]
+    before = torch.arange(batch.length) - batch.season[:, None]
+    change = (y - y.gather(1, before.clamp(min=0))).abs()
+    seen = (before >= 0) & ~change.isnan()
+    total = torch.where(seen, change, 0.0).cumsum(1)
+    return (total + 4 * spread) / (seen.cumsum(1) + 4)
 
 
 class Course:

@@ -21,6 +21,7 @@ from forecast.generated.frequencies import Seasons, draw_seasons
 from forecast.generated.noise import draw_innovations
 from forecast.generated.outcomes import count, exponentiate, sample_otherwise, saturate
 from forecast.generated.patterns import (
+    business,
     draw_cycles,
     draw_day_types,
     draw_growth,
@@ -33,7 +34,7 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 Process = Callable[[np.random.Generator, Floats, Numbers, Floats], Floats]
 
-VERSION = 2  # raised whenever the same seed gives other series
+VERSION = 6  # raised whenever the same seed gives other series
 
 
 class Generated(NamedTuple):
@@ -102,14 +103,14 @@ def draw_series(
     noise = _noise_of(values)
     values = mix(rng, values, season * 1000 + second)
     values = modulate(rng, np.where(season[:, None] > 4, flip_time(rng, values), values), season)
-    values = flip_falling(rng, values, season <= 4)
+    values = flip_falling(rng, values, business(season, length))
     late = rng.random((size, 1)) < 0.5  # an event in the logarithm, or in what is observed
-    values = np.where(late, values, add_events(rng, values, noise))
+    values = np.where(late, values, add_events(rng, values, noise, season))
     values, additive = _observe(rng, values, season)
-    values = np.where(late, add_events(rng, values, _noise_of(values)), values)
+    values = np.where(late, add_events(rng, values, _noise_of(values), season), values)
     values = np.where(additive[:, None] | ~late, values, np.maximum(values, 0.0))
     # years are hardly ever turned: that they grow is most of what is known of them
-    values = flip_sign(rng, hold_constant(rng, values), additive & (season > 4))
+    values = flip_sign(rng, hold_constant(rng, values), additive & ~business(season, length))
     values = values * np.exp(rng.normal(2, 3, (size, 1)))  # any unit
     return Generated(lose_values(rng, values) if gaps else values, season, second)
 
@@ -139,36 +140,55 @@ def _draw_processes(
 def _draw_patterns(
     rng: np.random.Generator, values: Floats, season: Numbers, second: Numbers, profile: Floats
 ) -> Floats:
-    """Draw what is laid over the process: day types, slow cycles, the calendar."""
+    """Draw what is laid over the process: days and weeks, growth, slow cycles, the calendar."""
     size, length = values.shape
-    # days differ by as much as the hours of a day do: the width that the season has already
+    added = _draw_days(rng, values, season, second, profile)
+    growing = np.select(
+        [season == 1, season == 4, season == 12], [0.75 if length <= 200 else 0.15, 0.5, 0.35], 0.12
+    )
+    noise, daily = _noise_of(values), np.isin(season, (5, 7, 24, 48))
+
+    def grow(rows: Numbers) -> Floats:
+        return noise[rows] * draw_growth(rng, season[rows], length)
+
+    # chance of each series, law of the height's logarithm, what is laid over it; the calendar acts
+    # on whole days, so its height is a share of the seasonal spread
+    for chance, law, draw in (
+        (growing, (0.2, 1.0), grow),
+        (
+            np.where(season == 1, 0.45, 0.4),
+            (0.3, 1.0),
+            lambda rows: draw_cycles(rng, season[rows], length),
+        ),
+        (
+            0.25 * (season == 12),
+            (0.0, 0.6),
+            lambda rows: draw_trading_days(rng, len(rows), length),
+        ),
+        (0.2 * daily, (0.5, 0.7), lambda rows: draw_holidays(rng, season[rows], length)),
+    ):
+        rows = np.flatnonzero(rng.random(size) < chance)
+        height = np.exp(rng.normal(*law, (len(rows), 1)))
+        added[rows] += height * draw(rows)
+    return added
+
+
+def _draw_days(
+    rng: np.random.Generator, values: Floats, season: Numbers, second: Numbers, profile: Floats
+) -> Floats:
+    """Draw a week over the days, and for half of the hours a day that is most of what there is."""
+    size, length = values.shape
     wave = np.take_along_axis(profile, np.arange(length) % season[:, None], 1)
+    # days differ by as much as the hours of a day do: the width that the season has already
     moved = ((values - values.mean(1, keepdims=True)) * wave).sum(1, keepdims=True)
     width = moved / ((wave**2).sum(1, keepdims=True) + 1e-9)
-    # people keep weeks, the weather does not: a third has no day types though a week is told
+    # people keep weeks, the weather does not: a quarter has no day types though a week is told
     weekly = rng.random((size, 1)) < 0.75
-    # a day is often all that there is to hours: load, traffic, visitors
+    # load, traffic, visitors
     calm = (season > 20)[:, None] & (rng.random((size, 1)) < 0.5)
     more = calm * values.std(1, keepdims=True) * np.exp(rng.normal(1, 1, (size, 1)))
     added = draw_day_types(rng, profile, season, second, length) * (width + more) * weekly
-    added += more * wave
-    grows = [season == 1, season == 4, season == 12]
-    growing = np.select(grows, [0.75 if length <= 200 else 0.15, 0.6, 0.25], 0.12)
-    rows = np.flatnonzero(rng.random(size) < growing)
-    height = _noise_of(values[rows]) * np.exp(rng.normal(0.2, 1, (len(rows), 1)))
-    added[rows] += height * draw_growth(rng, season[rows], length)
-    rows = np.flatnonzero(rng.random(size) < np.where(season == 1, 0.45, 0.3))
-    height = np.exp(rng.normal(0.3, 1, (len(rows), 1)))
-    added[rows] += height * draw_cycles(rng, season[rows], length)
-    # a share of the seasonal spread, since the calendar acts on whole days of it
-    rows = np.flatnonzero((season == 12) & (rng.random(size) < 0.25))
-    share = np.exp(rng.normal(0, 0.6, (len(rows), 1)))
-    added[rows] += share * draw_trading_days(rng, len(rows), length)
-    daily = (season == 7) | (season == 5) | (season == 24) | (season == 48)
-    rows = np.flatnonzero(daily & (rng.random(size) < 0.2))
-    height = np.exp(rng.normal(0.5, 0.7, (len(rows), 1)))
-    added[rows] += height * draw_holidays(rng, season[rows], length)
-    return added
+    return added + more * wave
 
 
 def _noise_of(values: Floats) -> Floats:

@@ -154,9 +154,9 @@ class PretrainedNetwork(nn.Module):
         past = read(values, season, second)
         new = values.shape[1] if before is None else 1
         steps = torch.arange(values.shape[1], device=values.device)[-new:]
-        wrong = Mistakes(*(part[:, -new:] for part in mistakes(past)))
+        wrong = mistakes(past, new)
         shown, known = templates(past, steps, steps.new_ones(1))
-        inputs = torch.cat([marks(past)[:, -new:], shown[:, :, 0], known[:, :, 0], told(wrong)], -1)
+        inputs = torch.cat([marks(past, new), shown[:, :, 0], known[:, :, 0], told(wrong)], -1)
         inputs = inputs.to(self.readout.out.weight)
         if before is None:
             features, state = self._absorb(inputs, (past.seen == 0).sum(1))
@@ -172,10 +172,12 @@ class PretrainedNetwork(nn.Module):
         steps, lead, last = (
             torch.arange(inputs.shape[1]).to(lead),
             lead[:, None],
-            len(inputs[0]) - 1,
+            inputs.shape[1] - 1,
         )
         begun = _at(inputs, (steps + lead).clamp(max=last))
-        features, state = self.recurrence.absorb(begun, start, (last + 1 - lead[:, 0]).clamp(min=1))
+        # backward through padded rows takes forty times as long; training needs no last state
+        lengths = None if torch.is_grad_enabled() else (last + 1 - lead[:, 0]).clamp(min=1)
+        features, state = self.recurrence.absorb(begun, start, lengths)
         return _at(features, (steps - lead).clamp(min=0)), state
 
     def read_out(self, reading: Reading, origins: Tensor, steps: Tensor) -> Tensor:

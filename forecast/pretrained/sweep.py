@@ -49,7 +49,12 @@ class Sweep(NamedTuple):
 
 
 def sweep(
-    network: PretrainedNetwork, values: Tensor, views: Sequence[View], horizon: int, floor: Tensor
+    network: PretrainedNetwork,
+    values: Tensor,
+    views: Sequence[View],
+    horizon: int,
+    floor: Tensor,
+    back: int | None = None,
 ) -> Sweep:
     """Read histories once by every view, and forecast from their past origins.
 
@@ -64,8 +69,13 @@ def sweep(
         Steps to judge by.
     floor : Tensor (B,)
         Nothing is forecast to be below.
+    back : int, optional
+        How many steps ago the earliest origin lies; by default the horizon, at least 24.
     """
-    origins, steps = past_origins(values.shape[1], horizon), torch.from_numpy(judged(horizon))
+    origins, steps = (
+        past_origins(values.shape[1], back or max(24, horizon)),
+        torch.from_numpy(judged(horizon)),
+    )
     readings = [look(network, values, view) for view in views]
     least = floor[:, None, None, None]
     tables = [network.forecast(one, origins, steps).maximum(least) for one in readings]
@@ -91,10 +101,10 @@ def spaced(last: int, count: int) -> np.ndarray:
     return np.unique(np.linspace(1, last, min(count, last)).round().astype(np.int64))
 
 
-def past_origins(length: int, horizon: int) -> Tensor:
+def past_origins(length: int, back: int) -> Tensor:
     """Return the steps (K,) of a history to forecast from once more, rising; 0 if it is shorter."""
-    back = spaced(max(24, horizon), ORIGINS)[::-1].copy()
-    return (length - 1 - torch.from_numpy(back)).clamp(min=0)
+    ago = torch.from_numpy(spaced(back, ORIGINS)).flip(0)
+    return (length - 1 - ago).clamp(min=0)
 
 
 def what_came(values: Tensor, origins: Tensor, steps: Tensor) -> Tensor:

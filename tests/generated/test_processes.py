@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 
 from forecast.generated.arima import draw_arima, pole_pairs
-from forecast.generated.augmentation import mix
-from forecast.generated.events import lose_values
+from forecast.generated.augmentation import flip_falling, mix
+from forecast.generated.events import add_events, lose_values
 from forecast.generated.kernels import draw_kernels
 from forecast.generated.outcomes import count, sample_otherwise, saturate
-from forecast.generated.patterns import draw_day_types, draw_profiles, draw_trading_days
+from forecast.generated.patterns import (
+    business,
+    draw_day_types,
+    draw_growth,
+    draw_profiles,
+    draw_trading_days,
+)
 from forecast.generated.recursion import autoregress, moving_average
 from forecast.generated.smoothing import States, draw_states, smooth
 from forecast.generated.wandering import draw_regimes, draw_walks
@@ -99,12 +105,60 @@ def test_trading_days_know_the_lengths_of_months(rng):
     assert effect.std() == pytest.approx(1, abs=0.01)
 
 
+def test_growth_persists_and_years_have_most_of_it(rng):
+    change = np.diff(draw_growth(rng, np.repeat([1, 24], 500), 40))
+    away = change - change.mean(1, keepdims=True)
+    lasting = (away[:, 1:] * away[:, :-1]).sum(1) / (away**2).sum(1)
+    assert np.median(lasting) > 0.2
+    years, hours = change[:500], change[500:]
+    assert (years.mean(1) > 0).mean() > 0.75
+    assert np.median(np.abs(years)) > 5 * np.median(np.abs(hours))
+
+
+def test_a_day_moves_from_hour_to_hour_more_slowly_than_a_year_from_month_to_month(rng):
+    def lasting(season):
+        p = draw_profiles(rng, np.full(400, season))
+        return np.median((p * np.roll(p, 1, 1)).mean(1))
+
+    assert lasting(24) > lasting(12) + 0.2
+
+
+def test_most_business_series_grow(rng):
+    walks = np.cumsum(rng.standard_normal((2000, 20)), 1)
+    turned = flip_falling(rng, walks, np.arange(2000) < 1000)
+    up = turned[:, -1] > turned[:, 0]
+    assert up[:1000].mean() > 0.7
+    assert 0.4 < up[1000:].mean() < 0.6
+
+
 def test_counts_are_whole_and_from_dense_to_rare(rng):
     y = count(rng, rng.standard_normal((300, 100)))
     np.testing.assert_array_equal(y, y.round())
     empty = (y == 0).mean(1)
     assert (empty > 0.7).any()
     assert (empty < 0.05).any()
+
+
+def test_counts_are_introduced_and_run_out(rng):
+    y = count(rng, rng.standard_normal((1000, 90)))
+    sold = y.sum(1) > 20
+    first, last = (y[sold][:, part].mean(1) for part in (slice(30), slice(60, 90)))
+    ended, new = last < 0.2 * first, first < 0.2 * last
+    assert 0.05 < ended.mean() < 0.35
+    assert 0.05 < new.mean() < 0.35
+
+
+def test_more_befalls_a_year_than_an_hour(rng):
+    season = np.repeat([1, 24], 1000)
+    y = add_events(rng, np.zeros((2000, 40)), np.ones((2000, 1)), season)
+    years, hours = (y != 0).any(1).reshape(2, 1000).mean(1)
+    assert years > 2 * hours > 0
+
+
+def test_few_yearly_figures_are_longer_than_a_hundred():
+    season = np.array([1, 4, 12])
+    assert business(season, 40).tolist() == [True, True, False]
+    assert business(season, 400).tolist() == [False, True, False]
 
 
 def test_saturated_series_touch_their_bound(rng):

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from forecast.pretrained.network import LEVELS, PretrainedNetwork
 from forecast.pretrained.weights import load_network
 from pretraining import train as training
-from pretraining.train import Course, draw_batch
+from pretraining.train import Course, draw_batch, seasonal_change
 from pretraining.validate import Task, forecast, held_out
 
 
@@ -37,6 +37,17 @@ def test_no_origin_reads_what_it_forecasts(step):
     assert batch.origins.max() == batch.length - 1
     assert batch.steps.min() == 1
     assert batch.length + batch.steps.max() <= batch.values.shape[1]
+
+
+def test_errors_are_weighed_by_the_past_alone():
+    batch = draw_batch(1, 3)
+    later = batch.values.clone()
+    later[:, batch.length :] *= 100
+    spread = torch.ones(len(later), batch.length)
+    unit = seasonal_change(batch, spread)
+    torch.testing.assert_close(seasonal_change(batch._replace(values=later), spread), unit)
+    cut = batch._replace(length=batch.length - 5)
+    torch.testing.assert_close(seasonal_change(cut, spread[:, :-5]), unit[:, :-5])
 
 
 def test_a_run_that_was_interrupted_goes_on(tmp_path):
@@ -75,7 +86,7 @@ def test_a_short_forecast_is_the_beginning_of_a_long_one():
     torch.nn.init.normal_(network.readout.out.weight)
     y = torch.randn(2, 30)
     short, far = (network.quantiles(y, 4 * one, 0 * one, horizon=h) for h in (3, 12))
-    torch.testing.assert_close(short, far[:, :3])
+    torch.testing.assert_close(short, far[:, :3], rtol=1e-5, atol=1e-5)
 
 
 def test_training_logs_and_saves(tmp_path):
@@ -83,6 +94,27 @@ def test_training_logs_and_saves(tmp_path):
     assert {"checkpoint.safetensors", "weights.safetensors"} <= {
         path.name for path in tmp_path.iterdir()
     }
+
+
+def test_a_cold_step_moves_nothing():
+    course = Course(seed=4, width=8)
+    before = {name: value.clone() for name, value in course.network.state_dict().items()}
+    course.advance(warmth=0.0)
+    for name, value in course.network.state_dict().items():
+        torch.testing.assert_close(value, before[name])
+
+
+def test_the_checkpoint_is_the_one_before_cooling(tmp_path):
+    training.train(0.002, tmp_path, 0, tmp_path / "weights.safetensors", cool=0.01)
+    assert (tmp_path / "weights.safetensors").exists()
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+
+
+def test_some_horizons_are_far():
+    batches = [draw_batch(5, step) for step in range(40)]
+    far = [(b.horizon > 4 * b.season.clamp(min=14)).any() for b in batches]
+    assert 0.2 < np.mean(far) < 1
+    assert max(b.steps.max() for b in batches) > 100
 
 
 def test_validation_reads_no_test_part(tmp_path):

@@ -1,4 +1,4 @@
-"""Training a model on the windows of a panel, shown while it runs; and what to say of it."""
+"""Train a model on the windows of a panel, with a progress bar; warn if it went badly."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from forecast.networks.base import Network
 def error_scales(
     panel: Panel, held_out: np.ndarray, season_length: int, spreads: np.ndarray
 ) -> np.ndarray:
-    """Return what errors of each series are divided by, (n,): its usual seasonal change."""
+    """Return the error scale of each series, (n,): its mean absolute seasonal change."""
     scales = seasonal_changes(panel, held_out, season_length)
     return np.where(scales > 0, scales, spreads)
 
@@ -48,7 +48,7 @@ def train(
     ends
         Where the values to learn from end, per series.
     pieces
-        Training windows in a row that carry their state on.
+        Consecutive training windows through which the state passes.
 
     Returns
     -------
@@ -75,7 +75,10 @@ def train(
 def gradient_trouble(
     model: Model, batch: Batch, norms: Sequence[float], clip_norm: float | None, *, asked: bool
 ) -> str | None:
-    """Say that gradients exploded, or vanish within the windows that the user `asked` for."""
+    """Return a warning if gradients exploded, or vanish in windows as long as the user `asked` for.
+
+    In windows of the recipe's length vanishing gradients are no fault of the user's.
+    """
     network = states.exact(cast(Network, model.network.members[0]))
     text = gradients.exploded(norms, clip_norm)
     if text is None and asked and states.width(network):
@@ -85,7 +88,7 @@ def gradient_trouble(
 
 
 def naive_is_better(error: float, naive: float, name: str) -> str | None:
-    """Say that a naive forecast errs less on the validation part, both in spreads."""
+    """Return a warning if a naive forecast has the lower error on the validation part."""
     if not error > naive + 1e-3:  # a constant is no reason to warn
         return None
     return (

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 from scipy.special import ndtri
 from torch import Tensor
 
-from forecast._checks import is_integer
+from forecast._checks import is_integer, positive_integer
 from forecast.data.calendar import CANDIDATES, longer_seasons
 from forecast.data.panel import Panel
 from forecast.engine.support import Support
@@ -18,6 +18,7 @@ from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.history import shaped
 from forecast.forecasters.neural.effect import Effect, spreads
+from forecast.forecasters.parameters import Common
 from forecast.networks.base import pick, stack
 from forecast.pretrained import calibration
 from forecast.pretrained.network import LEVELS
@@ -34,6 +35,7 @@ from forecast.pretrained.sweep import (
     quantiles,
     sweep,
 )
+from forecast.pretrained.tuning import Histories, fine_tune
 from forecast.pretrained.weights import build_network, shipped_network
 
 CONTEXT = 1400  # values read at most: training showed no more
@@ -57,6 +59,10 @@ class PretrainedForecaster(BaseForecaster):
 
     Parameters
     ----------
+    fine_tune
+        Epochs, of 25 steps each, to go on learning from the history itself: for panels and long
+        series. The last `horizon` values of every series judge; what got no better on them is not
+        kept. 0: none.
     horizon, season_length, freq, past_only, target_transform, id_col, time_col, target_col
         As in every forecaster. `horizon` is also how far past origins are judged.
 
@@ -87,6 +93,10 @@ class PretrainedForecaster(BaseForecaster):
 
     tags = ForecasterTags(covariates=True)
 
+    def __init__(self, *, fine_tune: int = 0, **common: Unpack[Common]) -> None:
+        super().__init__(**common)
+        self.fine_tune = fine_tune
+
     def _fit(self, panel: Panel) -> None:
         self.network_ = shipped_network()
         self.views_ = self._candidates(panel)
@@ -94,6 +104,12 @@ class PretrainedForecaster(BaseForecaster):
         self.support_ = Support.of(panel.values) if plain else Support()
         self.effect_ = None if panel.X is None else Effect.fit(panel, self.season_length_)
         found = self._sweep(panel)
+        if positive_integer("fine_tune", self.fine_tune, minimum=0):
+            shares = found.weights.mean(0).numpy()
+            histories = Histories(self._newest, panel.n_series, self.views_, shares, self.horizon_)
+            self.network_ = fine_tune(self.network_, histories, self.fine_tune)
+            # only what it did not learn from is out of sample
+            found = self._sweep(panel, self.horizon_)
         scores = found.scores.numpy()
         self.common_width_ = calibration.common_width(scores)
         self.correlation_ = calibration.dependence(scores, judged(self.horizon_))
@@ -173,7 +189,7 @@ class PretrainedForecaster(BaseForecaster):
         if self.effect_ is not None:
             arrays |= {f"effect/{name}": part for name, part in self.effect_._asdict().items()}
         network = self.network_.state_dict()
-        return values, arrays | {f"network/{k}": v.numpy() for k, v in network.items()}
+        return values, arrays | {f"network/{k}": v.half().numpy() for k, v in network.items()}
 
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self.network_ = build_network(values["network"], beneath(arrays, "network/"))
@@ -195,13 +211,13 @@ class PretrainedForecaster(BaseForecaster):
         plain = self.target_transform_ is None and self.effect_ is None
         self.floors_ = np.where(plain & (lowest >= 0), 0.0, -np.inf)
 
-    def _sweep(self, panel: Panel) -> Sweep:
-        """Read every history to its end, and judge its past origins."""
+    def _sweep(self, panel: Panel, back: int | None = None) -> Sweep:
+        """Read every history to its end, and judge its past origins, up to `back` steps ago."""
         self._see(panel)
         floors = torch.from_numpy(self.floors_)
         return self._together(
             lambda rows: sweep(
-                self.network_, self._newest(rows), self.views_, self.horizon_, floors[rows]
+                self.network_, self._newest(rows), self.views_, self.horizon_, floors[rows], back
             ),
             ORIGINS * STEPS,
         )
@@ -252,7 +268,7 @@ class PretrainedForecaster(BaseForecaster):
     def _newest(self, rows: Tensor, back: int = 0) -> Tensor:
         """Return the last values of some histories (B, N), NaN before they begin."""
         panel, i = self.seen_, rows.numpy()
-        length = min(int(panel.lengths[i].max()) - back, CONTEXT)
+        length = min(max(int(panel.lengths[i].max()) - back, 1), CONTEXT)
         at = panel.offsets[i + 1, None] - back + np.arange(-length, 0)
         own = at >= panel.offsets[i, None]
         at = np.where(own, at, 0)

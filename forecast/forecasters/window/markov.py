@@ -1,4 +1,4 @@
-"""The Markov assumption: the next value depends on the last `order` ones only (room 5)."""
+"""The Markov assumption: the next value depends on the last `order` ones only."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from forecast.forecasters.base import BaseForecaster, Frame
 from forecast.forecasters.history import Residuals, fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.transform import forward
+from forecast.forecasters.window.least_squares import Stretches, Windows
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
@@ -54,8 +55,7 @@ class MarkovForecaster(BaseForecaster):
     regressor
         A scikit-learn regressor; a clone is fitted. None: `LinearRegression`.
     static
-        What is always the same for a series: a frame with a row per series, as in
-        `NeuralForecaster`.
+        Static features: a frame with a row per series, as in `NeuralForecaster`.
     horizon, season_length, freq, past_only, target_transform, id_col, time_col, target_col
         As in every forecaster.
 
@@ -125,7 +125,8 @@ class MarkovForecaster(BaseForecaster):
         # the matrix needs the order and the scales, not the regressor
         learner = clone(self).set_params(regressor=DummyRegressor()).fit(y, X)
         panel = forward(learner.target_transform_, learner.panel_)
-        columns, target, rows = learner._matrix(panel)
+        rows = Stretches.of(panel).rows(learner.order_)
+        columns, target = learner._matrix(panel, rows)
         series = series_numbers(panel)[rows]
         times = panel.grid[panel.starts[series] + rows - panel.offsets[series]]
         keys = pd.MultiIndex.from_arrays([panel.ids[series], times], names=["series", "time"])
@@ -138,23 +139,35 @@ class MarkovForecaster(BaseForecaster):
             self.static_reader_ = None
         else:
             self.static_reader_ = StaticReader.fit(self.static, panel.ids, self.id_col)
-        beside = self._beside(panel)
-        self.X_center_, self.X_scale_ = beside.mean(axis=0), _spread(beside)
-        self.order_ = _order(
-            self.order, panel, _run_lengths(panel), self.season_length_, beside.shape[1]
-        )
+        covariates = self._covariates(panel)
+        self.X_center_, self.X_scale_ = covariates.mean(axis=0), _spread(covariates)
+        stretches = Stretches.of(panel)
+        self.order_ = _order(self.order, panel, stretches, self.season_length_, covariates.shape[1])
         self.center_, self.scale_ = _standard(panel)
-        columns, target, rows = self._matrix(panel)
-        series = series_numbers(panel)
-        regressor = LinearRegression() if self.regressor is None else clone(self.regressor)
-        self.regressor_ = regressor.fit(columns, target)
-        errors = target - self._regress(columns)
-        if self.regressor is None:
-            self._keep_coefficients()
-            # In-sample errors are too small by the parameters that were fitted to them.
-            errors *= np.sqrt(len(rows) / max(len(rows) - columns.shape[1] - 1, 1))
-        self.residuals_ = Residuals.gather(errors, series[rows], panel.n_series)
+        fit = self._fit_linear if self.regressor is None else self._fit_regressor
+        errors = fit(panel, stretches, covariates)
+        rows = stretches.rows(self.order_)
+        owners = np.searchsorted(panel.offsets, rows, side="right") - 1
+        self.residuals_ = Residuals.gather(errors, owners, panel.n_series)
         self._update(panel, panel.lengths)
+
+    def _fit_linear(self, panel: Panel, stretches: Stretches, covariates: np.ndarray) -> np.ndarray:
+        """Fit by least squares without laying out the windows; return the errors (rows,)."""
+        scaled = (covariates - self.X_center_) / self.X_scale_
+        windows = Windows(self._standardised(panel), scaled, stretches, self.order_)
+        weights, constant = windows.solve()
+        self._keep_coefficients(weights, constant)
+        errors = windows.errors(weights, constant)[stretches.rows(self.order_)]
+        # In-sample errors are too small by the parameters that were fitted to them.
+        return errors * np.sqrt(len(errors) / max(len(errors) - len(weights) - 1, 1))
+
+    def _fit_regressor(
+        self, panel: Panel, stretches: Stretches, covariates: np.ndarray
+    ) -> np.ndarray:
+        """Fit the user's regressor; return the errors (rows,)."""
+        columns, target = self._matrix(panel, stretches.rows(self.order_))
+        self.regressor_ = clone(self.regressor).fit(columns, target)
+        return target - self._regress(columns)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         """Keep the newest window, and how far the history ranges, both standardised."""
@@ -165,7 +178,7 @@ class MarkovForecaster(BaseForecaster):
         extremes = [np.fmin.reduceat(panel.values, first), np.fmax.reduceat(panel.values, first)]
         self.range_ = (np.stack(extremes, 1) - center) / scale  # (n, 2)
         known = 0 if panel.X is None else panel.X.shape[1]
-        self.held_ = self._beside(panel, ahead=1)[panel.offsets[1:] - 1, known:]  # (n, K')
+        self.held_ = self._covariates(panel, ahead=1)[panel.offsets[1:] - 1, known:]  # (n, K')
 
     def _apply(self, panel: Panel) -> None:
         self.center_, self.scale_ = _standard(panel)
@@ -173,22 +186,26 @@ class MarkovForecaster(BaseForecaster):
         self.residuals_ = everyone
         self._update(panel, panel.lengths)
         if self.regressor is None:
-            self._keep_coefficients()
+            self._keep_coefficients(self.regressor_.coef_, self.regressor_.intercept_)
 
-    def _matrix(self, panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return columns (rows, order + K), targets (rows,), and the flat place of each (rows,)."""
-        rows = np.flatnonzero(_run_lengths(panel) > self.order_)
-        series = series_numbers(panel)
-        z = (panel.values - self.center_[series]) / self.scale_[series]  # (N,)
+    def _standardised(self, panel: Panel) -> np.ndarray:
+        """Return all values (N,) in the spreads of their series."""
+        values = panel.values - np.repeat(self.center_, panel.lengths)
+        values /= np.repeat(self.scale_, panel.lengths)
+        return values
+
+    def _matrix(self, panel: Panel, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return columns (rows, order + K) and targets (rows,) of these flat places."""
+        z = self._standardised(panel)
         windows = sliding_window_view(z, self.order_)[rows - self.order_, ::-1]  # (rows, order)
-        return self._columns(windows, self._beside(panel)[rows]), z[rows], rows
+        return self._columns(windows, self._covariates(panel)[rows]), z[rows]
 
-    def _beside(self, panel: Panel, ahead: int = 0) -> np.ndarray:
-        """Return what is told beside the window, (N, K): for the target there, or `ahead` of it."""
+    def _covariates(self, panel: Panel, ahead: int = 0) -> np.ndarray:
+        """Return the covariates of each target (N, K): at its place, or `ahead` steps after it."""
         parts = [] if panel.X is None else [panel.X]
         if panel.past is not None:
             series = series_numbers(panel)
-            parts.append(_last_seen(panel)[np.maximum(
+            parts.append(_forward_filled(panel)[np.maximum(
                 np.arange(len(series)) + ahead - 1, panel.offsets[series])])  # fmt: skip
         if self.static_reader_ is not None:
             reals, codes = self.static_reader_.read(self.static, panel.ids)
@@ -200,7 +217,7 @@ class MarkovForecaster(BaseForecaster):
         return np.hstack(parts) if parts else np.empty((len(panel.values), 0))
 
     def _names(self, panel: Panel) -> list[str]:
-        """Return the names of the columns beside the window."""
+        """Return the names of the covariates."""
         names = [*panel.X_names, *panel.past_names]
         if self.static_reader_ is not None:
             names += self.static_reader_.means
@@ -208,8 +225,10 @@ class MarkovForecaster(BaseForecaster):
                 names += [f"{column}={value}" for value in values]
         return names
 
-    def _keep_coefficients(self) -> None:
-        weights, constant = self.regressor_.coef_, self.regressor_.intercept_
+    def _keep_coefficients(self, weights: np.ndarray, constant: float) -> None:
+        self.regressor_ = LinearRegression()
+        self.regressor_.coef_, self.regressor_.intercept_ = weights, constant
+        self.regressor_.n_features_in_ = len(weights)
         self.coef_ = weights[: self.order_]
         if len(weights) > self.order_:
             constant = constant - weights[self.order_ :] @ (self.X_center_ / self.X_scale_)
@@ -220,37 +239,49 @@ class MarkovForecaster(BaseForecaster):
         return np.hstack([windows, (covariates - self.X_center_) / self.X_scale_])
 
     def _regress(self, columns: np.ndarray) -> np.ndarray:
-        if self.regressor is None:  # scikit-learn's checks of each step would take most of the time
-            product: np.ndarray = columns @ self.regressor_.coef_ + self.regressor_.intercept_
-            return product
         return np.asarray(self.regressor_.predict(columns), dtype=np.float64).reshape(len(columns))
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
         still = np.zeros((len(self.center_), 1))
-        steps = self._roll(known, (still for _ in range(horizon)))
-        return np.concatenate(list(steps), axis=1)  # (n, H)
+        return self._roll(known, (still for _ in range(horizon)), (horizon, *still.shape))[:, 0]
 
     def _sample(
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
     ) -> np.ndarray:
         draws = (self.residuals_.draw(rng, n_samples) for _ in range(horizon))
-        return np.stack(list(self._roll(known, draws)), axis=2)  # (n, S, H)
+        return self._roll(known, draws, (horizon, len(self.center_), n_samples))
 
-    def _roll(self, known: np.ndarray | None, errors: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Yield a step (n, S) for every (n, S) of standardised errors, each fed back."""
+    def _roll(
+        self, known: np.ndarray | None, errors: Iterator[np.ndarray], shape: tuple[int, int, int]
+    ) -> np.ndarray:
+        """Return paths (n, S, H) of standardised errors, (n, S) a step, each fed back."""
         low, high = self.range_[:, :1], self.range_[:, 1:]
         reach = np.maximum(high - low, 1.0)
-        window = self.window_[:, None]  # (n, 1, order), the newest first
+        paths = np.empty(shape)  # (H, n, S): each step is the last row of a window
         for step, error in enumerate(errors):
-            n, paths = error.shape
-            window = np.broadcast_to(window, (n, paths, self.order_))
-            told = self.held_ if known is None else np.hstack([known[:, step], self.held_])
-            told = np.repeat(told, paths, axis=0)
-            z = self._regress(self._columns(window.reshape(n * paths, -1), told))
+            covariates = self.held_ if known is None else np.hstack([known[:, step], self.held_])
+            z = self._step(paths[max(step - self.order_, 0) : step], covariates) + error
             room = reach * (1 + (step + 1) / self.panel_.lengths[:, None])
-            z = np.clip(z.reshape(n, paths) + error, low - room, high + room)
-            window = np.concatenate([z[:, :, None], window[:, :, :-1]], axis=2)
-            yield self.center_[:, None] + self.scale_[:, None] * z
+            paths[step] = np.clip(z, low - room, high + room)
+        paths *= self.scale_[:, None]
+        paths += self.center_[:, None]
+        return np.moveaxis(paths, 0, 2)
+
+    def _step(self, drawn: np.ndarray, covariates: np.ndarray) -> np.ndarray:
+        """Return what follows paths (k, n, S), the oldest first, each after its history."""
+        k, n, paths = drawn.shape
+        window = self.window_[:, : self.order_ - k]  # (n, order - k)
+        if self.regressor is not None:
+            past = np.repeat(window[:, None], paths, axis=1)
+            windows = np.concatenate([np.moveaxis(drawn[::-1], 0, 2), past], axis=2)
+            columns = self._columns(
+                windows.reshape(n * paths, -1), np.repeat(covariates, paths, axis=0)
+            )
+            return self._regress(columns).reshape(n, paths)
+        weights = self.regressor_.coef_
+        fixed = self._columns(window, covariates) @ weights[k:] + self.regressor_.intercept_  # (n,)
+        fed = weights[:k][::-1] @ drawn.reshape(k, n * paths)  # no window of a path is laid out
+        return fed.reshape(n, paths) + fixed[:, None]
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         if self.regressor is not None:
@@ -272,16 +303,13 @@ class MarkovForecaster(BaseForecaster):
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self.order_ = positive_integer("order", values["order"])
         self.static_reader_ = values["static"] and StaticReader(**values["static"])
-        width = self._beside(panel).shape[1]
+        width = self._covariates(panel).shape[1]
         self.center_ = shaped(arrays, "center", panel.n_series)
         self.scale_ = shaped(arrays, "scale", panel.n_series)
         self.X_center_ = shaped(arrays, "X_center", width)
         self.X_scale_ = shaped(arrays, "X_scale", width)
-        self.regressor_ = LinearRegression()
-        self.regressor_.coef_ = shaped(arrays, "weights", self.order_ + width)
-        self.regressor_.intercept_ = float(arrays["constant"])
-        self.regressor_.n_features_in_ = len(arrays["weights"])
-        self._keep_coefficients()
+        weights = shaped(arrays, "weights", self.order_ + width)
+        self._keep_coefficients(weights, float(arrays["constant"]))
         self.residuals_ = Residuals.from_arrays(arrays)
         self._update(panel, panel.lengths)
 
@@ -294,22 +322,16 @@ def _check_regressor(regressor: Any) -> None:
         )
 
 
-def _run_lengths(panel: Panel) -> np.ndarray:
-    """Return how many values in a row, up to and including each, are observed, (N,)."""
-    place = np.arange(len(panel.values))
-    first = np.where(np.isnan(panel.values), place + 1, 0)
-    first[panel.offsets[:-1]] = np.maximum(first[panel.offsets[:-1]], panel.offsets[:-1])
-    return place - np.maximum.accumulate(first) + 1
-
-
 def _order(
-    asked: int | None, panel: Panel, runs: np.ndarray, season_length: int, width: int
+    asked: int | None, panel: Panel, stretches: Stretches, season_length: int, width: int
 ) -> int:
-    """Return the order in use: the one asked for, or one that the data can carry."""
+    """Return the order in use: the one asked for, or the largest that the data allow."""
     order = 1 if asked is None else positive_integer("order", asked)
-    longest = int(runs.max())
+    lengths = stretches.lengths
+    longest = int(lengths.max())
     if longest <= order:
-        owner = panel.ids[series_numbers(panel)[runs.argmax()]]
+        place = stretches.starts[lengths.argmax()]
+        owner = panel.ids[np.searchsorted(panel.offsets, place, side="right") - 1]
         raise ValueError(
             f"`order` must be smaller than the longest stretch of observed values: order={order}, "
             f"the longest has {longest} (series {short(owner)}). Use a smaller order, fill the "
@@ -317,10 +339,9 @@ def _order(
         )
     if asked is not None:
         return order
-    pairs = int((runs > 1).sum())
+    pairs = int((lengths - 1).sum())
     ladder = np.arange(1, max(season_length + 1, min(8, pairs // ROWS_PER_LAG)) + 1)
-    rows = len(runs) - np.searchsorted(np.sort(runs), ladder, side="right")  # runs > order
-    carried = ladder[rows >= ROWS_PER_COLUMN * (ladder + 1 + width)]
+    carried = ladder[stretches.n_rows(ladder) >= ROWS_PER_COLUMN * (ladder + 1 + width)]
     return int(carried.max(initial=1))
 
 
@@ -335,8 +356,8 @@ def _standard(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
     return center, np.where(scale > 0, scale, level)
 
 
-def _last_seen(panel: Panel) -> np.ndarray:
-    """Return the past-only covariates (N, C), each carried on; its mean before its first value."""
+def _forward_filled(panel: Panel) -> np.ndarray:
+    """Return the past-only covariates (N, C), forward filled; the mean before its first value."""
     past = panel.past
     assert past is not None
     place = np.where(np.isnan(past), 0, np.arange(len(past))[:, None])
