@@ -2,5 +2,7 @@
 
 from suites import Suite, main
 
+SUITES = (Suite("carparts", 12, 12, sample=200),)
+
 if __name__ == "__main__":
-    main(Suite("carparts", 12, 12))
+    main(*SUITES)

@@ -8,14 +8,13 @@ geometric mean over the panels that all models have forecast.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from suites import RESULTS, Suite, main
+from suites import RESULTS, Suite, main, newest
 
 BASE = "seasonal naive"
 
@@ -74,13 +73,10 @@ PANELS: list[tuple[str, str, int, int, Callable[[Any], Any]]] = [
 ]
 
 
-def table() -> None:
+def table(part: str) -> None:
     """Print the newest errors of the part that was asked for, relative to the seasonal naive."""
-    rows = pd.read_csv(RESULTS)
-    part = "test" if "test" in sys.argv else "validation"
-    rows = rows[(rows["part"] == part) & rows["suite"].isin([name for _, name, *_ in PANELS])]
-    newest = rows.groupby(["suite", "model"])["commit"].transform("last")
-    rows = rows[rows["commit"] == newest]
+    rows = newest(RESULTS, part)
+    rows = rows[rows["suite"].isin([name for _, name, *_ in PANELS])]
     for score in ("mase", "wql"):
         errors = rows.pivot_table(index="suite", columns="model", values=score, sort=False)
         ratio = errors.div(errors[BASE], axis=0).round(3)
@@ -91,10 +87,11 @@ def table() -> None:
 
 
 if __name__ == "__main__":
-    main(
-        *(
-            Suite(data, horizon, season, label=name, prepare=prepare)
-            for data, name, horizon, season, prepare in PANELS
+    table(
+        main(
+            *(
+                Suite(data, horizon, season, label=name, prepare=prepare)
+                for data, name, horizon, season, prepare in PANELS
+            )
         )
     )
-    table()

@@ -16,19 +16,24 @@ from forecast import ForecastWarning
 REPEATS = 21
 
 
-def median_ms(work: Callable[[int], object], repeats: int = REPEATS) -> tuple[float, float, float]:
-    """Return minimum, median and maximum milliseconds of `work(k)`, k = 0, 1, ..."""
+def median_ms(
+    work: Callable[[int], object],
+    repeats: int = REPEATS,
+    clock: Callable[[], float] = time.perf_counter,
+) -> tuple[float, float, float]:
+    """Return minimum, median and maximum milliseconds of `work(k)`, k = 0, 1, ..., by a clock."""
     times = []
     for k in range(repeats):
-        began = time.perf_counter()
+        began = clock()
         work(k)
-        times.append(1e3 * (time.perf_counter() - began))
+        times.append(1e3 * (clock() - began))
     return min(times), statistics.median(times), max(times)
 
 
 def started(statement: str) -> Callable[[int], object]:
-    """Return work that runs a statement in a fresh interpreter."""
-    return lambda k: subprocess.run([sys.executable, "-c", statement], check=True)
+    """Return work that runs a statement in a fresh interpreter; what it prints is not shown."""
+    words = [sys.executable, "-c", statement]
+    return lambda k: subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import argparse
 
 import pandas as pd
 from accuracy_panels import PANELS
-from suites import RESULTS
+from suites import RESULTS, newest
 
 SCORES = {"owa": "OWA", "smape": "sMAPE", "mase": "MASE", "wql": "wQL", "coverage0.8": "80 % band"}
 
@@ -19,12 +19,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", choices=("validation", "test"), default="test")
     asked = parser.parse_args()
-    rows = pd.read_csv(RESULTS)
-    rows = rows[
-        (rows["part"] == asked.part) & ~rows["suite"].isin({name for _, name, *_ in PANELS})
-    ]
-    newest = rows.groupby(["suite", "model"], sort=False)["commit"].transform("last")
-    rows = rows[rows["commit"] == newest]
+    rows = newest(RESULTS, asked.part)
+    rows = rows[~rows["suite"].isin({name for _, name, *_ in PANELS})]
     print("| suite | model | seeds |", " | ".join(SCORES.values()), "| MSE | seconds |")
     print("|" + "---|" * (len(SCORES) + 5))
     for (suite, model), own in rows.groupby(["suite", "model"], sort=False):
