@@ -51,3 +51,12 @@ def test_exported_name_resolves(name):
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="LTSMForecaster"):
         _ = forecast.LTSMForecaster
+
+
+def test_what_needs_no_network_loads_no_torch():
+    statement = "from forecast import ARIMAForecaster, NaiveForecaster, backtest, load, stream"
+    assert "torch" not in modules_after(statement)
+
+
+def test_the_command_line_loads_its_tools_when_a_command_runs():
+    assert modules_after("from forecast.cli import app") & HEAVY == set()

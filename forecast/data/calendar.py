@@ -185,15 +185,15 @@ class CalendarAhead:
     def __init__(self, freq: Any, holidays: Any = None) -> None:
         self.freq = freq
         self.holidays = holidays
-        self._stretch: tuple[pd.Index, np.ndarray] | None = None
+        self._stretch: tuple[Any, np.ndarray] | None = None
 
-    def features(self, times: pd.Index) -> np.ndarray:
+    def features(self, times: Any) -> np.ndarray:
         """Return the features (G, C) of times that follow each other."""
         if getattr(times, "freq", None) is None or not len(times):  # not told where it goes on
             return calendar_features(times, self.freq, self.holidays)[0]
         known, rows = self._stretch or (times[:0], np.empty((0, 0), np.float32))
-        place = int(known.get_indexer(times[:1])[0]) if len(known) else -1
-        if place < 0 or place + len(times) > len(known):
+        place = int(np.searchsorted(known.asi8, times.asi8[0])) if known.dtype == times.dtype else 0
+        if not known[place : place + len(times)].equals(times):
             known, place = _stretch(times), 0
             rows = calendar_features(known, self.freq, self.holidays)[0]
             self._stretch = known, rows

@@ -162,10 +162,12 @@ class Growing(Panel):
 
     def newest(self, count: int) -> Parts:
         """Return the last `count` steps of every series."""
-        if count > self.count:
-            return self._whole.newest(count)
-        some = slice(self.count - count, self.count)
-        return self.steps.parts.map(lambda part: part[:, some])
+        some = slice(max(self.count - count, 0), self.count)
+        own = self.steps.parts.map(lambda part: part[:, some])
+        if count <= self.count:
+            return own
+        older = self.base.newest(count - self.count)
+        return older.map(lambda *both: np.concatenate(both, 1), own)
 
     @cached_property
     def _whole(self) -> Panel:

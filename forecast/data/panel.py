@@ -271,3 +271,23 @@ def last_observed(panel: Panel) -> np.ndarray:
     """
     places = np.where(np.isnan(panel.values), 0, np.arange(len(panel.values)))
     return panel.values[np.maximum.reduceat(places, panel.offsets[:-1])].astype(np.float64)
+
+
+def last_steps(panel: Panel, counts: np.ndarray) -> np.ndarray:
+    """Return the last `counts` (n,) values of each series, (n, T), then NaN where others have more.
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> panel = read_frames([pd.Series([1.0, 2.0, 3.0]), pd.Series([4.0, 5.0])])
+    >>> last_steps(panel, np.array([2, 1]))
+    array([[ 2.,  3.],
+           [ 5., nan]])
+    """
+    most = int(counts.max())
+    if (counts == most).all():
+        return panel.newest(most).values.astype(np.float64)
+    steps = np.full((panel.n_series, most), np.nan)
+    for i, count in enumerate(counts):
+        steps[i, :count] = panel.series(i)[panel.lengths[i] - count :]
+    return steps

@@ -15,9 +15,9 @@ import numpy as np
 
 from forecast._checks import positive_integer
 from forecast.data.frames import append, read_update
-from forecast.data.panel import Panel, last_observed
+from forecast.data.panel import last_observed, last_steps
 from forecast.data.restoring import values_of
-from forecast.evaluation.table import Array, Places, given, read_columns
+from forecast.evaluation.table import Array, given, read_columns
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def stream(
         added = after.lengths - before.lengths
         forecast = model.predict(int(added.max()), **given(x))
         model.update(y, **given(x))
-        error = scores.add(_newest(after, added), values_of(before, forecast))
+        error = scores.add(last_steps(after, added), values_of(before, forecast))
         yield Scored(after.last_time, forecast, error, scores.mae, *scores.recent())
 
 
@@ -131,14 +131,3 @@ class _Scores:
 
 def _ratio(total: float, count: float) -> float:
     return float(total / count) if count else float("nan")
-
-
-def _newest(panel: Panel, added: Places) -> Array:
-    """Return the new steps of every series, (n, T), NaN where one has fewer."""
-    steps = int(added.max())
-    if (added == steps).all():
-        return panel.newest(steps).values.astype(np.float64)
-    new = np.full((panel.n_series, steps), np.nan)
-    for i, count in enumerate(added):
-        new[i, :count] = panel.series(i)[panel.lengths[i] - count :]
-    return new

@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.data.calendar import calendar_features, infer_season_length, season_lengths
+from forecast.data.calendar import (
+    CalendarAhead,
+    calendar_features,
+    infer_season_length,
+    season_lengths,
+)
 from forecast.data.frames import append, read_frames, restore
 
 
@@ -212,3 +217,20 @@ def test_features_of_the_future_continue_those_of_the_past() -> None:
     index = pd.date_range("2024-01-01", periods=50, freq="D")
     whole, _ = calendar_features(index, "D")
     np.testing.assert_array_equal(whole[30:], calendar_features(index[30:], "D")[0])
+
+
+@pytest.mark.parametrize("holidays", [None, "DE"])
+@pytest.mark.parametrize(
+    "axis",
+    [
+        pd.date_range("2024-03-20", periods=300, freq="h", tz="Europe/Berlin"),
+        pd.date_range("2024-03-20", periods=300, freq="D"),
+        pd.period_range("2000-01", periods=300, freq="M"),
+    ],
+    ids=["hours", "days", "months"],
+)
+def test_the_calendar_ahead_is_that_of_each_time(axis: pd.Index, holidays: str | None) -> None:
+    ahead = CalendarAhead(axis.freqstr, holidays)
+    whole, _ = calendar_features(axis, axis.freqstr, holidays)
+    for first, stop in ((0, 1), (1, 2), (60, 66), (250, 300), (3, 5), (64, 65)):
+        np.testing.assert_array_equal(ahead.features(axis[first:stop]), whole[first:stop])

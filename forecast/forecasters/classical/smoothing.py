@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from forecast.data.frames import Panel
+from forecast.data.panel import Panel, last_steps
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.history import RECENT, SHORT, Residuals, fill_gaps, shaped
@@ -67,11 +67,8 @@ class SmoothingForecaster(BaseForecaster):
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         recursion = Recursion(self.smoothing_, 1)
-        first = panel.offsets[1:] - added
-        for step in range(int(added.max())):
-            live = step < added
-            values = panel.values[np.where(live, first + step, 0)].astype(np.float64)
-            recursion.absorb(values[:, None], live[:, None])
+        for step, values in enumerate(last_steps(panel, added).T):
+            recursion.absorb(values[:, None], (step < added)[:, None])
         self.smoothing_ = recursion.smoothing()
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
