@@ -49,7 +49,7 @@ def compare(
     metrics: Sequence[str] = SCORES,
     season_length: int | None = None,
     freq: Any = None,
-    id_col: str = "unique_id",
+    id_col: str | Sequence[str] = "unique_id",
     time_col: str = "ds",
     target_col: str = "y",
     random_state: int | None = 0,

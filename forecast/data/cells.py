@@ -16,6 +16,8 @@ WHOLE = r"-?\d{1,18}(?:\.0+)?"
 _DECIMAL_COMMA = r"[-+]?(?:(?:0|\d{4,}|\d{1,3}(?:\.\d{3})+)?,\d+|\d*,(?:\d{0,2}|\d{4,}))"
 # One that can not be a decimal mark: there are several, or a decimal point after it.
 _THOUSANDS_COMMA = r"[-+]?\d{1,3}(?:(?:,\d{3}){2,}|(?:,\d{3})+\.\d*)"
+# Points that may separate thousands: no number begins with a zero but 0 itself.
+_THOUSANDS_POINT = r"[-+]?[1-9]\d{0,2}(?:\.\d{3})+"
 _MONEY = (
     r"(?:[A-Z]{0,2}\$|[€£¥₹₽₩]|AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN"
     r"|SEK|TRY|USD|ZAR)"
@@ -39,28 +41,58 @@ def is_text(column: pd.Series) -> bool:
 def usual_decimal(table: pd.DataFrame) -> str:
     """Return the decimal mark of a table: a comma where that is the only way to read a cell.
 
+    A `ForecastWarning` tells what is assumed where cells can be read both ways.
+
     Examples
     --------
     >>> usual_decimal(pd.DataFrame({"a": ["1.234,5", "7"]}, dtype=object))
     ','
     """
     cells = [table[name].dropna() for name in table.columns if is_text(table[name])]
-    marked = pd.concat([one[one.str.contains(",", regex=False)] for one in cells] or [pd.Series()])
+    marked = pd.concat([one[one.str.contains("[,.]")] for one in cells] or [pd.Series()])
     if not len(marked):
         return "."
     plain = _bare(marked.astype(object))
     if plain.str.fullmatch(_DECIMAL_COMMA).any():
         return ","
     unclear = plain[plain.str.fullmatch(r"[-+]?\d{1,3},\d{3}")]
+    if not plain.str.contains(",", regex=False).any():
+        return _meaning_of_points(cells, plain)
     if len(unclear) and not plain.str.fullmatch(_THOUSANDS_COMMA).any():
         cell = unclear.iloc[0]
-        warnings.warn(
-            f"{cell!r} is read as {cell.replace(',', '')}; if its comma is a decimal one, say so: "
-            "decimal=','.",
-            ForecastWarning,
-            stacklevel=3,
-        )
+        _tell_mark(cell, cell.replace(",", ""), "comma is a decimal one", ",")
     return "."
+
+
+def _meaning_of_points(cells: list[pd.Series], marked: pd.Series) -> str:
+    """Return the decimal mark where there are points and no commas.
+
+    All points before three digits may separate thousands. Numbers as they are have no zero at their
+    end, and rounded ones all have a point: where neither holds, thousands are meant.
+    """
+    points = marked[marked.str.fullmatch(r"[-+]?[\d.]+")]
+    if not len(points) or not points.str.fullmatch(_THOUSANDS_POINT).all():
+        return "."
+    cell = points.iloc[0]
+    plain = any(
+        one.str.contains(".", regex=False).any() and _bare(one).str.fullmatch(r"-?\d{1,3}").any()
+        for one in cells
+    )
+    several = points.str.count(r"\.").max() > 1
+    if several or (plain and points.str.endswith("0").any()):
+        if not several:
+            _tell_mark(cell, cell.replace(".", ""), "point is a decimal one", ".")
+        return ","
+    _tell_mark(cell, cell, "point separates thousands", ",")
+    return "."
+
+
+def _tell_mark(cell: str, number: str, otherwise: str, mark: str) -> None:
+    warnings.warn(
+        f"{cell!r} is read as {number}; if its {otherwise}, say so: decimal={mark!r}.",
+        ForecastWarning,
+        stacklevel=4,
+    )
 
 
 def looks_like_a_number(column: pd.Series, decimal: str) -> bool:
@@ -182,11 +214,12 @@ def _tell_dress(column: pd.Series, numbers: pd.Series) -> None:
     parts = _dress(column)
     units = parts["before"].fillna(parts["after"])
     _check_one_unit(column, units)
-    dressed = column[units.notna() | parts[["closed", "trailing"]].notna().any(axis=1)]
+    is_dressed = units.notna() | parts[["closed", "trailing"]].notna().any(axis=1)
+    dressed = column[is_dressed]
     if len(dressed):
-        row = dressed.index[0]
+        number = numbers.iloc[int(is_dressed.argmax())]
         warnings.warn(
-            f"column {column.name!r}: cells such as {column[row]!r} are read as {numbers[row]:g}.",
+            f"column {column.name!r}: cells such as {dressed.iloc[0]!r} are read as {number:g}.",
             ForecastWarning,
             stacklevel=4,
         )
@@ -197,10 +230,11 @@ def _check_one_unit(column: pd.Series, units: pd.Series) -> None:
     signed = units.dropna()
     if not len(signed):
         return
-    others = column[column.notna() & units.ne(signed.iloc[0])]
-    if len(others) and (signed.iloc[0] == "%" or units[others.index].notna().any()):
-        row = signed.index[0]
+    other = column.notna() & units.ne(signed.iloc[0])
+    others = column[other]
+    if len(others) and (signed.iloc[0] == "%" or units[other].notna().any()):
+        cell = column[units.notna()].iloc[0]
         raise ValueError(
-            f"column {column.name!r} must have its numbers in one unit, got {column[row]!r} in "
+            f"column {column.name!r} must have its numbers in one unit, got {cell!r} in "
             f"{where(signed)} and {others.iloc[0]!r} in {where(others)}. Write all of them alike."
         )

@@ -46,13 +46,19 @@ _OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
 
 
 def looks_like_a_time(column: pd.Series) -> bool:
-    """Tell whether most cells of a column are dates, months or quarters; not so whole numbers."""
+    """Tell whether most cells of a column are dates, months or quarters.
+
+    Of whole numbers only days of eight digits are, for these are seldom anything else.
+    """
     if not is_text(column):
         return not pd.api.types.is_numeric_dtype(column.dtype)
     cells = some(column)
     forms = "|".join([_DATE, _WEEK, *_PERIODS["Q"], *list(_PERIODS["M"])[:3]])
     dates = cells.str.fullmatch(f"(?i)(?:{forms})")
-    return bool(len(cells)) and bool(dates.mean() >= 0.5) and not cells.str.fullmatch(WHOLE).all()
+    if not len(cells) or dates.mean() < 0.5:
+        return False
+    days = len(cells) > 2 and cells.str.len().eq(8).all()
+    return bool((days and dates.all()) or not cells.str.fullmatch(WHOLE).all())
 
 
 def has_foreign_months(column: pd.Series) -> bool:
@@ -115,6 +121,9 @@ def read_times(column: pd.Series, day_first: bool | None = None) -> pd.Series:
         return from_numbers(whole)
     if calendar_name(column.name) and all_match(column, r"\d{1,5}(?:\.\d+)?"):
         return from_numbers(column.astype(np.float64))
+    numbers = column.str.fullmatch(WHOLE)
+    if not dates.any() and numbers.mean() > 0.5:
+        return _without_faults(column.where(numbers), column)
     return _read_dates(column, dates, day_first)
 
 

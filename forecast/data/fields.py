@@ -35,9 +35,11 @@ def read_fields(path: Path) -> pd.DataFrame:
         If the file is no text, is empty, has a header only, or rows of different length.
     """
     text = _without_comments(_decode(path))
+    # A blank at the beginning of a line may be a separator.
     start = len(text) - len(text.lstrip())
     if start == len(text):
         raise ValueError(f"{path.name!r} must hold rows of times and values, got an empty file.")
+    start = text.rfind("\n", 0, start) + 1
     table = _split(text[start:].rstrip(), path.name)
     table.index = pd.RangeIndex(1, len(table) + 1, name="line") + text[:start].count("\n")
     table = _below_title(table.dropna(how="all"), path.name)
@@ -121,10 +123,12 @@ def _decode(path: Path) -> str:
             f"{path.name!r} must be a text file (CSV) or end in .parquet, got binary data. A "
             "spreadsheet can be saved as CSV, an archive unpacked."
         )
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("latin-1")
 
 
 def _split(text: str, name: str) -> pd.DataFrame:

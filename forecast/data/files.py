@@ -17,7 +17,7 @@ import pandas as pd
 from forecast._checks import ForecastWarning, one_of, short
 from forecast.data.cells import is_text, looks_like_a_number, read_numbers, usual_decimal
 from forecast.data.fields import MISSING, read_fields
-from forecast.data.naming import naming, tell_names
+from forecast.data.naming import FEW_COPIES, naming, tell_names
 from forecast.data.time_columns import find_times, is_numbering, only_tells_time, telling
 from forecast.data.unfolding import unfolded
 from forecast.data.writing import replace_file
@@ -107,7 +107,7 @@ def read_file(
         tell_names(ids)
     if not targets:
         numbers = _without_repeats(table, numbers, times)
-        targets = [_one_target(numbers)] if ids else numbers
+        targets = [_one_target(numbers)] if ids and numbers else numbers
     _report_unused(texts, [name for name in numbers if name not in targets])
     if not targets:
         raise ValueError(
@@ -116,7 +116,8 @@ def read_file(
         )
     if len(targets) > 1:
         _warn(f"{len(targets)} series are read, a column each; target_col picks one.")
-    rows = _cut_empty_end(_join(table, ids, times, targets, decimal), ids, targets)
+    rows = _join(table, ids, times, targets, decimal)
+    rows = _cut_empty_end(_each_time_once(rows, ids, targets), ids, targets)
     frame = _indexed(rows, ids)
     return frame[targets[0]] if len(targets) == 1 else frame
 
@@ -169,7 +170,8 @@ def read_covariates(
             "covariates must have a column of numbers beside the time, got "
             f"{short(list(table))}. Write the kinds of a text as columns of 0 and 1."
         )
-    return _indexed(_join(table, ids, times, numbers, decimal), ids)
+    rows = _join(table, ids, times, numbers, decimal)
+    return _indexed(_each_time_once(rows, ids, numbers), ids)
 
 
 def write_file(table: pd.DataFrame, path: str | PathLike[str] | IO[str]) -> None:
@@ -335,30 +337,42 @@ def _tell_left_out(names: list[str], why: str) -> None:
 def _join(
     table: pd.DataFrame, ids: list[str], times: pd.Series, names: list[str], decimal: str
 ) -> pd.DataFrame:
-    """Return ids, times and values, in order of time, every time once."""
+    """Return ids, times and values, in order of time."""
     for name in ids:
         if (absent := table.index[table[name].isna()]).size:
             raise ValueError(
                 f"each row must name its series: column {name!r} is empty in "
-                f"{table.index.name} {absent[0]}."
+                f"{table.index.name} {absent[0]} ({len(absent)} such rows). Fill or remove it."
             )
     keys = {name: table[name] for name in ids} | {str(times.name): times}
     values = {name: read_numbers(table[name], decimal) for name in names}
     rows = pd.DataFrame({**keys, **values})
-    _check_once(rows, list(keys), names)
-    return rows.sort_values(str(times.name), kind="stable").reset_index(drop=True)
+    return rows.sort_values(str(times.name), kind="stable")
 
 
-def _check_once(rows: pd.DataFrame, keys: list[str], names: list[str]) -> None:
+def _each_time_once(rows: pd.DataFrame, ids: list[str], names: list[str]) -> pd.DataFrame:
+    """Return rows of which each series has one per time.
+
+    A few rows that differ in unused columns only are copies; many tell that one of these is a name.
+    """
+    keys = list(rows.columns[: len(ids) + 1])
+    twice = rows.duplicated(keys)
+    if twice.mean() > FEW_COPIES or (twice & ~rows.duplicated()).any():
+        raise ValueError(_not_once(rows, keys, names))
+    if twice.any():
+        _warn(f"{_rows(int(twice.sum()))} left out: same times and values as others.")
+    return rows[~twice].reset_index(drop=True)
+
+
+def _not_once(rows: pd.DataFrame, keys: list[str], names: list[str]) -> str:
+    """Say which two rows contradict each other."""
     again = rows[rows.duplicated(keys, keep=False)]
-    if not len(again):
-        return
     same = (again[keys] == again[keys].iloc[0]).all(axis=1)
     first, second = again[same].iloc[0], again[same].iloc[1]
     name = next((name for name in names if first[name] != second[name]), names[0])
     time = str(first[keys[-1]]).removesuffix(" 00:00:00")
     of = f" of series {', '.join(repr(first[key]) for key in keys[:-1])}" if len(keys) > 1 else ""
-    raise ValueError(
+    return (
         f"column {name!r} must have one value per time{of}, got {first[name]:.10g} and "
         f"{second[name]:.10g} at {time} ({rows.index.name} {first.name} and "
         f"{second.name}). Keep one or aggregate them; if columns name the series of a long table, "

@@ -47,7 +47,7 @@ def read_frames(
     X: Any = None,
     *,
     freq: Any = None,
-    id_col: str = "unique_id",
+    id_col: str | Sequence[str] = "unique_id",
     time_col: str = "ds",
     target_col: str = "y",
     past_only: Sequence[str] = (),
@@ -71,9 +71,11 @@ def read_frames(
     freq
         The frequency of the times: an alias in the old or new spelling of pandas, an offset such as
         `pd.offsets.CustomBusinessDay(holidays=...)`, or the step of whole numbers. By default that
-        of the index, else the most common step inside the series.
+        of the index, else the most common step inside the series. Times beside the axis that they
+        mean (`settling`) are moved to it, which is logged.
     id_col, time_col, target_col
-        The columns of a long frame; `time_col` also of other frames that have no index.
+        The columns of a long frame; `time_col` also of other frames that have no index. `id_col`
+        may be a list of columns that name a series together.
     past_only
         The columns of X whose future is not known. They may have missing values and rows.
     allow_unobserved

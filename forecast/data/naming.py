@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
 from itertools import combinations
 
 import pandas as pd
@@ -13,6 +12,8 @@ from forecast.data.cells import whole_numbers
 
 # Whole numbers are taken for names of series only if these have so much of the rows that they can.
 _FILLED = 0.3
+# Rows with the time and the values of another are its copies, if they are so few.
+FEW_COPIES = 0.1
 _COLUMNS_LOOKED_AT, _MOST_COLUMNS = 10, 4
 
 
@@ -42,13 +43,16 @@ def naming(
     >>> naming(table, ["store", "item"], ["y"], pd.Series([1, 1, 1, 1]))
     ['store', 'item']
     """
-    if not times.duplicated().any():
+    # Codes are compared faster than text.
+    codes = pd.DataFrame({name: pd.factorize(table[name])[0] for name in [*texts, *numbers]})
+    codes["the time"] = pd.factorize(times)[0]
+    if _are_told_apart(codes[["the time"]], codes[numbers]):
         return []
-    found = _fewest(table, texts, times)
+    whole = [name for name in texts if table[name].notna().all()]
+    found = _fewest(codes, whole, numbers)
     if not found and len(numbers) > 1:
-        counted = [name for name in numbers if whole_numbers(table[name]) is not None]
-        found = _fewest(table, [name for name in table if name in (*texts, *counted)], times,
-                        filled=_FILLED, leave=numbers)  # fmt: skip
+        whole += [name for name in numbers if whole_numbers(table[name]) is not None]
+        found = _fewest(codes, [name for name in table if name in whole], numbers, filled=_FILLED)
     if len(found) > 1:
         others = [name for name in texts if name not in found and table[name].notna().all()]
         series = len(table[found].drop_duplicates())
@@ -57,35 +61,31 @@ def naming(
 
 
 def _fewest(
-    table: pd.DataFrame,
-    names: list[str],
-    times: pd.Series,
-    filled: float = 0.0,
-    leave: Collection[str] = (),
+    codes: pd.DataFrame, names: list[str], numbers: list[str], filled: float = 0.0
 ) -> list[str]:
     """Return the columns with the fewest series that tell apart the rows of one time."""
-    whole = [name for name in names if table[name].notna().all()][:_COLUMNS_LOOKED_AT]
-    # Codes are compared faster than text, and the rows of one time faster than all.
-    codes = pd.DataFrame({name: pd.factorize(table[name])[0] for name in whole}, table.index)
-    time = pd.Series(pd.factorize(times)[0], table.index, name="time")
-    once = time == time.mode()[0]
+    times = codes["the time"]
     found: dict[tuple[str, ...], int] = {}
-    for some in (some for n in range(1, _MOST_COLUMNS + 1) for some in combinations(whole, n)):
-        keys = codes[list(some)]
+    names = names[:_COLUMNS_LOOKED_AT]
+    for some in (some for n in range(1, _MOST_COLUMNS + 1) for some in combinations(names, n)):
         superfluous = any(set(fewer) <= set(some) for fewer in found)
-        nothing_left = bool(leave) and set(leave) <= set(some)
-        if superfluous or nothing_left or keys[once].duplicated().any():
+        if superfluous or set(numbers) <= set(some):
             continue
-        series = len(keys.drop_duplicates())
-        enough = filled * series * (time.max() + 1) <= len(table)
-        if (
-            enough
-            and (series < len(table) or once.all())
-            and not keys.join(time).duplicated().any()
-        ):
+        series = len(codes[list(some)].drop_duplicates())
+        rest = codes[[name for name in numbers if name not in some]]
+        enough = filled * series * (times.max() + 1) <= len(codes)
+        enough &= series < len(codes) or not times.any()
+        if enough and _are_told_apart(codes[[*some, "the time"]], rest):
             found[some] = series
     best = min(found, key=found.__getitem__, default=())
     return list(best)
+
+
+def _are_told_apart(keys: pd.DataFrame, values: pd.DataFrame) -> bool:
+    """Tell whether keys occur once each, but for a few copies of rows with the same values."""
+    twice = keys.duplicated()
+    copies = not values.empty and twice.mean() <= FEW_COPIES
+    return not twice.any() or (copies and not (twice & ~keys.join(values).duplicated()).any())
 
 
 def tell_names(names: list[str]) -> None:

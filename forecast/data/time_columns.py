@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecast._checks import ForecastWarning, short
 from forecast.data.cells import (
+    WHOLE,
     all_match,
     is_text,
     looks_like_a_number,
@@ -45,6 +47,8 @@ _SHAPES = (
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = r"(?i)(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))? ?([ap]m)?"
 _DAY = pd.Timedelta(days=1)
+_ENOUGH_TO_SORT = 12  # rows from which on numbers that count may be in any order
+_NEARLY_ALL = 0.9  # of the cells of a part: a footer or a word is named later
 
 
 def find_times(
@@ -191,17 +195,20 @@ def _holds(table: pd.DataFrame, name: str, part: str) -> bool:
 
 
 def _is_within(column: pd.Series, part: str) -> bool:
-    """Tell whether the cells of a column can be a part of a time: a year, a month, ..."""
-    if is_text(column) and part == "month" and column.notna().all():
-        return bool(column.str.lower().str[:3].isin(MONTHS).all()) or _in_range(column, part)
-    if is_text(column) and part == "quarter" and column.notna().all():
-        column = column.str.removeprefix("Q")
-    return _in_range(column, part)
+    """Tell whether nearly all cells of a column can be a part of a time: a year, a month, ..."""
+    return bool(_part_numbers(column, part).notna().mean() > _NEARLY_ALL)
 
 
-def _in_range(column: pd.Series, part: str) -> bool:
-    whole = whole_numbers(column)
-    return whole is not None and bool(whole.between(*_PARTS[part][1]).all())
+def _part_numbers(column: pd.Series, part: str) -> pd.Series:
+    """Return a part of times as numbers, NaN where a cell is none of its values."""
+    if is_text(column):
+        text = column.astype(object).str.removeprefix("Q" if part == "quarter" else "")
+        if part == "month":
+            numbers: dict[Any, str] = {name: str(k + 1) for k, name in enumerate(MONTHS)}
+            text = text.str.lower().str[:3].replace(numbers)
+        column = pd.to_numeric(text, errors="coerce")
+    low, high = _PARTS[part][1]
+    return column.where(column.between(low, high) & (column % 1 == 0))
 
 
 def _word(name: object) -> str:
@@ -223,14 +230,29 @@ def _counting(table: pd.DataFrame, names: list[str]) -> list[str]:
                 "id_col."
             )
         called = calendar_name(name) or name.lower() in _TIMES
+        if called and _are_nearly_whole(column):
+            return [name]
         whole = whole_numbers(column)
         if whole is not None:
-            steps = np.diff(whole)
-            counts = (steps > 0).all() and 2 * (steps == np.median(steps)).sum() > len(steps) > 0
-            return [name] if counts or called else []
+            return [name] if called or _counts(whole) else []
         if looks_like_a_number(column, "."):
             return [name] if called and _are_decimal_times(column) else []
     return []
+
+
+def _counts(whole: pd.Series) -> bool:
+    """Tell whether numbers are distinct and mostly one step apart; a few also in order of rows."""
+    if len(whole) < _ENOUGH_TO_SORT and not whole.is_monotonic_increasing:
+        return False
+    steps = np.diff(np.sort(whole))
+    return bool((steps > 0).all()) and 2 * (steps == np.median(steps)).sum() > len(steps) > 0
+
+
+def _are_nearly_whole(column: pd.Series) -> bool:
+    """Tell whether few cells are missing or words among whole numbers: these are named later."""
+    return is_text(column) and bool(
+        some(column.fillna("")).str.fullmatch(WHOLE).mean() > _NEARLY_ALL
+    )
 
 
 def _are_decimal_times(column: pd.Series) -> bool:
@@ -282,6 +304,8 @@ def _within_the_day(column: pd.Series) -> pd.Series:
 def _from_year(table: pd.DataFrame) -> pd.Series:
     """Return periods of a year and its month or quarter; with anything finer, datetimes."""
     kinds = ["year", *(_kind(table[name], place) for place, name in enumerate(table.columns[1:]))]
+    if len(kinds) == 2 and _part(_word(table.columns[1])) is None and _are_quarters(table):
+        kinds[1] = "quarter"
     numbers = {
         kind: _number(table[name], kind) for kind, name in zip(kinds, table.columns, strict=True)
     }
@@ -309,20 +333,25 @@ def _kind(column: pd.Series, place: int) -> str:
     return _part(_word(column.name)) or ("month", "day", "hour", "minute")[min(place, 3)]
 
 
+def _are_quarters(table: pd.DataFrame) -> bool:
+    """Tell whether what stands beside several years ends at four."""
+    years, parts = (_part_numbers(table[name], part) for name, part in
+                    zip(table.columns, ("year", "month"), strict=True))  # fmt: skip
+    return bool(parts.max() <= 4 and years.min() < years.max())
+
+
 def _number(column: pd.Series, part: str) -> pd.Series:
-    if is_text(column) and part == "month" and not _in_range(column, part):
-        return column.str.lower().str[:3].map({name: k + 1 for k, name in enumerate(MONTHS)})
-    if is_text(column) and part == "quarter":
-        column = column.str.removeprefix("Q")
-    whole = whole_numbers(column)
-    low, high = _PARTS[part][1]
-    if whole is None or not whole.between(low, high).all():
-        cells = column if whole is None else column[~whole.between(low, high)]
+    numbers = _part_numbers(column, part)
+    wrong = column[numbers.isna()]
+    if len(wrong):
+        cell = "an empty cell" if wrong.isna().iloc[0] else repr(wrong.iloc[0])
+        low, high = _PARTS[part][1]
         raise ValueError(
-            f"column {column.name!r} must hold a {part} from {low} to {high}, got "
-            f"{cells.iloc[0]!r} in {where(cells)}. Mend it, or name another time_col."
+            f"column {column.name!r} must hold a {part} from {low} to {high}, got {cell} in "
+            f"{where(wrong)} ({len(wrong)} such cells). Mend or remove the row, or name another "
+            "time_col."
         )
-    return whole
+    return numbers.astype(np.int64)
 
 
 def _warn(message: str) -> None:

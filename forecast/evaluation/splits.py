@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ class RollingOrigin(BaseCrossValidator):
         step: int | None = None,
         gap: int = 0,
         freq: Any = None,
-        id_col: str = "unique_id",
+        id_col: str | Sequence[str] = "unique_id",
         time_col: str = "ds",
         target_col: str = "y",
     ) -> None:

@@ -21,7 +21,7 @@ class Common(TypedDict, total=False):
     freq: Any
     past_only: Sequence[str] | None
     target_transform: Any
-    id_col: str
+    id_col: str | Sequence[str]
     time_col: str
     target_col: str
 
@@ -49,7 +49,7 @@ class Parameters(BaseEstimator):
         transformed values; what it returns is transformed back, so a median stays a median. None:
         the values as they are.
     id_col, time_col, target_col
-        Column names of long frames.
+        Column names of long frames; `id_col` may be a list of those that name a series together.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Parameters(BaseEstimator):
         freq: Any = None,
         past_only: Sequence[str] | None = None,
         target_transform: Any = None,
-        id_col: str = "unique_id",
+        id_col: str | Sequence[str] = "unique_id",
         time_col: str = "ds",
         target_col: str = "y",
     ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pandas as pd
 import pytest
 
@@ -36,6 +38,26 @@ def test_a_decimal_comma_is_seen_below_a_sign() -> None:
     assert usual_decimal(column.to_frame()) == ","
     with pytest.warns(ForecastWarning):
         assert read_numbers(column, ",").tolist() == [1234.5, 7.25]
+
+
+@pytest.mark.parametrize(
+    ("texts", "decimal", "told"),
+    [
+        (["1.234.567", "5"], ",", ""),
+        (["42.810", "64", "1.250"], ",", "point is a decimal one, say so: decimal='.'"),
+        (["9.757", "3.140"], ".", "point separates thousands, say so: decimal=','"),
+        (["9.757", "3.14"], ".", ""),
+        (["0.757", "3.140"], ".", ""),
+        (["9.757", "64"], ".", "point separates thousands, say so: decimal=','"),
+    ],
+)
+def test_points_before_three_digits(texts: list[str], decimal: str, told: str) -> None:
+    table = pd.DataFrame({"y": texts, "store": ["7"] * len(texts)}, dtype=object)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert usual_decimal(table) == decimal
+    notes = [str(one.message) for one in caught]
+    assert (told in notes[0]) if told else not notes
 
 
 @pytest.mark.parametrize("texts", [["5%", "0.05"], ["$5", "€5"], ["EUR 5", "USD 5"]])
