@@ -189,8 +189,8 @@ def test_what_would_cost_is_refused_before(kind: str, tmp_path: Path) -> None:
         path.write_bytes(raw_file(json.dumps(entry).encode()))
         os.truncate(path, path.stat().st_size + (20 << 30))
     else:
-        about = {"arrays": {f"a{k}": bare for k in range(200_000)}}.get(kind, {})
-        said = {"lists": "[]," * 9_000_000, "text": "a" * (40 << 20)}
+        about = {"arrays": {f"a{k}": bare for k in range(20_000)}}.get(kind, {})
+        said = {"lists": "[]," * 2_100_000, "text": "a" * (33 << 20)}
         text = said.get(kind, "{}")
         path.write_bytes(
             raw_file(json.dumps({"__metadata__": {"forecast": text}} | about).encode())
