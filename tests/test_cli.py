@@ -287,7 +287,7 @@ def test_compare_takes_a_data_set_by_name() -> None:
 
 
 def test_words_are_forecast_as_how_often_each_occurs() -> None:
-    result = run("predict", "shop_clicks", "--horizon", 3)
+    result = run("predict", "shop_clicks", "--model", "ets", "--horizon", 3)
     assert "note: shop_clicks holds words: each is a series, 1 where it occurs" in result.stderr
     shares = table(result).set_index("ds")
     assert list(shares) == ["browse", "cart", "enter", "leave", "pay", "search", "view"]
@@ -338,7 +338,7 @@ def test_a_refusal_is_one_sentence(messy: Path, arguments: list[Any], said: str)
         (["predict", "nile", "--model", "prophet"], "'prophet' is no model; known are naive,"),
         (
             ["predict", "nile", "--set", "alpha=1"],
-            "pre-trained has no parameter 'alpha'; it has freq",
+            "pre-trained has no parameter 'alpha'; it has fine_tune",
         ),
         (["predict", "nile", "--set", "alpha"], "needs name=value, got 'alpha'"),
         (["predict", "nile", "--quantiles", "5"], "numbers between 0 and 1 .* got '5'"),

@@ -39,7 +39,10 @@ def read(data: str, how: Reading) -> tuple[Target, pd.DataFrame | None]:
         if "unique_id" in y:
             y = y.set_index(["unique_id", "ds"])["y"]
         elif isinstance(y.dtype, pd.CategoricalDtype):
-            note(f"{data} holds words: each is a series, 1 where it occurs and 0 elsewhere.")
+            note(
+                f"{data} holds words: each is a series, 1 where it occurs and 0 elsewhere; "
+                "--model ets forecasts how often each occurs."
+            )
             y = pd.get_dummies(y, dtype=float).rename(columns=str)
     else:
         raise typer.BadParameter(
