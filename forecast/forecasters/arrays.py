@@ -49,6 +49,11 @@ class ArrayForecaster(ABC):
     season_length_: int
     horizon_: int
 
+    @property
+    def point_is_mean(self) -> bool:
+        """Whether `_predict` returns a mean, which may lie outside a band and has decimals."""
+        return False
+
     @abstractmethod
     def _fit(self, panel: Panel) -> None:
         """Learn from the history; set attributes that end in an underscore.
@@ -60,7 +65,10 @@ class ArrayForecaster(ABC):
 
     @abstractmethod
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
-        """Return the forecast (n, H); `known` is the future of X, (n, H, K) float64, or None."""
+        """Return the forecast (n, H); `known` is the future of X, (n, H, K) float64, or None.
+
+        It is the median of what `_sample` draws; `point_is_mean` tells of another.
+        """
 
     @abstractmethod
     def _sample(
@@ -78,14 +86,18 @@ class ArrayForecaster(ABC):
         paths = self._sample(horizon, count, known, np.random.default_rng(0))  # (n, S, H)
         return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)  # (n, H, Q)
 
-    def _predict_both(
+    def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return forecast (n, H) and quantiles (n, H, Q): by default one after the other."""
+        """Return median (n, H) and quantiles (n, H, Q): by default forecast, then quantiles."""
         return (
             self._predict(horizon, known),
             self._predict_quantiles(horizon, levels, known),
         )
+
+    def _learns_width_from_few(self, panel: Panel) -> bool:
+        """Tell whether bands need a calibration where the user has not said."""
+        return False
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:  # noqa: B027
         """Absorb the last `added[i]` values of every series of the grown history.

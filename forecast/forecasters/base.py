@@ -29,10 +29,9 @@ from forecast.data.frames import (
     restore_columns,
 )
 from forecast.forecasters import arguments
-from forecast.forecasters.arrays import ArrayForecaster
+from forecast.forecasters.distribution import DistributionForecaster
 from forecast.forecasters.parameters import Parameters
 from forecast.forecasters.saving import save
-from forecast.forecasters.transform import backward, fit_transformer, forward
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +44,7 @@ Table: TypeAlias = "pd.DataFrame | list[pd.DataFrame] | IntoDataFrame"
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-class BaseForecaster(Parameters, ArrayForecaster):
+class BaseForecaster(Parameters, DistributionForecaster):
     """Forecast one series or many; the parent of every forecaster.
 
     Its parameters are those of `Parameters`.
@@ -56,6 +55,10 @@ class BaseForecaster(Parameters, ArrayForecaster):
         The history, as arrays, in the units of `y`.
     target_transform_
         The fitted transformer, or None.
+    calibration_
+        How much bands and paths are stretched, or None.
+    bounds_
+        What each series can be: at least zero, whole.
     freq_
         Frequency of the history.
     season_length_, horizon_
@@ -106,8 +109,7 @@ class BaseForecaster(Parameters, ArrayForecaster):
         learner.horizon_ = horizon or _default_horizon(panel, learner.season_length_)
         if X is not None:
             learner.n_features_in_ = len(panel.X_names) + len(panel.past_names)
-        learner.target_transform_, seen = fit_transformer(self.target_transform, panel)
-        learner._fit(seen)
+        learner._learn(panel)
         self.__dict__ = learner.__dict__
         return self
 
@@ -133,7 +135,7 @@ class BaseForecaster(Parameters, ArrayForecaster):
             Before `fit`.
         """
         steps, known = self._ahead(horizon, X)
-        return restore(self.panel_, self._backward(self._predict(steps, known)))
+        return restore(self.panel_, self._point(steps, known))
 
     def predict_quantiles(
         self,
@@ -209,11 +211,8 @@ class BaseForecaster(Parameters, ArrayForecaster):
         """
         steps, known = self._ahead(horizon, X)
         count = positive_integer("n_samples", n_samples)
-        paths = self._sample(steps, count, known, np.random.default_rng(random_state))
-        paths = self._backward(paths)  # (n, S, H)
-        return restore_columns(
-            self.panel_, paths.transpose(0, 2, 1), self._labels("path", range(count))
-        )
+        paths = self._paths(steps, count, known, np.random.default_rng(random_state))  # (n, H, S)
+        return restore_columns(self.panel_, paths, self._labels("path", range(count)))
 
     def update(self, y: Frame, X: IntoDataFrame | None = None) -> Self:
         """Absorb the values that came after the history; what `fit` learned stays.
@@ -263,11 +262,9 @@ class BaseForecaster(Parameters, ArrayForecaster):
         check_is_fitted(self)
         panel = self._read(y, X, self.freq_, sparse=True)
         arguments.same_columns(panel, self.panel_)
-        other = copy.copy(self)
-        other.panel_ = panel
+        other = self._with_history(panel)
         other.missing_ = missing(panel)
         other.unit_ = arguments.unit_of(y)
-        other._apply(forward(self.target_transform_, panel))
         return other
 
     def future_frame(self, horizon: int | None = None) -> pd.DataFrame | IntoDataFrame:
@@ -337,13 +334,15 @@ class BaseForecaster(Parameters, ArrayForecaster):
 
         steps, known = self._ahead(horizon, X)
         panel, i = self.panel_, arguments.place_of(series, self.panel_)
-        point, bounds = self._predict_both(steps, arguments.bounds_of(coverage), known)
+        point, bounds = self._median_and_quantiles(steps, arguments.bounds_of(coverage), known)
+        if self.point_is_mean:
+            point = self._point(steps, known)
         times = extend_grid(panel.grid, steps)[panel.ends[i] : panel.ends[i] + steps]
         levels = [round((1 + s * coverage) / 2, 9) for s in (-1, 1)]
         return plot_forecast(
             pd.Series(panel.series(i), panel.times(i), name=panel.ids[i]),
-            pd.Series(self._backward(point)[i], times),
-            pd.DataFrame(self._backward(bounds)[i], times, levels),
+            pd.Series(point[i], times),
+            pd.DataFrame(bounds[i], times, levels),
             unit=self.unit_,
             ax=ax,
         )
@@ -371,23 +370,6 @@ class BaseForecaster(Parameters, ArrayForecaster):
         check_is_fitted(self)
         steps = arguments.steps_ahead(horizon, self.horizon_)
         return steps, future_known(self.panel_, arguments.covariates(X), steps)
-
-    def _quantiles(
-        self, steps: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> np.ndarray:
-        """Return quantiles (n, H, Q) in the units of the user."""
-        return self._backward(self._predict_quantiles(steps, levels, known))
-
-    def _continued(self, panel: Panel) -> Self:
-        """Return a copy that has absorbed what a history has beyond its own."""
-        learner = copy.copy(self)
-        learner.panel_ = panel
-        learner._update(forward(self.target_transform_, panel), panel.lengths - self.panel_.lengths)
-        return learner
-
-    def _backward(self, values: np.ndarray) -> np.ndarray:
-        """Return what the model forecast, (n, ...), in the units of the user."""
-        return backward(self.target_transform_, values, self.panel_.ids)
 
     def _labels(self, prefix: str, entries: Iterable[float]) -> list[Any]:
         """Name the columns of a long frame; a column of its own needs a name that is a word."""

@@ -14,6 +14,8 @@ from safetensors import safe_open
 from forecast._checks import positive_integer, short
 from forecast.data.frames import missing, restore
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.bounds import Bounds
+from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import decode
 from forecast.forecasters.panel_state import panel_from_state
 from forecast.forecasters.registry import HOMES, forecaster_class
@@ -63,6 +65,8 @@ def _rebuild(
     panel = panel_from_state(about["panel"], _under("panel/", arrays))
     forecaster.panel_, forecaster.freq_, forecaster.missing_ = panel, panel.freq, missing(panel)
     forecaster.target_transform_ = None
+    forecaster.bounds_ = Bounds.unknown(panel.n_series).after(panel, panel.lengths)
+    forecaster.calibration_ = Calibration.from_state(about.get("calibration"))
     forecaster.unit_ = None if about.get("unit") is None else str(about["unit"])
     forecaster.season_length_ = positive_integer("season_length", about["season_length"])
     forecaster.horizon_ = positive_integer("horizon", about["horizon"])

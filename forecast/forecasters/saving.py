@@ -18,6 +18,7 @@ from safetensors.numpy import save as to_bytes
 from sklearn.utils.validation import check_is_fitted
 
 from forecast.data.panel import Panel
+from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import encode
 from forecast.forecasters.panel_state import panel_to_state
 from forecast.forecasters.registry import HOMES, forecaster_class
@@ -32,6 +33,7 @@ class Savable(Protocol):
     season_length_: int
     horizon_: int
     unit_: str | None
+    calibration_: Calibration | None
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters of the constructor."""
@@ -78,6 +80,7 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
         "season_length": forecaster.season_length_,
         "horizon": forecaster.horizon_,
         "unit": forecaster.unit_,
+        "calibration": forecaster.calibration_ and forecaster.calibration_.state(),
         "panel": history,
         "learned": encode(values, "a learned value"),
     }

@@ -41,11 +41,11 @@ class NaiveForecaster(BaseForecaster):
     Examples
     --------
     >>> import pandas as pd
-    >>> y = pd.Series([1.0, 5.0, 2.0, 6.0])
+    >>> y = pd.Series([1.5, 5.5, 2.5, 6.5])
     >>> NaiveForecaster(strategy="seasonal", season_length=2).fit(y).predict(3).tolist()
-    [2.0, 6.0, 2.0]
+    [2.5, 6.5, 2.5]
     >>> NaiveForecaster(strategy="drift").fit(y).predict(2).round(2).tolist()
-    [7.67, 9.33]
+    [8.17, 9.83]
     """
 
     def __init__(self, strategy: str = "last", **common: Unpack[Common]) -> None:

@@ -47,8 +47,9 @@ class ThetaForecaster(SmoothingForecaster):
     Examples
     --------
     >>> import pandas as pd
-    >>> ThetaForecaster().fit(pd.Series(range(20))).predict(3).round(2).tolist()
-    [19.5, 20.0, 20.5]
+    >>> y = pd.Series([1.1, 3.2, 2.3, 1.9, 2.8, 2.2, 3.9, 2.6, 3.1, 3.4])
+    >>> ThetaForecaster().fit(y).predict(3).round(2).tolist()
+    [3.35, 3.43, 3.51]
     """
 
     def _fit_series(self, values: np.ndarray, season_length: int) -> Fitted:

@@ -42,6 +42,7 @@ from forecast.networks.base import Network, pick, state_map
 from forecast.networks.heads.registry import HEADS
 
 ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
+FEW_HORIZONS = 0  # held-out values, in horizons, up to which widths are learned by refitting
 VALUES = 2**17  # values of histories read at once: their features take up to 1 kB each
 
 
@@ -121,12 +122,21 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         self.n_parameters_ = count_parameters(self.model_)
         self.stream_ = self._read_all(windows)
 
+    @property
+    def point_is_mean(self) -> bool:
+        """Whether the forecast is a mean."""
+        return self.point == "mean"
+
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
-        choose = rollout.greedy(self.model_, self.point)
+        return self._written(horizon, known, self.point)
+
+    def _written(self, horizon: int, known: np.ndarray | None, point: str) -> np.ndarray:
+        """Return the medians or means (n, H) that the network writes and reads again."""
+        choose = rollout.greedy(self.model_, point)
         values = self._rollout(
             horizon, known, 1, lambda live, ahead: rollout.rollout(self.model_, live, ahead, choose)
         )
-        return values if self.point == "mean" else self.model_.support.round(values)
+        return values if point == "mean" else self.model_.support.round(values)
 
     def _predict_quantiles(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
@@ -139,26 +149,25 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             found = np.concatenate([found, beyond[:, direct:]], 1)
         return self.model_.support.round(found)  # a quantile of paths may lie between two of them
 
-    def _predict_both(
+    def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Read both off one pass of the network, where one block reaches far enough."""
         if horizon > self.recipe_.stride:
-            return super()._predict_both(horizon, levels, known)
-        found = self._first_block(horizon, levels, known)
-        whole = self.model_.support.round(found)
-        return (found if self.point == "mean" else whole)[..., 0], whole[..., 1:]
+            median = self._written(horizon, known, "median")
+            return median, self._predict_quantiles(horizon, levels, known)
+        whole = self.model_.support.round(self._first_block(horizon, levels, known))
+        return whole[..., 0], whole[..., 1:]
 
     def _first_block(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> np.ndarray:
-        """Return the steps of one block, (n, r, 1 + Q): the point forecast, then the quantiles."""
-        choose = rollout.greedy(self.model_, self.point)
+        """Return the steps of one block, (n, r, 1 + Q): the median, then the quantiles."""
 
         def read(live: Stream, ahead: Tensor) -> Tensor:
             block = ahead[:, : self.recipe_.stride]
             scale, raw = rollout.first_block(self.model_, live, block)
-            z = [choose(raw, 0), *(self.model_.quantile(raw, level) for level in levels)]
+            z = [self.model_.quantile(raw, level) for level in (0.5, *levels)]
             return self.model_.values(scale, torch.stack(z, -1))  # (B, r, 1 + Q)
 
         return self._rollout(horizon, known, 1, read)
@@ -175,6 +184,12 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             return rollout.paths(self.model_, live, ahead, n_samples, generator)
 
         return self.model_.support.round(self._rollout(horizon, known, n_samples, draw))
+
+    def _learns_width_from_few(self, panel: Panel) -> bool:
+        held_out = panel.lengths - validation_lengths(
+            panel, self.validation_fraction, self.horizon_
+        )
+        return bool(held_out.sum() < FEW_HORIZONS * self.horizon_)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         """Absorb new values: one step of the network per value and series.

@@ -1,0 +1,106 @@
+"""One distribution per forecast, in the units of the user (room 5).
+
+What an author's `_predict`, `_predict_quantiles` and `_sample` return is calibrated, transformed
+back and held within the bounds of the series, by the same increasing map for all three: the median
+stays inside every band, and paths have the quantiles that were told.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Self
+
+import numpy as np
+
+from forecast._checks import boolean
+from forecast.data.panel import Panel
+from forecast.forecasters.arrays import ArrayForecaster
+from forecast.forecasters.bounds import Bounds
+from forecast.forecasters.calibration import Calibration, calibrate
+from forecast.forecasters.transform import backward, fit_transformer, forward
+
+
+class DistributionForecaster(ArrayForecaster):
+    """Between the arrays of an author and the frames of a user."""
+
+    calibration: bool | None
+    target_transform: Any
+    calibration_: Calibration | None
+    bounds_: Bounds
+    target_transform_: Any
+
+    def _learn(self, panel: Panel) -> None:
+        """Learn from a history in the units of the user, and how wide bands should be."""
+        self.target_transform_, seen = fit_transformer(self.target_transform, panel)
+        self.bounds_ = self._bounds_of(panel)
+        untrained = copy.copy(self)
+        self._fit(seen)
+        few = self._learns_width_from_few(panel)
+        wanted = few if self.calibration is None else boolean("calibration", self.calibration)
+        self.calibration_ = calibrate(untrained, panel) if wanted else None
+
+    def _continued(self, panel: Panel) -> Self:
+        """Return a copy that has absorbed what a history has beyond its own."""
+        learner = copy.copy(self)
+        added = panel.lengths - self.panel_.lengths
+        learner.panel_ = panel
+        learner.bounds_ = self.bounds_.after(panel, added)
+        learner._update(forward(self.target_transform_, panel), added)
+        return learner
+
+    def _with_history(self, panel: Panel) -> Self:
+        """Return a copy that has the history of other series."""
+        other = copy.copy(self)
+        other.panel_ = panel
+        other.bounds_ = other._bounds_of(panel)
+        if self.calibration_ is not None:
+            other.calibration_ = self.calibration_.borrowed(panel.n_series)
+        other._apply(forward(self.target_transform_, panel))
+        return other
+
+    def _point(self, steps: int, known: np.ndarray | None) -> np.ndarray:
+        """Return the forecast (n, H)."""
+        return self._finished(self._predict(steps, known), mean=self.point_is_mean)
+
+    def _quantiles(
+        self, steps: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> np.ndarray:
+        """Return quantiles (n, H, Q)."""
+        return self._median_and_quantiles(steps, levels, known)[1]
+
+    def _median_and_quantiles(
+        self, steps: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return median (n, H) and quantiles (n, H, Q)."""
+        median, quantiles = self._centered(steps, levels, known)
+        # quantiles of paths are sampled: those near the median may come to lie beyond it
+        side = np.sign(np.array(levels) - 0.5)
+        away = np.maximum((quantiles - median[..., None]) * side, 0.0) * side
+        quantiles = self._stretched(median[..., None] + away, median)
+        return self._finished(median), self._finished(quantiles)
+
+    def _paths(
+        self, steps: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return paths (n, H, S)."""
+        paths = self._sample(steps, n_samples, known, rng).transpose(0, 2, 1)
+        if self.calibration_ is not None:
+            paths = self._stretched(paths, self._centered(steps, (0.5,), known)[0])
+        return self._finished(paths)
+
+    def _stretched(self, values: np.ndarray, median: np.ndarray) -> np.ndarray:
+        """Return quantiles or paths (n, H, ...) as wide as calibration has taught."""
+        if self.calibration_ is None:
+            return values
+        return self.calibration_.stretch(values, median)
+
+    def _finished(self, values: np.ndarray, *, mean: bool = False) -> np.ndarray:
+        """Return what the model forecast, (n, ...), in the units of the user and within bounds."""
+        values = backward(self.target_transform_, values, self.panel_.ids)
+        # transformed values are bounded by the inverse, if at all
+        return (
+            values if self.target_transform_ is not None else self.bounds_.hold(values, mean=mean)
+        )
+
+    def _bounds_of(self, panel: Panel) -> Bounds:
+        return Bounds.unknown(panel.n_series).after(panel, panel.lengths)
