@@ -7,28 +7,28 @@ slope of a line through the history: Hyndman and Billah, "Unmasking the Theta me
 from __future__ import annotations
 
 import math
-import warnings
-from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.signal import lfilter
+from scipy.stats import chi2
 
 from forecast.forecasters.classical.smoothing import Fitted, SmoothingForecaster, smoothing
 
-if TYPE_CHECKING:
-    from statsmodels.tsa.forecasting.theta import ThetaModelResults
-
 # A moving average loses a cycle: with three, every season is still seen twice.
 CYCLES = 3
+SMALLEST = 1e-4  # the gain: with less, the first value would be the level for ever
 
 
 class ThetaForecaster(SmoothingForecaster):
     """Continue half of the trend from a smoothed level: the winner of the M3 competition.
 
-    Every series is fitted on its own, by statsmodels, on its last 1,000 values (10 seasons, if
-    that is more). If three seasons or more are seen and a test finds the season, it is taken out
-    first, as factors where all values are positive. A series of fewer than 8 values or with no
-    variation is smoothed with a fixed gain. Missing values are filled by the last of the same
-    season for the fit, and their errors are left out. Paths draw past errors through the recursion.
+    Every series is fitted on its own, as statsmodels' `ThetaModel` does it, on its last 1,000
+    values (10 seasons, if that is more). If three seasons or more are seen and a test finds the
+    season, it is taken out first, as factors where all values are positive. A series of fewer than
+    8 values or with no variation is smoothed with a fixed gain. Missing values are filled by the
+    last of the same season for the fit, and their errors are left out. Paths draw past errors
+    through the recursion.
 
     `update` runs the recursion over the new values; the parameters stay.
 
@@ -54,13 +54,10 @@ class ThetaForecaster(SmoothingForecaster):
 
     def _fit_series(self, values: np.ndarray, season_length: int) -> Fitted:
         m, size = season_length, len(values)
-        result = _fit_theta(values, m)
-        season = np.asarray(result.forecast_components(m)["seasonal"])  # the next step's first
-        factors = result.model.method.startswith("mul") and bool((season != 1).any())
-        additive = result.model.method.startswith("add")
-        alpha, drift = float(result.params["alpha"]), float(result.params["b0"]) / 2
-        aligned = season[np.arange(-size, 0) % m]
-        plain = values - aligned if additive else values / aligned
+        season, factors = _season(values, m)  # the first value's first
+        aligned = np.resize(season, size)
+        plain = values / aligned if factors else values - aligned
+        alpha, drift = _gain(plain), _slope(plain) / 2
         level, errors = _smooth(plain, alpha, drift)
         if factors:
             errors /= plain - errors
@@ -70,12 +67,57 @@ class ThetaForecaster(SmoothingForecaster):
             smoothing(
                 level,
                 drift,
-                season if additive or factors else np.zeros(m),
+                np.roll(season, -(size % m)),
                 (alpha, 0.0, 0.0),
                 proportional=factors,
             ),
             errors * math.sqrt(size / max(size - k, 1)),
         )
+
+
+def _season(values: np.ndarray, m: int) -> tuple[np.ndarray, bool]:
+    """Return the season (m,) of a series, and whether it is one of factors; zeros without one."""
+    if m == 1 or len(values) < CYCLES * m or not _is_seasonal(values, m):
+        return np.zeros(m), False
+    from statsmodels.tsa.seasonal import seasonal_decompose
+
+    if values.min() > 0:
+        factors = seasonal_decompose(values, "multiplicative", period=m).seasonal[:m]
+        if factors.min() > 0:
+            return factors, True
+    return seasonal_decompose(values, "additive", period=m).seasonal[:m], False
+
+
+def _is_seasonal(values: np.ndarray, m: int) -> bool:
+    """Test the autocorrelation at the season against those before it, at 10 %."""
+    from statsmodels.tsa.stattools import acf
+
+    *nearer, seasonal = acf(values, nlags=m)
+    return bool(len(values) * seasonal**2 / np.sum(np.square(nearer)) > chi2.ppf(0.9, df=1))
+
+
+def _gain(values: np.ndarray) -> float:
+    """Return the gain of simple smoothing, from the first value on, with the least squared error.
+
+    The errors follow e_t = x_t - x_{t-1} + (1 - alpha) e_{t-1}, e_1 = 0. Their squares may have
+    more than one minimum, so the best of a grid is refined.
+    """
+    steps = np.diff(values)
+
+    def cost(alpha: float) -> float:
+        errors = lfilter([1.0], [1.0, alpha - 1.0], steps)
+        return float(errors @ errors)
+
+    grid = np.clip(np.linspace(0, 1, 9), SMALLEST, 1 - SMALLEST)
+    best = int(np.argmin([cost(alpha) for alpha in grid]))
+    between = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
+    return float(minimize_scalar(cost, bounds=between, options={"xatol": 1e-7}).x)
+
+
+def _slope(values: np.ndarray) -> float:
+    """Return the slope of the line with the least squared error."""
+    time = np.arange(len(values)) - (len(values) - 1) / 2
+    return float(time @ values / (time @ time))
 
 
 def _smooth(values: np.ndarray, alpha: float, drift: float) -> tuple[float, np.ndarray]:
@@ -85,13 +127,3 @@ def _smooth(values: np.ndarray, alpha: float, drift: float) -> tuple[float, np.n
         errors[t] = value - level - drift
         level += drift + alpha * errors[t]
     return level, errors
-
-
-def _fit_theta(values: np.ndarray, m: int) -> ThetaModelResults:
-    from statsmodels.tools.sm_exceptions import ConvergenceWarning
-    from statsmodels.tsa.forecasting.theta import ThetaModel
-
-    model = ThetaModel(values, period=m, deseasonalize=m > 1 and len(values) >= CYCLES * m)
-    with warnings.catch_warnings():  # one parameter between bounds: it stops close enough
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit()

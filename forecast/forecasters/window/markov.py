@@ -20,6 +20,7 @@ from forecast.forecasters.base import BaseForecaster, Frame
 from forecast.forecasters.history import Residuals, fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.transform import forward
+from forecast.forecasters.window.least_squares import Stretches, Windows
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
@@ -125,7 +126,8 @@ class MarkovForecaster(BaseForecaster):
         # the matrix needs the order and the scales, not the regressor
         learner = clone(self).set_params(regressor=DummyRegressor()).fit(y, X)
         panel = forward(learner.target_transform_, learner.panel_)
-        columns, target, rows = learner._matrix(panel)
+        rows = Stretches.of(panel).rows(learner.order_)
+        columns, target = learner._matrix(panel, rows)
         series = series_numbers(panel)[rows]
         times = panel.grid[panel.starts[series] + rows - panel.offsets[series]]
         keys = pd.MultiIndex.from_arrays([panel.ids[series], times], names=["series", "time"])
@@ -140,21 +142,31 @@ class MarkovForecaster(BaseForecaster):
             self.static_reader_ = StaticReader.fit(self.static, panel.ids, self.id_col)
         beside = self._beside(panel)
         self.X_center_, self.X_scale_ = beside.mean(axis=0), _spread(beside)
-        self.order_ = _order(
-            self.order, panel, _run_lengths(panel), self.season_length_, beside.shape[1]
-        )
+        stretches = Stretches.of(panel)
+        self.order_ = _order(self.order, panel, stretches, self.season_length_, beside.shape[1])
         self.center_, self.scale_ = _standard(panel)
-        columns, target, rows = self._matrix(panel)
-        series = series_numbers(panel)
-        regressor = LinearRegression() if self.regressor is None else clone(self.regressor)
-        self.regressor_ = regressor.fit(columns, target)
-        errors = target - self._regress(columns)
-        if self.regressor is None:
-            self._keep_coefficients()
-            # In-sample errors are too small by the parameters that were fitted to them.
-            errors *= np.sqrt(len(rows) / max(len(rows) - columns.shape[1] - 1, 1))
-        self.residuals_ = Residuals.gather(errors, series[rows], panel.n_series)
+        fit = self._fit_linear if self.regressor is None else self._fit_regressor
+        errors = fit(panel, stretches, beside)
+        rows = stretches.rows(self.order_)
+        owners = np.searchsorted(panel.offsets, rows, side="right") - 1
+        self.residuals_ = Residuals.gather(errors, owners, panel.n_series)
         self._update(panel, panel.lengths)
+
+    def _fit_linear(self, panel: Panel, stretches: Stretches, beside: np.ndarray) -> np.ndarray:
+        """Fit by least squares without laying out the windows; return the errors (rows,)."""
+        covariates = (beside - self.X_center_) / self.X_scale_
+        windows = Windows(self._standardised(panel), covariates, stretches, self.order_)
+        weights, constant = windows.solve()
+        self._keep_coefficients(weights, constant)
+        errors = windows.errors(weights, constant)[stretches.rows(self.order_)]
+        # In-sample errors are too small by the parameters that were fitted to them.
+        return errors * np.sqrt(len(errors) / max(len(errors) - len(weights) - 1, 1))
+
+    def _fit_regressor(self, panel: Panel, stretches: Stretches, beside: np.ndarray) -> np.ndarray:
+        """Fit the user's regressor; return the errors (rows,)."""
+        columns, target = self._matrix(panel, stretches.rows(self.order_))
+        self.regressor_ = clone(self.regressor).fit(columns, target)
+        return target - self._regress(columns)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         """Keep the newest window, and how far the history ranges, both standardised."""
@@ -173,15 +185,19 @@ class MarkovForecaster(BaseForecaster):
         self.residuals_ = everyone
         self._update(panel, panel.lengths)
         if self.regressor is None:
-            self._keep_coefficients()
+            self._keep_coefficients(self.regressor_.coef_, self.regressor_.intercept_)
 
-    def _matrix(self, panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return columns (rows, order + K), targets (rows,), and the flat place of each (rows,)."""
-        rows = np.flatnonzero(_run_lengths(panel) > self.order_)
-        series = series_numbers(panel)
-        z = (panel.values - self.center_[series]) / self.scale_[series]  # (N,)
+    def _standardised(self, panel: Panel) -> np.ndarray:
+        """Return all values (N,) in the spreads of their series."""
+        values = panel.values - np.repeat(self.center_, panel.lengths)
+        values /= np.repeat(self.scale_, panel.lengths)
+        return values
+
+    def _matrix(self, panel: Panel, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return columns (rows, order + K) and targets (rows,) of these flat places."""
+        z = self._standardised(panel)
         windows = sliding_window_view(z, self.order_)[rows - self.order_, ::-1]  # (rows, order)
-        return self._columns(windows, self._beside(panel)[rows]), z[rows], rows
+        return self._columns(windows, self._beside(panel)[rows]), z[rows]
 
     def _beside(self, panel: Panel, ahead: int = 0) -> np.ndarray:
         """Return what is told beside the window, (N, K): for the target there, or `ahead` of it."""
@@ -208,8 +224,10 @@ class MarkovForecaster(BaseForecaster):
                 names += [f"{column}={value}" for value in values]
         return names
 
-    def _keep_coefficients(self) -> None:
-        weights, constant = self.regressor_.coef_, self.regressor_.intercept_
+    def _keep_coefficients(self, weights: np.ndarray, constant: float) -> None:
+        self.regressor_ = LinearRegression()
+        self.regressor_.coef_, self.regressor_.intercept_ = weights, constant
+        self.regressor_.n_features_in_ = len(weights)
         self.coef_ = weights[: self.order_]
         if len(weights) > self.order_:
             constant = constant - weights[self.order_ :] @ (self.X_center_ / self.X_scale_)
@@ -220,37 +238,47 @@ class MarkovForecaster(BaseForecaster):
         return np.hstack([windows, (covariates - self.X_center_) / self.X_scale_])
 
     def _regress(self, columns: np.ndarray) -> np.ndarray:
-        if self.regressor is None:  # scikit-learn's checks of each step would take most of the time
-            product: np.ndarray = columns @ self.regressor_.coef_ + self.regressor_.intercept_
-            return product
         return np.asarray(self.regressor_.predict(columns), dtype=np.float64).reshape(len(columns))
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
         still = np.zeros((len(self.center_), 1))
-        steps = self._roll(known, (still for _ in range(horizon)))
-        return np.concatenate(list(steps), axis=1)  # (n, H)
+        return self._roll(known, (still for _ in range(horizon)), (horizon, *still.shape))[:, 0]
 
     def _sample(
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
     ) -> np.ndarray:
         draws = (self.residuals_.draw(rng, n_samples) for _ in range(horizon))
-        return np.stack(list(self._roll(known, draws)), axis=2)  # (n, S, H)
+        return self._roll(known, draws, (horizon, len(self.center_), n_samples))
 
-    def _roll(self, known: np.ndarray | None, errors: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Yield a step (n, S) for every (n, S) of standardised errors, each fed back."""
+    def _roll(
+        self, known: np.ndarray | None, errors: Iterator[np.ndarray], shape: tuple[int, int, int]
+    ) -> np.ndarray:
+        """Return paths (n, S, H) of standardised errors, (n, S) a step, each fed back."""
         low, high = self.range_[:, :1], self.range_[:, 1:]
         reach = np.maximum(high - low, 1.0)
-        window = self.window_[:, None]  # (n, 1, order), the newest first
+        paths = np.empty(shape)  # (H, n, S): each step is the last row of a window
         for step, error in enumerate(errors):
-            n, paths = error.shape
-            window = np.broadcast_to(window, (n, paths, self.order_))
             told = self.held_ if known is None else np.hstack([known[:, step], self.held_])
-            told = np.repeat(told, paths, axis=0)
-            z = self._regress(self._columns(window.reshape(n * paths, -1), told))
+            z = self._step(paths[max(step - self.order_, 0) : step], told) + error
             room = reach * (1 + (step + 1) / self.panel_.lengths[:, None])
-            z = np.clip(z.reshape(n, paths) + error, low - room, high + room)
-            window = np.concatenate([z[:, :, None], window[:, :, :-1]], axis=2)
-            yield self.center_[:, None] + self.scale_[:, None] * z
+            paths[step] = np.clip(z, low - room, high + room)
+        paths *= self.scale_[:, None]
+        paths += self.center_[:, None]
+        return np.moveaxis(paths, 0, 2)
+
+    def _step(self, drawn: np.ndarray, told: np.ndarray) -> np.ndarray:
+        """Return what follows paths (k, n, S), the oldest first, each after its history."""
+        k, n, paths = drawn.shape
+        window = self.window_[:, : self.order_ - k]  # (n, order - k)
+        if self.regressor is not None:
+            past = np.repeat(window[:, None], paths, axis=1)
+            windows = np.concatenate([np.moveaxis(drawn[::-1], 0, 2), past], axis=2)
+            columns = self._columns(windows.reshape(n * paths, -1), np.repeat(told, paths, axis=0))
+            return self._regress(columns).reshape(n, paths)
+        weights = self.regressor_.coef_
+        fixed = self._columns(window, told) @ weights[k:] + self.regressor_.intercept_  # (n,)
+        fed = weights[:k][::-1] @ drawn.reshape(k, n * paths)  # no window of a path is laid out
+        return fed.reshape(n, paths) + fixed[:, None]
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         if self.regressor is not None:
@@ -277,11 +305,8 @@ class MarkovForecaster(BaseForecaster):
         self.scale_ = shaped(arrays, "scale", panel.n_series)
         self.X_center_ = shaped(arrays, "X_center", width)
         self.X_scale_ = shaped(arrays, "X_scale", width)
-        self.regressor_ = LinearRegression()
-        self.regressor_.coef_ = shaped(arrays, "weights", self.order_ + width)
-        self.regressor_.intercept_ = float(arrays["constant"])
-        self.regressor_.n_features_in_ = len(arrays["weights"])
-        self._keep_coefficients()
+        weights = shaped(arrays, "weights", self.order_ + width)
+        self._keep_coefficients(weights, float(arrays["constant"]))
         self.residuals_ = Residuals.from_arrays(arrays)
         self._update(panel, panel.lengths)
 
@@ -294,22 +319,16 @@ def _check_regressor(regressor: Any) -> None:
         )
 
 
-def _run_lengths(panel: Panel) -> np.ndarray:
-    """Return how many values in a row, up to and including each, are observed, (N,)."""
-    place = np.arange(len(panel.values))
-    first = np.where(np.isnan(panel.values), place + 1, 0)
-    first[panel.offsets[:-1]] = np.maximum(first[panel.offsets[:-1]], panel.offsets[:-1])
-    return place - np.maximum.accumulate(first) + 1
-
-
 def _order(
-    asked: int | None, panel: Panel, runs: np.ndarray, season_length: int, width: int
+    asked: int | None, panel: Panel, stretches: Stretches, season_length: int, width: int
 ) -> int:
     """Return the order in use: the one asked for, or one that the data can carry."""
     order = 1 if asked is None else positive_integer("order", asked)
-    longest = int(runs.max())
+    lengths = stretches.lengths
+    longest = int(lengths.max())
     if longest <= order:
-        owner = panel.ids[series_numbers(panel)[runs.argmax()]]
+        place = stretches.starts[lengths.argmax()]
+        owner = panel.ids[np.searchsorted(panel.offsets, place, side="right") - 1]
         raise ValueError(
             f"`order` must be smaller than the longest stretch of observed values: order={order}, "
             f"the longest has {longest} (series {short(owner)}). Use a smaller order, fill the "
@@ -317,10 +336,9 @@ def _order(
         )
     if asked is not None:
         return order
-    pairs = int((runs > 1).sum())
+    pairs = int((lengths - 1).sum())
     ladder = np.arange(1, max(season_length + 1, min(8, pairs // ROWS_PER_LAG)) + 1)
-    rows = len(runs) - np.searchsorted(np.sort(runs), ladder, side="right")  # runs > order
-    carried = ladder[rows >= ROWS_PER_COLUMN * (ladder + 1 + width)]
+    carried = ladder[stretches.n_rows(ladder) >= ROWS_PER_COLUMN * (ladder + 1 + width)]
     return int(carried.max(initial=1))
 
 

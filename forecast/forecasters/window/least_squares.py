@@ -1,0 +1,154 @@
+"""Least squares on sliding windows that are never laid out (room 5).
+
+The columns of such a regression are one series, shifted; so neighbours on a diagonal of the matrix
+of its normal equations differ by the products at the ends of the stretches alone. Morf, Dickinson,
+Kailath and Vieira, "Efficient solution of covariance equations for linear prediction", 1977.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import eigh
+
+from forecast.data.panel import Panel, ranges
+
+# Eigenvalues below this share of the largest are rounding: the solution of least norm has no part
+# of them.
+NEGLIGIBLE = 1e-13
+
+
+class Stretches(NamedTuple):
+    """Where values of a panel are observed without a gap, each within one series.
+
+    Attributes
+    ----------
+    starts, ends
+        (R,), the flat place of the first value of each, and of the first one after it.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+
+    @classmethod
+    def of(cls, panel: Panel) -> Stretches:
+        """Return the stretches of a panel.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from forecast.data.frames import read_frames
+        >>> Stretches.of(read_frames(pd.Series([1.0, 2.0, np.nan, 4.0])))
+        Stretches(starts=array([0, 3]), ends=array([2, 4]))
+        """
+        observed = ~np.isnan(panel.values)
+        border = np.zeros(len(observed) + 1, dtype=bool)  # between two series
+        border[panel.offsets] = True
+        starts = observed & border[:-1]
+        starts[1:] |= observed[1:] & ~observed[:-1]
+        ends = observed & border[1:]
+        ends[:-1] |= observed[:-1] & ~observed[1:]
+        return cls(np.flatnonzero(starts), np.flatnonzero(ends) + 1)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """The number of values of each, (R,)."""
+        return self.ends - self.starts
+
+    def n_rows(self, order: np.ndarray) -> np.ndarray:
+        """Return how many values have so many observed ones right before them."""
+        lengths = np.sort(self.lengths)
+        first = np.searchsorted(lengths, order, side="right")
+        above = np.r_[np.cumsum(lengths[::-1])[::-1], 0]
+        return np.asarray(above[first] - order * (len(lengths) - first))
+
+    def rows(self, order: int) -> np.ndarray:
+        """Return the flat places of these values, (rows,)."""
+        long = self.lengths > order
+        return ranges(self.starts[long] + order, self.lengths[long] - order)
+
+
+class Windows:
+    """The regression of values on the `order` ones before each, and on what is told beside them.
+
+    Parameters
+    ----------
+    values
+        (N,), NaN where unobserved; becomes 0 there.
+    beside
+        (N, K), finite.
+    stretches
+        Of the values.
+    order
+        Smaller than the longest stretch.
+    """
+
+    def __init__(
+        self, values: np.ndarray, beside: np.ndarray, stretches: Stretches, order: int
+    ) -> None:
+        long = stretches.lengths > order
+        self.heads, self.tails = stretches.starts[long], stretches.ends[long]
+        self.order = order
+        self.past = np.nan_to_num(values, copy=False)
+        self.chosen = np.zeros(len(values))
+        self.chosen[stretches.rows(order)] = 1.0
+        self.target = self.past * self.chosen
+        self.beside = beside * self.chosen[:, None]
+
+    def solve(self) -> tuple[np.ndarray, float]:
+        """Return the weights (order + K,) of least squares, and the constant.
+
+        Where columns depend on each other, the weights have the least norm.
+
+        Examples
+        --------
+        >>> y = np.array([1.0, 3.0, 7.0, 15.0, 31.0])
+        >>> whole = Stretches(np.array([0]), np.array([5]))
+        >>> weights, constant = Windows(y, np.empty((5, 0)), whole, order=1).solve()
+        >>> weights.round(6).tolist(), round(constant, 6)
+        ([2.0], 1.0)
+        """
+        rows, sums = self.chosen.sum(), self._against(self.chosen)
+        matrix = self._products()
+        matrix -= np.outer(sums, sums / rows)
+        size, axes = eigh(matrix, overwrite_a=True, check_finite=False)
+        real = size > NEGLIGIBLE * size.max(initial=0.0)
+        inverse = np.divide(1.0, size, out=np.zeros_like(size), where=real)
+        weights, constant = np.zeros(len(sums)), float(self.target.sum() / rows)
+        # The matrix has squared what is nearly dependent; so its solution is refined by its errors.
+        for _ in range(3):
+            change = self._against(self.errors(weights, constant))
+            weights = weights + axes @ (inverse * (axes.T @ change))
+            constant = float((self.target.sum() - sums @ weights) / rows)
+        return weights, constant
+
+    def errors(self, weights: np.ndarray, constant: float) -> np.ndarray:
+        """Return the errors (N,); 0 for values without a whole window."""
+        predicted = self.beside @ weights[self.order :] + constant
+        predicted[1:] += np.convolve(self.past, weights[: self.order])[: -self.order]
+        predicted *= self.chosen
+        return np.subtract(self.target, predicted, out=predicted)
+
+    def _against(self, rows: np.ndarray) -> np.ndarray:
+        """Return the product of each column (order + K,) with (N,) that is 0 but in the rows."""
+        size = len(rows)
+        lags = [self.past[: size - k] @ rows[k:] for k in range(1, self.order + 1)]
+        return np.r_[lags, rows @ self.beside]
+
+    def _products(self) -> np.ndarray:
+        """Return the product of each column with each, (order + K, order + K)."""
+        p, width = self.order, self.beside.shape[1]
+        products = np.empty((p + width, p + width))
+        products[0] = self._against(np.r_[0.0, self.past[:-1]] * self.chosen)
+        back = np.arange(1, p)
+        first = self.past[self.heads[:, None] + p - 1 - back]  # (R, order - 1)
+        last = self.past[self.tails[:, None] - 1 - back]
+        for k in range(1, p):  # all windows one step earlier: one row comes in, one goes out
+            change = first[:, k - 1] @ first - last[:, k - 1] @ last
+            products[k, 1:p] = products[k - 1, : p - 1] + change
+            products[k, 0] = products[0, k]
+        for k, column in enumerate(self.beside.T, start=p):
+            products[k] = self._against(column)
+        products[:p, p:] = products[p:, :p].T
+        return products
