@@ -6,11 +6,12 @@ and the head are the package's own; the reader is in `reader.py`.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from forecast.networks.base import State
 from forecast.networks.heads.quantile import QuantileHead
 from forecast.networks.recurrent import Recurrent
 from forecast.pretrained.reader import INPUTS, TEMPLATES, Past, marks, read, templates
@@ -24,7 +25,7 @@ class Reading(NamedTuple):
 
     features: Tensor
     past: Past
-    state: Any
+    state: State
 
 
 class SharedReadout(nn.Module):
@@ -103,30 +104,67 @@ class PretrainedNetwork(nn.Module):
         self.head = QuantileHead(LEVELS)
         self.readout = SharedReadout(width, self.head.n_params)
 
-    def read(self, values: Tensor, season: Tensor, second: Tensor) -> Reading:
-        """Read values (B, N) with seasons (B,) into features of every step."""
+    def read(
+        self, values: Tensor, season: Tensor, second: Tensor, before: State | None = None
+    ) -> Reading:
+        """Read values (B, N) with seasons (B,) into features of every step.
+
+        A row begins with its first observed value: histories of unequal length end together.
+        With the state `before` the last value, only that one is absorbed: one cell call, equal to
+        reading the whole row.
+        """
         past = read(values, season, second)
-        steps = torch.arange(values.shape[1], device=values.device)
+        new = values.shape[1] if before is None else 1
+        steps = torch.arange(values.shape[1], device=values.device)[-new:]
         shown, known = templates(past, steps, steps.new_ones(1))
-        inputs = torch.cat([marks(past), shown[:, :, 0], known[:, :, 0].float()], -1)
-        start = self.recurrence.initial_state(len(values))
-        features, state = self.recurrence.absorb(inputs, start)
+        inputs = torch.cat([marks(past)[:, -new:], shown[:, :, 0], known[:, :, 0]], -1)
+        inputs = inputs.to(self.readout.out.weight)
+        if before is None:
+            features, state = self._absorb(inputs, (past.seen == 0).sum(1))
+        else:
+            features, state = self.recurrence.absorb(inputs, before)
         return Reading(features, past, state)
+
+    def _absorb(self, inputs: Tensor, lead: Tensor) -> tuple[Tensor, State]:
+        """Absorb what comes after the first `lead` (B,) of the inputs (B, N, F)."""
+        start = self.recurrence.initial_state(len(inputs))
+        if not lead.any():
+            return self.recurrence.absorb(inputs, start)
+        steps, lead, last = (
+            torch.arange(inputs.shape[1]).to(lead),
+            lead[:, None],
+            len(inputs[0]) - 1,
+        )
+        begun = _at(inputs, (steps + lead).clamp(max=last))
+        features, state = self.recurrence.absorb(begun, start, (last + 1 - lead[:, 0]).clamp(min=1))
+        return _at(features, (steps - lead).clamp(min=0)), state
 
     def read_out(self, reading: Reading, origins: Tensor, steps: Tensor) -> Tensor:
         """Return parameters (B, n, h, n_params) for the steps (h,) after the origins (n,)."""
         shown, known = templates(reading.past, origins, steps)
-        return self.readout(reading.features[:, origins], known, shown, places(reading.past, steps))
+        features = reading.features[:, origins - reading.past.values.shape[1]]
+        place = places(reading.past, steps).to(features)
+        return self.readout(features, known, shown.to(features), place)
 
     @torch.no_grad()
     def quantiles(self, values: Tensor, season: Tensor, second: Tensor, horizon: int) -> Tensor:
         """Forecast values (B, N): quantiles (B, horizon, Q) in the unit of the values."""
         reading = self.read(values, season, second)
-        origin = torch.tensor([values.shape[1] - 1])
-        params = self.read_out(reading, origin, torch.arange(1, horizon + 1))[:, 0]
-        level, spread = (p[:, -1:, None] for p in (reading.past.level, reading.past.spread))
-        scaled: Tensor = self.head.quantiles(params).double()
+        newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, horizon + 1)
+        return self.forecast(reading, newest, steps)[:, 0]
+
+    def forecast(self, reading: Reading, origins: Tensor, steps: Tensor) -> Tensor:
+        """Return quantiles (B, n, h, Q) of the steps (h,) after the origins (n,), in double."""
+        scaled = self.head.quantiles(self.read_out(reading, origins, steps)).double()
+        level, spread = (
+            p[:, origins, None, None] for p in (reading.past.level, reading.past.spread)
+        )
         return level + spread * scaled
+
+
+def _at(values: Tensor, index: Tensor) -> Tensor:
+    """Return values (B, N, F) at the steps (B, N)."""
+    return values.gather(1, index[..., None].expand_as(values))
 
 
 def places(past: Past, steps: Tensor) -> Tensor:

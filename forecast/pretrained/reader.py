@@ -119,13 +119,14 @@ def marks(past: Past) -> Tensor:
     p = past
     z = ((p.values - p.level) / p.spread).clamp(-FAR, FAR)
     moved = _change(p.level) / p.spread
-    tie = torch.nn.functional.pad(p.values[:, 1:] == p.values[:, :-1], (1, 0))
+    tie = (p.values[:, 1:] == p.values[:, :-1]) & (p.seen[:, :-1] > 0)
     at_low, at_high = p.values == p.low, p.values == p.high
     below, above = (p.level - p.low) / p.spread, (p.high - p.level) / p.spread
     cycles = p.seen / p.season
     shown = [
         z, p.observed, moved.clamp(-8, 8), _change(p.spread.log()).clamp(-8, 8),
-        (_change(p.values) / p.spread).clamp(-8, 8), tie, at_low, at_high,
+        (_change(p.values) / p.spread).clamp(-8, 8),
+        torch.nn.functional.pad(tie, (1, 0)), at_low, at_high,
         below.asinh(), above.asinh(), (p.wide / p.spread).log(), p.seen.log1p() / 4,
         cycles.log1p(), p.season.log().expand_as(z) / 3, (p.season == 1).expand_as(z),
         p.second.log1p().expand_as(z) / 3,
@@ -148,6 +149,7 @@ def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tenso
     """
     p, m, k = past, past.season[:, :, None], -(-steps // past.season)[:, None]  # (B, 1, h)
     at, ahead = origins[:, None], steps.double()
+    read_any = p.seen > 0  # before the first value there is no level
 
     def now(values: Tensor) -> Tensor:
         return values[:, origins, None]  # (B, n, 1)
@@ -159,14 +161,14 @@ def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tenso
     ago = torch.arange(CYCLES, device=steps.device)
     value = _take(p.values, p.observed, phase[..., None] - m[..., None] * ago)  # (B, n, h, C)
     begin = at[..., None] - m[..., None] * (ago + 1)  # (B, n, 1, C)
-    away = value - _take(p.level, None, begin)
+    away = value - _take(p.level, read_any, begin)
     shape = _mean(away[..., :4])
-    stretched = _mean((away / _take(p.spread, None, begin))[..., :4]) * now(p.spread)
+    stretched = _mean((away / _take(p.spread, read_any, begin))[..., :4]) * now(p.spread)
     m2 = past.second[:, :, None].clamp(min=1)
     weeks = torch.arange(WEEKS, device=steps.device)
     phase2 = at + steps - m2 * -(-steps // m2)
     value2 = _take(p.values, p.observed, phase2[..., None] - m2[..., None] * weeks)
-    away2 = value2 - _take(p.level, None, at[..., None] - m2[..., None] * (weeks + 1))
+    away2 = value2 - _take(p.level, read_any, at[..., None] - m2[..., None] * (weeks + 1))
     there = torch.where(m2 > 1, 0.0, torch.nan)  # NaN: no second season, no template
     level = now(p.level)
     found = [
@@ -181,14 +183,12 @@ def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tenso
     return z.nan_to_num().clamp(-FAR, FAR), known
 
 
-def _take(values: Tensor, observed: Tensor | None, index: Tensor) -> Tensor:
-    """Return values (B, N) at steps (B, ...), NaN before the first and where unobserved."""
+def _take(values: Tensor, known: Tensor, index: Tensor) -> Tensor:
+    """Return values (B, N) at steps (B, ...), NaN before the first and where not known."""
     flat = index.flatten(1)
     inside = flat.clamp(min=0)
-    taken, known = values.gather(1, inside), flat >= 0
-    if observed is not None:
-        known = known & observed.gather(1, inside)
-    return torch.where(known, taken, torch.nan).view(index.shape)
+    there = known.gather(1, inside) & (flat >= 0)
+    return torch.where(there, values.gather(1, inside), torch.nan).view(index.shape)
 
 
 def _mean(values: Tensor) -> Tensor:
