@@ -80,11 +80,15 @@ class ArrayForecaster(ABC):
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> np.ndarray:
         """Return quantiles (n, H, Q); by default those of 1,000 paths, fewer for large panels."""
+        count, rng = self._n_paths(horizon), np.random.default_rng(0)
+        paths = self._sample(horizon, count, known, rng)  # (n, S, H)
+        return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)  # (n, H, Q)
+
+    def _n_paths(self, horizon: int) -> int:
+        """Return how many paths quantiles are read from: an even number."""
         # The paths of a large panel must fit into memory: 2e7 float64 values are 160 MB.
         affordable = 20_000_000 // (self.panel_.n_series * horizon)
-        count = int(np.clip(affordable, 100, 1000))
-        paths = self._sample(horizon, count, known, np.random.default_rng(0))  # (n, S, H)
-        return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)  # (n, H, Q)
+        return int(np.clip(affordable, 100, 1000)) // 2 * 2
 
     def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None

@@ -21,7 +21,7 @@ from forecast.forecasters.transform import forward
 
 # Errors are multiples of the half width of the band of this coverage, which is then right.
 COVERAGE = 0.8
-LEVELS = ((1 - COVERAGE) / 2, 0.5, (1 + COVERAGE) / 2)
+LEVELS = ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2)
 # Origins, at least, and the share of a series that may be held back for them.
 ORIGINS, SHARE = 12, 3
 # Fewer independent errors than this say little about a band.
@@ -176,7 +176,7 @@ def _student(independent: float) -> float:
     freedom: bands of .6 times the right width then cover .79 to .83 after 12 to 24 origins, be the
     series white noise, an AR(1) or a random walk.
     """
-    return float(stdtrit(max(2 * independent, 1.0), LEVELS[2]) / ndtri(LEVELS[2]))
+    return float(stdtrit(max(2 * independent, 1.0), LEVELS[1]) / ndtri(LEVELS[1]))
 
 
 class Forecaster(Protocol):
@@ -190,9 +190,9 @@ class Forecaster(Protocol):
 
     def _continued(self, panel: Panel) -> Self: ...
 
-    def _predict_quantiles(
+    def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> np.ndarray: ...
+    ) -> tuple[np.ndarray, np.ndarray]: ...
 
 
 def calibrate(untrained: Forecaster, panel: Panel) -> Calibration | None:
@@ -255,11 +255,9 @@ def _relative_errors(
     inside = ahead < seen.lengths[:, None]
     rows = np.minimum(seen.offsets[:-1, None] + ahead, seen.offsets[1:, None] - 1)  # (n, H)
     known = None if seen.X is None else seen.X[rows].astype(np.float64)
-    low, middle, high = np.moveaxis(
-        forecaster._predict_quantiles(horizon, LEVELS, known), -1, 0
-    )  # (n, H) each
-    missed = np.where(inside, seen.values[rows], np.nan) - middle
-    half = np.where(missed < 0, middle - low, high - middle)
+    median, bounds = forecaster._centered(horizon, LEVELS, known)
+    missed = np.where(inside, seen.values[rows], np.nan) - median
+    half = np.where(missed < 0, median - bounds[..., 0], bounds[..., 1] - median)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative: np.ndarray = missed / half  # a band without width says nothing
     return relative
