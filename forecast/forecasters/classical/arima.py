@@ -93,6 +93,7 @@ class ARIMAForecaster(ResidualForecaster):
         seasonal = _whole_numbers("seasonal_order", "(P, D, Q)", self.seasonal_order)
         if m == 1 or (seasonal is None and m > LONGEST_SEASON):
             seasonal = (0, 0, 0)
+        _refuse_shared_lags(order, seasonal, m)
         filled = fill_gaps(panel, m)
         self.fits_ = []
         for i in range(panel.n_series):
@@ -168,6 +169,15 @@ def _whole_numbers(name: str, meaning: str, value: Any) -> Triple | None:
     return (int(numbers[0]), int(numbers[1]), int(numbers[2]))
 
 
+def _refuse_shared_lags(order: Triple | None, seasonal: Triple | None, m: int) -> None:
+    """Refuse orders in which a plain lag is a seasonal one, too."""
+    if order and seasonal and any(order[k] >= m and seasonal[k] for k in (0, 2)):
+        raise ValueError(
+            f"`order` must have p and q below the season of {m} where `seasonal_order` has P or Q, "
+            f"got {order} and {seasonal}. Lower p and q, or set P and Q to 0."
+        )
+
+
 def _fit_series(
     values: np.ndarray,
     filled: np.ndarray,
@@ -241,6 +251,10 @@ def _candidates(
     integrated, season = fit.order[1] + fit.seasonal_order[1], max(fit.season_length, 1)
     lags = min(MOST_LAGS, size // 3) if order is None else -1
     seasons = min(MOST_SEASONS, size // (3 * season)) if seasonal is None else -1
+    if season > 1 and (seasons > 0 or (seasonal and (seasonal[0] or seasonal[2]))):
+        lags = min(lags, season - 1)  # a plain lag must not be a seasonal one, too
+    if order is not None and max(order[0], order[2]) >= season:
+        seasons = min(seasons, 0)
     free = Orders(lags, lags, seasons, seasons, integrated == 1)
     first = [Orders(2, 2, 1, 1), Orders(0, 0), Orders(1, 0, 1, 0), Orders(0, 1, 0, 1)]
     fixed: dict[str, Any] = {}
