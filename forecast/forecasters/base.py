@@ -96,20 +96,8 @@ class BaseForecaster(Parameters, DistributionForecaster):
         """
         horizon = arguments.optional("horizon", self.horizon)
         season_length = arguments.optional("season_length", self.season_length)
-        learner = copy.copy(self)
-        learner.__dict__ = {
-            name: value for name, value in vars(self).items() if not name.endswith("_")
-        }
-        panel = self._read(y, X, self.freq)
-        learner.panel_ = panel
-        learner.freq_ = panel.freq
-        learner.missing_ = missing(panel)
+        learner = self._fitted_to(self._read(y, X, self.freq), horizon, season_length)
         learner.unit_ = arguments.unit_of(y)
-        learner.season_length_ = season_length or infer_season_length(panel)
-        learner.horizon_ = horizon or _default_horizon(panel, learner.season_length_)
-        if X is not None:
-            learner.n_features_in_ = len(panel.X_names) + len(panel.past_names)
-        learner._learn(panel)
         self.__dict__ = learner.__dict__
         return self
 
@@ -352,6 +340,21 @@ class BaseForecaster(Parameters, DistributionForecaster):
         save(self, path)
 
     # Between frames and arrays
+
+    def _fitted_to(self, panel: Panel, horizon: int | None, season_length: int | None) -> Self:
+        """Return a copy that has learned from a panel."""
+        learner = copy.copy(self)
+        learner.__dict__ = {
+            name: value for name, value in vars(self).items() if not name.endswith("_")
+        }
+        learner.panel_, learner.freq_, learner.unit_ = panel, panel.freq, None
+        learner.missing_ = missing(panel)
+        learner.season_length_ = season_length or infer_season_length(panel)
+        learner.horizon_ = horizon or _default_horizon(panel, learner.season_length_)
+        if panel.X_names or panel.past_names:
+            learner.n_features_in_ = len(panel.X_names) + len(panel.past_names)
+        learner._learn(panel)
+        return learner
 
     def _read(self, y: Frame, X: Any, freq: Any, **options: bool) -> Panel:
         return read_frames(

@@ -9,8 +9,9 @@ quantiles and paths still tell of one distribution. The pooling does not ask whe
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -129,7 +130,7 @@ def pool(errors: np.ndarray) -> Calibration | None:
     independent = (seen.sum(1) / steps).sum(1) / np.maximum(seen.any(1).sum(1), 1)  # (n,)
     scale = _scales(relative, seen, independent)
     total = float(independent.sum())
-    widening = _student(total)
+    widening = student(total)
     scores = relative / scale[:, None, None]
     if total >= MANY:
         sides = tuple(_conformal(side[side > 0]) for side in (-scores[seen], scores[seen]))
@@ -169,7 +170,7 @@ def _conformal(scores: np.ndarray) -> float:
     return float(np.quantile(scores, COVERAGE, method="weibull"))
 
 
-def _student(independent: float) -> float:
+def student(independent: float) -> float:
     """Return how much wider a band is whose width was learned from few errors.
 
     Errors of one origin at different steps are partly new, so there are twice the degrees of
@@ -179,7 +180,16 @@ def _student(independent: float) -> float:
     return float(stdtrit(max(2 * independent, 1.0), LEVELS[1]) / ndtri(LEVELS[1]))
 
 
-class Forecaster(Protocol):
+class Continued(Protocol):
+    """A fitted forecaster that can absorb what a history has beyond its own."""
+
+    def _continued(self, panel: Panel) -> Self: ...
+
+
+F = TypeVar("F", bound=Continued)
+
+
+class Forecaster(Continued, Protocol):
     """What calibration must know of a forecaster."""
 
     panel_: Panel
@@ -187,8 +197,6 @@ class Forecaster(Protocol):
     target_transform_: Any
 
     def _fit(self, panel: Panel) -> None: ...
-
-    def _continued(self, panel: Panel) -> Self: ...
 
     def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
@@ -220,10 +228,13 @@ def calibrate(untrained: Forecaster, panel: Panel) -> Calibration | None:
         warnings.simplefilter("ignore", ForecastWarning)
         untrained._fit(forward(untrained.target_transform_, untrained.panel_))
     errors, seen = [], forward(untrained.target_transform_, panel)
-    for k in range(n_origins):
-        ends = np.minimum(first + k, panel.lengths)
-        untrained = untrained._continued(panel.head(ends)) if k else untrained
-        errors.append(_relative_errors(untrained, seen, ends, horizon))
+    for forecaster, ends in roll(untrained, panel, first, n_origins):
+        truth, known = ahead(seen, ends, horizon)
+        median, bounds = forecaster._centered(horizon, LEVELS, known)
+        missed = truth - median
+        half = np.where(missed < 0, median - bounds[..., 0], bounds[..., 1] - median)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            errors.append(missed / half)  # a band without width says nothing
     return pool(np.stack(errors, 1))
 
 
@@ -247,17 +258,22 @@ def origins(lengths: np.ndarray, horizon: int) -> tuple[int, int, np.ndarray]:
     return (span - steps + 1 if steps else 0), steps, np.where(enough, lengths - span, lengths)
 
 
-def _relative_errors(
-    forecaster: Forecaster, seen: Panel, ends: np.ndarray, horizon: int
-) -> np.ndarray:
-    """Return the errors (n, H) after `ends` as multiples of the half widths of their side."""
-    ahead = ends[:, None] + np.arange(horizon)
-    inside = ahead < seen.lengths[:, None]
-    rows = np.minimum(seen.offsets[:-1, None] + ahead, seen.offsets[1:, None] - 1)  # (n, H)
-    known = None if seen.X is None else seen.X[rows].astype(np.float64)
-    median, bounds = forecaster._centered(horizon, LEVELS, known)
-    missed = np.where(inside, seen.values[rows], np.nan) - median
-    half = np.where(missed < 0, median - bounds[..., 0], bounds[..., 1] - median)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative: np.ndarray = missed / half  # a band without width says nothing
-    return relative
+def roll(
+    forecaster: F, panel: Panel, first: np.ndarray, n_origins: int
+) -> Iterator[tuple[F, np.ndarray]]:
+    """Yield a forecaster at each origin, and how many values of each series it has seen, (n,).
+
+    It was fitted to the `first` values of each series, and absorbs one more from origin to origin.
+    """
+    for k in range(n_origins):
+        ends = np.minimum(first + k, panel.lengths)
+        forecaster = forecaster._continued(panel.head(ends)) if k else forecaster
+        yield forecaster, ends
+
+
+def ahead(panel: Panel, ends: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return what came after `ends`, (n, H) with NaN behind the history, and its X (n, H, K)."""
+    steps = ends[:, None] + np.arange(horizon)
+    rows = np.minimum(panel.offsets[:-1, None] + steps, panel.offsets[1:, None] - 1)  # (n, H)
+    truth = np.where(steps < panel.lengths[:, None], panel.values[rows].astype(np.float64), np.nan)
+    return truth, None if panel.X is None else panel.X[rows].astype(np.float64)
