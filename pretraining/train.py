@@ -34,7 +34,8 @@ HERE = Path(__file__).parent
 PEAK, WARMUP, DECAY = 2e-3, 200, 1500  # rate, steps until it, steps after which it has fallen
 SHARPNESS = 8  # of the average of weights: it spans about the last ninth of the steps
 VALUES = 14_000  # values in a batch: a step takes as long whatever the length
-ORIGINS, AHEAD = 10, 14  # origins per series, steps ahead per origin
+SAVE_EVERY = 120.0  # seconds
+ORIGINS, AHEAD = 10, 16  # origins per series, steps ahead per origin
 
 
 class Batch(NamedTuple):
@@ -52,16 +53,20 @@ class Batch(NamedTuple):
 def draw_batch(seed: int, step: int) -> Batch:
     """Draw the batch of a step: its length log-uniform, its steps ahead too.
 
-    A horizon is two seasons for short seasons, one for long ones, as people ask for.
+    A horizon is two seasons for short seasons, one for long ones, as people ask for; a third of
+    the series are asked for up to sixteen times as much, since any horizon may come.
     """
     rng = np.random.default_rng([seed, step, 1])
-    longest = 1400 if rng.random() < 0.1 else 500
-    length = int(np.exp(rng.uniform(np.log(12), np.log(longest))))
-    farthest = int(min(200, max(8, 0.7 * length)))
+    # hours need some weeks of history, and weeks some years
+    shortest, longest = (150, 1400) if rng.random() < 0.3 else (12, 500)
+    length = int(np.exp(rng.uniform(np.log(shortest), np.log(longest))))
+    farthest = int(min(720 if rng.random() < 0.15 else 200, max(8, 0.7 * length)))
     size = int(np.clip(VALUES // (length + farthest // 2), 12, 160))
     drawn = draw_series([seed, step, 0], size, length + farthest)
     season = torch.from_numpy(drawn.season)
-    horizon = torch.where(season > 1, (2 * season).clamp(16, 110), 14).clamp(max=farthest)
+    usual = torch.where(season > 1, (2 * season).clamp(16, 110), 14)
+    more = np.exp(rng.uniform(0, np.log(16), size) * (rng.random(size) < 0.35))
+    horizon = (usual * torch.from_numpy(more)).long().clamp(max=farthest)
     horizon = torch.where(torch.from_numpy(drawn.second) > 0, farthest, horizon)
     ahead = np.exp(rng.uniform(0, np.log(int(horizon.max()) + 1), AHEAD)).astype(int)
     ahead = np.unique(np.append(ahead, 1))
@@ -83,42 +88,49 @@ def loss_of(network: PretrainedNetwork, batch: Batch) -> Tensor:
     Scaled errors alone would let series that their season explains teach the most, though their
     errors are the least that counts in practice.
     """
-    reading = network.read(batch.values[:, : batch.length], batch.season, batch.second)
+    with torch.autocast("cpu", torch.bfloat16):  # the recurrence in half the time
+        reading = network.read(batch.values[:, : batch.length], batch.season, batch.second)
+    reading = reading._replace(features=reading.features.float())
     params = network.read_out(reading, batch.origins, batch.steps)
     at = batch.origins[:, None] + batch.steps
     level, spread = (p[:, batch.origins, None] for p in (reading.past.level, reading.past.spread))
     z = ((batch.values[:, at] - level) / spread).float()  # (B, n, h)
     seen = reading.past.seen[:, batch.origins, None]
-    counts = ~z.isnan() & (z.abs() < 50) & (seen >= 5)
-    counts &= (batch.steps <= batch.horizon[:, None])[:, None]
-    weight = (spread / seasonal_change(batch)[:, None, None]).clamp(0.05, 5).float() * counts
+    counts = ~z.isnan() & (seen >= 5) & (batch.steps <= batch.horizon[:, None])[:, None]
+    unit = seasonal_change(batch, reading.past.spread)[:, batch.origins, None]
+    weight = (spread / unit).clamp(0.05, 2).float() * counts
     # what does not count must still be finite: zero times infinity is not zero
     loss = network.head.loss(params, z.nan_to_num().clamp(-50, 50))
     return (loss * weight).sum() / (weight.clamp(max=1).sum() + 1)
 
 
-def seasonal_change(batch: Batch) -> Tensor:
-    """Return the mean absolute change over a season of every series, (B,)."""
-    y = batch.values
-    steps = torch.arange(y.shape[1])
-    before = y.gather(1, (steps - batch.season[:, None]).clamp(min=0))
-    change = torch.where(steps >= batch.season[:, None], (y - before).abs(), torch.nan)
-    return change.nanmean(1).nan_to_num(nan=1.0).clamp(min=1e-9)
+def seasonal_change(batch: Batch, spread: Tensor) -> Tensor:
+    """Return the mean absolute change over a season so far, (B, L), four spreads among them.
+
+    So far: a weight that knew the future would be small where the future surprises, and bands
+    would learn to be narrow. Four spreads: few changes say little.
+    """
+    y = batch.values[:, : batch.length]
+    before = torch.arange(batch.length) - batch.season[:, None]
+    change = (y - y.gather(1, before.clamp(min=0))).abs()
+    seen = (before >= 0) & ~change.isnan()
+    total = torch.where(seen, change, 0.0).cumsum(1)
+    return (total + 4 * spread) / (seen.cumsum(1) + 4)
 
 
 class Course:
     """A network in training: weights, their average, the optimiser, and how far it came."""
 
-    def __init__(self, seed: int = 0, width: int = 112) -> None:
+    def __init__(self, seed: int = 0, width: int = 128) -> None:
         torch.manual_seed(seed)
         self.seed, self.step, self.seconds, self.commit = seed, 0, 0.0, commit()
         self.network = PretrainedNetwork(width)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(self.network.parameters(), PEAK, weight_decay=1e-2)
 
-    def advance(self) -> float:
-        """Take one step and return its loss."""
-        rate = PEAK * min(1, (self.step + 1) / WARMUP) / math.sqrt(1 + self.step / DECAY)
+    def advance(self, warmth: float = 1.0) -> float:
+        """Take one step, at a share `warmth` of the usual rate, and return its loss."""
+        rate = warmth * PEAK * min(1, (self.step + 1) / WARMUP) / math.sqrt(1 + self.step / DECAY)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         loss = loss_of(self.network, draw_batch(self.seed, self.step))
@@ -172,7 +184,7 @@ class Course:
             digest.update(tensors[name].numpy().tobytes())
         about = {"generator": str(VERSION), "seed": str(self.seed), "commit": self.commit}
         about |= {"steps": str(self.step), "hash": digest.hexdigest()}
-        about |= {"shape": json.dumps({"width": self.network.width, "depth": self.network.depth})}
+        about |= {"shape": json.dumps(self.network.shape)}
         save_whole(tensors, path, about)
 
 
@@ -197,27 +209,33 @@ def commit() -> str:
 
 
 def train(
-    minutes: float, folder: Path, seed: int, weights: Path = SHIPPED, save_every: float = 120.0
+    minutes: float, folder: Path, seed: int, weights: Path = SHIPPED, cool: float = 0.0
 ) -> Course:
-    """Train for so many minutes, from the checkpoint in the folder if there is one."""
+    """Train for so many minutes, from the checkpoint in the folder if there is one.
+
+    Over the last `cool` minutes the rate falls to zero. The checkpoint is the one before that, so
+    that a later run goes on as if it had never cooled (Haegele et al., 2024).
+    """
     checkpoint = folder / "checkpoint.safetensors"
     course = Course.load(checkpoint) if checkpoint.exists() else Course(seed)
     forget(folder / "log.csv", course.step)
     end, saved, losses = time.time() + 60 * minutes, time.time(), []
     began, last = time.time(), course.step
-    while time.time() < end:
-        losses.append(course.advance())
+    while (left := (end - time.time()) / 60) > 0:
+        losses.append(course.advance(min(1.0, left / cool) if cool else 1.0))
         if course.step % 100 == 0:
             seconds = time.time() - began
             course.seconds += seconds
             pace = (course.step - last) / seconds
             log(folder / "log.csv", course, float(np.mean(losses)), pace)
             began, last, losses = time.time(), course.step, []
-        if time.time() - saved > save_every:
-            course.save(checkpoint)
-            course.ship(weights)
+        if time.time() - saved > SAVE_EVERY:
             saved = time.time()
-    course.save(checkpoint)
+            course.ship(weights)
+            if left > cool:
+                course.save(checkpoint)
+    if not cool:
+        course.save(checkpoint)
     course.ship(weights)
     return course
 
@@ -246,6 +264,7 @@ if __name__ == "__main__":
     parser.add_argument("--folder", type=Path, default=HERE)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--weights", type=Path, default=SHIPPED)
+    parser.add_argument("--cool", type=float, default=0.0, help="minutes of a rate that falls")
     arguments = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    train(arguments.minutes, arguments.folder, arguments.seed, arguments.weights)
+    train(arguments.minutes, arguments.folder, arguments.seed, arguments.weights, arguments.cool)

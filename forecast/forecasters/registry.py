@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from forecast.forecasters.classical.ets import ETSForecaster as ETSForecaster
     from forecast.forecasters.classical.naive import NaiveForecaster as NaiveForecaster
     from forecast.forecasters.classical.theta import ThetaForecaster as ThetaForecaster
+    from forecast.forecasters.neural.pretrained import PretrainedForecaster as PretrainedForecaster
     from forecast.forecasters.neural.recurrent import LSTMForecaster as LSTMForecaster
     from forecast.forecasters.neural.recurrent import RNNForecaster as RNNForecaster
     from forecast.forecasters.neural.seq2seq import Seq2SeqForecaster as Seq2SeqForecaster
@@ -70,6 +71,7 @@ CONTESTANTS = (
     Contestant("ETS", "ETSForecaster", "classical.ets"),
     Contestant("Theta", "ThetaForecaster", "classical.theta"),
     Contestant("ARIMA", "ARIMAForecaster", "classical.arima"),
+    Contestant("pre-trained", "PretrainedForecaster", "neural.pretrained"),
     Contestant("Markov", "MarkovForecaster", "window.markov"),
     Contestant("MLP", "MLPForecaster", "window.mlp"),
     Contestant("RNN", "RNNForecaster", "neural.recurrent"),

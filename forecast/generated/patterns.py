@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.generated.recursion import autoregress
+
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
@@ -27,7 +29,9 @@ def draw_profiles(rng: np.random.Generator, season: Numbers, harmonics: int = 16
     k = np.arange(1, min(harmonics, max(longest // 2, 1)) + 1)
     top = np.maximum(season // 2, 1)
     used = rng.integers(1, top + 1)
-    fall = k ** -rng.uniform(0, 1.5, (size, 1)) * (k <= used[:, None])
+    # what has many steps, as hours of a day and weeks of a year, moves from one to the next slowly
+    many = (season > 20)[:, None]
+    fall = k ** -rng.uniform(0.5 * many, 1.5 + 0.7 * many) * (k <= used[:, None])
     sin, cos = rng.standard_normal((2, size, len(k))) * fall
     turn = 2 * np.pi * np.arange(longest) / season[:, None]  # (B, M)
     # every harmonic from the first by one complex product each
@@ -37,7 +41,8 @@ def draw_profiles(rng: np.random.Generator, season: Numbers, harmonics: int = 16
         wave = wave * first
         profile += sin[:, j, None] * wave.imag + cos[:, j, None] * wave.real
     kind = rng.random((size, 1))
-    profile = np.where(kind < 0.25, rng.standard_normal((size, longest)), profile)
+    rough = np.where(many, 0.06, 0.25)
+    profile = np.where(kind < rough, rng.standard_normal((size, longest)), profile)
     profile = _standard(profile, season)
     steep = np.exp(rng.uniform(0, 1.5, (size, 1)))
     peaked = np.exp(np.clip(0.5 * steep * profile, -6, 6))
@@ -95,6 +100,32 @@ def draw_day_types(
     free = share[rows, cycle] > 0
     added = level[rows, cycle] - share[rows, cycle] * usual + free * (later - usual)
     return np.where((second > 0)[:, None], added, 0.0)
+
+
+def draw_growth(rng: np.random.Generator, season: Numbers, length: int) -> Floats:
+    """Draw trends (B, N) that persist and bend: the sum of a slope that wanders about a mean.
+
+    b_t = mu + a_t with a_t an autoregression, so that changes are followed by changes alike
+    (stochastic trends: Harvey, 1989). Most years and quarters grow, by as much a step as the rest
+    of the series moves; shorter steps by less.
+
+    Examples
+    --------
+    >>> y = draw_growth(np.random.default_rng(0), np.ones(400, int), 30)
+    >>> y.shape, bool(0.7 < (y[:, -1] > y[:, 0]).mean() < 0.9)
+    ((400, 30), True)
+    """
+    size = len(season)
+    up = np.where(season <= 4, 0.88, 0.65)
+    sign = np.where(rng.random(size) < up, 1.0, -1.0)[:, None]
+    far = np.select([season == 1, season == 4], [1.0, 0.6], 2.0 / season)[:, None]
+    far = far * min(1.0, 60 / length)
+    mean = sign * np.exp(rng.normal(0, 0.7, (size, 1))) * (rng.random((size, 1)) < 0.85)
+    stay = 1 - np.exp(rng.uniform(np.log(0.03), np.log(0.8), (size, 1)))
+    width = np.exp(rng.normal(0, 0.8, (size, 1))) * np.sqrt(1 - stay**2)
+    shocks = width * rng.standard_normal((size, length))
+    shocks[:, 0] /= np.sqrt(1 - stay[:, 0] ** 2)
+    return np.cumsum(far * (mean + autoregress(shocks, stay)), 1)
 
 
 def draw_cycles(rng: np.random.Generator, season: Numbers, length: int) -> Floats:

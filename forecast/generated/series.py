@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.generated import arima, kernels, smoothing, wandering
-from forecast.generated.augmentation import flip_sign, flip_time, mix, modulate
+from forecast.generated.augmentation import flip_falling, flip_sign, flip_time, mix, modulate
 from forecast.generated.events import add_events, hold_constant, lose_values
 from forecast.generated.frequencies import Seasons, draw_seasons
 from forecast.generated.noise import draw_innovations
@@ -23,6 +23,7 @@ from forecast.generated.outcomes import count, exponentiate, sample_otherwise, s
 from forecast.generated.patterns import (
     draw_cycles,
     draw_day_types,
+    draw_growth,
     draw_holidays,
     draw_profiles,
     draw_trading_days,
@@ -32,7 +33,7 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 Process = Callable[[np.random.Generator, Floats, Numbers, Floats], Floats]
 
-VERSION = 1  # raised whenever the same seed gives other series
+VERSION = 2  # raised whenever the same seed gives other series
 
 
 class Generated(NamedTuple):
@@ -100,14 +101,15 @@ def draw_series(
     values = values + _draw_patterns(rng, values, season, second, profile)
     noise = _noise_of(values)
     values = mix(rng, values, season * 1000 + second)
-    values = modulate(rng, flip_time(rng, values), season)
+    values = modulate(rng, np.where(season[:, None] > 4, flip_time(rng, values), values), season)
+    values = flip_falling(rng, values, season <= 4)
     late = rng.random((size, 1)) < 0.5  # an event in the logarithm, or in what is observed
     values = np.where(late, values, add_events(rng, values, noise))
     values, additive = _observe(rng, values, season)
     values = np.where(late, add_events(rng, values, _noise_of(values)), values)
     values = np.where(additive[:, None] | ~late, values, np.maximum(values, 0.0))
     # years are hardly ever turned: that they grow is most of what is known of them
-    values = flip_sign(rng, hold_constant(rng, values), additive & (season > 1))
+    values = flip_sign(rng, hold_constant(rng, values), additive & (season > 4))
     values = values * np.exp(rng.normal(2, 3, (size, 1)))  # any unit
     return Generated(lose_values(rng, values) if gaps else values, season, second)
 
@@ -123,7 +125,9 @@ def _draw_processes(
     trending = (season == 1) & (innovations.shape[1] <= 200) & (rng.random(len(season)) < 0.4)
     kind = np.where(trending, names.index(_smoothed), kind)
     # what has no season and was observed for long is most often a price
-    price = (season == 1) & (innovations.shape[1] > 200) & (rng.random(len(season)) < 0.35)
+    # and many a price is told the week or the year of its calendar without having either
+    share = np.select([season == 1, (season == 5) | (season == 7), season == 52], [0.5, 0.25, 0.1])
+    price = (innovations.shape[1] > 100) & (rng.random(len(season)) < share)
     kind = np.where(price, names.index(wandering.draw_walks), kind)
     for which, (process, _) in enumerate(PROCESSES):
         rows = np.flatnonzero(kind == which)
@@ -135,27 +139,55 @@ def _draw_processes(
 def _draw_patterns(
     rng: np.random.Generator, values: Floats, season: Numbers, second: Numbers, profile: Floats
 ) -> Floats:
-    """Draw what is laid over the process: day types, slow cycles, the calendar."""
+    """Draw what is laid over the process: days and weeks, growth, slow cycles, the calendar."""
     size, length = values.shape
-    # days differ by as much as the hours of a day do: the width that the season has already
+    added = _draw_days(rng, values, season, second, profile)
+    growing = np.select(
+        [season == 1, season == 4, season == 12], [0.75 if length <= 200 else 0.15, 0.6, 0.25], 0.12
+    )
+    noise, daily = _noise_of(values), np.isin(season, (5, 7, 24, 48))
+
+    def grow(rows: Numbers) -> Floats:
+        return noise[rows] * draw_growth(rng, season[rows], length)
+
+    # chance of each series, law of the height's logarithm, what is laid over it; the calendar acts
+    # on whole days, so its height is a share of the seasonal spread
+    for chance, law, draw in (
+        (growing, (0.2, 1.0), grow),
+        (
+            np.where(season == 1, 0.45, 0.3),
+            (0.3, 1.0),
+            lambda rows: draw_cycles(rng, season[rows], length),
+        ),
+        (
+            0.25 * (season == 12),
+            (0.0, 0.6),
+            lambda rows: draw_trading_days(rng, len(rows), length),
+        ),
+        (0.2 * daily, (0.5, 0.7), lambda rows: draw_holidays(rng, season[rows], length)),
+    ):
+        rows = np.flatnonzero(rng.random(size) < chance)
+        height = np.exp(rng.normal(*law, (len(rows), 1)))
+        added[rows] += height * draw(rows)
+    return added
+
+
+def _draw_days(
+    rng: np.random.Generator, values: Floats, season: Numbers, second: Numbers, profile: Floats
+) -> Floats:
+    """Draw a week over the days, and for half of the hours a day that is most of what there is."""
+    size, length = values.shape
     wave = np.take_along_axis(profile, np.arange(length) % season[:, None], 1)
+    # days differ by as much as the hours of a day do: the width that the season has already
     moved = ((values - values.mean(1, keepdims=True)) * wave).sum(1, keepdims=True)
     width = moved / ((wave**2).sum(1, keepdims=True) + 1e-9)
-    # people keep weeks, the weather does not: a third has no day types though a week is told
-    weekly = rng.random((size, 1)) < 0.67
-    added = draw_day_types(rng, profile, season, second, length) * width * weekly
-    rows = np.flatnonzero(rng.random(size) < np.where(season == 1, 0.45, 0.3))
-    height = np.exp(rng.normal(0.3, 1, (len(rows), 1)))
-    added[rows] += height * draw_cycles(rng, season[rows], length)
-    # a share of the seasonal spread, since the calendar acts on whole days of it
-    rows = np.flatnonzero((season == 12) & (rng.random(size) < 0.25))
-    share = np.exp(rng.normal(0, 0.6, (len(rows), 1)))
-    added[rows] += share * draw_trading_days(rng, len(rows), length)
-    daily = (season == 7) | (season == 5) | (season == 24) | (season == 48)
-    rows = np.flatnonzero(daily & (rng.random(size) < 0.2))
-    height = np.exp(rng.normal(0.5, 0.7, (len(rows), 1)))
-    added[rows] += height * draw_holidays(rng, season[rows], length)
-    return added
+    # people keep weeks, the weather does not: a quarter has no day types though a week is told
+    weekly = rng.random((size, 1)) < 0.75
+    # load, traffic, visitors
+    calm = (season > 20)[:, None] & (rng.random((size, 1)) < 0.5)
+    more = calm * values.std(1, keepdims=True) * np.exp(rng.normal(1, 1, (size, 1)))
+    added = draw_day_types(rng, profile, season, second, length) * (width + more) * weekly
+    return added + more * wave
 
 
 def _noise_of(values: Floats) -> Floats:

@@ -56,9 +56,9 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     def some(share: float, values: Floats) -> Floats:
         return np.where(rng.random(size) < share, values, 0.0)
 
-    alpha = some(0.9, rng.beta(0.9, 1.6, size))
-    # years follow their trend, and bend it, more than shorter steps do
-    yearly, short = season == 1, season > 20
+    # years follow their level and their trend, and bend it, more than shorter steps do
+    yearly, short, business = season == 1, season > 20, season <= 4
+    alpha = some(0.9, rng.beta(np.where(business, 1.5, 0.9), np.where(business, 1.0, 1.6)))
     beta = some(0.6, alpha * rng.beta(1, np.where(yearly, 2.5, 6)))
     gamma = some(0.6, (1 - alpha) * rng.beta(1, 8, size))
     damping = np.where(
@@ -66,13 +66,16 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     )
     # the errors of hours are those of the weather: they last for a day
     lasting = 1 - np.exp(rng.uniform(np.log(0.01), np.log(0.7), size))
-    memory = some(0.4, np.where(short, lasting, rng.uniform(-0.4, 0.95, size)))
+    often = np.where(short, 0.7, np.where(business, 0.5, 0.4))
+    memory = np.where(
+        rng.random(size) < often, np.where(short, lasting, rng.uniform(-0.4, 0.95, size)), 0.0
+    )
     # a season is a few times as wide as the noise; that of a day often ten times (load, traffic)
     wide = np.where(short, np.where(rng.random(size) < 0.35, 2.8, 1.2), 0.9)
     width = np.exp(rng.normal(wide, 1.2, size)) * (rng.random(size) < 0.85) * (season > 1)
     # a step of a year moves farther along its trend than that of an hour; most things that are
     # counted over years grow (three quarters of the yearly series of the M competitions do)
-    far = np.where(short, 1.0, np.where(yearly, 24.0, 4.0))
+    far = np.where(short, 0.3, np.where(yearly, 24.0, 4.0))
     grows = np.where(rng.random(size) < np.where(short, 0.5, np.where(yearly, 0.85, 0.72)), 1, -1)
     slope = grows * np.abs(rng.standard_normal(size)) * np.exp(rng.normal(-3, 1, size))
     slope = some(0.75, far * slope)

@@ -14,7 +14,17 @@ from torch import Tensor, nn
 from forecast.networks.base import State
 from forecast.networks.heads.quantile import QuantileHead
 from forecast.networks.recurrent import Recurrent
-from forecast.pretrained.reader import INPUTS, TEMPLATES, Past, marks, read, templates
+from forecast.pretrained.reader import (
+    INPUTS,
+    TEMPLATES,
+    Mistakes,
+    Past,
+    marks,
+    mistakes,
+    read,
+    recent,
+    templates,
+)
 
 LEVELS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.975)
 PLACES = 8  # numbers that say how far ahead a step is
@@ -26,15 +36,18 @@ class Reading(NamedTuple):
     features: Tensor
     past: Past
     state: State
+    mistakes: Mistakes
 
 
 class SharedReadout(nn.Module):
-    """Read any step ahead from features, that step's templates, and its distance.
+    """Read any step ahead from features, that step's templates, their past errors, its distance.
 
-    The location is sum_i w_i template_i + correction with weights from a softmax over the
-    templates that are there and the level, zero in scaled units; widths share one factor, so that
-    a series can be calm as a whole. The features meet the first layer once per origin, not once
-    per step.
+    The location is sum_i w_i (template_i + a e_i) + s c: templates weighed by a softmax over those
+    that are there and the level, zero in scaled units, each corrected by a share a of its newest
+    error e_i, and a free correction c. The unit s of that correction and of all widths is the
+    error of the template that did best of late, so that what is calm about its season is read as
+    finely as what is not; a template's logit falls with the logarithm of its own error. The
+    features meet the first layer once per origin, not once per step.
 
     Parameters
     ----------
@@ -48,35 +61,56 @@ class SharedReadout(nn.Module):
 
     def __init__(self, width: int, n_params: int, units: int = 128) -> None:
         super().__init__()
-        self.from_features = nn.Linear(width, units)
+        self.from_origin = nn.Linear(width + 3 * TEMPLATES, units)
         self.from_step = nn.Linear(2 * TEMPLATES + PLACES, units, bias=False)
         self.hidden = nn.Linear(units, units)
-        self.out = nn.Linear(units, TEMPLATES + 1 + 1 + n_params)
+        self.out = nn.Linear(units, TEMPLATES + 5 + n_params)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, features: Tensor, known: Tensor, shown: Tensor, place: Tensor) -> Tensor:
+    def forward(
+        self, features: Tensor, wrong: Mistakes, known: Tensor, shown: Tensor, place: Tensor
+    ) -> Tensor:
         """Return parameters (B, n, h, n_params).
 
         Parameters
         ----------
         features : Tensor (B, n, D)
+        wrong : Mistakes (B, n, J)
         known : Tensor (B, n, h, J)
             Whether a template is there.
         shown : Tensor (B, n, h, J)
             Templates in scaled units.
         place : Tensor (B, 1, h, PLACES)
         """
+        near, far = wrong.near.log(), wrong.far.log()
+        origin = torch.cat([features, told(wrong)], -1)
         step = torch.cat([shown, known.to(shown), place.expand(*shown.shape[:3], -1)], -1)
-        mixed = self.from_features(features)[:, :, None] + self.from_step(step)
+        mixed = self.from_origin(origin)[:, :, None] + self.from_step(step)
         numbers = self.out(nn.functional.gelu(self.hidden(nn.functional.gelu(mixed))))
-        logits, width, params = numbers.tensor_split([TEMPLATES + 1, TEMPLATES + 2], -1)
+        logits, mix, params = numbers.tensor_split([TEMPLATES, TEMPLATES + 5], -1)
+        level, trust_near, trust_far, share, width = mix.split(1, -1)
+        logits = (
+            logits - (0.5 + trust_near) * near[:, :, None] - (0.5 + trust_far) * far[:, :, None]
+        )
         # the level starts with a small weight: it is the template of last resort
-        level = logits[..., TEMPLATES:] - 3
-        logits = torch.cat([logits[..., :TEMPLATES].masked_fill(~known, -1e4), level], -1)
+        logits = torch.cat([logits.masked_fill(~known, -1e4), level - 3], -1)
         weights = logits.softmax(-1)[..., :TEMPLATES]
-        location = (weights * shown).sum(-1, keepdim=True) + params[..., :1]
-        return torch.cat([location, params[..., 1:] + width], -1)
+        said = shown + share * wrong.newest[:, :, None]
+        best = (0.5 * (near.amin(-1) + far.amin(-1))).exp()[:, :, None, None]
+        location = (weights * said).sum(-1, keepdim=True) + best * params[..., :1]
+        return torch.cat([location, rescaled(params[..., 1:] + width, best)], -1)
+
+
+def told(wrong: Mistakes) -> Tensor:
+    """Return mistakes as inputs, (..., 3 J): the newest cut, sizes as logarithms."""
+    return torch.cat([wrong.newest.clamp(-8, 8), wrong.near.log(), wrong.far.log()], -1)
+
+
+def rescaled(params: Tensor, factor: Tensor) -> Tensor:
+    """Return what gives `factor` times the head's widths: softplus(p' - c) = f softplus(p - c)."""
+    steps = factor * nn.functional.softplus(params - QuantileHead.softplus_shift) + 1e-6
+    return QuantileHead.softplus_shift + steps + (-(-steps).expm1()).log()
 
 
 class PretrainedNetwork(nn.Module):
@@ -97,12 +131,17 @@ class PretrainedNetwork(nn.Module):
     torch.Size([1, 3, 15])
     """
 
-    def __init__(self, width: int = 112, depth: int = 2) -> None:
+    def __init__(self, width: int = 128, depth: int = 2) -> None:
         super().__init__()
         self.width, self.depth = width, depth
         self.recurrence = Recurrent(INPUTS, width, cell="lstm", num_layers=depth, residual=True)
         self.head = QuantileHead(LEVELS)
         self.readout = SharedReadout(width, self.head.n_params)
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """What the constructor was given."""
+        return {"width": self.width, "depth": self.depth}
 
     def read(
         self, values: Tensor, season: Tensor, second: Tensor, before: State | None = None
@@ -115,15 +154,17 @@ class PretrainedNetwork(nn.Module):
         """
         past = read(values, season, second)
         new = values.shape[1] if before is None else 1
-        steps = torch.arange(values.shape[1], device=values.device)[-new:]
-        shown, known = templates(past, steps, steps.new_ones(1))
-        inputs = torch.cat([marks(past)[:, -new:], shown[:, :, 0], known[:, :, 0]], -1)
+        near = past if before is None else recent(past, new)
+        steps = torch.arange(near.values.shape[1], device=values.device)[-new:]
+        wrong = Mistakes(*(part[:, -new:] for part in mistakes(near)))
+        shown, known = templates(near, steps, steps.new_ones(1))
+        inputs = torch.cat([marks(near)[:, -new:], shown[:, :, 0], known[:, :, 0], told(wrong)], -1)
         inputs = inputs.to(self.readout.out.weight)
         if before is None:
             features, state = self._absorb(inputs, (past.seen == 0).sum(1))
         else:
             features, state = self.recurrence.absorb(inputs, before)
-        return Reading(features, past, state)
+        return Reading(features, past, state, wrong)
 
     def _absorb(self, inputs: Tensor, lead: Tensor) -> tuple[Tensor, State]:
         """Absorb what comes after the first `lead` (B,) of the inputs (B, N, F)."""
@@ -133,18 +174,21 @@ class PretrainedNetwork(nn.Module):
         steps, lead, last = (
             torch.arange(inputs.shape[1]).to(lead),
             lead[:, None],
-            len(inputs[0]) - 1,
+            inputs.shape[1] - 1,
         )
         begun = _at(inputs, (steps + lead).clamp(max=last))
-        features, state = self.recurrence.absorb(begun, start, (last + 1 - lead[:, 0]).clamp(min=1))
+        # backward through padded rows takes forty times as long; training needs no last state
+        lengths = None if torch.is_grad_enabled() else (last + 1 - lead[:, 0]).clamp(min=1)
+        features, state = self.recurrence.absorb(begun, start, lengths)
         return _at(features, (steps - lead).clamp(min=0)), state
 
     def read_out(self, reading: Reading, origins: Tensor, steps: Tensor) -> Tensor:
         """Return parameters (B, n, h, n_params) for the steps (h,) after the origins (n,)."""
         shown, known = templates(reading.past, origins, steps)
-        features = reading.features[:, origins - reading.past.values.shape[1]]
-        place = places(reading.past, steps).to(features)
-        return self.readout(features, known, shown.to(features), place)
+        at = origins - reading.past.values.shape[1]  # one value absorbed has one step of features
+        features, place = reading.features[:, at], places(reading.past, steps)
+        wrong = Mistakes(*(part[:, at] for part in reading.mistakes))
+        return self.readout(features, wrong, known, shown.to(features), place.to(features))
 
     @torch.no_grad()
     def quantiles(self, values: Tensor, season: Tensor, second: Tensor, horizon: int) -> Tensor:
@@ -156,9 +200,10 @@ class PretrainedNetwork(nn.Module):
     def forecast(self, reading: Reading, origins: Tensor, steps: Tensor) -> Tensor:
         """Return quantiles (B, n, h, Q) of the steps (h,) after the origins (n,), in double."""
         scaled = self.head.quantiles(self.read_out(reading, origins, steps)).double()
-        level, spread = (
-            p[:, origins, None, None] for p in (reading.past.level, reading.past.spread)
-        )
+        past = reading.past
+        # what never moved goes on as it is, to the last digit
+        moved = past.spread.where(past.high > past.low, 0.0)
+        level, spread = (part[:, origins, None, None] for part in (past.level, moved))
         return level + spread * scaled
 
 

@@ -19,7 +19,7 @@ WEEKS = 3  # past second seasons that make the mean shape of the second season
 FAR = 20.0  # scaled values are cut here; farther ones are mistakes of the scale
 TEMPLATES = 14
 MARKS = 16
-INPUTS = MARKS + 2 * TEMPLATES
+INPUTS = MARKS + 5 * TEMPLATES
 
 
 class Past(NamedTuple):
@@ -67,7 +67,7 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
     mean = total[:, 1:] / seen.clamp(min=1)
     wide = (squares[:, 1:] / seen.clamp(min=1) - mean.square()).clamp(min=0).sqrt()
     # a calm stretch is no reason to forget how wide the series has been
-    least = 1e-7 * centre.abs() + 1e-30  # of a constant, beyond rounding
+    least = 1e-13 * centre.abs() + 1e-30  # of a constant, beyond rounding
     spread = torch.maximum(torch.maximum(variance.sqrt(), 0.02 * wide), least)
     wide = torch.maximum(wide, least)
     half = season * (-(-4 // season))
@@ -81,6 +81,14 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
         _drift(count, total, half), slope, low + centre, high + centre, seen,
         season, second, half,
     )  # fmt: skip
+
+
+def recent(past: Past, new: int) -> Past:
+    """Return as much of what is known as the `new` last steps look back upon."""
+    m, second = int(past.season.max()), int(past.second.max())
+    farthest = max((CYCLES + 1) * m, (WEEKS + 1) * second)  # what a template looks back upon
+    errors = max(2 * m, second, 8) + m
+    return Past(*(part[:, -(farthest + errors + new) :] for part in past))
 
 
 def _running(values: Tensor) -> Tensor:
@@ -140,19 +148,30 @@ def _change(values: Tensor) -> Tensor:
 
 
 def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-    """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one.
+    """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one."""
+    said = _say(past, origins[None, :, None], steps[None, None])
+    level, spread = (part[:, origins, None, None] for part in (past.level, past.spread))
+    z = ((said - level) / spread).float()
+    known = ~z.isnan()
+    return z.nan_to_num().clamp(-FAR, FAR), known
+
+
+def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
+    """Return what the templates say, (B, n, h, J), NaN where there is none.
+
+    `at` are origins (1, n, 1), `steps` lie ahead of them, (1, 1, h) or (B, 1, 1).
 
     They are: the last value, it along the drift, along the damped drift, along the whole slope;
     the same phase of the last three seasons, the newest also along the drift; the mean so far; the
     shape of the last four seasons about their levels, in units and in their spreads, and of the
     last eight, along the drift; the same phase of the second season, and its mean shape.
     """
-    p, m, k = past, past.season[:, :, None], -(-steps // past.season)[:, None]  # (B, 1, h)
-    at, ahead = origins[:, None], steps.double()
-    read_any = p.seen > 0  # before the first value there is no level
+    p, m, ahead = past, past.season[:, :, None], steps.double()
+    k = -(-steps // m)  # (B, 1, h)
+    begun = p.seen > 0  # before the first value there is no level
 
     def now(values: Tensor) -> Tensor:
-        return values[:, origins, None]  # (B, n, 1)
+        return values[:, at[0, :, 0], None]  # (B, n, 1)
 
     last, drift = now(p.values), now(p.drift)
     half = p.half[:, :, None].double()
@@ -161,14 +180,14 @@ def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tenso
     ago = torch.arange(CYCLES, device=steps.device)
     value = _take(p.values, p.observed, phase[..., None] - m[..., None] * ago)  # (B, n, h, C)
     begin = at[..., None] - m[..., None] * (ago + 1)  # (B, n, 1, C)
-    away = value - _take(p.level, read_any, begin)
+    away = value - _take(p.level, begun, begin)
     shape = _mean(away[..., :4])
-    stretched = _mean((away / _take(p.spread, read_any, begin))[..., :4]) * now(p.spread)
+    stretched = _mean((away / _take(p.spread, begun, begin))[..., :4]) * now(p.spread)
     m2 = past.second[:, :, None].clamp(min=1)
     weeks = torch.arange(WEEKS, device=steps.device)
     phase2 = at + steps - m2 * -(-steps // m2)
     value2 = _take(p.values, p.observed, phase2[..., None] - m2[..., None] * weeks)
-    away2 = value2 - _take(p.level, read_any, at[..., None] - m2[..., None] * (weeks + 1))
+    away2 = value2 - _take(p.level, begun, at[..., None] - m2[..., None] * (weeks + 1))
     there = torch.where(m2 > 1, 0.0, torch.nan)  # NaN: no second season, no template
     level = now(p.level)
     found = [
@@ -177,10 +196,49 @@ def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tenso
         level + shape, level + stretched, level + _mean(away) + drift * (m * (k - 1)),
         value2[..., 0] + there, level + _mean(away2) + there,
     ]  # fmt: skip
-    raw = torch.stack(torch.broadcast_tensors(*found), -1)
-    z = ((raw - level[..., None]) / now(p.spread)[..., None]).float()
-    known = ~z.isnan()
-    return z.nan_to_num().clamp(-FAR, FAR), known
+    return torch.stack(torch.broadcast_tensors(*found), -1)
+
+
+class Mistakes(NamedTuple):
+    """How wrong the templates were up to each step, in the spread of that step: (B, N, J) each.
+
+    `newest` is the value less what was said of it the step before; `near` and `far` are the mean
+    absolute errors of late of what was said a step ahead and a season ahead.
+    """
+
+    newest: Tensor
+    near: Tensor
+    far: Tensor
+
+
+def mistakes(past: Past) -> Mistakes:
+    """Compare every value with what the templates said of it before it came."""
+    p, one = past, torch.ones_like(past.season)
+    at = torch.arange(p.values.shape[1], device=p.values.device)[None, :, None]
+    width = torch.maximum(2 * p.season, p.second).clamp(min=8)
+    spread = p.spread[..., None]
+    step, season = (_errors(past, at, ago) for ago in (one, p.season))
+    newest = (step / spread).nan_to_num().clamp(-FAR, FAR).float()
+    return Mistakes(newest, *(_typical(part, width, spread) for part in (step, season)))
+
+
+def _errors(past: Past, at: Tensor, ago: Tensor) -> Tensor:
+    """Return each value less what was said `ago` (B, 1) steps before, (B, N, J), else NaN."""
+    said = _say(past, at, ago[:, :, None])[:, :, 0]
+    origin = at[:, :, 0] - ago  # (B, N)
+    index = origin.clamp(min=0)[..., None].expand_as(said)
+    begun = past.seen.gather(1, origin.clamp(min=0)) > 0
+    there = (origin >= 0) & begun & past.observed
+    return torch.where(there[..., None], past.values[..., None] - said.gather(1, index), torch.nan)
+
+
+def _typical(errors: Tensor, width: Tensor, spread: Tensor) -> Tensor:
+    """Return the mean absolute error over `width` steps, half an error of one spread added."""
+    rows = width.repeat_interleave(TEMPLATES, 0)
+    parts = (~errors.isnan()).double(), errors.abs().nan_to_num()
+    flat = (_window(_running(part.movedim(2, 1).flatten(0, 1)), rows) for part in parts)
+    n, total = (part.unflatten(0, (-1, TEMPLATES)).movedim(1, 2) for part in flat)
+    return ((total / spread + 0.5) / (n + 0.5)).clamp(1e-3, FAR).float()
 
 
 def _take(values: Tensor, known: Tensor, index: Tensor) -> Tensor:

@@ -7,8 +7,10 @@ from functools import cache
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.numpy import load_file
 
 from forecast.pretrained.network import PretrainedNetwork
 
@@ -20,12 +22,25 @@ def load_network(path: str | PathLike[str] = SHIPPED) -> PretrainedNetwork:
 
     Examples
     --------
-    >>> network = load_network()
-    >>> network.width, network.training
-    (112, False)
+    >>> load_network().shape["depth"]
+    2
     """
-    network = PretrainedNetwork(**json.loads(card(path)["shape"]))
-    network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    return build_network(json.loads(card(path)["shape"]), load_file(path))
+
+
+def build_network(shape: dict[str, int], weights: dict[str, np.ndarray]) -> PretrainedNetwork:
+    """Return a network of a shape with these weights, which nobody will train.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit together.
+    """
+    # weights that are there decide what is built: a shape alone could ask for any amount of memory
+    if weights["recurrence.layers.0.weight_hh_l0"].shape[1] != shape["width"]:
+        raise ValueError("the weights do not fit the shape")
+    network = PretrainedNetwork(**shape)
+    network.load_state_dict({k: torch.from_numpy(v).float() for k, v in weights.items()})
     return network.eval().requires_grad_(False)
 
 
@@ -43,6 +58,6 @@ def card(path: str | PathLike[str] = SHIPPED) -> dict[str, str]:
     >>> sorted(card())
     ['commit', 'generator', 'hash', 'seed', 'shape', 'steps']
     """
-    with safe_open(path, "pt") as file:
+    with safe_open(path, "np") as file:
         found: dict[str, str] = file.metadata()
     return found

@@ -409,6 +409,8 @@ def in_double(model: Any) -> Any:
     if hasattr(model, "model_"):
         model.model_.double()
         model.model_.reader = dataclasses.replace(model.model_.reader, dtype=torch.float64)
+    if hasattr(model, "network_"):
+        model.network_ = copy.deepcopy(model.network_).double()
     return model
 
 

@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 
 from forecast.generated.arima import draw_arima, pole_pairs
-from forecast.generated.augmentation import mix
+from forecast.generated.augmentation import flip_falling, mix
 from forecast.generated.events import lose_values
 from forecast.generated.kernels import draw_kernels
 from forecast.generated.outcomes import count, sample_otherwise, saturate
-from forecast.generated.patterns import draw_day_types, draw_profiles, draw_trading_days
+from forecast.generated.patterns import (
+    draw_day_types,
+    draw_growth,
+    draw_profiles,
+    draw_trading_days,
+)
 from forecast.generated.recursion import autoregress, moving_average
 from forecast.generated.smoothing import States, draw_states, smooth
 from forecast.generated.wandering import draw_regimes, draw_walks
@@ -97,6 +102,32 @@ def test_trading_days_know_the_lengths_of_months(rng):
     lag = (effect[:, 12:] * effect[:, :-12]).mean()
     assert lag > 0.1  # February is short every year
     assert effect.std() == pytest.approx(1, abs=0.01)
+
+
+def test_growth_persists_and_years_have_most_of_it(rng):
+    change = np.diff(draw_growth(rng, np.repeat([1, 24], 500), 40))
+    away = change - change.mean(1, keepdims=True)
+    lasting = (away[:, 1:] * away[:, :-1]).sum(1) / (away**2).sum(1)
+    assert np.median(lasting) > 0.2
+    years, hours = change[:500], change[500:]
+    assert (years.mean(1) > 0).mean() > 0.75
+    assert np.median(np.abs(years)) > 5 * np.median(np.abs(hours))
+
+
+def test_a_day_moves_from_hour_to_hour_more_slowly_than_a_year_from_month_to_month(rng):
+    def lasting(season):
+        p = draw_profiles(rng, np.full(400, season))
+        return np.median((p * np.roll(p, 1, 1)).mean(1))
+
+    assert lasting(24) > lasting(12) + 0.2
+
+
+def test_most_business_series_grow(rng):
+    walks = np.cumsum(rng.standard_normal((2000, 20)), 1)
+    turned = flip_falling(rng, walks, np.arange(2000) < 1000)
+    up = turned[:, -1] > turned[:, 0]
+    assert up[:1000].mean() > 0.7
+    assert 0.4 < up[1000:].mean() < 0.6
 
 
 def test_counts_are_whole_and_from_dense_to_rare(rng):

@@ -1,12 +1,88 @@
-"""The network of fixed width: a row is read as if alone, and value by value as in one go."""
+"""The network: its readout's unit, its rows alone and value by value, its weights."""
 
 from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn.functional import softplus
 
 from forecast.generated.series import draw_series
+from forecast.networks.heads.quantile import QuantileHead
+from forecast.pretrained.network import PretrainedNetwork, rescaled
+from forecast.pretrained.reader import Mistakes
 from forecast.pretrained.weights import card, load_network, shipped_network
+
+
+@pytest.fixture
+def untrained():
+    torch.manual_seed(0)
+    network = PretrainedNetwork(width=8).eval()
+    torch.nn.init.normal_(network.readout.out.weight, std=0.3)
+    return network
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_network()
+
+
+def test_rescaled_parameters_give_as_many_times_the_widths():
+    params = torch.linspace(-9, 9, 25)
+    shift = QuantileHead.softplus_shift
+    for factor in (0.001, 0.5, 1.0, 7.0):
+        given = softplus(rescaled(params, torch.tensor(factor)) - shift)
+        wanted = factor * softplus(params - shift)
+        torch.testing.assert_close(given, wanted, rtol=1e-3, atol=3e-6)
+
+
+def test_widths_are_in_the_unit_of_the_template_that_did_best(untrained):
+    readout, one = untrained.readout, torch.ones(1, 1, 3, 14)
+    features, place = torch.randn(1, 1, 8), torch.randn(1, 1, 3, 8)
+    torch.nn.init.zeros_(readout.from_origin.weight)  # it may not read the errors otherwise
+
+    def widths(best):
+        errors = torch.ones(1, 1, 14)
+        errors[..., 5] = best
+        params = readout(features, Mistakes(0 * errors, errors, errors), one > 0, one, place)
+        return softplus(params[..., 1:] - QuantileHead.softplus_shift)
+
+    torch.testing.assert_close(widths(0.1), 0.1 * widths(1.0), rtol=1e-3, atol=1e-5)
+
+
+def test_a_row_is_forecast_as_if_it_were_alone(untrained):
+    values, season, second = (torch.from_numpy(part) for part in draw_series(1, 6, 80))
+    together = untrained.quantiles(values, season, second, 7)
+    for row in range(6):
+        one = slice(row, row + 1)
+        alone = untrained.quantiles(values[one], season[one], second[one], 7)
+        torch.testing.assert_close(together[one], alone, rtol=2e-3, atol=2e-3)
+
+
+def test_an_origin_is_read_out_as_if_nothing_followed(untrained):
+    values, season, second = (torch.from_numpy(part) for part in draw_series(2, 6, 80))
+    steps = torch.tensor([1, 9])
+    whole = untrained.read_out(untrained.read(values, season, second), torch.tensor([59]), steps)
+    cut = untrained.read(values[:, :60], season, second)
+    torch.testing.assert_close(
+        whole, untrained.read_out(cut, torch.tensor([59]), steps), rtol=1e-3, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("period", [7, 12, 24])
+def test_a_noiseless_season_is_continued(shipped, period):
+    t = torch.arange(10 * period).double()
+    y = 100 + 10 * torch.sin(2 * torch.pi * t / period)
+    q = shipped.quantiles(y[None, : 9 * period], torch.tensor([period]), torch.tensor([0]), period)
+    middle = q[0, :, q.shape[-1] // 2]
+    assert (middle - y[9 * period :]).abs().max() < 0.4  # 2 percent of the range
+
+
+def test_a_forecast_follows_unit_and_level(shipped):
+    y = torch.randn(1, 60, generator=torch.Generator().manual_seed(0)).double().cumsum(1)
+    season, second = torch.tensor([12]), torch.tensor([0])
+    first = shipped.quantiles(y, season, second, 12)
+    other = shipped.quantiles(3 * y + 50, season, second, 12)
+    torch.testing.assert_close(other, 3 * first + 50, rtol=1e-3, atol=1e-2)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from forecast.generated.series import draw_series
-from forecast.pretrained.reader import INPUTS, TEMPLATES, marks, read, templates
+from forecast.pretrained.reader import INPUTS, TEMPLATES, marks, mistakes, read, templates
 
 
 @pytest.fixture
@@ -19,7 +19,8 @@ def everything(values, season, second):
     past = read(values, season, second)
     steps = torch.arange(values.shape[1])
     z, known = templates(past, steps, torch.tensor([1, 5]))
-    return past, torch.cat([marks(past), z.flatten(2), known.flatten(2)], -1)
+    wrong = mistakes(past)
+    return past, torch.cat([marks(past), z.flatten(2), known.flatten(2), *wrong], -1)
 
 
 def test_level_and_spread_are_those_of_the_last_values():
@@ -75,6 +76,32 @@ def test_templates_point_at_the_right_steps():
     assert known[0, 0].all()
 
 
+def test_mistakes_are_values_less_what_was_said_of_them():
+    y = torch.randn(1, 60).double()
+    past = read(y, torch.tensor([7]), torch.tensor([0]))
+    wrong = mistakes(past)
+    spread = past.spread[0, -1]
+    last, season = 0, 4  # templates: the last value, and that of a season ago
+    assert wrong.newest[0, -1, last] * spread == pytest.approx(
+        (y[0, -1] - y[0, -2]).item(), rel=1e-5
+    )
+    assert wrong.newest[0, -1, season] * spread == pytest.approx(
+        (y[0, -1] - y[0, -8]).item(), rel=1e-5
+    )
+    change = (y[0, 7:] - y[0, :-7]).abs()[-14:].sum()  # two seasons
+    far = (change / spread + 0.5) / 14.5
+    assert wrong.far[0, -1, season] == pytest.approx(far.item(), rel=1e-5)
+
+
+def test_a_template_that_is_right_is_known_to_be():
+    y = torch.arange(80.0).remainder(5).double()[None]
+    wrong = mistakes(read(y, torch.tensor([5]), torch.tensor([0])))
+    assert wrong.far[0, -1, 4] < 0.06
+    assert wrong.far[0, -1, 0] < 0.06  # five steps on the last value is right as well
+    assert wrong.near[0, -1, 0] > 0.5
+    assert wrong.near[0, -1, 4] < 0.06
+
+
 def test_without_a_second_season_there_is_no_template_of_it(drawn):
     values, season, _ = drawn
     past = read(values, season, torch.zeros_like(season))
@@ -88,7 +115,7 @@ def test_the_width_is_fixed():
         y = torch.randn(2, 20)
         past, _ = everything(y, torch.full((2,), season), torch.zeros(2))
         z, _ = templates(past, torch.tensor([19]), torch.tensor([1]))
-        assert marks(past).shape[-1] + 2 * z.shape[-1] == INPUTS
+        assert marks(past).shape[-1] + 5 * z.shape[-1] == INPUTS
         assert z.shape[-1] == TEMPLATES
         assert z.isfinite().all()
 

@@ -57,9 +57,7 @@ class QuantileHead(Head):
 
     def loss(self, params: Tensor, z: Tensor) -> Tensor:
         """Return 2 max(a e, (a - 1) e) = |e| + (2 a - 1) e, e = z - q_a, averaged over levels a."""
-        error = z[..., None] - self.quantiles(params)  # (..., r, Q)
-        slope = (2 * self.levels - 1).to(error)
-        return (error.abs() + slope * error).mean(-1)
+        return pinball(self.quantiles(params), z, self.levels)
 
     def icdf(self, params: Tensor, score: Tensor) -> Tensor:
         """Read the quantile function at the score's normal scores."""
@@ -68,3 +66,16 @@ class QuantileHead(Head):
     def normal_score(self, params: Tensor, z: Tensor) -> Tensor:
         """Return the normal score whose quantile is z."""
         return interpolate(z, self.quantiles(params), self.scores.to(params))
+
+
+def pinball(quantiles: Tensor, values: Tensor, levels: Tensor) -> Tensor:
+    """Return |e| + (2 a - 1) e, e = y - q_a, of quantiles (..., Q), averaged over the levels a.
+
+    Examples
+    --------
+    >>> levels = torch.tensor([0.1, 0.5])
+    >>> pinball(torch.tensor([1.0, 2.0]), torch.tensor(4.0), levels).item()  # (.6 + 2) / 2
+    1.2999999523162842
+    """
+    error = values[..., None] - quantiles
+    return (error.abs() + (2 * levels - 1).to(error) * error).mean(-1)

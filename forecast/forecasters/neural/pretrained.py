@@ -1,0 +1,283 @@
+"""A forecast without training: a recurrent network taught beforehand by generated series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Unpack
+
+import numpy as np
+import torch
+from scipy.special import ndtri
+from torch import Tensor
+
+from forecast._checks import is_integer, positive_integer
+from forecast.data.calendar import CANDIDATES, longer_seasons
+from forecast.data.panel import Panel
+from forecast.engine.support import Support
+from forecast.forecasters.arrays import ForecasterTags
+from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.history import shaped
+from forecast.forecasters.neural.effect import Effect, spreads
+from forecast.forecasters.parameters import Common
+from forecast.networks.base import pick, stack
+from forecast.pretrained import calibration
+from forecast.pretrained.network import LEVELS
+from forecast.pretrained.sweep import (
+    ORIGINS,
+    STEPS,
+    Live,
+    Sweep,
+    View,
+    absorb,
+    begin,
+    judged,
+    mix,
+    quantiles,
+    sweep,
+)
+from forecast.pretrained.tuning import Histories, fine_tune
+from forecast.pretrained.weights import build_network, shipped_network
+
+CONTEXT = 1400  # values read at most: training showed no more
+VALUES = 2**15  # values, or steps ahead, that are looked at in one call
+YEAR = 365
+REREAD = 8  # from so many new values on, reading everything anew is cheaper
+MEDIAN = LEVELS.index(0.5)
+
+
+class PretrainedForecaster(BaseForecaster):
+    """Forecast at once: `fit` reads the history and trains nothing.
+
+    A recurrent network of two LSTM layers learned beforehand, from millions of generated series and
+    no real one, what series have in common: level, trend, season, and how far to trust each
+    (`docs/pretrained.md`). It reads the last 1,400 values of every series, in the scale of its own
+    past. Every past origin of that one pass is out of sample, so it also tells which seasons to
+    believe in and how wide a band must be. There is no seed: the same history, the same forecast.
+
+    Known covariates have a linear effect on the values, found by ridge regression of their changes;
+    those in `past_only` are not used. `update` calls the cell once per value.
+
+    Parameters
+    ----------
+    fine_tune
+        Epochs, of 25 steps each, to go on learning from the history itself: for panels and long
+        series. The last `horizon` values of every series judge; what got no better on them is not
+        kept. 0: none.
+    horizon, season_length, freq, past_only, target_transform, id_col, time_col, target_col
+        As in every forecaster. `horizon` is also how far past origins are judged.
+
+    Attributes
+    ----------
+    network_ : torch.nn.Module
+        Reader, recurrence, readout and head.
+    views_ : tuple of (season, second season)
+        What each history is read by.
+    weights_ : array (n, V)
+        How far each view is believed, by its past errors: quantile functions are averaged.
+    widths_ : array (n,)
+        By how much the network's bands are widened.
+    correlation_ : array (h,)
+        Of the normal scores of a step and the next: what joins the steps of a path.
+    support_ : Support
+        Whether the values are counts.
+    effect_ : Effect or None
+        The effect of X.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> y = pd.Series([10.0, 12.0, 15.0, 11.0] * 12)
+    >>> PretrainedForecaster().fit(y).predict(4).round().tolist()
+    [10.0, 12.0, 15.0, 11.0]
+    """
+
+    tags = ForecasterTags(covariates=True)
+
+    def __init__(self, *, fine_tune: int = 0, **common: Unpack[Common]) -> None:
+        super().__init__(**common)
+        self.fine_tune = fine_tune
+
+    def _fit(self, panel: Panel) -> None:
+        self.network_ = shipped_network()
+        self.views_ = self._candidates(panel)
+        plain = self.target_transform_ is None
+        self.support_ = Support.of(panel.values) if plain else Support()
+        self.effect_ = None if panel.X is None else Effect.fit(panel, self.season_length_)
+        found = self._sweep(panel)
+        if positive_integer("fine_tune", self.fine_tune, minimum=0):
+            shares = found.weights.mean(0).numpy()
+            histories = Histories(self._newest, panel.n_series, self.views_, shares, self.horizon_)
+            self.network_ = fine_tune(self.network_, histories, self.fine_tune)
+            # only what it did not learn from is out of sample
+            found = self._sweep(panel, self.horizon_)
+        scores = found.scores.numpy()
+        self.common_width_ = calibration.common_width(scores)
+        self.correlation_ = calibration.dependence(scores, judged(self.horizon_))
+        self._keep(found)
+
+    def _apply(self, panel: Panel) -> None:
+        if self.effect_ is not None:
+            self.effect_ = self.effect_._replace(scale=spreads(panel))
+        self._keep(self._sweep(panel))
+
+    def _keep(self, found: Sweep) -> None:
+        """Keep what belongs to the series, not to all of them."""
+        self.live_, self.weights_ = found.live, found.weights.numpy()
+        self.widths_ = calibration.own_widths(found.scores.numpy(), self.common_width_)
+
+    def _candidates(self, panel: Panel) -> tuple[View, ...]:
+        """Return the views of a history, the one expected first."""
+        m, freq = self.season_length_, panel.freq
+        longer = longer_seasons(m, freq)[:1]
+        if not is_integer(freq) and freq == "D" and m == 7:
+            longer = (YEAR,)
+        views = [View(m, second) for second in longer if second <= panel.lengths.max() / 2]
+        views += [View(view.second) for view in views]
+        views.insert(min(len(views), 1), View(m))
+        if is_integer(freq) and self.season_length is None:
+            views += [View(other) for other in (1, *CANDIDATES) if View(other) not in views]
+        return tuple(views)
+
+    def _update(self, panel: Panel, added: np.ndarray) -> None:
+        """Absorb new values: one step of the network per value, series and view."""
+        self._see(panel)
+        count = int(added.max())
+        if count > REREAD or (added != count).any():
+            self.live_ = self._look()
+            return
+        for back in reversed(range(count)):
+            self.live_ = self._advance(back)
+
+    def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
+        return self.support_.round(self._table(horizon, known)[..., MEDIAN])
+
+    def _predict_quantiles(
+        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> np.ndarray:
+        table = self._table(horizon, known)
+        return self._legal(calibration.icdf(table, self._wide(ndtri(np.array(levels)))))
+
+    def _predict_both(
+        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Read both off one table."""
+        table = self._table(horizon, known)
+        quantiles = calibration.icdf(table, self._wide(ndtri(np.array(levels))))
+        return self.support_.round(table[..., MEDIAN]), self._legal(quantiles)
+
+    def _sample(
+        self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Draw scores that belong together, and read the quantile functions there."""
+        draws = (rng.standard_normal((self.panel_.n_series, n_samples)) for _ in range(horizon))
+        scores = np.stack(list(calibration.chained(draws, self.correlation_)), 1)  # (n, H, S)
+        paths = calibration.icdf(self._table(horizon, known), scores * self.widths_[:, None, None])
+        return self._legal(paths).transpose(0, 2, 1)
+
+    def _wide(self, scores: np.ndarray) -> np.ndarray:
+        """Return where the network's own quantile functions are read, (n, 1, Q)."""
+        return self.widths_[:, None, None] * scores
+
+    def _legal(self, values: np.ndarray) -> np.ndarray:
+        """Return values (n, H, ...) that the series can take."""
+        return self.support_.round(np.maximum(values, self.floors_[:, None, None]))
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        values = {"views": [list(view) for view in self.views_], "width": self.common_width_}
+        values |= {"support": list(self.support_), "network": self.network_.shape}
+        arrays = {name: getattr(self, f"{name}_") for name in ("weights", "widths", "correlation")}
+        if self.effect_ is not None:
+            arrays |= {f"effect/{name}": part for name, part in self.effect_._asdict().items()}
+        network = self.network_.state_dict()
+        return values, arrays | {f"network/{k}": v.half().numpy() for k, v in network.items()}
+
+    def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        self.network_ = build_network(values["network"], beneath(arrays, "network/"))
+        self.views_ = tuple(View(*(int(m) for m in view)) for view in values["views"])
+        self.support_, self.common_width_ = Support(*values["support"]), float(values["width"])
+        n, effect = panel.n_series, beneath(arrays, "effect/")
+        self.weights_ = shaped(arrays, "weights", n, len(self.views_))
+        self.widths_, self.correlation_ = shaped(arrays, "widths", n), arrays["correlation"]
+        self.effect_ = Effect(**effect) if panel.X is not None else None
+        self._see(panel)
+        self.live_ = self._look()
+
+    # Some series at a time
+
+    def _see(self, panel: Panel) -> None:
+        """Take a history: what of it a forecast needs, and what bounds it."""
+        self.seen_ = panel
+        lowest = np.fmin.reduceat(panel.values, panel.offsets[:-1])
+        plain = self.target_transform_ is None and self.effect_ is None
+        self.floors_ = np.where(plain & (lowest >= 0), 0.0, -np.inf)
+
+    def _sweep(self, panel: Panel, back: int | None = None) -> Sweep:
+        """Read every history to its end, and judge its past origins, up to `back` steps ago."""
+        self._see(panel)
+        floors = torch.from_numpy(self.floors_)
+        return self._together(
+            lambda rows: sweep(
+                self.network_, self._newest(rows), self.views_, self.horizon_, floors[rows], back
+            ),
+            ORIGINS * STEPS,
+        )
+
+    def _look(self) -> tuple[Live, ...]:
+        """Read every history to its end."""
+
+        def read(rows: Tensor) -> tuple[Live, ...]:
+            y = self._newest(rows)
+            return tuple(begin(self.network_, y, view) for view in self.views_)
+
+        return self._together(read)
+
+    def _advance(self, back: int) -> tuple[Live, ...]:
+        """Absorb the values that have `back` newer ones."""
+
+        def read(rows: Tensor) -> tuple[Live, ...]:
+            y, live = self._newest(rows, back), pick(self.live_, rows)
+            pairs = zip(self.views_, live, strict=True)
+            return tuple(absorb(self.network_, y, view, one) for view, one in pairs)
+
+        return self._together(read)
+
+    def _table(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
+        """Return quantiles (n, H, Q) at the network's own levels, before they are widened."""
+        weights = torch.from_numpy(self.weights_)
+
+        def write(rows: Tensor) -> Tensor:
+            y, live = self._newest(rows), pick(self.live_, rows)
+            pairs = zip(self.views_, live, strict=True)
+            tables = [quantiles(self.network_, y, view, one, horizon) for view, one in pairs]
+            return mix(weights[rows], tables)
+
+        table: np.ndarray = self._together(write, horizon).numpy()
+        if self.effect_ is not None and known is not None:
+            table = table + self.effect_.of(known, self.effect_.scale[:, None])[..., None]
+        return np.maximum(table, self.floors_[:, None, None])
+
+    def _together(self, work: Callable[[Tensor], Any], steps: int = 1) -> Any:
+        """Do the work on some series at a time, alike lengths side by side; in their own order."""
+        lengths = np.minimum(self.seen_.lengths, CONTEXT)
+        order = np.argsort(lengths, kind="stable")
+        size = max(VALUES // (int(lengths.max()) + 8 * steps), 1)
+        with torch.inference_mode():
+            parts = [work(rows) for rows in torch.from_numpy(order).split(size)]
+            return pick(stack(parts), torch.from_numpy(np.argsort(order)))
+
+    def _newest(self, rows: Tensor, back: int = 0) -> Tensor:
+        """Return the last values of some histories (B, N), NaN before they begin."""
+        panel, i = self.seen_, rows.numpy()
+        length = min(max(int(panel.lengths[i].max()) - back, 1), CONTEXT)
+        at = panel.offsets[i + 1, None] - back + np.arange(-length, 0)
+        own = at >= panel.offsets[i, None]
+        at = np.where(own, at, 0)
+        values = panel.values[at].astype(np.float64)
+        if self.effect_ is not None and panel.X is not None:
+            values -= self.effect_.of(panel.X[at], self.effect_.scale[i, None])
+        return torch.from_numpy(np.where(own, values, np.nan))
+
+
+def beneath(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Return the arrays whose names begin with a prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

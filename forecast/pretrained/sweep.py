@@ -1,0 +1,188 @@
+"""One pass over histories: where each ends, and what its past origins say of the forecast to come.
+
+The weights never saw these histories, so every past origin is out of sample: its errors tell which
+season to believe in and how wide a band must be, without a second fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forecast.networks.base import State
+from forecast.networks.heads.quantile import pinball
+from forecast.pretrained.calibration import normal_scores
+from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading
+from forecast.pretrained.reader import Mistakes, read
+
+ORIGINS, STEPS = 16, 16  # past origins looked at, and steps ahead of each
+STEPS_AT_ONCE = 512  # of a forecast
+FEWEST = 5  # values before an origin that counts
+TRUST = 10.0  # a view that errs a tenth more than the best has 1 / e of its weight
+
+
+class View(NamedTuple):
+    """The seasons that a history is read by; a second one of 0 is none."""
+
+    season: int
+    second: int = 0
+
+
+class Live(NamedTuple):
+    """What the network remembers of B series, seen by one view: nothing in it is written to."""
+
+    features: Tensor  # (B, 1, D) after the newest value
+    mistakes: Mistakes  # (B, 1, J) each
+    state: State
+
+
+class Sweep(NamedTuple):
+    """What one pass over B histories tells."""
+
+    live: tuple[Live, ...]  # of every view
+    weights: Tensor  # (B, V), adding up to 1: how far each view is to be believed
+    scores: Tensor  # (B, K, h) normal scores of what came after past origins; NaN: not known
+
+
+def sweep(
+    network: PretrainedNetwork,
+    values: Tensor,
+    views: Sequence[View],
+    horizon: int,
+    floor: Tensor,
+    back: int | None = None,
+) -> Sweep:
+    """Read histories once by every view, and forecast from their past origins.
+
+    Parameters
+    ----------
+    network : PretrainedNetwork
+    values : Tensor (B, N)
+        Histories that end together; NaN is unobserved, also before a history begins.
+    views : sequence of View
+        V of them; the first needs no evidence.
+    horizon : int
+        Steps to judge by.
+    floor : Tensor (B,)
+        Nothing is forecast to be below.
+    back : int, optional
+        How many steps ago the earliest origin lies; by default the horizon, at least 24.
+    """
+    origins, steps = (
+        past_origins(values.shape[1], back or max(24, horizon)),
+        torch.from_numpy(judged(horizon)),
+    )
+    readings = [look(network, values, view) for view in views]
+    least = floor[:, None, None, None]
+    tables = [network.forecast(one, origins, steps).maximum(least) for one in readings]
+    truth = what_came(values, origins, steps)
+    weights = believed(tables, truth, values, views)
+    scores = torch.from_numpy(normal_scores(mix(weights, tables).numpy(), truth.numpy()))
+    return Sweep(tuple(_newest(one) for one in readings), weights, scores)
+
+
+def judged(horizon: int) -> np.ndarray:
+    """Return the steps (h,) at which past forecasts are judged."""
+    return spaced(horizon, STEPS)
+
+
+def spaced(last: int, count: int) -> np.ndarray:
+    """Return at most `count` whole numbers from 1 to `last`, evenly spread.
+
+    Examples
+    --------
+    >>> spaced(3, 16).tolist(), spaced(48, 5).tolist()
+    ([1, 2, 3], [1, 13, 24, 36, 48])
+    """
+    return np.unique(np.linspace(1, last, min(count, last)).round().astype(np.int64))
+
+
+def past_origins(length: int, back: int) -> Tensor:
+    """Return the steps (K,) of a history to forecast from once more, rising; 0 if it is shorter."""
+    ago = torch.from_numpy(spaced(back, ORIGINS)).flip(0)
+    return (length - 1 - ago).clamp(min=0)
+
+
+def what_came(values: Tensor, origins: Tensor, steps: Tensor) -> Tensor:
+    """Return the values (B, K, h) after the origins, NaN where not known or not to be counted.
+
+    An origin counts if at least half of the history lies before it: a forecast from less is
+    another task.
+    """
+    at, n = origins[:, None] + steps, values.shape[1]
+    truth = values[:, at.clamp(max=n - 1)].where(at < n, torch.nan)
+    seen = (~values.isnan()).cumsum(1)
+    enough = (seen[:, -1:] / 2).clamp(min=FEWEST)
+    return truth.where((seen[:, origins] >= enough)[..., None], torch.nan)
+
+
+def believed(
+    tables: Sequence[Tensor], truth: Tensor, values: Tensor, views: Sequence[View]
+) -> Tensor:
+    """Return the weights (B, V) of the views by their pinball losses L: e^(-TRUST (L / min L - 1)).
+
+    Weighed and not chosen, because some origins are little evidence. A view whose season has not
+    been seen twice is not heard.
+    """
+    losses = torch.stack([_mean_loss(table, truth) for table in tables], 1)  # (B, V)
+    excess = losses / losses.amin(1, keepdim=True).clamp(min=1e-30) - 1
+    heard = torch.exp(-TRUST * excess.nan_to_num(nan=0.0))
+    count = (~values.isnan()).sum(1, keepdim=True)
+    longest = torch.tensor([max(view) for view in views])
+    enough = count >= 2 * longest
+    enough[:, 0] |= ~enough.any(1)
+    heard = heard * enough
+    weights: Tensor = heard / heard.sum(1, keepdim=True)
+    return weights
+
+
+def _mean_loss(table: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean pinball loss (B,) of quantiles (B, K, h, Q), NaN if nothing is known."""
+    return pinball(table, truth, torch.tensor(LEVELS)).nanmean((1, 2))
+
+
+def mix(weights: Tensor, tables: Sequence[Tensor]) -> Tensor:
+    """Return the mean of quantile functions (B, ..., Q) by weights (B, V)."""
+    shares = weights.T.reshape(len(tables), -1, *[1] * (tables[0].ndim - 1))
+    return sum((w * table for w, table in zip(shares, tables, strict=True)), torch.zeros(()))
+
+
+def look(network: PretrainedNetwork, values: Tensor, view: View) -> Reading:
+    """Read histories (B, N) by a view."""
+    return network.read(values, *_seasons(view, values))
+
+
+def begin(network: PretrainedNetwork, values: Tensor, view: View) -> Live:
+    """Read histories (B, N) to their ends."""
+    return _newest(look(network, values, view))
+
+
+def absorb(network: PretrainedNetwork, values: Tensor, view: View, live: Live) -> Live:
+    """Absorb the last of values (B, N): one call of the cell."""
+    return _newest(network.read(values, *_seasons(view, values), before=live.state))
+
+
+def quantiles(
+    network: PretrainedNetwork, values: Tensor, view: View, live: Live, horizon: int
+) -> Tensor:
+    """Forecast what comes after histories (B, N): (B, horizon, Q) in double precision."""
+    past = read(values, *_seasons(view, values))
+    reading = Reading(live.features, past, live.state, live.mistakes)
+    newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, horizon + 1)
+    parts = [network.forecast(reading, newest, some)[:, 0] for some in steps.split(STEPS_AT_ONCE)]
+    return torch.cat(parts, 1)
+
+
+def _newest(reading: Reading) -> Live:
+    newest = Mistakes(*(part[:, -1:] for part in reading.mistakes))
+    return Live(reading.features[:, -1:], newest, reading.state)
+
+
+def _seasons(view: View, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the seasons of a view, (B,) each."""
+    season, second = (torch.full((len(values),), m) for m in view)
+    return season, second

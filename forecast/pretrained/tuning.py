@@ -1,0 +1,145 @@
+"""Teach the network a little more, by the series it is to forecast."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forecast.networks.heads.quantile import pinball
+from forecast.pretrained.network import LEVELS, PretrainedNetwork
+from forecast.pretrained.sweep import FEWEST, View, look, mix, spaced
+
+STEPS_PER_EPOCH = 25
+PEAK, WARMUP, CLIP = 1e-3, 20, 1.0  # rate, steps until it, largest norm of a gradient
+KEEP = 0.95  # of the average of weights, per step
+VALUES = 14_000  # values in a batch
+ORIGINS, AHEAD = 12, 14  # origins per series, steps ahead of each
+LARGEST = 50.0  # scaled values beyond are mistakes of the scale
+PATIENCE = 3  # epochs without a gain
+JUDGES = 300  # series at most that judge
+
+
+class Histories(NamedTuple):
+    """What there is to learn from: histories, how they are looked at, how far ahead to forecast.
+
+    `newest(rows, back)` returns the values (B, N) of some series without the `back` last ones, NaN
+    before they begin; there are `n_series`. `weights` (V,) say how often each of the views is
+    taken.
+    """
+
+    newest: Callable[[Tensor, int], Tensor]
+    n_series: int
+    views: Sequence[View]
+    weights: np.ndarray
+    horizon: int
+
+
+def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> PretrainedNetwork:
+    """Return a network that has learned from histories; the given one, if none got better.
+
+    The last `horizon` values of every series judge, forecast from before them; nothing learns from
+    them. AdamW, its rate falling along a cosine, and an average of weights. The draws have a fixed
+    seed: the same histories give the same network.
+    """
+    generator = np.random.default_rng(0)
+    learner = copy.deepcopy(network).requires_grad_(True)
+    optimiser = torch.optim.AdamW(learner.parameters(), PEAK, weight_decay=1e-2)
+    average = copy.deepcopy(network)
+    best, lowest, since = network, held_out_loss(network, histories), 0
+    for step in range(epochs * STEPS_PER_EPOCH):
+        share = step / (epochs * STEPS_PER_EPOCH)
+        for group in optimiser.param_groups:
+            rate = min(1, (step + 1) / WARMUP) * (1 + math.cos(math.pi * share)) / 2
+            group["lr"] = PEAK * rate
+        loss = draw_loss(learner, histories, generator)
+        optimiser.zero_grad()
+        loss.backward()
+        if torch.nn.utils.clip_grad_norm_(learner.parameters(), CLIP).isfinite():
+            optimiser.step()
+        keep = min(KEEP, (1 + step) / (10 + step))
+        for name, value in learner.state_dict().items():
+            average.state_dict()[name].lerp_(value, 1 - keep)
+        if (step + 1) % STEPS_PER_EPOCH == 0:
+            found, since = held_out_loss(average, histories), since + 1
+            if found < lowest:
+                best, lowest, since = copy.deepcopy(average), found, 0
+            if since == PATIENCE:
+                break
+    return halved(best)
+
+
+def halved(network: PretrainedNetwork) -> PretrainedNetwork:
+    """Return the network with weights of half precision, as files hold them."""
+    other = copy.deepcopy(network)
+    other.load_state_dict({name: value.half() for name, value in network.state_dict().items()})
+    return other
+
+
+def draw_loss(
+    network: PretrainedNetwork, histories: Histories, generator: np.random.Generator
+) -> Tensor:
+    """Return the loss of some series, from random origins, at random steps ahead."""
+    view = histories.views[generator.choice(len(histories.views), p=histories.weights)]
+    length = histories.newest(torch.arange(1), histories.horizon).shape[1]
+    size = int(np.clip(VALUES // max(length, 1), 8, 64))
+    rows = torch.from_numpy(generator.integers(histories.n_series, size=size))
+    values = histories.newest(rows, histories.horizon)
+    n = values.shape[1]
+    origins = np.append(generator.integers(0, n - 1, ORIGINS), n - 2)
+    steps = np.append(generator.integers(1, histories.horizon + 1, AHEAD), 1)
+    return loss(network, values, view, *map(torch.from_numpy, map(np.unique, (origins, steps))))
+
+
+def loss(
+    network: PretrainedNetwork, values: Tensor, view: View, origins: Tensor, steps: Tensor
+) -> Tensor:
+    """Return the pinball loss in the unit of MASE, the mean change over a season.
+
+    Scaled errors alone would let series that their season explains teach the most, though their
+    errors are the least that counts in practice.
+    """
+    reading = look(network, values, view)
+    params = network.read_out(reading, origins, steps)
+    at, n = origins[:, None] + steps, values.shape[1]
+    counts = (at < n) & (reading.past.seen[:, origins, None] >= FEWEST)
+    level, spread = (part[:, origins, None] for part in (reading.past.level, reading.past.spread))
+    z = ((values[:, at.clamp(max=n - 1)] - level) / spread).float()  # (B, n, h)
+    counts = counts & ~z.isnan() & (z.abs() < LARGEST)
+    weight = (spread / seasonal_change(values, view.season)).clamp(0.05, 5).float() * counts
+    # what does not count must still be finite: zero times infinity is not zero
+    each = network.head.loss(params, z.nan_to_num().clamp(-LARGEST, LARGEST))
+    return (each * weight).sum() / (weight.clamp(max=1).sum() + 1)
+
+
+def seasonal_change(values: Tensor, season: int) -> Tensor:
+    """Return the mean absolute change over a season of every series, (B, 1, 1)."""
+    change = (values[:, season:] - values[:, :-season]).abs()
+    return change.nanmean(1).nan_to_num(nan=1.0).clamp(min=1e-9)[:, None, None]
+
+
+@torch.no_grad()
+def held_out_loss(network: PretrainedNetwork, histories: Histories) -> float:
+    """Return the mean loss of the last `horizon` values, forecast from before them by every view.
+
+    Each series counts in its own mean seasonal change; of many series, some are looked at.
+    """
+    rows = torch.from_numpy(spaced(histories.n_series, JUDGES) - 1)
+    losses = []
+    for some in rows.split(max(VALUES // histories.newest(rows[:1], 0).shape[1], 1)):
+        values = histories.newest(some, 0)
+        before, after = values[:, : -histories.horizon], values[:, -histories.horizon :]
+        newest, steps = torch.tensor([before.shape[1] - 1]), torch.arange(1, histories.horizon + 1)
+        tables = [
+            network.forecast(look(network, before, view), newest, steps)[:, 0]
+            for view in histories.views
+        ]
+        shares = torch.from_numpy(histories.weights).expand(len(some), -1)
+        each = pinball(mix(shares, tables), after, torch.tensor(LEVELS)).nanmean(1)
+        losses.append(each / seasonal_change(before, histories.views[0].season)[:, 0, 0])
+    return float(torch.cat(losses).nanmean())
