@@ -59,6 +59,8 @@ class BaseForecaster(Parameters, DistributionForecaster):
         How much bands and paths are stretched, or None.
     bounds_
         What each series can be: at least zero, whole.
+    outliers_
+        Values that are taken for missing: see `forecast.forecasters.outliers`.
     freq_
         Frequency of the history.
     season_length_, horizon_

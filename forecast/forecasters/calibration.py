@@ -18,7 +18,6 @@ from scipy.special import ndtri, stdtrit
 
 from forecast._checks import ForecastWarning
 from forecast.data.panel import Panel
-from forecast.forecasters.transform import forward
 
 # Errors are multiples of the half width of the band of this coverage, which is then right.
 COVERAGE = 0.8
@@ -194,7 +193,6 @@ class Forecaster(Continued, Protocol):
 
     panel_: Panel
     horizon_: int
-    target_transform_: Any
 
     def _fit(self, panel: Panel) -> None: ...
 
@@ -203,7 +201,7 @@ class Forecaster(Continued, Protocol):
     ) -> tuple[np.ndarray, np.ndarray]: ...
 
 
-def calibrate(untrained: Forecaster, panel: Panel) -> Calibration | None:
+def calibrate(untrained: Forecaster, panel: Panel, seen: Panel) -> Calibration | None:
     """Fit without the last values, forecast them from many origins, pool the errors.
 
     Nothing is learned from the values that are forecast: the parameters are those of the shorter
@@ -215,6 +213,8 @@ def calibrate(untrained: Forecaster, panel: Panel) -> Calibration | None:
         The forecaster as it is before `_fit`; it is changed.
     panel
         The history, in the units of the user.
+    seen
+        The same as the model sees it.
 
     Returns
     -------
@@ -226,8 +226,8 @@ def calibrate(untrained: Forecaster, panel: Panel) -> Calibration | None:
     untrained.panel_ = panel.head(first)
     with warnings.catch_warnings():  # what there is to say, the fit to all values says
         warnings.simplefilter("ignore", ForecastWarning)
-        untrained._fit(forward(untrained.target_transform_, untrained.panel_))
-    errors, seen = [], forward(untrained.target_transform_, panel)
+        untrained._fit(seen.head(first))
+    errors = []
     for forecaster, ends in roll(untrained, panel, first, n_origins):
         truth, known = ahead(seen, ends, horizon)
         median, bounds = forecaster._centered(horizon, LEVELS, known)

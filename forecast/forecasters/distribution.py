@@ -8,15 +8,17 @@ stays inside every band, and paths have the quantiles that were told.
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any, Self
 
 import numpy as np
 
-from forecast._checks import boolean
+from forecast._checks import ForecastWarning, boolean
 from forecast.data.panel import Panel
 from forecast.forecasters.arrays import ArrayForecaster
 from forecast.forecasters.bounds import Bounds
 from forecast.forecasters.calibration import Calibration, calibrate
+from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.transform import backward, fit_transformer, forward
 
 
@@ -27,36 +29,53 @@ class DistributionForecaster(ArrayForecaster):
     target_transform: Any
     calibration_: Calibration | None
     bounds_: Bounds
+    outliers_: Outliers
     target_transform_: Any
 
     def _learn(self, panel: Panel) -> None:
         """Learn from a history in the units of the user, and how wide bands should be."""
         self.target_transform_, seen = fit_transformer(self.target_transform, panel)
-        self.bounds_ = self._bounds_of(panel)
+        seen = self._without_outliers(seen)
+        if len(self.outliers_.series):
+            warnings.warn(self.outliers_.describe(panel), ForecastWarning, stacklevel=4)
         untrained = copy.copy(self)
         self._fit(seen)
         few = self._learns_width_from_few(panel)
         wanted = few if self.calibration is None else boolean("calibration", self.calibration)
-        self.calibration_ = calibrate(untrained, panel) if wanted else None
+        self.calibration_ = calibrate(untrained, panel, seen) if wanted else None
 
     def _continued(self, panel: Panel) -> Self:
         """Return a copy that has absorbed what a history has beyond its own."""
         learner = copy.copy(self)
         added = panel.lengths - self.panel_.lengths
         learner.panel_ = panel
-        learner.bounds_ = self.bounds_.after(panel, added)
-        learner._update(forward(self.target_transform_, panel), added)
+        seen = self._seen(panel)
+        learner.bounds_ = self.bounds_.after(seen, added)
+        learner._update(seen, added)
         return learner
 
     def _with_history(self, panel: Panel) -> Self:
         """Return a copy that has the history of other series."""
         other = copy.copy(self)
         other.panel_ = panel
-        other.bounds_ = other._bounds_of(panel)
+        seen = other._without_outliers(forward(self.target_transform_, panel))
         if self.calibration_ is not None:
             other.calibration_ = self.calibration_.borrowed(panel.n_series)
-        other._apply(forward(self.target_transform_, panel))
+        other._apply(seen)
         return other
+
+    def _without_outliers(self, seen: Panel) -> Panel:
+        """Return a history as the model learns from it; keep what it tells of other values."""
+        # who transforms the values knows them
+        plain = self.target_transform_ is None
+        self.outliers_ = Outliers.find(seen) if plain else Outliers.none()
+        seen = self.outliers_.hide(seen)
+        self.bounds_ = Bounds.unknown(seen.n_series).after(seen, seen.lengths)
+        return seen
+
+    def _seen(self, panel: Panel) -> Panel:
+        """Return a longer history as the model sees it: transformed, without outliers."""
+        return self.outliers_.hide(forward(self.target_transform_, panel))
 
     def _point(self, steps: int, known: np.ndarray | None) -> np.ndarray:
         """Return the forecast (n, H)."""
@@ -101,6 +120,3 @@ class DistributionForecaster(ArrayForecaster):
         return (
             values if self.target_transform_ is not None else self.bounds_.hold(values, mean=mean)
         )
-
-    def _bounds_of(self, panel: Panel) -> Bounds:
-        return Bounds.unknown(panel.n_series).after(panel, panel.lengths)

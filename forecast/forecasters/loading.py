@@ -17,6 +17,7 @@ from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.bounds import Bounds
 from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import decode
+from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.panel_state import panel_from_state
 from forecast.forecasters.registry import HOMES, forecaster_class
 from forecast.forecasters.saving import FORMAT_VERSION, checksum
@@ -65,14 +66,16 @@ def _rebuild(
     panel = panel_from_state(about["panel"], _under("panel/", arrays))
     forecaster.panel_, forecaster.freq_, forecaster.missing_ = panel, panel.freq, missing(panel)
     forecaster.target_transform_ = None
-    forecaster.bounds_ = Bounds.unknown(panel.n_series).after(panel, panel.lengths)
+    forecaster.outliers_ = Outliers.restore(about.get("outliers", [[], []]), panel)
+    seen = forecaster.outliers_.hide(panel)
+    forecaster.bounds_ = Bounds.unknown(panel.n_series).after(seen, panel.lengths)
     forecaster.calibration_ = Calibration.from_state(about.get("calibration"))
     forecaster.unit_ = None if about.get("unit") is None else str(about["unit"])
     forecaster.season_length_ = positive_integer("season_length", about["season_length"])
     forecaster.horizon_ = positive_integer("horizon", about["horizon"])
     if panel.X is not None:
         forecaster.n_features_in_ = panel.X.shape[1]
-    forecaster._restore(panel, decode(about["learned"]), _under("learned/", arrays))
+    forecaster._restore(seen, decode(about["learned"]), _under("learned/", arrays))
     known = None if panel.X is None else np.zeros((panel.n_series, 1, panel.X.shape[1]))
     values = forecaster._predict(1, known)
     paths = forecaster._sample(1, 1, known, np.random.default_rng(0))
