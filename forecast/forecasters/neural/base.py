@@ -276,12 +276,13 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         norms, asked = self.history_["gradient_norm"].tolist(), self._window is not None
         trouble = fitting.gradient_trouble(model, batch, norms, self.clip_norm, asked=asked)
         if trouble is not None:
-            warnings.warn(f"{name}: {trouble}", ForecastWarning, stacklevel=4)
+            warnings.warn(f"{name}: {trouble}", ForecastWarning, stacklevel=6)
         judge.calibrate(model)
         error = judge.loss(model) if self.early_stopping else math.nan
-        trouble = fitting.naive_is_better(error, judge.naive_loss, name)
+        horizons = float((windows.lengths - first).sum()) / self.horizon_
+        trouble = fitting.naive_is_better(error, judge.naive_loss, horizons, name)
         if trouble is not None:
-            warnings.warn(trouble, ForecastWarning, stacklevel=4)
+            warnings.warn(trouble, ForecastWarning, stacklevel=6)
 
     def _settings(self) -> training.Settings:
         """Return what the optimiser is told."""
