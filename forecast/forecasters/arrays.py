@@ -99,10 +99,6 @@ class ArrayForecaster(ABC):
             self._predict_quantiles(horizon, levels, known),
         )
 
-    def _learns_width_from_few(self, panel: Panel) -> bool:
-        """Tell whether bands need a calibration where the user has not said."""
-        return False
-
     def _update(self, panel: Panel, added: np.ndarray) -> None:  # noqa: B027
         """Absorb the last `added[i]` values of every series of the grown history.
 

@@ -25,7 +25,7 @@ from forecast.forecasters.transform import backward, fit_transformer, forward
 class DistributionForecaster(ArrayForecaster):
     """Between the arrays of an author and the frames of a user."""
 
-    calibration: bool | None
+    calibration: bool
     target_transform: Any
     calibration_: Calibration | None
     bounds_: Bounds
@@ -38,10 +38,8 @@ class DistributionForecaster(ArrayForecaster):
         seen = self._without_outliers(seen)
         if len(self.outliers_.series):
             warnings.warn(self.outliers_.describe(panel), ForecastWarning, stacklevel=4)
-        untrained = copy.copy(self)
+        untrained, wanted = copy.copy(self), boolean("calibration", self.calibration)
         self._fit(seen)
-        few = self._learns_width_from_few(panel)
-        wanted = few if self.calibration is None else boolean("calibration", self.calibration)
         self.calibration_ = calibrate(untrained, panel, seen) if wanted else None
 
     def _continued(self, panel: Panel) -> Self:

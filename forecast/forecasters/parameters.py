@@ -21,7 +21,7 @@ class Common(TypedDict, total=False):
     freq: Any
     past_only: Sequence[str] | None
     target_transform: Any
-    calibration: bool | None
+    calibration: bool
     id_col: str
     time_col: str
     target_col: str
@@ -51,8 +51,8 @@ class Parameters(BaseEstimator):
         the values as they are.
     calibration
         Fit once more without the last values, forecast them from up to max(12, horizon) origins,
-        and stretch all bands and paths by what the errors tell. None: where few values are left to
-        learn a width from, which is for networks on short series.
+        and stretch all bands and paths by what the errors tell: for short series, of which few
+        values are left to learn a width from.
     id_col, time_col, target_col
         Column names of long frames.
     """
@@ -65,7 +65,7 @@ class Parameters(BaseEstimator):
         freq: Any = None,
         past_only: Sequence[str] | None = None,
         target_transform: Any = None,
-        calibration: bool | None = None,
+        calibration: bool = False,
         id_col: str = "unique_id",
         time_col: str = "ds",
         target_col: str = "y",

@@ -42,7 +42,6 @@ from forecast.networks.base import Network, pick, state_map
 from forecast.networks.heads.registry import HEADS
 
 ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
-FEW_HORIZONS = 0  # held-out values, in horizons, up to which widths are learned by refitting
 VALUES = 2**17  # values of histories read at once: their features take up to 1 kB each
 
 
@@ -184,12 +183,6 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             return rollout.paths(self.model_, live, ahead, n_samples, generator)
 
         return self.model_.support.round(self._rollout(horizon, known, n_samples, draw))
-
-    def _learns_width_from_few(self, panel: Panel) -> bool:
-        held_out = panel.lengths - validation_lengths(
-            panel, self.validation_fraction, self.horizon_
-        )
-        return bool(held_out.sum() < FEW_HORIZONS * self.horizon_)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         """Absorb new values: one step of the network per value and series.
