@@ -1,15 +1,20 @@
-"""The voice of errors: each names the argument, the requirement, what was got, and the remedy."""
+"""Checks of arguments, and how errors are worded.
+
+Each message names the argument, the requirement and what was got; where it is not obvious, the
+remedy too.
+"""
 
 from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Iterable
 from typing import Any
 
 
 class ForecastWarning(UserWarning):
-    """Warn that a forecast is possible but probably not what its user hopes for."""
+    """Warn that a forecast can be made but may be worse than the user expects."""
 
 
 def is_integer(value: Any) -> bool:
@@ -18,7 +23,7 @@ def is_integer(value: Any) -> bool:
 
 
 def positive_integer(name: str, value: Any, *, minimum: int = 1) -> int:
-    """Return an integer argument, or say why it is none.
+    """Return an integer argument of at least `minimum`.
 
     Raises
     ------
@@ -47,7 +52,14 @@ def positive_integer(name: str, value: Any, *, minimum: int = 1) -> int:
 def number_between(
     name: str, value: Any, low: float, high: float, *, ends: str = "neither"
 ) -> float:
-    """Return a real argument between two bounds; `ends` ("neither", "left", "both") may be met.
+    """Return a real argument between two bounds; `ends` says which of them are allowed themselves.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not a real number.
+    ValueError
+        If it is outside of the interval.
 
     Examples
     --------
@@ -71,7 +83,12 @@ def number_between(
 
 
 def one_of(name: str, value: Any, known: Iterable[Any]) -> Any:
-    """Return an argument that must be one of the known choices.
+    """Return an argument that must be one of the known choices, of the same type too.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
 
     Examples
     --------
@@ -88,7 +105,12 @@ def one_of(name: str, value: Any, known: Iterable[Any]) -> Any:
 
 
 def boolean(name: str, value: Any) -> bool:
-    """Return an argument that must be True or False; "no" would count as True.
+    """Return an argument that must be True or False: the text "no" would count as True.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
 
     Examples
     --------
@@ -103,6 +125,24 @@ def boolean(name: str, value: Any) -> bool:
     if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
         raise TypeError(f"`{name}` must be True or False, got {short(value)}.")
     return bool(value)
+
+
+# What moves a cursor, reorders text, or has no place in XML: control characters, line separators,
+# changes of direction, halves of surrogate pairs, and two that are no characters.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""Return a text whose control characters are shown, as `repr` would, and do nothing.
+
+    Examples
+    --------
+    >>> print(printable("\x1b[31mred, Größe"))
+    \x1b[31mred, Größe
+    """
+    return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def short(value: Any) -> str:

@@ -49,7 +49,10 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "Jordan": [{}, {"output_size": 2, "activation": "relu"}],
     "Stacked": [{"num_layers": 3}, {"cell": textbook.LSTM}],
     "Seq2Seq": [{"cell": "lstm", "num_layers": 2}, {"cell": "tanh"}],
-    "AttentiveSeq2Seq": [{"memory": 6}, {"memory": 50, "cell": "gru", "num_layers": 2}],
+    "AttentiveSeq2Seq": [
+        {"attention_length": 6},
+        {"attention_length": 50, "cell": "gru", "num_layers": 2},
+    ],
 }
 # How to make what is not made from an input size and a hidden size.
 MAKERS: dict[str, Any] = {

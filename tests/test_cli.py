@@ -286,6 +286,14 @@ def test_compare_takes_a_data_set_by_name() -> None:
     assert "5 steps ahead, 2 origins" in shown.replace("\n", " ")
 
 
+def test_words_are_forecast_as_how_often_each_occurs() -> None:
+    result = run("predict", "shop_clicks", "--horizon", 3)
+    assert "note: shop_clicks holds words: each is a series, 1 where it occurs" in result.stderr
+    shares = table(result).set_index("ds")
+    assert list(shares) == ["browse", "cart", "enter", "leave", "pay", "search", "view"]
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=0.1)
+
+
 def test_options_reach_the_models(tmp_path: Path) -> None:
     path = tmp_path / "steps.csv"
     pd.DataFrame({"t": np.arange(0, 80, 2), "x": np.tile([1.0, 5, 2, 8], 10)}).to_csv(
@@ -347,13 +355,71 @@ def test_debug_shows_where(messy: Path) -> None:
     assert isinstance(result.exception, ValueError)
 
 
-def test_ctrl_c_exits_with_130(messy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FloatingPointError("the loss is nan"), "FloatingPointError: the loss is nan. `forecast"),
+        (OverflowError("too large"), "OverflowError: too large. `forecast --debug` before the"),
+        (MemoryError(), "error: MemoryError. `forecast --debug` before the command shows where"),
+        (ValueError("a \x1b[31mred\nname"), r"error: a \\x1b\[31mred\\nname$"),
+    ],
+)
+def test_whatever_fails_is_one_sentence(
+    error: Exception, said: str, messy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
 
-    monkeypatch.setattr(ETSForecaster, "_fit", interrupt)
-    result = run("predict", messy, code=130)
-    assert result.stdout == "" and result.stderr.endswith("interrupted\n")
+    monkeypatch.setattr(ETSForecaster, "_fit", fail)
+    assert re.search(said, sentence("predict", messy).strip())
+    result = CliRunner().invoke(app, ["--debug", "predict", str(messy)])
+    assert result.exception is error
+
+
+def test_names_do_nothing_on_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    evil = "\x1b]0;owned\x07\x1b[31m\u202e"
+    SALES.rename(evil).to_csv(tmp_path / "a.csv")
+    monkeypatch.setattr("forecast.cli.to_a_person", lambda: True)
+    model = tmp_path / "a.model"
+    for arguments in (
+        ["predict", tmp_path / "a.csv", "--model", "drift", "--horizon", 2],
+        ["fit", tmp_path / "a.csv", "--model", "drift", "--model-file", model],
+        ["predict", "--model-file", model],
+    ):
+        result = run(*arguments)
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e]", result.output)
+        assert "owned" in result.stdout or arguments[0] == "fit"
+
+
+def interrupted(*arguments: object, at: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that gets Ctrl-C from itself when it calls `at`, "module:function"."""
+    module, function = at.split(":")
+    code = (
+        "import os, signal, sys, importlib, forecast.__main__ as entry\n"
+        f"sys.argv[1:] = {[str(one) for one in arguments]!r}\n"
+        "def interrupt(*_, **__):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    raise AssertionError('went on')\n"
+        "real = signal.signal\n"
+        "def ready(*given):\n"
+        "    real(*given)\n"
+        f"    setattr(importlib.import_module({module!r}), {function!r}, interrupt)\n"
+        "signal.signal = ready\n"
+        "entry.main()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("at", ["typer:Typer", "os:fsync"])
+def test_ctrl_c_exits_with_130(at: str, messy: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.csv"
+    output.write_text("old")
+    done = interrupted("predict", messy, "--model", "naive", "--output", output, at=at)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.endswith("\ninterrupted\n") and "Traceback" not in done.stderr
+    assert output.read_text() == "old" and set(tmp_path.iterdir()) == {output, messy}
 
 
 def test_messages_speak_of_options() -> None:

@@ -40,16 +40,16 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = {
-    "attention to memory slots that hold nothing": Mutant(
+    "attention to slots that hold nothing": Mutant(
         "networks/seq2seq.py",
         [
-            ("scores.masked_fill(there == 0, torch.finfo(scores.dtype).min)", "scores"),
-            ("scores.softmax(-1) * there", "scores.softmax(-1)"),
+            ("scores.masked_fill(mask == 0, torch.finfo(scores.dtype).min)", "scores"),
+            ("scores.softmax(-1) * mask", "scores.softmax(-1)"),
         ],
         SEQ2SEQ,
         "empty_slots",
     ),
-    "a decoder that does not read what it looked up": Mutant(
+    "a decoder that does not read its context": Mutant(
         "networks/seq2seq.py",
         [
             (
@@ -136,12 +136,9 @@ MUTANTS = {
     "recurrent state with the batch second": Mutant(
         "networks/recurrent.py",
         [
-            ("part.expand(batch_size, -1, -1)", "part[:, None].expand(-1, batch_size, -1)"),
-            ("part[:, depth][None]", "part[depth][None]"),
-            (
-                "torch.stack([end[part] for end in ends], 1)",
-                "torch.stack([end[part] for end in ends], 0)",
-            ),
+            ("(parts).expand(batch_size, -1, -1)", "(parts)[:, None].expand(-1, batch_size, -1)"),
+            ("lambda part: part[:, depth]", "lambda part: part[depth]"),
+            ("torch.stack(parts, 1)", "torch.stack(parts, 0)"),
         ],
         NETWORKS,
         "batch_equals_singles",
@@ -172,8 +169,8 @@ MUTANTS = {
         "engine/reader.py",
         [
             (
-                "observed, window, 0.0).sum(-1) / present",
-                "observed, window, 0.0).sum(-1).mean(1, True).expand_as(count) / present",
+                "observed_mask, window, 0.0).sum(-1) / present",
+                "observed_mask, window, 0.0).sum(-1).mean(1, True).expand_as(count) / present",
             )
         ],
         READER,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forecast.cli import options
-from forecast.cli.screen import Sentences, note, show, to_a_person, working
+from forecast.cli.screen import Sentences, note, say, show, to_a_person, working
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +102,7 @@ def compare(
     )
     styles = dict.fromkeys(NAIVE, "dim") | {comparison.winner: "bold green"}
     show(comparison.table, formats=formats(comparison.table), styles=styles)
-    typer.echo(comparison.verdict)
+    say(comparison.verdict)
     if output is not None:
         _write(comparison.table.reset_index(), output)
     if plot is not None:
@@ -262,10 +262,16 @@ def _write(table: pd.DataFrame, path: Path | None) -> None:
 
 
 def _draw(draw: Any, path: Path) -> None:
+    import io
+
     import matplotlib
 
+    from forecast.data.writing import replace_file
+
     matplotlib.use("Agg")
-    draw().figure.savefig(path, dpi=150)
+    picture = io.BytesIO()
+    draw().figure.savefig(picture, dpi=150, format=path.suffix[1:] or "png")
+    replace_file(path, picture.getvalue())
     note(f"the figure is in {path}.")
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from forecast._checks import printable
+
 # How a message of the package, which speaks to Python, is said to whoever types options.
 _SPELLINGS: dict[str, Any] = {
     r"day_first=True": "--day-first",
@@ -23,27 +25,35 @@ _SPELLINGS: dict[str, Any] = {
     r"`levels`": "--quantiles",
     r"`n_samples`": "--paths",
 }
-INTERRUPTED = 130  # what shells report after Ctrl-C
+# What is raised to be read. Anything else was not foreseen: its kind is told, too.
+_SAID = (ValueError, TypeError, OSError, ImportError)
 
 
 class Sentences(TyperGroup):
     """Say in one sentence what went wrong; `--debug` shows where."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; exit 1 when the data or the model refuse, 130 after Ctrl-C."""
+        """Run a command; exit 1 when the data or the model refuse, or when it fails."""
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _show_warning  # type: ignore[assignment]
                 return super().invoke(ctx)
-        except KeyboardInterrupt:
-            typer.secho("interrupted", err=True)
-            raise typer.Exit(INTERRUPTED) from None
-        except (ValueError, TypeError, OSError, ImportError) as error:
-            if ctx.params.get("debug"):
+        except BrokenPipeError:
+            raise  # whoever reads has seen enough; typer ends in silence
+        except Exception as error:
+            own = hasattr(error, "exit_code") or isinstance(error, typer.Abort)  # typer's own
+            if own or ctx.params.get("debug"):
                 raise
             typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
-            typer.echo(spelled_as_options(str(error)), err=True)
+            say(_sentence(error), err=True)
             raise typer.Exit(1) from None
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, _SAID):
+        return spelled_as_options(str(error))
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{what}. `forecast --debug` before the command shows where it comes from."
 
 
 def spelled_as_options(message: str) -> str:
@@ -59,10 +69,15 @@ def spelled_as_options(message: str) -> str:
     return message
 
 
+def say(message: str, *, err: bool = False) -> None:
+    """Print one line; what names and cells hold beside text is shown and does nothing."""
+    typer.echo(printable(message), err=err)
+
+
 def note(message: str) -> None:
     """Tell something beside the results."""
     typer.secho("note: ", fg="yellow", err=True, nl=False)
-    typer.echo(message, err=True)
+    say(message, err=True)
 
 
 @contextmanager
@@ -102,10 +117,10 @@ def show(
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column, values in table.items():
         numeric = values.dtype.kind in "fiu"
-        shown.add_column(Text(str(column)), justify="right" if numeric else "left")
+        shown.add_column(Text(printable(str(column))), justify="right" if numeric else "left")
     for row in table.itertuples(index=False):
         cells = [
-            Text(_cell(value, (formats or {}).get(str(name), "{:.6g}")))
+            Text(printable(_cell(value, (formats or {}).get(str(name), "{:.6g}"))))
             for name, value in zip(table.columns, row, strict=True)
         ]
         shown.add_row(*cells, style=(styles or {}).get(str(row[0])))

@@ -37,6 +37,9 @@ def read(data: str, how: Reading) -> tuple[Target, pd.DataFrame | None]:
         y = load_dataset(data)
         if "unique_id" in y:
             y = y.set_index(["unique_id", "ds"])["y"]
+        elif isinstance(y.dtype, pd.CategoricalDtype):
+            note(f"{data} holds words: each is a series, 1 where it occurs and 0 elsewhere.")
+            y = pd.get_dummies(y, dtype=float).rename(columns=str)
     else:
         raise typer.BadParameter(
             f"there is no file {data!r}, and no data set of that name; known are "

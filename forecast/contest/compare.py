@@ -57,8 +57,8 @@ def compare(
 ) -> Comparison:
     """Hold the contest: fit every model, forecast from rolling origins, score, rank.
 
-    Naive forecasts always take part: whoever cannot beat them is not worth its cost. A model that
-    fails is left out of the table, with a warning that says why.
+    Naive forecasts always take part: a model that cannot beat them is not worth its cost. A model
+    that fails is left out of the table, with a warning that says why.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def compare(
     X : DataFrame, optional
         Known covariates, aligned with `y`.
     models : mapping of str to forecaster, optional
-        The contestants beside the naive forecasts. Default: those of `default_models`.
+        The contestants, to which the naive forecasts are added. Default: those of `default_models`.
     n_windows, step, gap, refit
         As in `backtest`: origins, steps between them, steps left out, and whether to fit again.
     metrics : sequence of str

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from forecast.data.panel import Panel
+from forecast.data.writing import replace_file
 from forecast.evaluation.registry import metric_named
 from forecast.forecasters.registry import NAIVE
 
@@ -68,7 +68,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """One sentence: who wins, by how much, and whether anybody beats naive at all."""
+        """One sentence: which model wins, by how much, and whether any beats the naive ones."""
         horizon = self.forecasts["step"].max() - self.forecasts["step"].min() + 1
         origins = self.forecasts["cutoff"].nunique()
         errors, naive = self.table[self.metric], self.best_naive
@@ -144,7 +144,7 @@ class Comparison:
             models={name: repr(model) for name, model in self.models.items()},
             failures=self.failures,
         )
-        Path(path).write_text(page, encoding="utf-8")
+        replace_file(path, page.encode())
 
     def _settings(self) -> dict[str, str]:
         """Return what a reader needs to hold the contest again."""

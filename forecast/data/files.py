@@ -1,6 +1,6 @@
 """Files in and out: a CSV or parquet file becomes a frame that forecasters read.
 
-Room 1. How a CSV file is written is told by the data: `fields` finds the separator and the header,
+How a CSV file is written is told by the data: `fields` finds the separator and the header,
 `cells` reads numbers and times; here columns become times, series and names.
 """
 
@@ -26,6 +26,7 @@ from forecast.data.cells import (
     whole_numbers,
 )
 from forecast.data.fields import MISSING, read_fields
+from forecast.data.writing import replace_file
 
 PARQUET = (".parquet", ".pq")
 # What a column of whole numbers must be called to be the time though it is not in order.
@@ -171,19 +172,25 @@ def write_file(table: pd.DataFrame, path: str | PathLike[str] | IO[str]) -> None
     table
         What to write.
     path
-        A file or an open text stream.
+        A file, replaced as a whole, or an open text stream.
 
     Raises
     ------
+    OSError
+        If the file cannot be written.
     ImportError
         If a parquet file is to be written and pyarrow is not installed.
     """
     if isinstance(path, str | PathLike) and Path(path).suffix in PARQUET:
         _needs_pyarrow(Path(path).name)
-        table.to_parquet(path, index=False)
+        replace_file(path, table.to_parquet(index=False))
+        return
+    # Ten digits: more than any forecast is worth, and none of the noise of binary fractions.
+    text = table.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+    if isinstance(path, str | PathLike):
+        replace_file(path, text.encode(errors="backslashreplace"))
     else:
-        # Ten digits: more than any forecast is worth, and none of the noise of binary fractions.
-        table.to_csv(path, index=False, float_format="%.10g", lineterminator="\n")
+        path.write(text)
 
 
 def _open(path: Path) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Frames in, frames out: every kind of table becomes a Panel, and forecasts go back as they came.
 
-Room 1. The Panel itself lives in `panel`, the time axis in `frequency`, the kinds of table in
+The Panel itself lives in `panel`, the time axis in `frequency`, the kinds of table in
 `reading`, frames of other libraries than pandas in `backends`, the way from rows to a Panel in
 `placing`, covariates in `covariates`, updates in `appending`, the way back in `restoring`.
 """

@@ -118,16 +118,28 @@ def regular_grid(times: pd.Index, length: int, step: Step) -> pd.Index:
 def extend_grid(grid: pd.Index, steps: int) -> pd.Index:
     """Return a regular axis continued by some steps into the future.
 
+    Raises
+    ------
+    ValueError
+        If its last times are later than its unit can hold: with nanoseconds, than April 2262.
+
     Examples
     --------
     >>> extend_grid(pd.RangeIndex(0, 6, 2), 2).tolist()
     [0, 2, 4, 6, 8]
     """
-    step = _step_of(grid)
-    if _has_moved_midnight(grid):
-        return regular_grid(grid, len(grid) + steps, step)
+    step, moved = _step_of(grid), _has_moved_midnight(grid)
     # pandas makes calendar steps one by one: make the new ones only, an update is often one step.
-    return grid.append(regular_grid(grid[-1:], steps + 1, step)[1:])
+    known = grid if moved else grid[-1:]
+    try:
+        longer = regular_grid(known, len(known) + steps, step)
+    except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError) as error:
+        raise ValueError(
+            f"{steps} steps of {_name(step)!r} after {grid[-1]} must be times that pandas can "
+            f"hold in {getattr(grid, 'unit', 'whole numbers')!r}, got later ones. Take fewer "
+            "steps, or a coarser unit: y.index.as_unit('s')."
+        ) from error
+    return longer if moved else grid.append(longer[1:])
 
 
 def extend_grid_to(grid: pd.Index, last: Any) -> pd.Index:

@@ -72,15 +72,27 @@ def _float_type(column: pd.Series | pd.DataFrame, what: str) -> np.dtype:
     for dtype in kinds:
         if not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_complex_dtype(dtype):
             name = frame.columns[np.flatnonzero(frame.dtypes == dtype)[0]]
-            remedy = (
-                "make it the index: .set_index(...)."
-                if pd.api.types.is_datetime64_any_dtype(dtype)
-                else "convert it with pd.to_numeric, or, if it names the series of a long frame, "
-                "pass id_col=, time_col= and target_col=."
+            raise TypeError(
+                f"{what.format(name)} must hold real numbers, got {dtype}; {_remedy(frame[name])}"
             )
-            raise TypeError(f"{what.format(name)} must hold real numbers, got {dtype}; {remedy}")
     single = all(dtype == np.float32 for dtype in kinds)
     return np.dtype(np.float32 if single else np.float64)
+
+
+def _remedy(column: pd.Series) -> str:
+    """Return what makes numbers of a column that holds none."""
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return "make it the index: .set_index(...)."
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        word = column.cat.categories[:1].tolist()
+        return (
+            f"forecast how often each word occurs: pd.get_dummies(y), or for one of them "
+            f"(y == {short(word[0] if word else '')}).astype(float)."
+        )
+    return (
+        "convert it with pd.to_numeric, or, if it names the series of a long frame, pass id_col=, "
+        "time_col= and target_col=."
+    )
 
 
 def _floats(column: pd.Series | pd.DataFrame, dtype: np.dtype) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""Room 3: the loops, that is training, rollout and streaming."""
+"""The loops: training, rollout and streaming."""

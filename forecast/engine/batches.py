@@ -1,4 +1,8 @@
-"""The one gather: windows of a panel as tensors, by index arithmetic on flat values."""
+"""Windows of a panel as tensors, gathered from its flat values by index arithmetic.
+
+Panels hold series of unequal length one after another. A batch takes any windows of them in one
+indexing operation, so nothing is padded to the longest series and nothing is copied beforehand.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +31,11 @@ class Batch(NamedTuple):
     known: Tensor  # (B, T, R, K)
     static: Tensor  # (B, A) of the series
     error_scale: Tensor  # (B,) what errors are divided by, in target units
-    fresh: Tensor  # (B,) False where a window goes on from that of its row in the batch before
+    fresh: Tensor  # (B,) False where a window goes on from the same row of the batch before
 
 
 class Windows:
-    """Gather windows of a panel; nothing is copied beforehand and nothing is padded.
+    """Gather windows of a panel.
 
     Parameters
     ----------
@@ -113,7 +117,7 @@ class Windows:
     def read(
         self, series: Tensor, first: Tensor, width: int, ends: Tensor, reader: Reader
     ) -> Memory:
-        """Return what a reader knows before local positions `first`, and `width` values more.
+        """Return the memory of a reader before local positions `first`, and `width` values more.
 
         The values are (B, M + width), the covariates (B, V + width, C).
         """
@@ -156,13 +160,13 @@ class Windows:
         return covariates.masked_fill(~_inside(local, ends)[..., None], torch.nan)
 
     def _flat(self, series: Tensor, local: Tensor) -> Tensor:
-        """Return where local positions (B, width) lie in the flat arrays, cut to their ends."""
+        """Return the flat positions of local ones (B, width), clipped to the arrays."""
         return (self.offsets[series][:, None] + local).clamp(0, len(self.values) - 1)
 
     def batch(
         self, series: Tensor, first: Tensor, ends: Tensor, *, n_steps: int, reader: Reader
     ) -> Batch:
-        """Return windows that read `n_steps` patches from `first` on, with their targets."""
+        """Return windows of `n_steps` patches from `first` on, with their targets."""
         P, R, M = reader.patch, reader.block, reader.n_values
         T = n_steps * P
         past = self.read(series, first, T, ends, reader)
@@ -184,20 +188,19 @@ class Windows:
         generator: torch.Generator,
         pieces: int = 1,
     ) -> Iterator[Batch]:
-        """Draw random windows for ever, every series equally often, none before its first value.
+        """Draw random windows for ever, every series equally often.
 
-        A window begins up to P - 1 steps before the series does, as a forecast's first patch
-        may; what reaches past `ends` (n,) is unobserved.
+        A window begins up to P - 1 steps before its series, because the first patch of a forecast
+        may be short, too. Values past `ends` (n,) are unobserved.
 
-        With several `pieces` a row of the batch stays with its place for so many batches: each
-        window begins where the one before has ended, until nothing is left to forecast. Then the
-        row goes on elsewhere, and its window is `fresh`.
+        With several `pieces` a row of the batch holds consecutive windows of one series in so many
+        batches, fewer if the series ends. Then it goes on elsewhere, with a `fresh` window.
         """
         P, length = reader.patch, n_steps * reader.patch
         series, first = self._places(batch_size, ends, pieces * length, P, generator)
         fresh = torch.ones(batch_size, dtype=torch.bool, device=self.device)
         done = torch.zeros_like(series)
-        if pieces > 1:  # rows that began together would all see the same part of their places
+        if pieces > 1:  # rows begin in the middle, else a batch would see the same part of each
             windows = ((ends[series] - P - first) / length).ceil().clamp(1, pieces)
             share = torch.rand(batch_size, generator=generator).to(self.device)
             done = (share * windows).long()
@@ -224,7 +227,7 @@ class Windows:
 
 
 def _inside(local: Tensor, ends: Tensor) -> Tensor:
-    """Tell which local positions (B, width) are not before a series nor at or after its end."""
+    """Return the mask of local positions (B, width) inside their series, before its end."""
     return (local >= 0) & (local < ends[:, None])
 
 

@@ -1,4 +1,4 @@
-"""The machine that is trained: a reader, a network, a readout and a head, joined."""
+"""The model that is trained: a reader, a network, a readout and a head, joined."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from forecast.networks.base import State, where
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads.base import NORMAL, Head
 
-WEIGHTS = (0.05, 5.0)  # how much less or more than others a window may count
+WEIGHT_RANGE = (0.05, 5.0)  # a window may count so much less or more than others
 
 
 class Model(nn.Module):
@@ -58,9 +58,10 @@ class Model(nn.Module):
         self.register_buffer("noise_factor", torch.eye(reader.block, dtype=reader.dtype))
 
     def parts(self) -> Iterator[list[Tensor]]:
-        """Yield what each member of the ensemble learns, then what the head does, if anything.
+        """Yield the parameters of each member of the ensemble, then those of the head, if any.
 
-        Gradients are clipped part by part: a member learns as if it were alone.
+        Gradients are clipped part by part, so that one member's large gradient does not shorten the
+        steps of another.
         """
         for pair in zip(self.network.members, self.readout.members, strict=True):
             yield [parameter for module in pair for parameter in module.parameters()]
@@ -71,7 +72,7 @@ class Model(nn.Module):
     def read_out(
         self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor
     ) -> Tensor:
-        """Return the parameters (..., r, n_params) of the r <= R steps that `known` tells of."""
+        """Return the parameters (..., r, n_params) of the next r <= R steps, r from `known`."""
         return self.head.merge(self.read_each(features, known, reading, static))
 
     def read_each(
@@ -87,44 +88,58 @@ class Model(nn.Module):
         return self.head.attach_scale(params, level, spread)
 
     def drivers(self, known: Tensor) -> Tensor:
-        """Return the covariates (B, r, C) beside written values: of some only the past is known."""
+        """Return the covariates (B, r, C) of forecast values; past-only ones are NaN there."""
         own = known[..., known.shape[-1] - self.reader.n_known :]
         return torch.nn.functional.pad(own, (0, self.reader.n_past), value=torch.nan)
 
     def values(self, scale: Scale, z: Tensor) -> Tensor:
-        """Turn scaled values (B, r, ...) in the scale (B, 1) of an origin into target units."""
+        """Return scaled values (B, r, ...) in target units, by the scale (B, 1) of the origin."""
         return self.support.clip(scale.invert(z[:, None])[:, 0])
 
     def quantile(self, params: Tensor, level: float) -> Tensor:
-        """Return the quantile (B, r) of a block's parameters, as wide as validation taught."""
+        """Return the quantile (B, r) of a block's parameters, with the width that `fit` calibrated.
+
+        A row of `noise_factor` has the standard deviation of a step's normal scores as its norm:
+        more than 1 where the held-out part varied more than the head had learned.
+        """
         spread = self.noise_factor.norm(dim=1)[: params.shape[-2]].to(params)  # (r,)
         return self.head.icdf(params, (NORMAL.inv_cdf(level) * spread).expand(params.shape[:-1]))
 
     def losses(
-        self, batch: Batch, *, warm: int, carried: State | None = None, origin: int | None = None
+        self,
+        batch: Batch,
+        *,
+        min_observed: int,
+        carried: State | None = None,
+        origin: int | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, State]:
-        """Return every step's loss as training sees it.
+        """Return the loss of every step, target and member of the ensemble.
 
-        Targets are expressed in the scale of the step that reads them out: the scale of a later
-        one would contain the answer. Errors are divided by the error scale of their series: by the
-        spread of the step a calm stretch would weigh as much as a wild one.
+        Targets are expressed in the scale of the step that forecasts them: the scale of a later
+        one would contain the answer. Errors are then weighted so that they are divided by the error
+        scale of their series: divided by the spread of the step, a calm month would weigh as much
+        as a wild one.
 
         Parameters
         ----------
         batch : Batch
-        warm : int
-            Values that a scale must hold before its targets count.
+        min_observed : int
+            Fewest observed values in a scale whose targets count.
         carried : State, optional
-            What a window that is not fresh begins with.
+            The state that a window begins with, if it goes on from the one before (not `fresh`).
         origin : int, optional
-            The step, not the last, after which a decoder reads what was written (teacher forcing:
-            it reads the truth; Williams and Zipser, 1989). Earlier steps are read from the encoder.
+            The step, not the last, after which a decoder takes over, by teacher forcing. None:
+            there is no decoder.
 
         Returns
         -------
-        loss, observed, params, z : (B, T, E, R), (B, T, 1, R), (B, T, E, R, n_params), (B, T, 1, R)
+        loss : Tensor (B, T, E, R)
+        observed_mask : Tensor (B, T, 1, R)
+            Which targets count: those observed, in a scale of enough values.
+        params, z : Tensor (B, T, E, R, n_params) and (B, T, 1, R)
+            Parameters of the head, and the targets in scaled units.
         state : State
-            After the windows, or their origin.
+            After the windows; with `origin`, after that.
         """
         reading = self.reader.at(batch.past, batch.steps)
         state = self.network.initial_state(len(batch.fresh))
@@ -132,15 +147,24 @@ class Model(nn.Module):
         if origin is None:
             features, state = self.network.absorb(reading.inputs, state)
         else:
-            past, ahead = reading.inputs.tensor_split([origin + 1], 1)
-            features, state = self.network.absorb(past, state)
-            writer, begun, own = self.network.begin(features[:, -1], state)
-            written, _ = writer.absorb(ahead, own)
-            features = torch.cat([features[:, :-1], begun[:, None], written], 1)
+            features, state = self._teacher_forced(reading.inputs, state, origin)
         static = batch.static[:, None].expand(-1, len(batch.steps), -1)
         params = self.read_each(features, batch.known, reading, static)
         z = reading.scale.apply(batch.targets).to(params)[:, :, None]
-        observed = ~z.isnan() & (reading.scale.seen >= warm)[..., None, None]
-        z = z.nan_to_num(0.0)
-        weight = (reading.scale.spread / batch.error_scale[:, None]).clamp(*WEIGHTS).to(params)
-        return weight[..., None, None] * self.head.loss(params, z), observed, params, z, state
+        observed_mask = ~z.isnan() & (reading.scale.seen >= min_observed)[..., None, None]
+        z = z.nan_to_num(0.0)  # masked, but NaN times zero would still be NaN in the gradient
+        weight = (reading.scale.spread / batch.error_scale[:, None]).clamp(*WEIGHT_RANGE).to(params)
+        return weight[..., None, None] * self.head.loss(params, z), observed_mask, params, z, state
+
+    def _teacher_forced(self, inputs: Tensor, state: State, origin: int) -> tuple[Tensor, State]:
+        """Return features (B, T, D) of encoder and decoder, and the encoder's state at the origin.
+
+        The decoder reads the observed values where it will read its own forecasts later (teacher
+        forcing; Williams and Zipser, 1989). Steps before the origin keep the encoder's features,
+        so that it learns to forecast too: the first block is read from it.
+        """
+        past, ahead = inputs.tensor_split([origin + 1], 1)
+        features, state = self.network.absorb(past, state)
+        decoder, first, begun = self.network.begin(features[:, -1], state)
+        written, _ = decoder.absorb(ahead, begun)
+        return torch.cat([features[:, :-1], first[:, None], written], 1), state

@@ -1,8 +1,9 @@
-"""The reader stands between values and network: it owns scale, patches, lags and flags.
+"""The reader stands between values and network: it scales, and adds lags and the observed mask.
 
-It is a machine of the same kind as a network: its state is a `Memory`, and what it gives at step
-t depends on values up to and including t alone. Values keep their own precision until they are
-scaled.
+It is a machine of the same kind as a network: its state is a `Memory`, and what it returns at step
+t depends on values up to and including t alone. So training, which reads whole windows at once,
+and an update, which reads one value, see the same numbers. Raw values keep their own precision
+until they are scaled: in float32 the differences of values near 1e8 would be lost.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Scale(NamedTuple):
         return (values - self.level[axes]) / self.spread[axes]
 
     def invert(self, z: Tensor) -> Tensor:
-        """Return level + spread * z in the scale's precision."""
+        """Return level + spread * z, in the precision of the scale."""
         axes = (...,) + (None,) * (z.dim() - self.level.dim())
         return self.level[axes] + self.spread[axes] * z.to(self.level)
 
@@ -40,19 +41,20 @@ class Memory(NamedTuple):
     """What the reader knows of B series: the newest values, and a summary of all older ones.
 
     Everything is in target units, NaN = unobserved. The summary is of the values before the first
-    of `values`, so a window of N = M + T values carries the one of its own beginning.
+    of `values`. A recurrent network may read for ever, but its reader must not grow with the
+    series: what a step needs of long ago (a mean, the last value before a gap) is kept as numbers.
     """
 
     values: Tensor  # (B, N) raw, N >= M
     drivers: Tensor  # (B, N', C) covariates of the newest N' >= V values
-    mean: Tensor  # (B,) of the older values; NaN if the reader offers no mean
+    mean: Tensor  # (B,) of the older values; NaN if the reader has no template of it
     n_observed: Tensor  # (B,) how many of the older values were observed; NaN as `mean`
     fallback_spread: Tensor  # (B,) spread to use where the values do not vary
     last: Tensor  # (B,) the last observed of the older values
 
 
 class ReaderOutput(NamedTuple):
-    """What the reader computes at T steps."""
+    """What network and readout need of T steps."""
 
     inputs: Tensor  # (B, T, F) for the network
     scale: Scale  # (B, T) each
@@ -72,8 +74,12 @@ class Reader:
     """Read raw values into network inputs, in a causal scale.
 
     At every step t the inputs are the last `window` values, expressed in the scale of t, their
-    observed flags and, with `drift`, the change of level (in spreads) and the log ratio of
+    observed mask and, with `drift`, the change of level (in spreads) and the log ratio of
     spreads since the last patch.
+
+    The scale is that of the last W values and not of the whole history, because a level that
+    wanders would leave the range that the network has learned. It moves with every step; `drift`
+    shows the network by how much, for else it could not compare the values of two steps.
 
     Parameters
     ----------
@@ -98,8 +104,8 @@ class Reader:
     dtype : torch.dtype
         Precision of what the network sees.
     n_known, n_past : int
-        Covariates: those whose future is known, then those that are past-only, each of which
-        comes with an observed flag.
+        Covariates: those whose future is known, then those that are past-only, with their observed
+        mask.
     driver_window : int
         V, how many of the newest values are shown with their covariates, at least P.
 
@@ -110,7 +116,7 @@ class Reader:
     >>> reading, memory = reader.absorb(values, reader.initial_state(1))
     >>> [round(level, 2) for level in reading.scale.level[0].tolist()]
     [1.0, 1.5, 2.0, 2.5]
-    >>> [round(z, 2) for z in reading.inputs[0, -1].tolist()]  # values, flags, drift
+    >>> [round(z, 2) for z in reading.inputs[0, -1].tolist()]  # values, mask, drift
     [0.45, 1.34, 1.0, 1.0, 0.45, 0.31]
     """
 
@@ -129,7 +135,7 @@ class Reader:
 
     @property
     def input_size(self) -> int:
-        """F: values, their flags, the drift, covariates, and flags of the past-only ones."""
+        """F: values, their mask, the drift, covariates, and the mask of the past-only ones."""
         covariates = self.driver_window * (self.n_drivers + self.n_past)
         return 2 * self.window + 2 * self.drift + covariates
 
@@ -145,12 +151,12 @@ class Reader:
 
     @property
     def n_trended(self) -> int:
-        """How many of the first templates are offered along the trend too."""
+        """How many of the first templates have a second version along the trend."""
         return len((1, *self.lags)[:2]) if self.trend else 0
 
     @property
     def n_values(self) -> int:
-        """M: raw values that must be kept from one call to the next."""
+        """M: raw values that a memory keeps between calls."""
         scale = self.scale_window - 1 + (self.patch if self.drift else 1)
         return max(self.window, scale, self.trend, *self.lags)
 
@@ -172,7 +178,7 @@ class Reader:
         return torch.cat([older, memory.values], 1)
 
     def unpack(self, table: Tensor, drivers: Tensor) -> Memory:
-        """Return the memory that `pack` made a table of."""
+        """Return the memory from the table that `pack` returned."""
         n_older = 4 if self.mean else 2
         older, values = table.tensor_split([n_older], 1)
         unknown = torch.full_like(older[:, :1], torch.nan).expand(-1, 4 - n_older)
@@ -197,8 +203,8 @@ class Reader:
         every : int
             Read at steps every - 1, 2 every - 1, ...
         spread : Tensor (B, 1), optional
-            A spread that holds for all steps: in a rollout that of the origin, because a
-            spread fed by its own samples multiplies.
+            A spread that holds for all steps: in a rollout that of the origin. A spread computed
+            from sampled values would widen the next samples, and so on without bound.
         """
         (B, T), M = values.shape, self.n_values
         if drivers is None:
@@ -211,7 +217,7 @@ class Reader:
         return self.at(past, steps, spread), self._forget(past, T)
 
     def _forget(self, past: Memory, n_values: int) -> Memory:
-        """Return a memory without its first values, which the summary of older ones takes in."""
+        """Return a memory without its first values, which the summary is extended by."""
         leaving, values = past.values.tensor_split([n_values], 1)
         last = forward_fill(torch.cat([past.last[:, None], leaving], 1))[:, -1]
         past = past._replace(values=values, drivers=past.drivers[:, n_values:], last=last)
@@ -221,22 +227,22 @@ class Reader:
         return past._replace(mean=mean[:, -1], n_observed=count[:, -1])
 
     def newest(self, memory: Memory) -> ReaderOutput:
-        """Return the reading at the newest value of a memory."""
+        """Return what the reader shows at the newest value of a memory, without a time axis."""
         newest = torch.tensor([self.n_values - 1], device=memory.values.device)
         return self.at(memory, newest).newest()
 
     def at(self, memory: Memory, steps: Tensor, spread: Tensor | None = None) -> ReaderOutput:
-        """Read at chosen columns of the values (B, N); each has M columns up to and before it.
+        """Read at chosen columns of the values (B, N), each with M columns up to and before it.
 
-        The covariates (B, N', C) end where the values end, and reach V columns before the first
-        step.
+        The covariates (B, N', C) end where the values end; at each step V of them are shown.
         """
         past, drivers = memory.values, memory.drivers
-        # the scale of a step serves the drift of another, but for the first ones
+        # The drift compares a step with the one a patch before. Most columns are both, so each
+        # scale is computed once.
         columns = torch.cat([steps - self.patch, steps]) if self.drift else steps
         columns, places = columns.unique(return_inverse=True)
-        # The last older value stands before the others for two reasons: a window without any value
-        # has its level, and at the newest step of a memory the drift, which nobody reads there,
+        # The last older value is put before the others for two reasons: it is the level of a window
+        # without any value; and the drift at the newest step of a memory, though unused there,
         # looks one value further back than the memory reaches.
         padded = torch.cat([memory.last[:, None], past], 1)
         fallback = memory.fallback_spread[:, None]
@@ -256,30 +262,34 @@ class Reader:
         if self.n_drivers:
             parts.append(self._recent_covariates(drivers, steps + drivers.shape[1] - past.shape[1]))
         templates = scale.apply(self._templates(memory, steps)).nan_to_num(0.0)
-        # where the typical spread is not known, that of the scale is the best guess
+        # where the typical spread is not known, that of the scale is the best guess; a flat stretch
+        # would make it huge, so it is clamped
         typical = (fallback / scale.spread).nan_to_num(1.0).clamp(max=10.0)
         return ReaderOutput(
             torch.cat(parts, -1), scale, templates.to(self.dtype), typical.to(self.dtype)
         )
 
     def _recent_covariates(self, drivers: Tensor, steps: Tensor) -> Tensor:
-        """Return the covariates of the newest V values at each step, and flags, (B, T, ...)."""
+        """Return covariates of the newest V values at each step, and their mask, (B, T, ...)."""
         recent = steps[:, None] + torch.arange(1 - self.driver_window, 1, device=steps.device)
         window = drivers[:, recent].to(self.dtype)  # (B, T, V, C)
-        observed = ~window[..., self.n_known :].isnan()
-        return torch.cat([window.nan_to_num(0.0), observed.to(window)], -1).flatten(2)
+        observed_mask = ~window[..., self.n_known :].isnan()
+        return torch.cat([window.nan_to_num(0.0), observed_mask.to(window)], -1).flatten(2)
 
     def _templates(self, memory: Memory, steps: Tensor) -> Tensor:
-        """Return what the mixture of step t + j is made of, (B, T, R, J), in target units."""
+        """Return the templates of each step t + j, (B, T, R, J), in target units."""
         past = memory.values
         ahead = torch.arange(self.block, device=steps.device)  # j - 1
         last = torch.zeros_like(ahead)
+        # How far back from t the value of the same season lies: it is the newest one up to t, so
+        # that a block longer than the lag repeats the last cycle.
         back = torch.stack([last, *(lag - 1 - ahead % lag for lag in self.lags)], -1)  # (R, J)
         parts = [past[:, steps[:, None, None] - back]]
         if self.trend:
             some = slice(self.n_trended)
             distance = (1 + ahead[:, None] + back[:, some]).to(past)  # (R, J') steps to t + j
-            # no further than was measured: beyond, mixtures may explode when they are iterated
+            # the trend is followed no further than the distance it was measured over: beyond,
+            # mixtures may explode when they are iterated
             share = (distance / (self.trend / 2)).clamp(max=1.0)
             change = change_at(past, steps, self.trend)[..., None, None]
             parts.append(parts[0][..., some] + change * share)
@@ -290,11 +300,12 @@ class Reader:
 
 
 def drift(before: Scale, scale: Scale) -> Tensor:
-    """Return how the scale moved, (B, T, 2): level in spreads, log ratio of spreads."""
+    """Return how the scale moved, (B, T, 2): change of level in spreads, log ratio of spreads."""
     moved = torch.stack(
         [(scale.level - before.level) / scale.spread, (scale.spread / before.spread).log()], -1
     )
-    # a first patch has nothing before it; jumps beyond 8 spreads say no more than "a jump"
+    # Zero at a first patch, which has nothing before it. Clamped, because a jump out of a flat
+    # stretch may be a million spreads, and one such input ruins a step of training.
     return moved.clamp(-8, 8) * (before.seen > 0)[..., None]
 
 
@@ -302,16 +313,18 @@ def scale_at(values: Tensor, steps: Tensor, width: int, fallback: Tensor | None 
     """Return level and spread of the last `width` values up to chosen columns, (B, T) each.
 
     `values` (B, N) have at least `width` columns up to the first of `steps` (T,). A window without
-    any observed value has the level of the last one seen before it. A spread of zero is replaced by
-    `fallback` (B, 1), where there is none by the level's size, or 1.
+    any observed value has the last one observed before it as its level. A spread of zero is
+    replaced by `fallback` (B, 1); if that is zero or NaN, by the size of the level, or by 1.
     """
+    # Windows are gathered rather than summed cumulatively: the differences of cumulative sums lose
+    # digits at high levels, and would depend on where the window of a batch begins.
     window = values.unfold(1, width, 1)[:, steps - width + 1]  # (B, T, W)
-    observed = ~window.isnan()
-    count = observed.sum(-1).to(values)
+    observed_mask = ~window.isnan()
+    count = observed_mask.sum(-1).to(values)
     present = count.clamp(min=1)
-    level = torch.where(observed, window, 0.0).sum(-1) / present
+    level = torch.where(observed_mask, window, 0.0).sum(-1) / present
     # deviations first: squares of raw values would cancel at high levels
-    deviation = torch.where(observed, window - level[..., None], 0.0)
+    deviation = torch.where(observed_mask, window - level[..., None], 0.0)
     variance = deviation.square().sum(-1) / present
     if (count == 0).any():
         before = forward_fill(values).nan_to_num(0.0)[:, steps]
@@ -320,15 +333,16 @@ def scale_at(values: Tensor, steps: Tensor, width: int, fallback: Tensor | None 
     size = torch.where(level == 0, 1.0, level.abs())
     if fallback is not None:
         size = torch.where(fallback > 0, fallback, size)
-    # the root has no slope at zero: it must not be taken there, not even to be left out
+    # The inner `where` keeps zeros from the root, whose slope there is infinite: the gradient would
+    # be NaN even though the outer `where` takes nothing from it.
     return Scale(level, torch.where(flat, size, torch.where(flat, 1.0, variance).sqrt()), count)
 
 
 def change_at(values: Tensor, steps: Tensor, width: int) -> Tensor:
-    """Return how far the halves of the last `width` values up to chosen columns lie apart, (B, T).
+    """Return how much the mean of the newer half of the last `width` values is higher, (B, T).
 
-    The difference of their means, in which no season has a part if each half holds whole seasons;
-    zero where a quarter of a half is missing.
+    The windows end at chosen columns. If each half holds whole seasons, these cancel. Zero where a
+    quarter of a half is missing.
 
     Examples
     --------

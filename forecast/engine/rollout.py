@@ -1,4 +1,8 @@
-"""The only autoregressive loop: write a block, read it back, go on."""
+"""The only autoregressive loop: forecast a block, read it back as if observed, go on.
+
+Every forecast of a network comes from here: the median path, sampled paths and the rollouts of
+validation differ only in how a value is chosen from the distribution of its step.
+"""
 
 from __future__ import annotations
 
@@ -24,20 +28,20 @@ def rollout(
     *,
     hold_spread: bool = True,
 ) -> Tensor:
-    """Write H steps after a stream.
+    """Forecast the H steps after a stream.
 
     Parameters
     ----------
     model : Model
     stream : Stream
-        The newest phase is written on; nothing in it changes.
+        The forecast goes on from its newest phase. Nothing in it is changed.
     known : Tensor (B, H, K)
-        What is known of the steps to come.
+        Covariates of the steps ahead whose future is known.
     choose : callable
         Turns a block's parameters into scaled values: `greedy` or `sampled`.
     hold_spread : bool
-        Keep the spread of the origin while the level follows the forecast. A spread fed by its
-        own samples multiplies: paths grow without bound.
+        Keep the spread of the origin while the level follows the forecast. A spread computed from
+        sampled values would widen the next samples, and so on: paths would grow without bound.
 
     Returns
     -------
@@ -50,6 +54,7 @@ def rollout(
     held = reading.scale.spread if hold_spread else None
     writer, features, state = model.network.begin(stream.features, stream.phases[-1])
     written: list[Tensor] = []
+    # The stride is never cut to the horizon, so that a longer forecast begins like a shorter one.
     for block, start in enumerate(range(0, horizon, model.stride)):
         r = min(model.stride, horizon - start)
         ahead = known[:, start : start + r]
@@ -57,6 +62,7 @@ def rollout(
         values = model.values(reading.scale, choose(params, block))  # (B, r)
         written.append(values)
         if start + r < horizon:
+            # here r is the stride, a multiple of P: only the last block is cut, and not read back
             drivers = model.drivers(ahead)
             read_back, memory = model.reader.absorb(values, memory, drivers, every=P, spread=held)
             read, state = writer.absorb(read_back.inputs, state)
@@ -72,7 +78,7 @@ def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Ten
 
 
 def greedy(model: Model, point: str = "median") -> Choose:
-    """Return the rule that writes each step's median, or its mean."""
+    """Return the rule that chooses the median of each step, or its mean."""
     if point == "mean":
         return lambda params, block: model.head.mean(params)
     return lambda params, block: model.quantile(params, 0.5)

@@ -19,7 +19,7 @@ from forecast.networks.seq2seq import Seq2Seq
 
 
 def exact(network: Network) -> Network:
-    """Return a copy in double precision on the CPU, without dropout; of two, the encoder."""
+    """Return a copy in double precision on the CPU, without dropout; of a Seq2Seq, its encoder."""
     network = network.encoder if isinstance(network, Seq2Seq) else network
     return copy.deepcopy(network).cpu().double().eval()
 

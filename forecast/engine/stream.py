@@ -1,8 +1,10 @@
 """Live states: read a history once, then absorb each new value in constant cost.
 
-With P values per recurrent step a series has P phases: the network that reads at steps P, 2 P,
-... and those shifted by one. A stream keeps the state of each, oldest first. A new value
-completes the patch of the oldest, which goes to the end: one cell call, no counter.
+The network reads a patch of P values per recurrent step, but a forecast may be asked for after any
+value, and its last patch must end there. So a series is read in P phases: one whose patches end at
+values P, 2 P, ..., and those shifted by one value each. A stream keeps the state of each, oldest
+first. A new value completes the patch of the oldest, which then is the newest: one call of the
+cell, and no counter of values that could go wrong.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ def begin(
     dtype: torch.dtype = torch.float32,
     static: Tensor | None = None,
 ) -> Stream:
-    """Return the stream of series of which nothing has been seen."""
+    """Return the stream of series without any value yet."""
     static = torch.empty(batch_size, 0) if static is None else static
     states = (model.network.initial_state(batch_size),) * model.reader.patch
     features = leaves(states)[0].new_zeros(batch_size, model.network.width)

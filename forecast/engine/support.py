@@ -35,7 +35,7 @@ class Support(NamedTuple):
 
     @classmethod
     def of(cls, values: np.ndarray) -> Self:
-        """Look at values (N,); NaN is unobserved."""
+        """Return the support that values (N,) suggest; NaN is unobserved."""
         n_seen = int(np.count_nonzero(~np.isnan(values)))
         zeros = np.count_nonzero(values == 0) / max(n_seen, 1)
         bounded = zeros >= REACHED and not (values < 0).any()
@@ -55,9 +55,9 @@ class Support(NamedTuple):
         return cls(bounded=True, counts=True)
 
     def clip(self, values: Tensor) -> Tensor:
-        """Return values without what is below the bound."""
+        """Clip values at zero if it is a bound."""
         return values.clamp(min=0) if self.bounded else values
 
     def round(self, values: np.ndarray) -> np.ndarray:
-        """Return whole numbers if the values are counts."""
+        """Round values to whole numbers if they are counts."""
         return np.round(values) if self.counts else values

@@ -20,7 +20,7 @@ from forecast.engine.reader import Reader
 from forecast.networks.base import state_map
 
 STEPS_PER_EPOCH = 50  # windows are drawn, so an epoch has no natural length
-MEMORY = 0.98  # of the averaged weights, per step: they are those of about the last epoch
+EMA_DECAY = 0.98  # per step: the averaged weights are those of about the last epoch
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Settings:
     weight_decay: float
     clip_norm: float | None
     clip_value: float | None
-    warm: int  # values that a scale must hold before its targets count
-    hide: float  # share of windows that lose some of their values
+    min_observed: int  # fewest observed values in a scale whose targets count
+    mask_fraction: float  # of the windows: they lose some of their values
 
 
 def train(
@@ -59,16 +59,17 @@ def train(
 ) -> Iterator[Epoch]:
     """Train a model in place; yield a record after every epoch and keep the best weights.
 
-    What is judged and kept are not the weights of a step but their exponential average over about
+    Validated and kept are not the weights of a step but their exponential moving average over about
     an epoch (Polyak and Juditsky, 1992): they err less, and their losses can be compared from one
-    epoch to the next. Each member of an ensemble learns as if it were alone.
+    epoch to the next. The members of an ensemble are trained together, each with a loss and a
+    clipping of its own.
 
     Parameters
     ----------
     model : Model
     batches : iterator of Batch
-        Windows, one batch per step of the optimiser. One that goes on where the row's last has
-        ended begins with the state that was left there, but no gradient passes (truncated
+        Windows, one batch per step of the optimiser. A window that goes on where that of its row
+        in the batch before ended begins with the state left there, without its gradient (truncated
         backpropagation through time; Williams and Peng, 1990).
     validate : callable
         Given a model, returns the loss of its rollouts over the validation part, or NaN.
@@ -85,11 +86,11 @@ def train(
     optimizer = torch.optim.AdamW(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
-    averages = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(MEMORY)).eval()
-    averaged = cast(Model, averages.module)
+    moving_average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY)).eval()
+    averaged = cast(Model, moving_average.module)
     total = settings.max_epochs * STEPS_PER_EPOCH
     best, patience, began = math.inf, 0, time.perf_counter()
-    kept = averaged.state_dict()  # the newest, unless one is judged the best
+    kept = averaged.state_dict()  # the newest weights, unless those of an epoch validate best
     carried = None
     for epoch in range(settings.max_epochs):
         model.train()
@@ -98,20 +99,23 @@ def train(
             rate = settings.learning_rate * schedule(step / total)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            batch = hide(next(batches), settings.hide, model.reader, generator)
-            loss, observed, *_, state = model.losses(
-                batch, warm=settings.warm, carried=carried, origin=origin(model, batch, generator)
+            batch = mask_at_random(next(batches), settings.mask_fraction, model.reader, generator)
+            loss, observed_mask, *_, state = model.losses(
+                batch,
+                min_observed=settings.min_observed,
+                carried=carried,
+                origin=draw_origin(model, batch, generator),
             )
             carried = state_map(Tensor.detach, state)
-            means = (loss * observed).sum((0, 1, 3)) / observed.sum().clamp(min=1)  # (E,)
+            means = (loss * observed_mask).sum((0, 1, 3)) / observed_mask.sum().clamp(min=1)  # (E,)
             optimizer.zero_grad()
-            means.sum().backward()
+            means.sum().backward()  # no weights are shared: each has its own mean's gradient
             if on_gradients is not None:
                 on_gradients(model)
             for part in model.parts():
                 norms.append(clip(part, settings.clip_norm, settings.clip_value))
             optimizer.step()
-            averages.update_parameters(model)
+            moving_average.update_parameters(model)
             losses.append(means.detach().mean())
         training_loss = torch.stack(losses).mean().item()
         if not math.isfinite(training_loss):
@@ -177,43 +181,48 @@ def clip(parameters: list[Tensor], norm: float | None, value: float | None) -> T
     return before
 
 
-def origin(model: Model, batch: Batch, generator: torch.Generator) -> int | None:
-    """Return a random step of the windows at which a decoder takes over, if there is one."""
+def draw_origin(model: Model, batch: Batch, generator: torch.Generator) -> int | None:
+    """Return a random step of the windows after which the decoder takes over; None without one."""
     if not model.network.hands_over:
         return None
     return int(torch.randint(len(batch.steps) - 1, (), generator=generator))
 
 
-def hide(batch: Batch, share: float, reader: Reader, generator: torch.Generator) -> Batch:
-    """Hide what may be missing later, in a share of the windows.
+def mask_at_random(
+    batch: Batch, fraction: float, reader: Reader, generator: torch.Generator
+) -> Batch:
+    """Mask a part of a batch, so that the network learns to forecast with gaps.
 
-    A tenth of the values, as gaps met later will, but not the mean of those before; and the
-    covariates of which a forecast beyond the first block knows nothing.
+    In a fraction of the windows a tenth of the values becomes unobserved, those of the summary of
+    older values too, but not their mean. In as many windows the past-only covariates do: beyond the
+    first block of a rollout they are unknown.
     """
-    if not share:
+    if not fraction:
         return batch
     table, drivers = reader.pack(batch.past), batch.past.drivers
-    rows = torch.rand(len(table), 1, generator=generator) < share
+    rows = torch.rand(len(table), 1, generator=generator) < fraction
     lost = rows & (torch.rand(table.shape, generator=generator) < 0.1)
     past = reader.unpack(table.masked_fill(lost.to(table.device), torch.nan), drivers)
+    # the gaps of a forecast do not take away the mean of what came before them
     past = past._replace(mean=batch.past.mean, n_observed=batch.past.n_observed)
     if reader.n_past:
-        rows = torch.rand(len(table), 1, 1, generator=generator) < share
+        rows = torch.rand(len(table), 1, 1, generator=generator) < fraction
         lost = rows & (torch.arange(drivers.shape[2]) >= reader.n_known)
         past = past._replace(drivers=drivers.masked_fill(lost.to(table.device), torch.nan))
     return batch._replace(past=past)
 
 
-def noise_factor(scores: Tensor, observed: Tensor) -> Tensor:
+def noise_factor(scores: Tensor, observed_mask: Tensor) -> Tensor:
     """Return the Cholesky factor (R, R) of the covariance between the steps of a block.
 
     Parameters
     ----------
     scores : Tensor (N, R)
-        Normal scores of the validation part: its probability-integral transforms. Were the
-        head right, each would have variance 1; more widens its quantiles and paths, less
-        narrows them.
-    observed : Tensor (N, R)
+        Normal scores of the targets of the validation part (probability integral transforms, as
+        quantiles of the standard normal). Were the head right, each would have variance 1; more
+        widens its quantiles and paths, less narrows them.
+    observed_mask : Tensor (N, R)
+        Which targets were observed.
 
     Notes
     -----
@@ -221,8 +230,9 @@ def noise_factor(scores: Tensor, observed: Tensor) -> Tensor:
     first-order autoregression, which is a correlation matrix whatever the data.
     """
     steps = scores.shape[1]
-    scores = torch.where(observed, scores, 0.0).clamp(-5, 5).double()
-    together = observed.double().T @ observed.double()
+    # clipped at 5 standard deviations: one outlier must not widen every interval
+    scores = torch.where(observed_mask, scores, 0.0).clamp(-5, 5).double()
+    together = observed_mask.double().T @ observed_mask.double()  # pairs of steps both observed
     count = together.diagonal()
     pooled = (scores.square().sum() + 1) / (count.sum() + 1)  # without any scores: 1
     trust = count / (count + 50)
@@ -230,13 +240,14 @@ def noise_factor(scores: Tensor, observed: Tensor) -> Tensor:
     size = variance.clamp(1e-4, 9.0).sqrt()  # (R,)
     scores = scores / size
     sample = scores.T @ scores / together.clamp(min=1)
-    beside = sample.diagonal(1)[together.diagonal(1) > 0]
-    rho = beside.mean().clamp(0.0, 0.99) if len(beside) else sample.new_zeros(())
+    neighbours = sample.diagonal(1)[together.diagonal(1) > 0]  # correlations at lag 1
+    rho = neighbours.mean().clamp(0.0, 0.99) if len(neighbours) else sample.new_zeros(())
     lag = torch.arange(steps, dtype=torch.float64, device=scores.device)
     smooth = rho ** (lag[:, None] - lag).abs()
     weight = together / (together + 4 * steps)
     mixed = weight * sample + (1 - weight) * smooth
     mixed.fill_diagonal_(1.0)
+    # with gaps each pair has its own sample, so the mixture may have a negative eigenvalue
     values, vectors = torch.linalg.eigh(mixed)
     mixed = vectors @ torch.diag(values.clamp(min=1e-4)) @ vectors.T
     to_scores = size * mixed.diagonal().rsqrt()

@@ -71,7 +71,11 @@ class Validation:
             return self._error(rollout(model, live, self.known, greedy(model)))
 
     def calibrate(self, model: Model) -> None:
-        """Learn what residuals of the held-out part teach: spread of points, joint blocks."""
+        """Learn from the residuals of the held-out part what training cannot teach.
+
+        First the buffers of the head, then how wide the distribution should have been and how the
+        steps of a block depend on each other (`noise_factor`), which is measured with the former.
+        """
         block = model.reader.block
         with torch.no_grad():
             live = encode(model, self.windows, self.series, self.origins, self.context)
@@ -80,10 +84,10 @@ class Validation:
             ends = self.windows.lengths[self.series]
             targets = self.windows.take(self.series, self.origins, block, ends)
             z = scale.apply(targets[:, None])[:, 0].to(params)
-            observed = ~z.isnan()
-            model.head.calibrate(params, z, observed)
+            observed_mask = ~z.isnan()
+            model.head.calibrate(params, z, observed_mask)
             scores = model.head.normal_score(params, model.head.jitter(params, z.nan_to_num(0.0)))
-            model.noise_factor.copy_(noise_factor(scores, observed))
+            model.noise_factor.copy_(noise_factor(scores, observed_mask))
 
     def _error(self, forecast: Tensor) -> float:
         error = (forecast - self.targets).abs() / self.spread
@@ -99,7 +103,8 @@ def spread_origins(held_out: Tensor, lengths: Tensor, most: int) -> tuple[Tensor
     """
     steps = (lengths - held_out).clamp(min=1)  # (n,)
     chosen = torch.arange(len(lengths), device=lengths.device)
-    if (held_out < lengths).any():  # else there is nothing but the ends, which tell nothing
+    # if no series has a held-out part, the origins are the ends: every target is then missing
+    if (held_out < lengths).any():
         chosen = chosen[held_out < lengths]
     if len(chosen) > most:
         chosen = chosen[torch.linspace(0, len(chosen) - 1, most, device=lengths.device).long()]

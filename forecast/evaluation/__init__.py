@@ -1,1 +1,1 @@
-"""Room 4: numbers and pictures from forecast tables; no torch."""
+"""Numbers and pictures from forecast tables; no torch."""

@@ -1,6 +1,6 @@
 """Forecast from past origins, as if each were today, and put every forecast beside what came.
 
-Room 4. `rolling_origins` walks through time and hands out what was known at each origin; `backtest`
+`rolling_origins` walks through time and hands out what was known at each origin; `backtest`
 lets a model forecast there and returns the forecast table. Any object with `fit` and `predict` will
 do. Rolling origins: Tashman 2000.
 """

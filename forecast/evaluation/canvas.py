@@ -17,6 +17,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from sklearn.isotonic import isotonic_regression
 
+from forecast._checks import printable
 from forecast.evaluation.registry import Metric
 from forecast.evaluation.table import central_intervals, quantile_columns
 
@@ -44,6 +45,17 @@ _LARGER = {
     "months": (12, "years"),
     "quarters": (4, "years"),
 }
+
+
+def drawn(text: Any) -> str:
+    r"""Return a text that matplotlib draws as it is: no formula, no control character.
+
+    Examples
+    --------
+    >>> drawn("$a$")
+    '\\$a\\$'
+    """
+    return printable(str(text)).replace("$", r"\$")
 
 
 def draw_line(
@@ -121,7 +133,7 @@ def draw_scores(ax: Axes, ranked: pd.Series, colours: dict[Any, str], naive: Seq
             bbox={"color": "white", "pad": 1},
         )
     dress(ax, "", "")
-    ax.set_yticks(places, [str(model) for model in ranked.index], fontsize=SMALL)
+    ax.set_yticks(places, [drawn(model) for model in ranked.index], fontsize=SMALL)
     ax.set_xlim(min(0.0, shown.min()), max(shown.max(), 0.1 * limit) * 1.18)
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
@@ -139,7 +151,7 @@ def label_ends(ax: Axes, ends: dict[str, tuple[Any, float, str]]) -> None:
     for spot, name in zip(spots, names, strict=True):
         x, y, colour = ends[name]
         ax.annotate(
-            name,
+            drawn(name),
             (x, y),
             xytext=(1.02, (spot - low) / (high - low)),
             textcoords="axes fraction",
@@ -152,8 +164,8 @@ def label_ends(ax: Axes, ends: dict[str, tuple[Any, float, str]]) -> None:
 
 def dress(ax: Axes, xlabel: str, ylabel: str) -> None:
     """Label the axes and quieten everything that is no data."""
-    ax.set_xlabel(xlabel, fontsize=MEDIUM)
-    ax.set_ylabel(ylabel, fontsize=MEDIUM)
+    ax.set_xlabel(drawn(xlabel), fontsize=MEDIUM)
+    ax.set_ylabel(drawn(ylabel), fontsize=MEDIUM)
     ax.tick_params(labelsize=SMALL, color=GREY)
     ax.grid(visible=True, color="#E4E4E4", lw=0.8)
     ax.set_axisbelow(True)
@@ -169,10 +181,12 @@ def legend_above(
     """Put the legend above the data, where it covers none."""
     handles, labels = ax.get_legend_handles_labels()
     entries: dict[str, Any] = dict(zip(labels, handles, strict=True))
-    entries = {name: entries[name] for name in (labels if only is None else only)} | bands
+    # matplotlib hides what begins with an underscore; so may the name of a model
+    shown = [name for name in (labels if only is None else only) if name in entries]
+    entries = {name: entries[name] for name in shown} | bands
     ax.legend(
         entries.values(),
-        entries.keys(),
+        [drawn(name) for name in entries],
         handler_map={tuple: HandlerTuple(ndivide=None, pad=0)},
         loc="lower left",
         bbox_to_anchor=(0, 1.0),

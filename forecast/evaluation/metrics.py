@@ -1,6 +1,6 @@
 """Score forecasts: plain arrays, or a whole forecast table with any number of models and series.
 
-Room 4. The functions `mae` ... `wql` score plain arrays, through scikit-learn where it has the
+The functions `mae` ... `wql` score plain arrays, through scikit-learn where it has the
 metric; `evaluate` scores a forecast table by the records in `registry`.
 
 sMAPE, MASE and OWA are those of the M4 competition (Makridakis, Spiliotis and Assimakopoulos 2020),

@@ -1,6 +1,6 @@
 """Draw forecasts and their errors.
 
-Room 4. Every function takes frames, draws on the Axes it is given or makes its own, and returns
+Every function takes frames, draws on the Axes it is given or makes its own, and returns
 them; none opens a window or changes matplotlib's settings. Colours: Okabe and Ito 2008, which the
 colour-blind tell apart.
 """
@@ -32,6 +32,7 @@ from forecast.evaluation.canvas import (
     draw_line,
     draw_past,
     draw_scores,
+    drawn,
     dress,
     label_ends,
     legend_above,
@@ -262,7 +263,7 @@ def plot_comparison(
     axes = plt.subplots(1, 2, figsize=size, width_ratios=ratio, layout="constrained")[1]
     _last_window(axes[0], table, history, colours, series, unit)
     draw_scores(axes[1], ranked, colours, naive)
-    axes[1].set_xlabel(metric_label(record, unit), fontsize=MEDIUM)
+    axes[1].set_xlabel(drawn(metric_label(record, unit)), fontsize=MEDIUM)
     return np.asarray(axes)
 
 
@@ -365,7 +366,7 @@ def plot_weights(weights: pd.DataFrame, label: str = "weight", *, ax: Axes | Non
     ax.grid(visible=False)
     for axis, names in ((ax.xaxis, weights.columns), (ax.yaxis, weights.index)):
         places = np.unique(np.linspace(0, len(names) - 1, min(len(names), 8)).astype(int))
-        axis.set_ticks(places, [str(names[place]) for place in places])
+        axis.set_ticks(places, [drawn(names[place]) for place in places])
     bar = ax.get_figure().colorbar(image, ax=ax, pad=0.02)  # type: ignore[union-attr]
-    bar.set_label(label, fontsize=MEDIUM)
+    bar.set_label(drawn(label), fontsize=MEDIUM)
     return ax

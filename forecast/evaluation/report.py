@@ -1,7 +1,7 @@
 """The report of a contest: one HTML file with table, figures and settings, and no other file.
 
-Room 4. Frames in, text out. What is drawn comes from `plots`; the page is `report.html`, whose
-values jinja2 escapes, since the name of a series may be anything.
+Frames in, text out. What is drawn comes from `plots`; the page is `report.html`, whose
+values jinja2 escapes, since the name of a series may be anything; control characters are shown.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from forecast._checks import printable
 from forecast.data.panel import Panel
 from forecast.evaluation.canvas import (
     BLUE,
@@ -90,7 +91,11 @@ def render_report(
 
     source = resources.files("forecast.evaluation").joinpath("report.html").read_text("utf-8")
     page = Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: printable(value) if isinstance(value, str) else value,
     ).from_string(source)
     if history.n_series > 1:
         table = _with_wins(table, forecasts, history, metric, season_length)

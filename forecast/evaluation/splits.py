@@ -1,4 +1,4 @@
-"""Rolling origins as a cross-validator: scikit-learn's searches split a panel with it (room 4)."""
+"""Rolling origins as a cross-validator: scikit-learn's searches split a panel with it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The forecast table: one long frame with a row per model, series, cutoff and step.
 
-Room 4. Its columns are `unique_id, cutoff, ds, step, model, y, y_hat`, then one per quantile:
+Its columns are `unique_id, cutoff, ds, step, model, y, y_hat`, then one per quantile:
 `q0.1` ... Fitted models fill it here; `metrics` scores it and `plots` draws it.
 """
 

@@ -1,4 +1,4 @@
-"""What callers pass to a forecaster's methods, checked; errors name the argument (room 5)."""
+"""What callers pass to a forecaster's methods, checked; errors name the argument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an author writes: a forecaster of arrays (room 5).
+"""What an author writes: a forecaster of arrays.
 
 `BaseForecaster` puts frames, checks and `target_transform` around it, so everything here is in the
 units of the model. Letters: n series, H steps, S paths, Q levels, K known covariates.

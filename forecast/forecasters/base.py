@@ -1,4 +1,4 @@
-"""The manners all forecasters share: frames in, checks, the same kind of frames out (room 5).
+"""The manners all forecasters share: frames in, checks, the same kind of frames out.
 
 Users call the methods of `BaseForecaster`, which read and check everything first; what they hand
 on, an author writes: `arrays` says what. The constructor stands in `parameters`.

@@ -1,4 +1,4 @@
-"""The values that a series can take, read off its history: none below zero, whole ones (room 5)."""
+"""The values that a series can take, read off its history: none below zero, whole ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How wide the bands should have been, learned from forecasts of the last values (room 5).
+"""How wide the bands should have been, learned from forecasts of the last values.
 
 A forecaster that was fitted without the last values is asked for them from many origins. Its
 errors there, each as a multiple of its own half width, are pooled (`pool`) and say by how much to

@@ -1,4 +1,4 @@
-"""Bands around the point forecasts of any model, from its own past errors (room 5).
+"""Bands around the point forecasts of any model, from its own past errors.
 
 Split conformal prediction: Vovk, Gammerman and Shafer, "Algorithmic learning in a random world",
 2005. Bands that follow a changing series: Gibbs and Candès, "Adaptive conformal inference under

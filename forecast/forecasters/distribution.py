@@ -1,4 +1,4 @@
-"""One distribution per forecast, in the units of the user (room 5).
+"""One distribution per forecast, in the units of the user.
 
 What an author's `_predict`, `_predict_quantiles` and `_sample` return is calibrated, transformed
 back and held within the bounds of the series, by the same increasing map for all three: the median

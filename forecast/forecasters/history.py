@@ -1,4 +1,4 @@
-"""What classical models read off a history: filled values, last windows (room 5)."""
+"""What classical models read off a history: filled values, last windows."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def fill_gaps(panel: Panel, season_length: int) -> np.ndarray:
     by_season, group = values[order], (series * season_length + position % season_length)[order]
     starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
     filled = np.empty_like(values)
-    filled[order] = _carry(by_season, starts)
-    return np.where(np.isnan(filled), _carry(values, panel.offsets[:-1]), filled)
+    filled[order] = _forward_fill(by_season, starts)
+    return np.where(np.isnan(filled), _forward_fill(values, panel.offsets[:-1]), filled)
 
 
-def _carry(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Carry observed values forward, not past the `starts` of the groups."""
+def _forward_fill(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Replace gaps by the last observed value of their group; groups begin at `starts`."""
     observed = np.where(np.isnan(values), 0, np.arange(len(values)))
     observed[starts] = starts
     return values[np.maximum.accumulate(observed)]

@@ -1,4 +1,4 @@
-"""Read a forecaster that `saving` wrote; nothing that the file says is run (room 5)."""
+"""Read a forecaster that `saving` wrote; nothing that the file says is run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from safetensors import safe_open
 
 from forecast._checks import positive_integer, short
 from forecast.data.frames import missing, restore
+from forecast.data.panel import Panel
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.bounds import Bounds
 from forecast.forecasters.calibration import Calibration
@@ -20,7 +21,21 @@ from forecast.forecasters.encoding import decode
 from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.panel_state import panel_from_state
 from forecast.forecasters.registry import HOMES, forecaster_class
-from forecast.forecasters.saving import FORMAT_VERSION, checksum
+from forecast.forecasters.saving import (
+    FORMAT_VERSION,
+    MOST_BYTES,
+    MOST_TEXT,
+    checksum,
+    text_length,
+)
+
+# What no saved model has more of, and what would take long to read, or to forecast.
+MOST_ARRAYS, MOST_LISTS = 10_000, 2_000_000
+MOST_STEPS = 100_000  # of a default horizon, or as many as the history has
+MOST_TRIED = 1_000, 20_000  # steps, and values, that are forecast to see whether the model works
+LARGEST = (
+    1e200  # of what was learned, in units of the largest value; sums of a few are still finite
+)
 
 
 def load(path: str | PathLike[str]) -> BaseForecaster:
@@ -61,7 +76,7 @@ def load(path: str | PathLike[str]) -> BaseForecaster:
 def _rebuild(
     cls: type[BaseForecaster], about: dict[str, Any], arrays: dict[str, np.ndarray]
 ) -> BaseForecaster:
-    """Return the forecaster, after it has made a forecast of one step."""
+    """Return the forecaster, after it has forecast its horizon, or the first part of it."""
     forecaster = cls(**{name: decode(value) for name, value in about["params"].items()})
     panel = panel_from_state(about["panel"], _under("panel/", arrays))
     forecaster.panel_, forecaster.freq_, forecaster.missing_ = panel, panel.freq, missing(panel)
@@ -73,23 +88,62 @@ def _rebuild(
     forecaster.unit_ = None if about.get("unit") is None else str(about["unit"])
     forecaster.season_length_ = positive_integer("season_length", about["season_length"])
     forecaster.horizon_ = positive_integer("horizon", about["horizon"])
+    if forecaster.horizon_ > max(MOST_STEPS, len(panel.grid)):
+        raise ValueError(f"a horizon of {forecaster.horizon_} steps is none that anybody forecasts")
     if panel.X is not None:
         forecaster.n_features_in_ = panel.X.shape[1]
-    forecaster._restore(seen, decode(about["learned"]), _under("learned/", arrays))
-    known = None if panel.X is None else np.zeros((panel.n_series, 1, panel.X.shape[1]))
-    values = forecaster._predict(1, known)
-    paths = forecaster._sample(1, 1, known, np.random.default_rng(0))
-    fits = values.shape == (panel.n_series, 1) and paths.shape == (panel.n_series, 1, 1)
-    if not (fits and np.isfinite(values).all() and np.isfinite(paths).all()):
-        raise ValueError("what was learned gives no forecast of this history")
-    restore(panel, values)
+    learned = _under("learned/", arrays)
+    _check_sizes(learned, panel)
+    forecaster._restore(seen, decode(about["learned"]), learned)
+    restore(panel, _tried(forecaster))
     return forecaster
+
+
+def _check_sizes(learned: dict[str, np.ndarray], panel: Panel) -> None:
+    """Refuse numbers that no fit finds, and that overflow a few steps ahead."""
+    with np.errstate(all="ignore"):
+        limit = LARGEST * max(1.0, float(np.nanmax(np.abs(panel.values.astype(np.float64)))))
+    for name, array in learned.items():
+        if array.dtype.kind == "f" and array.size and max(array.max(), -array.min()) > limit:
+            raise ValueError(f"{name!r} has numbers that no history leads to")
+
+
+def _tried(forecaster: BaseForecaster) -> np.ndarray:
+    """Return the forecast of the horizon (n, H), or of what can be had quickly of it."""
+    panel = forecaster.panel_
+    n, (steps, values) = panel.n_series, MOST_TRIED
+    steps = max(min(forecaster.horizon_, steps, values // n), 1)
+    known = None if panel.X is None else np.zeros((n, steps, panel.X.shape[1]))
+    forecast = forecaster._predict(steps, known)
+    paths = forecaster._sample(steps, 1, known, np.random.default_rng(0))
+    fits = forecast.shape == (n, steps) and paths.shape == (n, 1, steps)
+    if not (fits and np.isfinite(forecast).all() and np.isfinite(paths).all()):
+        raise ValueError("what was learned gives no forecast of this history")
+    return forecast
+
+
+def _check_cost(path: Path) -> None:
+    """Refuse a file that would take long, or much memory, to find out that it is none."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = text_length(file.read(8))
+        header = file.read(min(length, MOST_TEXT + 1))
+    costs = {
+        "bytes": (size, MOST_BYTES),
+        "bytes of text": (length, MOST_TEXT),
+        "arrays": (header.count(b'"data_offsets"'), MOST_ARRAYS),
+        "lists": (header.count(b"[") + header.count(b"{"), MOST_LISTS),
+    }
+    for what, (count, most) in costs.items():
+        if count > most:
+            raise ValueError(f"{count:,} {what}, where {most:,} are the most")
 
 
 def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no saved forecaster at {str(path)!r}.")
     try:
+        _check_cost(path)
         with safe_open(path, framework="np") as file:
             about = json.loads((file.metadata() or {})["forecast"])
             version = positive_integer("format_version", about["format_version"])

@@ -1,4 +1,4 @@
-"""Values that are nothing like the others of their series: an error of entry, a code (room 5)."""
+"""Values that are nothing like the others of their series: an error of entry, a code."""
 
 from __future__ import annotations
 

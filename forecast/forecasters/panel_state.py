@@ -1,9 +1,11 @@
-"""The history of a forecaster as a file holds it: names in JSON, and arrays (room 5)."""
+"""The history of a forecaster as a file holds it: names in JSON, and arrays."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -35,8 +37,8 @@ def panel_to_state(panel: Panel) -> tuple[dict[str, Any], dict[str, np.ndarray]]
         },
     }
     arrays = {"values": panel.values, "offsets": panel.offsets, "starts": panel.starts}
-    beside = {"X": panel.X, "past": panel.past}
-    arrays |= {name: part for name, part in beside.items() if part is not None}
+    covariates = {"X": panel.X, "past": panel.past}
+    arrays |= {name: part for name, part in covariates.items() if part is not None}
     return about, arrays | {"times": times}
 
 
@@ -94,7 +96,7 @@ def _fits(panel: Panel) -> bool:
 def _fits_layout(panel: Panel) -> bool:
     """Tell whether names and covariates are those of a history."""
     layout, n = panel.layout, panel.n_series
-    beside = [(panel.X, panel.X_names), (panel.past, panel.past_names)]
+    covariates = [(panel.X, panel.X_names), (panel.past, panel.past_names)]
     names = {"series": 1, "list": n, "wide": 1, "long": 0, "multi": 0}
     return (
         len(layout.names) == names[layout.kind]
@@ -102,11 +104,11 @@ def _fits_layout(panel: Panel) -> bool:
         and isinstance(layout.dates, bool)
         and (n == 1 or layout.kind != "series")
         and panel.ids.is_unique
-        and all(_fits_beside(part, own, len(panel.values)) for part, own in beside)
+        and all(_fits_covariates(part, own, len(panel.values)) for part, own in covariates)
     )
 
 
-def _fits_beside(covariates: np.ndarray | None, names: tuple[str, ...], length: int) -> bool:
+def _fits_covariates(covariates: np.ndarray | None, names: tuple[str, ...], length: int) -> bool:
     if covariates is None:
         return not names
     shape = (length, len(names))
@@ -131,13 +133,26 @@ def _zone_name(grid: pd.DatetimeIndex) -> str | None:
     if grid.tz is None:
         return None
     try:
-        pd.DatetimeIndex([], tz=str(grid.tz))
-    except (KeyError, ValueError) as error:
+        pd.DatetimeIndex([], tz=_known_zone(str(grid.tz)))
+    except (KeyError, ValueError, OSError) as error:
         raise ValueError(
             f"the time zone {grid.tz!r} has no name to be saved under. Convert the times first, "
             "for example with tz_convert('Europe/Berlin')."
         ) from error
     return str(grid.tz)
+
+
+def _known_zone(name: str) -> str:
+    """Return the name of a time zone, if the system knows it: pandas would open some as files.
+
+    Raises
+    ------
+    KeyError, ValueError, OSError
+        If it is none.
+    """
+    if name != "UTC" and not re.fullmatch(r"UTC[+-]\d\d:\d\d", name):
+        ZoneInfo(name)  # which looks into its own folder only
+    return name
 
 
 def _grid_from_state(about: dict[str, Any], times: np.ndarray) -> pd.Index:
@@ -153,9 +168,7 @@ def _grid_from_state(about: dict[str, Any], times: np.ndarray) -> pd.Index:
     elif kind == "datetime":
         grid = pd.DatetimeIndex(times.view(f"M8[{about['unit']}]"), name=name)
         if about["tz"] is not None:
-            # pandas would open the file that follows "dateutil/"
-            zone = about["tz"].removeprefix("dateutil/")
-            grid = grid.tz_localize("UTC").tz_convert(zone)
+            grid = grid.tz_localize("UTC").tz_convert(_known_zone(about["tz"]))
         grid = pd.DatetimeIndex(grid, freq=freq)
     else:
         raise ValueError(f"{short(kind)} is no kind of time")

@@ -1,4 +1,4 @@
-"""The parameters of every forecaster, and how scikit-learn reads them (room 5)."""
+"""The parameters of every forecaster, and how scikit-learn reads them."""
 
 from __future__ import annotations
 

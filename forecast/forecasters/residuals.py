@@ -1,4 +1,4 @@
-"""Paths from past errors: what is drawn, and the forecasters that draw it (room 5)."""
+"""Paths from past errors: what is drawn, and the forecasters that draw it."""
 
 from __future__ import annotations
 

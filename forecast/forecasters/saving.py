@@ -1,4 +1,4 @@
-"""Write a fitted forecaster to one file that holds numbers and names, never code (room 5).
+"""Write a fitted forecaster to one file that holds numbers and names, never code.
 
 The file is safetensors: arrays, and beside them one JSON text with the class, its parameters, how
 to read the arrays, and a checksum of all of it. `loading` reads it.
@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from os import PathLike
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +16,7 @@ from safetensors.numpy import save as to_bytes
 from sklearn.utils.validation import check_is_fitted
 
 from forecast.data.panel import Panel
+from forecast.data.writing import replace_file
 from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import encode
 from forecast.forecasters.outliers import Outliers
@@ -25,6 +24,9 @@ from forecast.forecasters.panel_state import panel_to_state
 from forecast.forecasters.registry import HOMES, forecaster_class
 
 FORMAT_VERSION = 1
+# What a file may hold at most, so that one which somebody forged is refused before it costs.
+MOST_BYTES = 2 << 30
+MOST_TEXT = 32 << 20  # bytes before the arrays: some two million ids
 
 
 class Savable(Protocol):
@@ -47,7 +49,7 @@ class Savable(Protocol):
 def save(forecaster: Savable, path: str | PathLike[str]) -> None:
     """Write a fitted forecaster, its history included, to one file.
 
-    An existing file is replaced at the end, so a failure leaves the old one.
+    An existing file is replaced as `replace_file` does it, so a failure leaves the old one.
 
     Parameters
     ----------
@@ -61,7 +63,9 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     ValueError
-        If a parameter, a name or an id can not be written as text.
+        If a parameter, a name or an id can not be written as text, or if it is too large.
+    OSError
+        If the file cannot be written.
     """
     check_is_fitted(forecaster)
     name = type(forecaster).__name__
@@ -93,7 +97,19 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
     arrays = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
     text = json.dumps(about | {"sha256": checksum(about, arrays)})
     # One entry only: their order is random, and the same model should give the same bytes.
-    _replace_file(Path(path), to_bytes(arrays, metadata={"forecast": text}))
+    content = to_bytes(arrays, metadata={"forecast": text})
+    if len(content) > MOST_BYTES or text_length(content) > MOST_TEXT:
+        raise ValueError(
+            f"a model must have at most {MOST_BYTES >> 20:,} MiB, and {MOST_TEXT >> 20} MiB of "
+            f"names, to be saved, got {len(content) >> 20:,} and {text_length(content) >> 20} MiB. "
+            "Use joblib.dump(model, path), and load only what you trust."
+        )
+    replace_file(path, content)
+
+
+def text_length(content: bytes) -> int:
+    """Return how many bytes come before the arrays of a file; its first 8 tell it."""
+    return int.from_bytes(content[:8], "little")
 
 
 def checksum(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
@@ -103,13 +119,3 @@ def checksum(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
         total.update(f"{name} {array.dtype.str} {array.shape}".encode())
         total.update(array.reshape(-1).view(np.uint8).data)
     return total.hexdigest()
-
-
-def _replace_file(path: Path, content: bytes) -> None:
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise

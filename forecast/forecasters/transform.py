@@ -1,4 +1,4 @@
-"""The target on another scale: any increasing scikit-learn transformer with an inverse (room 5)."""
+"""The target on another scale: any increasing scikit-learn transformer with an inverse."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def backward(transformer: Any, values: np.ndarray, ids: pd.Index) -> np.ndarray:
 
 
 def _column(function: Any, values: np.ndarray) -> np.ndarray:
-    """Apply a transformer, which wants a column, to flat values; they may leave its domain."""
+    """Apply a transformer to flat values, which it takes as a column; they may leave its domain."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         column = function(values[:, None])

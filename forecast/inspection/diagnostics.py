@@ -235,7 +235,7 @@ def probe(hidden: pd.DataFrame, label: pd.Series, *, n_splits: int = 5) -> pd.Da
     Returns
     -------
     DataFrame
-        A row per fold: `score`, and `chance`, the score of whoever knows the past labels alone.
+        A row per fold: `score`, and `chance`, the score of a guess from the past labels alone.
 
     Raises
     ------
@@ -265,12 +265,12 @@ def probe(hidden: pd.DataFrame, label: pd.Series, *, n_splits: int = 5) -> pd.Da
 
 
 def _network(forecaster: NeuralForecaster) -> Network:
-    """Return the network to look into: the first of an ensemble."""
+    """Return the network to inspect: the first of the ensemble."""
     return cast("Network", forecaster.model_.network.members[0])
 
 
 def _windows(forecaster: NeuralForecaster, series: Any) -> tuple[Windows, int]:
-    """Return the history as the network sees it, on the CPU, and the place of a series."""
+    """Return the history as windows on the CPU, and the number of a series."""
     if not isinstance(forecaster, NeuralForecaster):
         raise TypeError(
             f"`forecaster` must be a network to look inside, got {short(forecaster)}. "

@@ -24,6 +24,7 @@ from forecast.evaluation.canvas import (
     SMALL,
     cadence,
     draw_line,
+    drawn,
     dress,
     legend_above,
     placed,
@@ -74,7 +75,7 @@ def plot_memory(
         dress(ax, "", "")
         ax.set_yticks([1e-6, 1e-3, 1], ["$10^{-6}$", "$10^{-3}$", "1"])
         ax.minorticks_off()
-        ax.set_title(f"{name}: {words}", loc="left", fontsize=MEDIUM, pad=3)
+        ax.set_title(drawn(f"{name}: {words}"), loc="left", fontsize=MEDIUM, pad=3)
     axes[-1, 0].set_xlabel(f"{cadence(grid)[0]} back", fontsize=MEDIUM)
     axes[-1, 0].xaxis.set_major_locator(whole_numbers())
     figure.supylabel("response of the forecast (share of the largest)", fontsize=MEDIUM)
@@ -226,7 +227,7 @@ def plot_states(
     shares = components.attrs["explained"]
     dress(ax, *(f"component {k + 1} ({shares[k]:.0%} of the variance)" for k in (0, 1)))
     bar = ax.get_figure().colorbar(points, ax=ax, pad=0.02)  # type: ignore[union-attr]
-    bar.set_label(str(label.name or "label"), fontsize=MEDIUM)
+    bar.set_label(drawn(label.name or "label"), fontsize=MEDIUM)
     bar.ax.tick_params(labelsize=SMALL)
     return ax
 

@@ -1,1 +1,1 @@
-"""Room 2: tensors become features and features a distribution; torch, no pandas."""
+"""Tensors become features, and features a distribution; torch, no pandas."""

@@ -32,7 +32,8 @@ class Network(nn.Module, abc.ABC):
     reach : int, optional
         Steps after which an input is forgotten; None where a state may hold it for ever.
     hands_over : bool
-        Whether `begin` hands over to another network, a decoder.
+        Whether `begin` returns another network, a decoder, which is then trained by teacher
+        forcing.
     """
 
     width: int
@@ -59,7 +60,11 @@ class Network(nn.Module, abc.ABC):
         return features[:, 0], state
 
     def begin(self, features: Tensor, state: State) -> tuple[Network, Tensor, State]:
-        """Return the network that goes on after the origin, its features (B, D) and state."""
+        """Return the network that forecasts after the origin, its features (B, D) and its state.
+
+        Here the same network, which reads its own forecasts as it read observed values; where there
+        is a decoder, that one.
+        """
         return self, features, state
 
 
@@ -75,16 +80,17 @@ class Cell(Network):
         return ()
 
     def gate_biases(self) -> Iterable[tuple[list[Tensor], list[Tensor]]]:
-        """Return what is added up to the biases of input and forget gate, layer by layer.
+        """Return the bias terms of input and forget gate, layer by layer.
 
-        The second list is empty where the gate that lets in is the one that forgets.
+        A gate may have several terms, which are added (torch has two). The second list is empty
+        where one gate both lets in and forgets, as in a GRU.
         """
         return ()
 
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Read step after step; a row that has ended keeps its state."""
+        """Read step by step; a row that has ended keeps its state."""
         features = []
         for t in range(inputs.shape[1]):
             feature, after = self.advance(inputs[:, t], state)
@@ -94,7 +100,7 @@ class Cell(Network):
 
 
 def absorb_in_pieces(network: Network, inputs: Tensor, truncation: int | None = None) -> Tensor:
-    """Return the features (B, T, D) of inputs (B, T, F) that begin without a past.
+    """Return the features (B, T, D) of inputs (B, T, F), from the initial state on.
 
     With `truncation` the inputs are cut into pieces of so many steps: the state passes from piece
     to piece, the gradient does not (truncated backpropagation through time; Williams and Peng,
@@ -146,7 +152,7 @@ def stack(states: Sequence[State]) -> State:
 
 
 def where(mask: Tensor, state: State, other: State) -> State:
-    """Take the rows of `state` where `mask` (B,) holds, those of `other` elsewhere."""
+    """Return the rows of `state` where `mask` (B,) is true, those of `other` elsewhere."""
 
     def choose(left: Tensor, right: Tensor) -> Tensor:
         return torch.where(mask.view(-1, *[1] * (left.dim() - 1)), left, right)

@@ -84,11 +84,11 @@ class EnsembleReadout(nn.Module):
         super().__init__()
         self.members = nn.ModuleList(members)
 
-    def forward(self, features: Tensor, *beside: Tensor) -> Tensor:
+    def forward(self, features: Tensor, *shared: Tensor) -> Tensor:
         """Return parameters (..., E, r, n_params) for features (..., E D).
 
-        What stands `beside` is the same for all members, as in `Readout`.
+        The `shared` arguments of `Readout.forward`, all but the features, are given to each member.
         """
         own = features.chunk(len(self.members), -1)
         pairs = zip(self.members, own, strict=True)
-        return torch.stack([member(part, *beside) for member, part in pairs], -3)
+        return torch.stack([member(part, *shared) for member, part in pairs], -3)

@@ -124,7 +124,7 @@ STARTS: dict[str, Callable[[nn.Module, int], None]] = {
 
 
 def _recurrent_weights(network: nn.Module) -> list[Tensor]:
-    """Return every matrix from state to state, the gates of torch's one below the other."""
+    """Return every matrix from state to state, the gates stacked along the first axis."""
     found: list[Tensor] = []
     for module in network.modules():
         if isinstance(module, nn.RNNBase):
@@ -135,7 +135,7 @@ def _recurrent_weights(network: nn.Module) -> list[Tensor]:
 
 
 def _gate_biases(network: nn.Module) -> list[tuple[list[Tensor], list[Tensor]]]:
-    """Return, layer by layer, what is added up to the biases of input and forget gate."""
+    """Return the bias terms of input and forget gate, layer by layer; see `Cell.gate_biases`."""
     found: list[tuple[list[Tensor], list[Tensor]]] = []
     for module in network.modules():
         if isinstance(module, nn.LSTM):

@@ -1,4 +1,4 @@
-"""The readout: from features and what is known of the future to the head's parameters."""
+"""The readout: from features, templates and known covariates to the parameters of the head."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ class Readout(nn.Module):
         self.from_category = nn.ModuleList(nn.Embedding(n, UNITS) for n in categories)
         if self.n_inputs:
             self.from_known = nn.Linear(self.n_inputs, UNITS, bias=False)
-        if self.n_inputs or categories:  # they meet the features in a hidden layer of every step
+        if self.n_inputs or categories:  # combined with the features by a hidden layer per step
             self.from_features = nn.Linear(width, block * UNITS)
             self.out = nn.Linear(UNITS, self.n_numbers, bias=False)
-            nn.init.zeros_(self.out.weight)
+            nn.init.zeros_(self.out.weight)  # so that training starts from the mixture here, too
         if plan_size:
             self.decay = nn.Parameter(torch.linspace(-3, 4, UNITS))  # d of .05 to .98
             self.dose = nn.Parameter(torch.zeros(plan_size, UNITS))
@@ -146,7 +146,7 @@ class Readout(nn.Module):
         if static is not None and static.shape[-1]:
             reals, codes = static.tensor_split([self.static_size], -1)
             codes = codes.long()
-            if self.training:  # an unknown category must have a learned meaning when it comes
+            if self.training:  # so that the code of an unknown category is learned as well
                 lost = torch.rand(codes.shape, device=codes.device) < UNKNOWN
                 codes = codes.masked_fill(lost, 0)
             for embedding, code in zip(self.from_category, codes.unbind(-1), strict=True):

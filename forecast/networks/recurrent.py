@@ -42,7 +42,7 @@ class FusedLayer(Network):
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Read inputs (B, T, F) in one call of torch's."""
+        """Read inputs (B, T, F) in one call of torch."""
         # torch keeps the batch of a recurrent state second: (1, B, D)
         h, *c = (part[None].contiguous() for part in state)
         before = (h, *c) if c else h
@@ -112,7 +112,7 @@ class MGU(Cell):
         return (self.U,)
 
     def gate_biases(self) -> Iterable[tuple[list[Tensor], list[Tensor]]]:
-        """Return b_f: the gate that lets in is the only one."""
+        """Return b_f: there is a single gate, which lets in and forgets."""
         return [([self.bf], [])]
 
     def initial_state(self, batch_size: int) -> Tensor:
@@ -128,8 +128,8 @@ class MGU(Cell):
         return h, h
 
 
-# Every cell there is, by name: what makes a layer of it from F and D. Any network will do whose
-# state is made of tensors (B, D).
+# Every cell by its name: a callable that makes a layer of it from F and D. Any network will do that
+# has a state of tensors (B, D).
 CELLS: dict[str, Callable[[int, int], Network]] = {
     "tanh": RNNLayer,
     "relu": partial(RNNLayer, nonlinearity="relu"),

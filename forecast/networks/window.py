@@ -55,13 +55,13 @@ class MLP(Network):
         self.dropout = nn.Dropout(dropout)
 
     def initial_state(self, batch_size: int) -> Tensor:
-        """Return the empty state (B, 0): all that is remembered is the reader's window."""
+        """Return the empty state (B, 0): the window is kept by the reader."""
         return next(self.parameters()).new_zeros(batch_size, 0)
 
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Read each step by itself; the state stays empty."""
+        """Read each step independently; the state stays empty."""
         features = inputs  # (B, T, F)
         for depth, layer in enumerate(self.layers):
             hidden = self.dropout(layer(features).relu())  # (B, T, D)

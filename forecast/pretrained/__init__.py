@@ -1,1 +1,1 @@
-"""A network whose size depends on neither season nor horizon, and its shipped weights (room 4)."""
+"""A network whose size depends on neither season nor horizon, and its shipped weights."""

@@ -17,6 +17,7 @@ from forecast.pretrained.network import LEVELS
 
 Floats = NDArray[np.float64]
 SCORES = ndtri(np.array(LEVELS))  # (Q,)
+FAR = 1e3  # gaps between levels: a score is not read further beyond them
 LARGEST = 3.0  # scores count no more than this: one outlier must not widen all bands
 # The mean square of a standard normal score that is cut there.
 CUT_SQUARE = 0.9950
@@ -72,7 +73,8 @@ def normal_scores(table: Floats, values: Floats) -> Floats:
     low, high = (
         np.take_along_axis(table, (right - back)[..., None], -1)[..., 0] for back in (1, 0)
     )
-    share = (values - low) / np.maximum(high - low, np.finfo(float).tiny)
+    gap = np.maximum(high - low, np.finfo(float).eps * (abs(values) + np.finfo(float).tiny))
+    share = np.clip((values - low) / gap, -FAR, FAR)
     between = SCORES[right - 1] + share * (SCORES[right] - SCORES[right - 1])
     first, last = SCORES[below.clip(max=len(SCORES) - 1)], SCORES[(within - 1).clip(min=0)]
     return np.where(within > below, np.clip(0.0, first, np.maximum(first, last)), between)

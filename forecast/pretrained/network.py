@@ -22,7 +22,6 @@ from forecast.pretrained.reader import (
     marks,
     mistakes,
     read,
-    recent,
     templates,
 )
 
@@ -154,11 +153,10 @@ class PretrainedNetwork(nn.Module):
         """
         past = read(values, season, second)
         new = values.shape[1] if before is None else 1
-        near = past if before is None else recent(past, new)
-        steps = torch.arange(near.values.shape[1], device=values.device)[-new:]
-        wrong = Mistakes(*(part[:, -new:] for part in mistakes(near)))
-        shown, known = templates(near, steps, steps.new_ones(1))
-        inputs = torch.cat([marks(near)[:, -new:], shown[:, :, 0], known[:, :, 0], told(wrong)], -1)
+        steps = torch.arange(values.shape[1], device=values.device)[-new:]
+        wrong = mistakes(past, new)
+        shown, known = templates(past, steps, steps.new_ones(1))
+        inputs = torch.cat([marks(past, new), shown[:, :, 0], known[:, :, 0], told(wrong)], -1)
         inputs = inputs.to(self.readout.out.weight)
         if before is None:
             features, state = self._absorb(inputs, (past.seen == 0).sum(1))

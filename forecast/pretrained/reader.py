@@ -83,14 +83,6 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
     )  # fmt: skip
 
 
-def recent(past: Past, new: int) -> Past:
-    """Return as much of what is known as the `new` last steps look back upon."""
-    m, second = int(past.season.max()), int(past.second.max())
-    farthest = max((CYCLES + 1) * m, (WEEKS + 1) * second)  # what a template looks back upon
-    errors = max(2 * m, second, 8) + m
-    return Past(*(part[:, -(farthest + errors + new) :] for part in past))
-
-
 def _running(values: Tensor) -> Tensor:
     """Return running sums with a zero before the first, (B, N + 1)."""
     return torch.nn.functional.pad(values.cumsum(1), (1, 0))
@@ -118,13 +110,13 @@ def _fill(values: Tensor, observed: Tensor) -> Tensor:
     return values.gather(1, newest)
 
 
-def marks(past: Past) -> Tensor:
-    """Return what a step shows beside its templates, (B, N, MARKS).
+def marks(past: Past, new: int) -> Tensor:
+    """Return what the `new` last steps show beside their templates, (B, new, MARKS).
 
     Ties and bounds reached stand for what a count or a saturated series is known by: their zeros
     and whole numbers would not survive another unit.
     """
-    p = past
+    p = Past(*(part[:, -(new + 1) :] for part in past))  # a change looks back one step
     z = ((p.values - p.level) / p.spread).clamp(-FAR, FAR)
     moved = _change(p.level) / p.spread
     tie = (p.values[:, 1:] == p.values[:, :-1]) & (p.seen[:, :-1] > 0)
@@ -139,7 +131,7 @@ def marks(past: Past) -> Tensor:
         cycles.log1p(), p.season.log().expand_as(z) / 3, (p.season == 1).expand_as(z),
         p.second.log1p().expand_as(z) / 3,
     ]  # fmt: skip
-    return torch.stack([part.float() for part in shown], -1)
+    return torch.stack([part.float() for part in shown], -1)[:, -new:]
 
 
 def _change(values: Tensor) -> Tensor:
@@ -159,7 +151,7 @@ def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tenso
 def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
     """Return what the templates say, (B, n, h, J), NaN where there is none.
 
-    `at` are origins (1, n, 1), `steps` lie ahead of them, (1, 1, h) or (B, 1, 1).
+    `at` are origins (1, n, 1) or (B, n, 1), `steps` lie ahead, (1, 1, h) or (B, 1, 1).
 
     They are: the last value, it along the drift, along the damped drift, along the whole slope;
     the same phase of the last three seasons, the newest also along the drift; the mean so far; the
@@ -171,7 +163,8 @@ def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
     begun = p.seen > 0  # before the first value there is no level
 
     def now(values: Tensor) -> Tensor:
-        return values[:, at[0, :, 0], None]  # (B, n, 1)
+        origin = at[..., 0].clamp(min=0).expand(len(values), -1)
+        return values.gather(1, origin)[..., None]  # (B, n, 1)
 
     last, drift = now(p.values), now(p.drift)
     half = p.half[:, :, None].double()
@@ -211,25 +204,25 @@ class Mistakes(NamedTuple):
     far: Tensor
 
 
-def mistakes(past: Past) -> Mistakes:
-    """Compare every value with what the templates said of it before it came."""
-    p, one = past, torch.ones_like(past.season)
-    at = torch.arange(p.values.shape[1], device=p.values.device)[None, :, None]
+def mistakes(past: Past, new: int) -> Mistakes:
+    """Compare the `new` last values with what the templates said of them before they came."""
+    p, n = past, past.values.shape[1]
     width = torch.maximum(2 * p.season, p.second).clamp(min=8)
-    spread = p.spread[..., None]
-    step, season = (_errors(past, at, ago) for ago in (one, p.season))
+    at = torch.arange(max(n - new - int(width.max()), 0), n, device=p.values.device)
+    spread = p.spread[:, at, None]
+    step, season = (_errors(past, at, ago) for ago in (torch.ones_like(p.season), p.season))
     newest = (step / spread).nan_to_num().clamp(-FAR, FAR).float()
-    return Mistakes(newest, *(_typical(part, width, spread) for part in (step, season)))
+    found = newest, *(_typical(part, width, spread) for part in (step, season))
+    return Mistakes(*(part[:, -new:] for part in found))
 
 
 def _errors(past: Past, at: Tensor, ago: Tensor) -> Tensor:
-    """Return each value less what was said `ago` (B, 1) steps before, (B, N, J), else NaN."""
-    said = _say(past, at, ago[:, :, None])[:, :, 0]
-    origin = at[:, :, 0] - ago  # (B, N)
-    index = origin.clamp(min=0)[..., None].expand_as(said)
+    """Return the values at steps (n,) less what was said `ago` (B, 1) before, (B, n, J)."""
+    origin = at - ago  # (B, n)
+    said = _say(past, origin[..., None], ago[:, :, None])[:, :, 0]
     begun = past.seen.gather(1, origin.clamp(min=0)) > 0
-    there = (origin >= 0) & begun & past.observed
-    return torch.where(there[..., None], past.values[..., None] - said.gather(1, index), torch.nan)
+    there = (origin >= 0) & begun & past.observed[:, at]
+    return torch.where(there[..., None], past.values[:, at, None] - said, torch.nan)
 
 
 def _typical(errors: Tensor, width: Tensor, spread: Tensor) -> Tensor:

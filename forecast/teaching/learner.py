@@ -102,14 +102,14 @@ def fit_learner(
 
 
 def as_tensors(task: Task) -> tuple[Tensor, Tensor, Tensor]:
-    """Return inputs, targets and where there are targets, in single precision."""
+    """Return inputs, targets and the mask of given targets, in single precision."""
     inputs, targets = (torch.from_numpy(part).float() for part in task)
     return inputs, targets, targets.isfinite()
 
 
 @torch.no_grad()
 def answers(learner: Learner, task: Task) -> tuple[Tensor, Tensor]:
-    """Return outputs and targets, flat, where something was asked."""
+    """Return outputs and targets where a target is given, flat."""
     inputs, targets, asked = as_tensors(task)
     return learner(inputs)[asked], targets[asked]
 

@@ -86,7 +86,7 @@ class Elman(Cell):
 
     @classmethod
     def from_torch(cls, layer: nn.RNN, depth: int = 0) -> Elman:
-        """Return one layer of torch's as a cell; torch's two biases become their sum."""
+        """Return a layer of torch as a cell; the sum of its two biases becomes the cell's."""
         U, W, b = parts_of(layer, depth)
         cell = cls(U.shape[1], U.shape[0], activation=layer.nonlinearity)
         cell.U, cell.W, cell.b = nn.Parameter(U), nn.Parameter(W), nn.Parameter(b)
@@ -217,7 +217,7 @@ class Stacked(Cell):
 
 
 class Gates(NamedTuple):
-    """What an LSTM's gates do, each (B, n) at one step and (B, T, n) over a series."""
+    """The gates of an LSTM, each (B, n) at one step and (B, T, n) over a series."""
 
     forget: Tensor
     input: Tensor
@@ -266,7 +266,7 @@ class LSTM(Cell):
 
     @classmethod
     def from_torch(cls, layer: nn.LSTM, depth: int = 0) -> LSTM:
-        """Return one layer of torch's as a cell, for the traces of its gates."""
+        """Return a layer of torch as a cell, which shows its gates."""
         U, W, b = parts_of(layer, depth)
         cell = cls(U.shape[1], len(U) // 4)
         blocks = zip(torch.cat([W, U], 1).chunk(4), b.chunk(4), strict=True)
@@ -276,7 +276,7 @@ class LSTM(Cell):
         return cell
 
     def gates(self, inputs: Tensor, state: State) -> Gates:
-        """Return what the gates do with inputs (B, m) after a state (h, C)."""
+        """Return the gates for inputs (B, m) after a state (h, C)."""
         x = torch.cat([state[0], inputs], -1)  # [h_{t-1}, x_t]
         return Gates(
             forget=torch.sigmoid(x @ self.Wf.T + self.bf),  # f_t = sigma(W_f [h, x] + b_f)
@@ -297,7 +297,7 @@ class LSTM(Cell):
         return state[0], state
 
     def trace(self, inputs: Tensor, state: State) -> Gates:
-        """Return what the gates do while inputs (B, T, m) are read."""
+        """Return the gates at every step of inputs (B, T, m)."""
         steps = []
         for x in inputs.unbind(1):
             steps.append(self.gates(x, state))
@@ -367,7 +367,7 @@ class Output(nn.Module):
 
 
 def parts_of(layer: nn.RNNBase, depth: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return copies of U, W and b of one of torch's layers, its gates one below the other."""
+    """Return copies of U, W and b of a layer of torch, the gates stacked along the first axis."""
     names = ["weight_ih", "weight_hh"] + ["bias_ih", "bias_hh"] * layer.bias
     U, W, *biases = (getattr(layer, f"{name}_l{depth}").detach().clone() for name in names)
     return U, W, sum(biases, start=W.new_zeros(len(W)))

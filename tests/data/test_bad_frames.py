@@ -306,3 +306,13 @@ def test_future_covariates() -> None:
     known_fails("missing ['price'], unknown ['cost']", y=y, X=X,
                 future=X.rename(columns={"price": "cost"}))  # fmt: skip
     known_fails("1 missing, the first at 2024-01-05", y=y, X=X, future=X[:4])
+
+
+def test_words_have_a_remedy_that_works() -> None:
+    words = pd.Series(["a", "b", "a", "a"], dtype="category", name="event")
+    with pytest.raises(
+        TypeError, match=r"get_dummies\(y\), or .* \(y == 'a'\)\.astype\(float\)\.$"
+    ):
+        read_frames(words)
+    assert read_frames(pd.get_dummies(words)).values.tolist() == [1, 0, 1, 1, 0, 1, 0, 0]
+    assert read_frames((words == "a").astype(float)).values.tolist() == [1, 0, 1, 1]

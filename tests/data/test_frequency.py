@@ -197,3 +197,13 @@ def test_a_single_new_step_keeps_the_frequency() -> None:
     steps = extend_grid(extend_grid(pd.RangeIndex(0, 4, 2), 1), 1)
     assert isinstance(steps, pd.RangeIndex)
     assert steps.tolist() == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize("freq", ["YS", "ME", "W", "D", "B", "h"])
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_times_that_nanoseconds_cannot_hold_are_named(freq: str, zone: str | None) -> None:
+    grid = pd.date_range("2240-01-01", periods=9, freq=freq, tz=zone).as_unit("ns")
+    steps = 200_000
+    with pytest.raises(ValueError, match=f"{steps} steps of '{freq}.*' after 22.*as_unit"):
+        extend_grid(grid, steps)
+    assert len(extend_grid(grid.as_unit("s"), 200)) == 209

@@ -182,7 +182,7 @@ def test_gradients_of_a_ragged_batch_are_the_sum_of_its_rows(case, sizes):
 
     def gradients(windows, rows, start, ends):
         batch = windows.batch(rows, start, ends, n_steps=12, reader=model.reader)
-        loss, observed, *_ = model.losses(batch, warm=1, origin=takeover(model))
+        loss, observed, *_ = model.losses(batch, min_observed=1, origin=takeover(model))
         total = (loss * observed).sum()
         return total, *torch.autograd.grad(total, weights, materialize_grads=True)
 
@@ -210,7 +210,7 @@ def taught(model, n_steps, first, read):
     rows, start = torch.arange(5), torch.full((5,), first)
     batch = windows.batch(rows, start, windows.lengths, n_steps=n_steps, reader=model.reader)
     with torch.no_grad():
-        _, _, params, z, _ = model.losses(batch, warm=8, origin=takeover(model, read - 1))
+        _, _, params, z, _ = model.losses(batch, min_observed=8, origin=takeover(model, read - 1))
     return model.head.merge(params)[:, read - 1 :], z[:, read - 1 :, 0]
 
 
@@ -303,7 +303,7 @@ def test_gradients_are_finite_with_gaps_in_target_and_scale(case):
     windows = as_windows(X, KNOWN)
     rows, start = torch.arange(5), torch.tensor([20, 25, -3, 100, 190])
     batch = windows.batch(rows, start, windows.lengths, n_steps=5, reader=model.reader)
-    loss, observed, *_ = model.losses(batch, warm=8, origin=takeover(model))
+    loss, observed, *_ = model.losses(batch, min_observed=8, origin=takeover(model))
     assert not observed.all()
     ((loss * observed).sum() / observed.sum()).backward()
     for name, parameter in model.named_parameters():
@@ -319,7 +319,7 @@ def test_loss_counts_only_scales_of_eight_values(case):
     windows = as_windows(X, KNOWN)
     rows = torch.arange(5)
     batch = windows.batch(rows, rows * 0, windows.lengths, n_steps=12, reader=model.reader)
-    _, observed, *_ = model.losses(batch, warm=8)
+    _, observed, *_ = model.losses(batch, min_observed=8)
     assert not observed[0, :7].any()
     assert observed[0, 7:].all()
     assert not observed[2, :14].any()  # its first seven values are missing

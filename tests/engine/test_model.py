@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from forecast.engine import stream
-from forecast.engine.model import WEIGHTS, Model
+from forecast.engine.model import WEIGHT_RANGE, Model
 from forecast.engine.support import Support
 from forecast.networks.base import leaves
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
@@ -35,7 +35,7 @@ def alone(model, k):
 def test_losses_and_gradients_of_a_member_are_those_it_has_alone(head):
     model = build_model(THREE, (4, 4, 4), head=head)
     batch = batch_of(model)
-    loss, observed, params, z, _ = model.losses(batch, warm=1)
+    loss, observed, params, z, _ = model.losses(batch, min_observed=1)
     assert (loss.shape, params.shape[:4]) == ((5, 12, 3, 4), (5, 12, 3, 4))
     assert observed.shape == z.shape == (5, 12, 1, 4)
     parts = list(model.parts())
@@ -45,7 +45,7 @@ def test_losses_and_gradients_of_a_member_are_those_it_has_alone(head):
     together = [torch.autograd.grad(total, own, retain_graph=True) for own in learned]
     tolerance = 1e-12 * max(1.0, loss.abs().max().item())
     for k, own in enumerate(learned):
-        single, _, its_params, *_ = alone(model, k).losses(batch, warm=1)
+        single, _, its_params, *_ = alone(model, k).losses(batch, min_observed=1)
         same((loss[:, :, k], params[:, :, k]), (single[:, :, 0], its_params[:, :, 0]), tolerance)
         by_itself = torch.autograd.grad((single * observed).sum(), own)
         same(together[k], by_itself, 1e-10 * max(g.abs().max().item() for g in by_itself))
@@ -61,16 +61,16 @@ def test_a_window_that_goes_on_reads_as_one_and_no_gradient_passes(kind):
     whole = batch_of(model)
     first = windows.batch(ROWS, START, windows.lengths, **options)
     second = windows.batch(ROWS, START + 24, windows.lengths, **options)
-    _, _, params, _, end = model.losses(whole, warm=1)
-    *_, state = model.losses(first, warm=1)
+    _, _, params, _, end = model.losses(whole, min_observed=1)
+    *_, state = model.losses(first, min_observed=1)
     apart = second._replace(fresh=torch.tensor([False, False, True, False, False]))
-    *_, again, _, carried_end = model.losses(apart, warm=1, carried=state)
+    *_, again, _, carried_end = model.losses(apart, min_observed=1, carried=state)
     on = ~apart.fresh
     same((params[on][:, 6:],), (again[on],), 1e-12)
     same((leaves(end)[0][on],), (leaves(carried_end)[0][on],), 1e-12)
     assert (params[2, 6:] - again[2]).abs().max() > 1e-3  # a fresh window begins without a past
-    alone_again, *_ = model.losses(second, warm=1)
-    afresh, *_ = model.losses(apart, warm=1, carried=state)
+    alone_again, *_ = model.losses(second, min_observed=1)
+    afresh, *_ = model.losses(apart, min_observed=1, carried=state)
     same((alone_again[2],), (afresh[2],), 1e-12)
 
 
@@ -78,8 +78,8 @@ def test_a_window_that_goes_on_reads_as_one_and_no_gradient_passes(kind):
 def test_before_its_decoder_takes_over_a_window_is_read_from_the_encoder(kind):
     model = build_model(NetworkCase(kind, {}), (4, 4, 4))
     batch = batch_of(model)
-    _, _, encoded, *_ = model.losses(batch, warm=1)
-    _, observed, params, *_ = model.losses(batch, warm=1, origin=7)
+    _, _, encoded, *_ = model.losses(batch, min_observed=1)
+    _, observed, params, *_ = model.losses(batch, min_observed=1, origin=7)
     assert params.shape == encoded.shape and observed[:, :7].any(0).all()
     same(params[:, :7], encoded[:, :7])
     assert (params[:, 8:] - encoded[:, 8:]).abs().amax((2, 3, 4)).min() > 1e-3
@@ -109,7 +109,7 @@ def plain_model():
 
 def weights_of(model, batch):
     """Return by how much losses are multiplied, (B, T): in scaled units a loss has no unit."""
-    loss, observed, params, z, _ = model.losses(batch, warm=8)
+    loss, observed, params, z, _ = model.losses(batch, min_observed=8)
     weight = loss / model.head.loss(params, z)
     first = weight[:, :, 0, 0]
     same(weight, first[..., None, None].expand_as(weight))  # one for all steps of a readout
@@ -124,12 +124,12 @@ def test_a_window_twice_as_wild_counts_twice_as_much():
     once, observed = weights_of(model, batch_of(model, calm))
     twice, _ = weights_of(model, batch_of(model, wild))
     # those that stay within the bounds on both sides
-    between = observed & (once > WEIGHTS[0]) & (2 * once < WEIGHTS[1])
+    between = observed & (once > WEIGHT_RANGE[0]) & (2 * once < WEIGHT_RANGE[1])
     assert between.sum() > 0.8 * observed.sum()
     same(twice[between], 2 * once[between])
 
 
-@pytest.mark.parametrize(("size", "bound"), [(1e-9, WEIGHTS[1]), (1e9, WEIGHTS[0])])
+@pytest.mark.parametrize(("size", "bound"), [(1e-9, WEIGHT_RANGE[1]), (1e9, WEIGHT_RANGE[0])])
 def test_no_window_counts_for_nothing_or_for_all(size, bound):
     model = plain_model()
     windows = as_windows(X, KNOWN)
@@ -145,7 +145,7 @@ def test_errors_count_in_the_unit_of_their_series():
     batch = batch_of(model, windows)
     weight, _ = weights_of(model, batch)
     spread = model.reader.at(batch.past, batch.steps).scale.spread
-    same(weight, (spread / windows.error_scales[:, None]).clamp(*WEIGHTS))
+    same(weight, (spread / windows.error_scales[:, None]).clamp(*WEIGHT_RANGE))
 
 
 @pytest.mark.parametrize("bounded", [False, True])

@@ -17,7 +17,7 @@ from forecast.engine.reader import Memory, Reader
 from forecast.engine.training import (
     Settings,
     clip,
-    hide,
+    mask_at_random,
     noise_factor,
     one_thread,
     schedule,
@@ -36,8 +36,8 @@ SETTINGS = Settings(
     weight_decay=0.0,
     clip_norm=1.0,
     clip_value=None,
-    warm=8,
-    hide=0.1,
+    min_observed=8,
+    mask_fraction=0.1,
 )
 
 
@@ -378,14 +378,18 @@ def batch_of(values, drivers=None):
 
 def test_hide_takes_a_tenth_of_the_values_of_a_share_of_the_windows():
     past = torch.arange(400 * 200, dtype=torch.float64).view(400, 200)
-    hidden = hide(batch_of(past), 0.25, reader(), torch.Generator().manual_seed(0)).past.values
+    hidden = mask_at_random(
+        batch_of(past), 0.25, reader(), torch.Generator().manual_seed(0)
+    ).past.values
     lost = hidden.isnan()
     assert torch.equal(hidden[~lost], past[~lost])
     touched = lost.any(1)
     assert 0.18 < touched.double().mean() < 0.32
     assert lost[touched].double().mean() == pytest.approx(0.1, abs=0.01)
     assert not past.isnan().any()  # the batch itself stays whole
-    kept = hide(batch_of(past), 1.0, reader(mean=True), torch.Generator().manual_seed(0)).past
+    kept = mask_at_random(
+        batch_of(past), 1.0, reader(mean=True), torch.Generator().manual_seed(0)
+    ).past
     assert (kept.mean == 7).all() and (kept.n_observed == 7).all()
     assert kept.values.isnan().double().mean() == pytest.approx(0.1, abs=0.01)
 
@@ -393,15 +397,21 @@ def test_hide_takes_a_tenth_of_the_values_of_a_share_of_the_windows():
 def test_hide_keeps_gaps_and_can_be_switched_off():
     past = torch.full((3, 50), torch.nan)
     batch = batch_of(past)
-    assert hide(batch, 1.0, reader(), torch.Generator().manual_seed(0)).past.values.isnan().all()
-    assert hide(batch, 0.0, reader(), torch.Generator().manual_seed(0)) is batch
+    assert (
+        mask_at_random(batch, 1.0, reader(), torch.Generator().manual_seed(0))
+        .past.values.isnan()
+        .all()
+    )
+    assert mask_at_random(batch, 0.0, reader(), torch.Generator().manual_seed(0)) is batch
 
 
 def test_hide_takes_what_a_forecast_will_not_know():
     drivers = torch.ones(400, 20, 3)
     batch = batch_of(torch.zeros(400, 5), drivers)
     machine = reader(n_known=1, n_past=2)
-    lost = hide(batch, 0.25, machine, torch.Generator().manual_seed(0)).past.drivers.isnan()
+    lost = mask_at_random(
+        batch, 0.25, machine, torch.Generator().manual_seed(0)
+    ).past.drivers.isnan()
     assert not lost[..., 0].any()  # its future is known
     rows = lost[..., 1:].flatten(1)
     assert torch.equal(rows.any(1), rows.all(1))
@@ -428,7 +438,7 @@ def test_targets_are_never_hidden():
         n_steps=40,
         reader=model.reader,
     )
-    settings = dataclasses.replace(SETTINGS, max_epochs=1, hide=1.0)
+    settings = dataclasses.replace(SETTINGS, max_epochs=1, mask_fraction=1.0)
     counts = []
     before = model.losses
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import io
+from xml.etree import ElementTree
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -38,6 +41,36 @@ def drawn(ax):
 
 def labels(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def texts(ax):
+    """Return the texts of a figure as its SVG shows them."""
+    file = io.BytesIO()
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        ax.figure.savefig(file, format="svg")
+    tree = ElementTree.fromstring(file.getvalue().decode())
+    return [text.text for text in tree.iter("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (r"$\frac{1}{$", r"$\frac{1}{$"),
+        ("$a$ and $b$", "$a$ and $b$"),
+        (r"5\$ \alpha_1^2", r"5\$ \alpha_1^2"),
+        ("a\x1b[31m\x00\n\ufffe", r"a\x1b[31m\x00\n\ufffe"),
+        ("<b>&amp;", "<b>&amp;"),
+        ("_hidden", "_hidden"),
+    ],
+)
+def test_names_are_drawn_as_they_are(name, shown):
+    ax = plot_forecast(PAST.rename(name), AHEAD, DECILES, unit=name)
+    assert f"{shown} ({shown})" in texts(ax)
+    frame = table(models=(name, "b"))
+    assert texts(plot_error_by_step(frame, "mae")).count(shown) == 1
+    axes = plot_comparison(frame, evaluate(frame, history(), 1), history())
+    assert texts(axes[0]).count(shown) >= 1  # the bar; and the legend but for "_hidden"
 
 
 @pytest.mark.mission("M53")

@@ -9,6 +9,7 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -128,6 +129,15 @@ def test_names_may_hold_html(tmp_path: Path) -> None:
     assert HOSTILE in [row[0] for row in page.rows] + [row[0][: len(HOSTILE)] for row in page.rows]
     assert any(text.startswith("<b> could not forecast: ValueError") for text in page.texts["li"])
     assert Page(write(found, tmp_path, title="<i>")).texts["title"] == ["<i>"]
+
+
+def test_names_may_hold_what_no_page_may(tmp_path: Path) -> None:
+    evil = "$\\frac{1}{$ \x1b[31m\x00"
+    source = write(contest(wave(name=evil), models={evil: MarkovForecaster()}), tmp_path)
+    assert not re.search("[\x00-\x09\x0b-\x1f]", source)
+    assert Page(source).texts["h1"] == ["Forecasting $\\frac{1}{$ \\x1b[31m\\x00"]
+    for image in re.findall('base64,([^"]+)', source):
+        ElementTree.fromstring(base64.b64decode(image))
 
 
 def test_many_series_are_counted(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
-"""Series that several files of this folder forecast."""
+"""Series that several files of this folder forecast, and saved models."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from tests.forecasters.forgery import save_all
 
 
 @pytest.fixture
@@ -18,3 +22,9 @@ def monthly() -> pd.Series:
 @pytest.fixture
 def wide(monthly: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"A": monthly, "B": 3 * monthly + 7})
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Write a model of every family; return the files."""
+    return save_all(tmp_path_factory.mktemp("saved"))

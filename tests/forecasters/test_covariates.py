@@ -137,7 +137,7 @@ def test_past_and_static_features_change_the_forecast(kind: Any) -> None:
     windy = until(X, 90).assign(weather=lambda frame: frame["weather"] + 5)
     assert (model.apply(until(y, 90), windy).predict(7, plan)["y"] != before).any()
     # a network that has trained for one epoch may hardly use them: look at what it reads
-    other = model.features_.same(pd.Index(["s1", "unheard of"]))
+    other = model.features_.encode_static(pd.Index(["s1", "unheard of"]))
     assert other.tolist()[1] == [0.0, 0.0] and other[0, 1] == 1  # Bonn comes before Ulm
     assert model.model_.readout.members[0].from_category[0].num_embeddings == 3
 
@@ -146,7 +146,11 @@ def test_past_and_static_features_change_the_forecast(kind: Any) -> None:
 def test_every_series_may_be_a_category() -> None:
     y, X, _ = shops()
     model = LSTMForecaster(static="id", **SMALL).fit(until(y, 90))
-    assert model.features_.same(pd.Index(["s0", "s3", "new"])).ravel().tolist() == [1, 4, 0]
+    assert model.features_.encode_static(pd.Index(["s0", "s3", "new"])).ravel().tolist() == [
+        1,
+        4,
+        0,
+    ]
     with pytest.raises(ValueError, match="`static` must be a frame with a row per series, or 'id'"):
         LSTMForecaster(static="names", **SMALL).fit(until(y, 90))
 

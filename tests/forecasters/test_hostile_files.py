@@ -4,115 +4,40 @@ from __future__ import annotations
 
 import copy
 import json
-import re
+import os
 import resource
 import struct
-import warnings
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 import forecast
 from forecast.forecasters import saving
-from forecast.forecasters.classical.arima import ARIMAForecaster
-from forecast.forecasters.classical.theta import ThetaForecaster
+from tests.forecasters.forgery import (
+    BUILD,
+    JUNK,
+    SALES,
+    answers,
+    forged,
+    places,
+    raw_file,
+    same,
+    taken_apart,
+)
 
-RNG = np.random.default_rng(0)
-DAYS = pd.date_range("2024-03-25", periods=80, freq="D", tz="Europe/Berlin", name="day")
-SALES = pd.Series(20 + RNG.normal(size=72).cumsum(), DAYS[:72], name="sales")
-PRICE = pd.DataFrame({"price": RNG.normal(size=80)}, DAYS)
-WIDE = pd.DataFrame(
-    {"a": SALES.to_numpy(), 7: 1 + SALES.to_numpy() ** 2},
-    pd.period_range("2010Q1", periods=72, freq="Q-DEC"),
-)
-LONG = WIDE.set_axis(range(5, 221, 3)).melt(
-    var_name="unique_id", value_name="y", ignore_index=False
-)
-LONG = LONG.rename_axis("ds").reset_index()
-TINY: Any = {"hidden_size": 2, "max_epochs": 1, "n_estimators": 1, "random_state": 0, "horizon": 4}
-BUILD = {
-    "naive": lambda: forecast.NaiveForecaster("seasonal", season_length=4).fit(WIDE),
-    "ets": lambda: forecast.ETSForecaster(season_length=4).fit(LONG),
-    "theta": lambda: ThetaForecaster(season_length=4).fit(SALES),
-    "arima": lambda: ARIMAForecaster(season_length=4).fit(SALES),
-    "markov": lambda: forecast.MarkovForecaster(order=3).fit(SALES, PRICE),
-    "mlp": lambda: forecast.MLPForecaster(season_length=4, num_layers=2, **TINY).fit(WIDE),
-    "lstm": lambda: forecast.LSTMForecaster(season_length=14, **TINY).fit(SALES, PRICE),
-}
 each_family = pytest.mark.parametrize(
     "family",
     [pytest.param(name, marks=[pytest.mark.slow] if name != "naive" else []) for name in BUILD],
 )
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("saved")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name, build in BUILD.items():
-            build().save(folder / name)
-    return {name: folder / name for name in BUILD}
-
-
-def taken_apart(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    with safe_open(path, framework="np") as file:
-        about = json.loads(file.metadata()["forecast"])
-    del about["sha256"]
-    return about, load_file(path)
-
-
-def forged(path: Path, about: Any, arrays: dict[str, np.ndarray]) -> Path:
-    """Write a file whose checksum is right, whatever it says."""
-    arrays = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
-    signed = about | {"sha256": saving.checksum(about, arrays)}
-    save_file(arrays, path, metadata={"forecast": json.dumps(signed)})
-    return path
-
-
-def answers(path: Path) -> list[Any] | None:
-    """Return what a loaded forecaster says, or None if the file is refused as it should be."""
-    try:
-        model = forecast.load(path)
-    except ValueError as error:
-        assert repr(str(path)) in str(error) and str(error).endswith(".")
-        assert not re.search("MemoryError|not enough memory", repr(error.__cause__))
-        return None
-    X = PRICE[-8:] if model.panel_.X is not None else None
-    if X is not None:
-        X = X.set_axis(list(model.panel_.X_names), axis=1)
-    said = [model.predict(5, X), model.sample(5, X, n_samples=20, random_state=0)]
-    try:
-        said.append(model.update(model.predict(1, X), X).predict(2, X))
-    except (TypeError, ValueError) as error:  # of a parameter that `fit` would refuse
-        assert str(error)
-    return said
-
-
-def same(left: Any, right: Any) -> bool:
-    return all(a.equals(b) for a, b in zip(left, right, strict=True))
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the way to every entry of a JSON value."""
-    if path:
-        yield path
-    if isinstance(value, dict | list):
-        for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from places(entry, (*path, key))
-
-
-JUNK: list[Any] = [None, True, [], {}, [[]], 0, -1, 10**9, 10**30, 2.5, float("nan"), "\x00"]
-JUNK += ["os.system", "dateutil//etc/hosts", {"tuple": 3}, {"timestamp": "never"}, {"dict": []}]
 
 
 @each_family
@@ -199,6 +124,7 @@ def test_sizes_beyond_the_file_are_not_allocated(
         ({"class": ["NaiveForecaster"]}, "holds a .* which is no known forecaster"),
         ({"params": {"evil": 1}}, "is damaged: .*evil.* Save the model again."),
         ({"horizon": 0}, "is damaged: .*`horizon` must be a positive integer"),
+        ({"horizon": 10**9}, "is damaged: .*1000000000 steps is none that anybody forecasts"),
     ],
 )
 def test_what_is_refused_is_said(
@@ -207,6 +133,83 @@ def test_what_is_refused_is_said(
     about, arrays = taken_apart(saved["naive"])
     with pytest.raises(ValueError, match=f"a.model' {message}"):
         forecast.load(forged(tmp_path / "a.model", about | changes, arrays))
+
+
+@pytest.mark.parametrize(
+    "zone",
+    ["dateutil/dateutil//etc/passwd", "dateutil//etc/passwd", "/etc/passwd", "../../etc/passwd"]
+    + ["Europe", "tzlocal()", "Mars/Base", "UTC+99:99", "\x00", "a" * 5000],
+)
+def test_no_time_zone_opens_a_file(zone: str, saved: dict[str, Path], tmp_path: Path) -> None:
+    about, arrays = taken_apart(saved["theta"])
+    assert about["panel"]["grid"]["tz"] == "Europe/Berlin"
+    about["panel"]["grid"]["tz"] = zone
+    path = forged(tmp_path / "a.model", about, arrays)
+    opened: list[str] = []
+    listening = True
+
+    def hear(event: str, given: tuple[Any, ...]) -> None:
+        if listening and event == "open":
+            opened.append(str(given[0]))
+
+    sys.addaudithook(hear)
+    with pytest.raises(ValueError, match="is damaged"):
+        forecast.load(path)
+    listening = False
+    assert not [name for name in opened if name.endswith("passwd")]
+
+
+@pytest.mark.parametrize(
+    ("family", "array", "number"),
+    [("naive", "slope", 1e308), ("theta", "trend", 1e305), ("markov", "constant", 1e250)]
+    + [("theta", "damping", 1e40)],
+)
+def test_a_forecast_that_overflows_is_refused(
+    family: str, array: str, number: float, saved: dict[str, Path], tmp_path: Path
+) -> None:
+    about, arrays = taken_apart(saved[family])
+    name = f"learned/{array}"
+    changed = arrays | {name: np.full_like(arrays[name], number)}
+    if array == "damping":
+        changed["learned/trend"] = np.ones_like(arrays["learned/trend"])
+    with pytest.raises(ValueError, match="is damaged"):
+        forecast.load(forged(tmp_path / "a.model", about, changed))
+
+
+def peak() -> int:
+    """Return the most memory that this process has held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+@pytest.mark.parametrize("kind", ["hole", "arrays", "lists", "text"])
+def test_what_would_cost_is_refused_before(kind: str, tmp_path: Path) -> None:
+    path, bare = tmp_path / "a.model", {"dtype": "F64", "shape": [0], "data_offsets": [0, 0]}
+    if kind == "hole":
+        entry = {"a": {"dtype": "U8", "shape": [20 << 30], "data_offsets": [0, 20 << 30]}}
+        path.write_bytes(raw_file(json.dumps(entry).encode()))
+        os.truncate(path, path.stat().st_size + (20 << 30))
+    else:
+        about = {"arrays": {f"a{k}": bare for k in range(200_000)}}.get(kind, {})
+        said = {"lists": "[]," * 9_000_000, "text": "a" * (40 << 20)}
+        text = said.get(kind, "{}")
+        path.write_bytes(
+            raw_file(json.dumps({"__metadata__": {"forecast": text}} | about).encode())
+        )
+    began, before = time.process_time(), peak()
+    with pytest.raises(ValueError, match=r"damaged: .*[\d,]+ .* are the most"):
+        forecast.load(path)
+    assert time.process_time() - began < 2 and peak() - before < 500
+
+
+def test_what_would_not_be_read_is_not_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("MOST_BYTES", "MOST_TEXT"):
+        with monkeypatch.context() as patch:
+            patch.setattr(saving, limit, 100)
+            with pytest.raises(ValueError, match=r"a model must have at most .* joblib"):
+                forecast.NaiveForecaster().fit(SALES).save(tmp_path / "a.model")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_change_without_a_new_checksum_is_noticed(saved: dict[str, Path], tmp_path: Path) -> None:
@@ -246,10 +249,6 @@ def test_a_truncated_file_is_refused(family: str, saved: dict[str, Path], tmp_pa
         assert answers(path) is None
     path.write_bytes(whole + b"\0")
     assert answers(path) is None
-
-
-def raw_file(header: bytes, body: bytes = b"", length: int | None = None) -> bytes:
-    return struct.pack("<Q", len(header) if length is None else length) + header + body
 
 
 def entry(dtype: str, shape: list[int], size: int) -> bytes:

@@ -14,6 +14,7 @@ from scipy import integrate, stats
 from sklearn.metrics import mean_pinball_loss
 
 from forecast.networks.heads.base import Head, interpolate, normal_scores
+from forecast.networks.heads.counts import DiscreteHead
 from forecast.networks.heads.negative_binomial import NegativeBinomialHead
 from forecast.networks.heads.normal import NormalHead
 from forecast.networks.heads.point import PointHead
@@ -356,10 +357,37 @@ def test_without_more_width_the_negative_binomial_is_poissons():
     assert np.allclose(loss.numpy(), -truth.logpmf(y), rtol=1e-4, atol=1e-4)
 
 
+class PoissonHead(DiscreteHead):
+    n_params = 1
+
+    def domain_map(self, params):
+        loc, level, spread = params.double().unbind(-1)
+        mean = spread * torch.nn.functional.softplus(level / spread + loc)
+        return mean, mean
+
+    def log_prob(self, y, mean, shape):
+        return y * mean.log() - mean - (y + 1).lgamma()
+
+    def distribution(self, mean, shape):
+        return stats.poisson(mean)
+
+
+def test_three_methods_make_a_family_of_counts_a_head():
+    head, y = PoissonHead(), np.arange(BLOCK)
+    params, score = numbers_for(head, ROWS, BLOCK), numbers(ROWS, BLOCK, seed=1, size=2)
+    truth = stats.poisson((head.mean(params) * SPREAD + LEVEL).numpy())
+    loss = head.loss(params, scaled(torch.tensor(y).expand(ROWS, -1))) + SPREAD.log()
+    assert np.allclose(loss.numpy(), -truth.logpmf(y))
+    counts = (head.icdf(params, score) * SPREAD + LEVEL).round()
+    assert (counts.numpy() == truth.ppf(stats.norm.cdf(score))).mean() > 0.99
+    assert torch.allclose(head.normal_score(params, head.icdf(params, score)), score, atol=1e-6)
+
+
 def test_zero_inflation_mixes_zero_in():
     head = ZeroInflatedHead(NegativeBinomialHead()).double()
     params, y = numbers_for(head, ROWS, BLOCK), torch.arange(BLOCK).expand(ROWS, -1)
-    own, p = params[..., :-3], params[..., -1].sigmoid().numpy()
+    own = torch.cat([params[..., :2], params[..., -2:]], -1)
+    p = params[..., 2].sigmoid().numpy()
     expected = (1 - p) * family_of(own).pmf(y) + p * (y.numpy() == 0)
     found = (-head.loss(params, scaled(y)) - SPREAD.log()).exp().numpy()
     assert np.allclose(found, expected, rtol=1e-3, atol=1e-6)

@@ -49,7 +49,7 @@ def test_an_ensemble_hands_over_to_the_ensemble_of_decoders():
 
 
 def test_a_step_with_attention_is_what_its_equations_say():
-    network, u, y = made(cell="tanh", memory=6), draw(1, 6, 3), draw(1, 1, 3)
+    network, u, y = made(cell="tanh", attention_length=6), draw(1, 6, 3), draw(1, 1, 3)
     h, _ = network.encoder.absorb(u, network.encoder.initial_state(1))
     decoder, feature, state = after(network, u)
     W, w = decoder.query.weight, decoder.query.bias
@@ -74,18 +74,18 @@ def test_a_step_with_attention_is_what_its_equations_say():
 
 @pytest.mark.parametrize("seen", [1, 3, 9])
 def test_attention_is_a_share_of_what_is_there(seen):
-    network = made(memory=6)
-    decoder, feature, (_, context, h, keys, there) = after(network, draw(4, seen, 3))
+    network = made(attention_length=6)
+    decoder, feature, (_, context, h, keys, mask) = after(network, draw(4, seen, 3))
     empty = 6 - min(seen, 6)
-    a = decoder.weights(feature, keys, there)
+    a = decoder.weights(feature, keys, mask)
     assert (a >= 0).all() and (a[:, :empty] == 0).all()
     torch.testing.assert_close(a.sum(1), torch.ones(4, dtype=torch.float64))
-    assert context.shape == (4, 5) and there.sum(1).eq(6 - empty).all()
+    assert context.shape == (4, 5) and mask.sum(1).eq(6 - empty).all()
     assert torch.equal(h[:, :empty], torch.zeros(4, empty, 5))
 
 
 def test_empty_slots_change_nothing():
-    small, large = made(memory=5), made(memory=50)
+    small, large = made(attention_length=5), made(attention_length=50)
     u, v = draw(4, 3, 3), draw(4, 2, 3)
     for network in (small, large):
         network.decoder.key.weight.data.mul_(10)  # so that slots weigh unequally
@@ -95,9 +95,9 @@ def test_empty_slots_change_nothing():
 
 
 def test_only_the_last_features_are_remembered_at_a_constant_size():
-    network, u = made(memory=4), draw(2, 30, 3)
-    features, (_, seen, _) = network.absorb(u, network.initial_state(2))
-    assert torch.equal(seen, features[:, -4:])
+    network, u = made(attention_length=4), draw(2, 30, 3)
+    features, (_, encoded, _) = network.absorb(u, network.initial_state(2))
+    assert torch.equal(encoded, features[:, -4:])
     sizes = [
         sum(leaf.numel() for leaf in leaves(network.absorb(u[:, :T], network.initial_state(2))[1]))
         for T in (1, 30)

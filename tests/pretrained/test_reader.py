@@ -19,8 +19,10 @@ def everything(values, season, second):
     past = read(values, season, second)
     steps = torch.arange(values.shape[1])
     z, known = templates(past, steps, torch.tensor([1, 5]))
-    wrong = mistakes(past)
-    return past, torch.cat([marks(past), z.flatten(2), known.flatten(2), *wrong], -1)
+    wrong = mistakes(past, past.values.shape[1])
+    return past, torch.cat(
+        [marks(past, past.values.shape[1]), z.flatten(2), known.flatten(2), *wrong], -1
+    )
 
 
 def test_level_and_spread_are_those_of_the_last_values():
@@ -79,7 +81,7 @@ def test_templates_point_at_the_right_steps():
 def test_mistakes_are_values_less_what_was_said_of_them():
     y = torch.randn(1, 60).double()
     past = read(y, torch.tensor([7]), torch.tensor([0]))
-    wrong = mistakes(past)
+    wrong = mistakes(past, past.values.shape[1])
     spread = past.spread[0, -1]
     last, season = 0, 4  # templates: the last value, and that of a season ago
     assert wrong.newest[0, -1, last] * spread == pytest.approx(
@@ -95,7 +97,7 @@ def test_mistakes_are_values_less_what_was_said_of_them():
 
 def test_a_template_that_is_right_is_known_to_be():
     y = torch.arange(80.0).remainder(5).double()[None]
-    wrong = mistakes(read(y, torch.tensor([5]), torch.tensor([0])))
+    wrong = mistakes(read(y, torch.tensor([5]), torch.tensor([0])), y.shape[1])
     assert wrong.far[0, -1, 4] < 0.06
     assert wrong.far[0, -1, 0] < 0.06  # five steps on the last value is right as well
     assert wrong.near[0, -1, 0] > 0.5
@@ -115,7 +117,7 @@ def test_the_width_is_fixed():
         y = torch.randn(2, 20)
         past, _ = everything(y, torch.full((2,), season), torch.zeros(2))
         z, _ = templates(past, torch.tensor([19]), torch.tensor([1]))
-        assert marks(past).shape[-1] + 5 * z.shape[-1] == INPUTS
+        assert marks(past, past.values.shape[1]).shape[-1] + 5 * z.shape[-1] == INPUTS
         assert z.shape[-1] == TEMPLATES
         assert z.isfinite().all()
 

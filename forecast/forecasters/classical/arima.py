@@ -1,4 +1,4 @@
-"""ARIMA with regressors: orders by tests and AICc, forecasts by the Kalman filter (room 5).
+"""ARIMA with regressors: orders by tests and AICc, forecasts by the Kalman filter.
 
 Box and Jenkins, 1970. The steps are those of Hyndman and Khandakar, "Automatic Time Series
 Forecasting", 2008; the filter is that of statsmodels.

@@ -1,4 +1,4 @@
-"""Stationary ARMA with regressors: exact likelihood, and a stepwise search of the orders (room 5).
+"""Stationary ARMA with regressors: exact likelihood, and a stepwise search of the orders.
 
 Box and Jenkins, 1970. Brockwell and Davis, "Time Series: Theory and Methods", 1991, 8.7: the
 innovations algorithm whitens values and regressors alike, and least squares does the rest. The

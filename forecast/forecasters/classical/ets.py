@@ -1,4 +1,4 @@
-"""Exponential smoothing: statsmodels fits its forms, AICc chooses among them (room 5).
+"""Exponential smoothing: statsmodels fits its forms, AICc chooses among them.
 
 Hyndman, Koehler, Ord and Snyder, "Forecasting with Exponential Smoothing", 2008.
 """

@@ -1,4 +1,4 @@
-"""The forecasts that every other one must beat: naive rules (room 5)."""
+"""The forecasts that every other one must beat: naive rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level, trend and season as a recursion driven by its own errors (room 5).
+"""Level, trend and season as a recursion driven by its own errors.
 
 Hyndman, Koehler, Ord and Snyder, "Forecasting with Exponential Smoothing", 2008. How a series is
 fitted is the models' own; forecasting, sampling and updating run the recursions of all at once.

@@ -1,4 +1,4 @@
-"""A fitted ARIMA, where it stands in a series, and how an error goes on (room 5).
+"""A fitted ARIMA, where it stands in a series, and how an error goes on.
 
 Durbin and Koopman, "Time Series Analysis by State Space Methods", 2012.
 """

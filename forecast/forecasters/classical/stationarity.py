@@ -1,4 +1,4 @@
-"""How strong the season is, and how often to difference until a series is stationary (room 5)."""
+"""How strong the season is, and how often to difference until a series is stationary."""
 
 from __future__ import annotations
 

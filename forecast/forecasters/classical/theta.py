@@ -1,4 +1,4 @@
-"""The Theta method: half the trend, and simple exponential smoothing around it (room 5).
+"""The Theta method: half the trend, and simple exponential smoothing around it.
 
 Assimakopoulos and Nikolopoulos, 2000. It is exponential smoothing with a fixed drift of half the
 slope of a line through the history: Hyndman and Billah, "Unmasking the Theta method", 2003.

@@ -1,6 +1,7 @@
-"""The parent of the forecasters that learn a network: what fit, predict and update do with it.
+"""The parent of the forecasters that learn a network: fit, predict and update.
 
-A final class, in `recurrent.py`, `seq2seq.py` or `window/mlp.py`, says which network it has.
+The final classes, in `recurrent.py`, `seq2seq.py` and `window/mlp.py`, add the network and the
+recipe of its sizes.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ from forecast.forecasters.neural.recipe import Recipe, usable_seasons
 from forecast.networks.base import Network, pick, state_map
 from forecast.networks.heads.registry import HEADS
 
-ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
-VALUES = 2**17  # values of histories read at once: their features take up to 1 kB each
+ROLLOUT_ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
+ENCODED_VALUES = 2**17  # values of histories read at once: their features take up to 1 kB each
 
 
 class NeuralForecaster(NeuralParameters, abc.ABC):
@@ -61,10 +62,10 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
     recipe_ : Recipe
         The sizes in use.
     features_ : Features
-        What the network is told beside the values.
+        Covariates, calendar and static features, scaled.
     support_ : Support
-        What can be forecast: zero is not passed where it is reached and never was passed, and
-        quantiles of counts are whole numbers.
+        The values that can be forecast: none below zero if the history reaches zero and never
+        passes it; whole quantiles if it holds counts.
     history_ : pandas.DataFrame
         One row per epoch: losses in scaled units, rate, gradient norm, seconds.
     n_parameters_ : int
@@ -73,7 +74,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
 
     tags = ForecasterTags(covariates=True)
 
-    # What a final class says
+    # To be written by a final class
 
     @abc.abstractmethod
     def _network(self, input_size: int) -> Network:
@@ -88,14 +89,14 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
 
     @property
     def _window(self) -> int | None:
-        """The values of a training window, if the user has said."""
+        """The values of a training window, if the user has set them."""
         return self.context_length
 
     def _pieces(self, lengths: np.ndarray) -> int:
-        """Return how many training windows in a row carry their state on."""
+        """Return through how many consecutive training windows the state passes."""
         return 1
 
-    # What the base asks for
+    # The methods of every forecaster, see `arrays.py`
 
     def _fit(self, panel: Panel) -> None:
         self._check_parameters()
@@ -107,7 +108,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         self.support_ = Support.of(panel.values) if plain else Support()
         if HEADS[self.head](1).counts:
             self.support_ = Support.of_counts(panel.values)
-        self.features_ = Features.fit(panel, *self._beside(), self.id_col)
+        self.features_ = Features.fit(panel, *self._feature_options(), self.id_col)
         seed = self.random_state
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
         sizes = self.recipe_
@@ -212,7 +213,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         self._check_parameters()
         self.recipe_ = persistence.restore_recipe(values["recipe"], self.n_estimators, len(arrays))
         self.support_ = Support(*values["support"])
-        self.features_ = Features.restore(values, arrays, *self._beside())
+        self.features_ = Features.restore(values, arrays, *self._feature_options())
         learned = persistence.from_arrays(
             arrays, lambda: self._build(panel), panel, self.features_, values["phases"]
         )
@@ -226,14 +227,14 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         self.spreads_ = typical_spreads(panel, panel.lengths)
         self.stream_ = self._read_all(self._windows(panel))
 
-    # Between the two
+    # Used by these
 
-    def _beside(self) -> tuple[Any, Any, Any]:
-        """Return what decides which features there are: frequency, holidays, static."""
+    def _feature_options(self) -> tuple[Any, Any, Any]:
+        """Return the options of `Features`: frequency of the calendar, holidays, static."""
         return self.freq_ if self.calendar else None, self.holidays, self.static
 
     def _sizes(self, panel: Panel) -> Recipe:
-        """Return the recipe for a panel, with what the user has said."""
+        """Return the recipe for a panel; sizes that the user has set replace its own."""
         seasons = (self.season_length_, *longer_seasons(self.season_length_, panel.freq))
         seasons = usable_seasons(seasons, panel.lengths, self.horizon_)
         recipe = self._recipe(seasons, panel.lengths, self.horizon_, self._window)
@@ -247,10 +248,10 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         )
 
     def _train(self, windows: Windows, held_out: np.ndarray, generator: torch.Generator) -> None:
-        """Train the model, judge it against naive forecasts, learn the paths' dependence."""
+        """Train the model, calibrate it, and warn if a naive forecast is better."""
         model, name = self.model_, type(self).__name__
         first = torch.as_tensor(held_out, device=windows.device)
-        # who asks for a long window wants to hear what a forecast gains by it
+        # a window that the user has set is judged whole, however many steps it has
         context = 0 if self._window is None else self.recipe_.n_steps
         judge = Validation(
             model.reader, windows, first, self.horizon_, self.season_length_, context
@@ -278,7 +279,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             warnings.warn(trouble, ForecastWarning, stacklevel=6)
 
     def _settings(self) -> training.Settings:
-        """Return what the optimiser is told."""
+        """Return the settings of the training loop."""
         return training.Settings(
             learning_rate=self.learning_rate,
             max_epochs=self.max_epochs,
@@ -286,8 +287,8 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             weight_decay=self.weight_decay,
             clip_norm=self.clip_norm,
             clip_value=self.clip_value,
-            warm=self.recipe_.warm,
-            hide=0.1,
+            min_observed=self.recipe_.min_observed,
+            mask_fraction=0.1,
         )
 
     def _device(self) -> torch.device:
@@ -300,7 +301,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         """Read every series to its end."""
         ends = windows.lengths
         rows = torch.arange(windows.n_series, device=windows.device)
-        together = max(VALUES // int(ends.max()), 64)  # series read at once
+        together = max(ENCODED_VALUES // int(ends.max()), 64)  # series read at once
         read = stream.encode_phases if phases else stream.encode
         with torch.inference_mode():
             parts = (read(self.model_, windows, some, ends[some]) for some in rows.split(together))
@@ -309,7 +310,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
     def _rollout(
         self, horizon: int, known: np.ndarray | None, copies: int, write: Any
     ) -> np.ndarray:
-        """Run `write(stream, known)` over the series, some at a time."""
+        """Return what `write(stream, known)` forecasts for all series, some at a time."""
         ahead = torch.as_tensor(
             self.features_.ahead(self.panel_, horizon, known), device=self._device()
         )
@@ -317,6 +318,6 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         with torch.inference_mode():
             parts = [
                 write(pick(self.stream_, rows), ahead[rows])
-                for rows in torch.arange(len(ahead)).split(max(ROWS // copies, 1))
+                for rows in torch.arange(len(ahead)).split(max(ROLLOUT_ROWS // copies, 1))
             ]
         return torch.cat(parts).cpu().numpy().astype(np.float64)

@@ -28,7 +28,7 @@ def build_model(
     head_name: str,
     make_network: Callable[[int], Network],
 ) -> Model:
-    """Return the untrained model of a recipe; `make_network` is told F, numbers per step."""
+    """Return the untrained model of a recipe; `make_network` takes F, numbers per step."""
     reader = build_reader(recipe, panel)
     head = HEADS[head_name](recipe.block)
     networks = [make_network(reader.input_size) for _ in range(recipe.n_estimators)]
@@ -65,7 +65,7 @@ def build_reader(recipe: Recipe, panel: Panel) -> Reader:
 
 
 def count_parameters(model: Model) -> int:
-    """Return how many numbers are trained."""
+    """Return the number of trained parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
@@ -82,7 +82,7 @@ def device_of(name: str) -> torch.device:
 
 
 def device_here(name: str) -> torch.device:
-    """Return the device that a model was saved from, where it is missing that of "auto"."""
+    """Return the device of a name, or that of "auto" where this machine lacks it."""
     try:
         return device_of(name)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What a network is told beside the values: covariates, calendar, static features (room 5)."""
+"""The inputs of a network other than the values: covariates, calendar, static features."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Features:
     mean, spread
         Of every covariate, (C,): those whose future is known come first.
     freq
-        The frequency of the calendar; None: steps are told nothing of it.
+        The frequency of the calendar; None: no calendar features.
     holidays
         The country whose holidays belong to it.
     static
@@ -85,7 +85,7 @@ class Features:
             error_scales=error_scales,
             drivers=self._scaled(_drivers(panel)),
             n_known=len(panel.X_names),
-            static=self.same(panel.ids),
+            static=self.encode_static(panel.ids),
         )
 
     def newest(self, panel: Panel, count: int) -> np.ndarray:
@@ -101,8 +101,8 @@ class Features:
         calendar = calendar[panel.ends[:, None] - first + np.arange(horizon)]
         return calendar if known is None else np.concatenate([calendar, self._scaled(known)], -1)
 
-    def same(self, ids: pd.Index) -> np.ndarray | None:
-        """Return what is always the same for series, (n, A): reals, then codes."""
+    def encode_static(self, ids: pd.Index) -> np.ndarray | None:
+        """Return the static features of series as numbers, (n, A): reals, then codes."""
         if self.reader is None:
             return None
         real, codes = self.reader.read(self._frame(ids), ids)

@@ -1,4 +1,4 @@
-"""Training a model on the windows of a panel, shown while it runs; and what to say of it."""
+"""Train a model on the windows of a panel, with a progress bar; warn if it went badly."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DIVERGED, FEW = 100.0, 3
 def error_scales(
     panel: Panel, held_out: np.ndarray, season_length: int, spreads: np.ndarray
 ) -> np.ndarray:
-    """Return what errors of each series are divided by, (n,): its usual seasonal change."""
+    """Return the error scale of each series, (n,): its mean absolute seasonal change."""
     scales = seasonal_changes(panel, held_out, season_length)
     return np.where(scales > 0, scales, spreads)
 
@@ -51,7 +51,7 @@ def train(
     ends
         Where the values to learn from end, per series.
     pieces
-        Training windows in a row that carry their state on.
+        Consecutive training windows through which the state passes.
 
     Returns
     -------
@@ -78,7 +78,10 @@ def train(
 def gradient_trouble(
     model: Model, batch: Batch, norms: Sequence[float], clip_norm: float | None, *, asked: bool
 ) -> str | None:
-    """Say that gradients exploded, or vanish within the windows that the user `asked` for."""
+    """Return a warning if gradients exploded, or vanish in windows as long as the user `asked` for.
+
+    In windows of the recipe's length vanishing gradients are no fault of the user's.
+    """
     network = states.exact(cast(Network, model.network.members[0]))
     text = gradients.exploded(norms, clip_norm)
     if text is None and asked and states.width(network):

@@ -17,7 +17,7 @@ GIVEN = ("batch_size", "hidden_size", "num_layers", "n_estimators")  # sizes a u
 
 
 class Trained(Common, total=False):
-    """The parameters of every network, for the signature of a subclass that has its own."""
+    """The parameters of every network, to annotate the `**parameters` of subclasses."""
 
     context_length: int | None
     hidden_size: int | None
@@ -69,15 +69,15 @@ class NeuralParameters(BaseForecaster):
         "zero_inflated", or a point ("mae", "mse", "huber") with the residuals of the validation
         part around it.
     point : {"median", "mean"}
-        What `predict` returns, and what is fed back over long horizons.
+        What `predict` returns, and reads back over horizons of several blocks.
     calendar : bool
         Show the readout the calendar of each step (hour, weekday, month, by frequency).
     holidays : str or list of str, optional
         A country whose holidays the calendar shows, such as "DE" or "US-CA", or several.
     static : DataFrame or "id", optional
-        What is always the same for a series: a frame with a row per series, named by its index or
-        by the column `id_col`; numbers, or text for categories. A category that `fit` never saw is
-        an unknown one, which has a learned meaning too. "id" makes every series a category.
+        Static features: a frame with a row per series, named by its index or by the column
+        `id_col`; numbers, or text for categories. A category that `fit` never saw counts as
+        unknown, for which weights are learned too. "id" makes every series a category.
     learning_rate, weight_decay : float
         Of AdamW; the rate rises over a tenth of training and falls by a cosine.
     batch_size : int, optional
@@ -87,7 +87,8 @@ class NeuralParameters(BaseForecaster):
     early_stopping : bool
         Hold out the last part of time, judge every epoch by a rollout over it, stop when it
         does not improve for `n_iter_no_change` epochs, keep the best weights. Otherwise all
-        values are trained on, and nothing held out tells how much too narrow the bands are.
+        values are trained on, and the width of intervals is calibrated on values seen in training,
+        so they may be too narrow.
     validation_fraction : float
         Share of each series that is held out; at least one horizon.
     n_iter_no_change : int

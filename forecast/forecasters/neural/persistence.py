@@ -25,7 +25,7 @@ from forecast.networks.base import State, leaves, state_map
 
 
 class Learned(NamedTuple):
-    """What training leaves, beside the features: all of it numbers."""
+    """What training produces, but for the features: all of it numbers."""
 
     model: Model
     live: Stream
@@ -78,9 +78,10 @@ def from_arrays(
 def restore_recipe(saved: dict[str, Any], n_estimators: int | None, n_arrays: int) -> Recipe:
     """Return the recipe of a file with so many arrays.
 
-    Files from before the recipe had `n_estimators` hold it as a parameter only.
+    Earlier files hold `n_estimators` as a parameter only, and call `min_observed` "warm".
     """
-    sizes = {"n_estimators": n_estimators} | saved
+    names = {"warm": "min_observed"}
+    sizes = {"n_estimators": n_estimators} | {names.get(k, k): v for k, v in saved.items()}
     positive_integer("n_estimators", sizes["n_estimators"])
     recipe = Recipe(**{**sizes, "lags": tuple(sizes["lags"])})
     if recipe.num_layers * recipe.n_estimators > n_arrays:
@@ -91,8 +92,8 @@ def restore_recipe(saved: dict[str, Any], n_estimators: int | None, n_arrays: in
 
 
 def _empty_stream(model: Model, panel: Panel, features: Features, n_phases: int) -> Stream:
-    same = features.same(panel.ids)
-    static = None if same is None else torch.empty(same.shape)
+    encoded = features.encode_static(panel.ids)
+    static = None if encoded is None else torch.empty(encoded.shape)
     live = stream.begin(model, panel.n_series, torch.float64, static)
     return live._replace(phases=live.phases[-n_phases:])
 

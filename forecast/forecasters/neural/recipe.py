@@ -27,7 +27,7 @@ class Recipe:
     batch_size: int
     hidden_size: int
     num_layers: int
-    warm: int  # values that a scale must hold before its targets count
+    min_observed: int  # fewest observed values in a scale whose targets count
     driver_window: int  # V, newest values whose covariates are shown at a step
     n_estimators: int  # E, networks trained side by side
     trend: int = 0  # K, newest values whose two halves tell the trend; 0: no template follows it
@@ -125,7 +125,7 @@ def n_estimators(lengths: np.ndarray) -> int:
     return 3
 
 
-def warm(lengths: np.ndarray, scale_window: int) -> int:
+def min_observed(lengths: np.ndarray, scale_window: int) -> int:
     """Return how many values a scale must hold before its targets count: 8, fewer if short."""
     return min(scale_window, 8, max(int(np.median(lengths)) // 6, 1))
 
@@ -162,7 +162,7 @@ def window_recipe(
         batch_size=batch_size(lengths, block, 1),
         hidden_size=hidden_size(lengths),
         num_layers=1,
-        warm=warm(lengths, window),
+        min_observed=min_observed(lengths, window),
         driver_window=window,
         n_estimators=n_estimators(lengths),
         trend=trend_window(seasons, window),
@@ -200,7 +200,7 @@ def recurrent_recipe(
         batch_size=batch_size(lengths, block, n_steps),
         hidden_size=hidden_size(lengths),
         num_layers=2 if patch > 1 else 1,
-        warm=warm(lengths, scale),
+        min_observed=min_observed(lengths, scale),
         driver_window=patch,
         n_estimators=n_estimators(lengths),
         trend=trend_window(seasons, max([scale, *lags])),

@@ -1,4 +1,4 @@
-"""The forecasters that carry a latent state: RNN and LSTM (room 5)."""
+"""The forecasters that carry a latent state: RNN and LSTM."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from forecast.networks.recurrent import CELLS, Recurrent
 
 
 class Recurrence(Trained, total=False):
-    """The parameters of every recurrent forecaster, for the signature of one that has its own."""
+    """The parameters of every recurrent forecaster, to annotate those of subclasses."""
 
     initialisation: str
     initial_state: str

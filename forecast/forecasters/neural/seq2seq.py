@@ -1,4 +1,4 @@
-"""The forecaster in which one network reads the past and another writes the future (room 5)."""
+"""The forecaster in which one network reads the past and another writes the future."""
 
 from __future__ import annotations
 
@@ -56,5 +56,7 @@ class Seq2SeqForecaster(NeuralForecaster):
             "residual": self.residual,
         }
         if self.attention:
-            return AttentiveSeq2Seq(input_size, sizes.hidden_size, memory=sizes.n_steps, **options)
+            return AttentiveSeq2Seq(
+                input_size, sizes.hidden_size, attention_length=sizes.n_steps, **options
+            )
         return Seq2Seq(input_size, sizes.hidden_size, **options)

@@ -1,4 +1,4 @@
-"""The Markov assumption: the next value depends on the last `order` ones only (room 5)."""
+"""The Markov assumption: the next value depends on the last `order` ones only."""
 
 from __future__ import annotations
 
@@ -62,8 +62,7 @@ class MarkovForecaster(ResidualForecaster):
     regressor
         A scikit-learn regressor; a clone is fitted. None: `LinearRegression`.
     static
-        What is always the same for a series: a frame with a row per series, as in
-        `NeuralForecaster`.
+        Static features: a frame with a row per series, as in `NeuralForecaster`.
     horizon, season_length, freq, past_only, target_transform, id_col, time_col, target_col
         As in every forecaster.
 
@@ -147,24 +146,24 @@ class MarkovForecaster(ResidualForecaster):
             self.static_reader_ = None
         else:
             self.static_reader_ = StaticReader.fit(self.static, panel.ids, self.id_col)
-        beside = self._beside(panel)
-        self.X_center_, self.X_scale_ = beside.mean(axis=0), _spread(beside)
+        covariates = self._covariates(panel)
+        self.X_center_, self.X_scale_ = covariates.mean(axis=0), _spread(covariates)
         self.center_, self.scale_, flat = _standard(panel)
         stretches = Stretches.of(panel)
         if not flat.all():  # a flat series has nothing to teach
             stretches = stretches.inside(panel, ~flat)
-        self.order_ = _order(self.order, panel, stretches, self.season_length_, beside.shape[1])
+        self.order_ = _order(self.order, panel, stretches, self.season_length_, covariates.shape[1])
         fit = self._fit_linear if self.regressor is None else self._fit_regressor
-        errors = fit(panel, stretches, beside)
+        errors = fit(panel, stretches, covariates)
         rows = stretches.rows(self.order_)
         owners = np.searchsorted(panel.offsets, rows, side="right") - 1
         self.residuals_ = Residuals.gather(errors, owners, panel.n_series)
         self._update(panel, panel.lengths)
 
-    def _fit_linear(self, panel: Panel, stretches: Stretches, beside: np.ndarray) -> np.ndarray:
+    def _fit_linear(self, panel: Panel, stretches: Stretches, covariates: np.ndarray) -> np.ndarray:
         """Fit by least squares without laying out the windows; return the errors (rows,)."""
-        covariates = (beside - self.X_center_) / self.X_scale_
-        windows = Windows(self._standardised(panel), covariates, stretches, self.order_)
+        scaled = (covariates - self.X_center_) / self.X_scale_
+        windows = Windows(self._standardised(panel), scaled, stretches, self.order_)
         weights, constant = windows.solve()
         self._keep_coefficients(weights, constant)
         errors = windows.errors(weights, constant)[stretches.rows(self.order_)]
@@ -172,7 +171,9 @@ class MarkovForecaster(ResidualForecaster):
             errors = windows.target[stretches.rows(self.order_)]
         return errors * inflation(len(errors), len(weights) + 1)
 
-    def _fit_regressor(self, panel: Panel, stretches: Stretches, beside: np.ndarray) -> np.ndarray:
+    def _fit_regressor(
+        self, panel: Panel, stretches: Stretches, covariates: np.ndarray
+    ) -> np.ndarray:
         """Fit the user's regressor; return the errors (rows,)."""
         columns, target = self._matrix(panel, stretches.rows(self.order_))
         self.regressor_ = clone(self.regressor).fit(columns, target)
@@ -187,7 +188,7 @@ class MarkovForecaster(ResidualForecaster):
         extremes = [np.fmin.reduceat(panel.values, first), np.fmax.reduceat(panel.values, first)]
         self.range_ = (np.stack(extremes, 1) - center) / scale  # (n, 2)
         known = 0 if panel.X is None else panel.X.shape[1]
-        self.held_ = self._beside(panel, ahead=1)[panel.offsets[1:] - 1, known:]  # (n, K')
+        self.held_ = self._covariates(panel, ahead=1)[panel.offsets[1:] - 1, known:]  # (n, K')
 
     def _apply(self, panel: Panel) -> None:
         self.center_, self.scale_, _ = _standard(panel)
@@ -206,14 +207,14 @@ class MarkovForecaster(ResidualForecaster):
         """Return columns (rows, order + K) and targets (rows,) of these flat places."""
         z = self._standardised(panel)
         windows = sliding_window_view(z, self.order_)[rows - self.order_, ::-1]  # (rows, order)
-        return self._columns(windows, self._beside(panel)[rows]), z[rows]
+        return self._columns(windows, self._covariates(panel)[rows]), z[rows]
 
-    def _beside(self, panel: Panel, ahead: int = 0) -> np.ndarray:
-        """Return what is told beside the window, (N, K): for the target there, or `ahead` of it."""
+    def _covariates(self, panel: Panel, ahead: int = 0) -> np.ndarray:
+        """Return the covariates of each target (N, K): at its place, or `ahead` steps after it."""
         parts = [] if panel.X is None else [panel.X]
         if panel.past is not None:
             series = series_numbers(panel)
-            parts.append(_last_seen(panel)[np.maximum(
+            parts.append(_forward_filled(panel)[np.maximum(
                 np.arange(len(series)) + ahead - 1, panel.offsets[series])])  # fmt: skip
         if self.static_reader_ is not None:
             reals, codes = self.static_reader_.read(self.static, panel.ids)
@@ -225,7 +226,7 @@ class MarkovForecaster(ResidualForecaster):
         return np.hstack(parts) if parts else np.empty((len(panel.values), 0))
 
     def _names(self, panel: Panel) -> list[str]:
-        """Return the names of the columns beside the window."""
+        """Return the names of the covariates."""
         names = [*panel.X_names, *panel.past_names]
         if self.static_reader_ is not None:
             names += self.static_reader_.means
@@ -256,25 +257,27 @@ class MarkovForecaster(ResidualForecaster):
         # (H, n, S): each step is the last row of a window
         paths = np.empty((horizon, len(self.center_), noise.n_samples))
         for step in range(horizon):
-            told = self.held_ if known is None else np.hstack([known[:, step], self.held_])
-            z = self._step(paths[max(step - self.order_, 0) : step], told) + noise.errors()
+            covariates = self.held_ if known is None else np.hstack([known[:, step], self.held_])
+            z = self._step(paths[max(step - self.order_, 0) : step], covariates) + noise.errors()
             room = reach * (1 + (step + 1) / self.panel_.lengths[:, None])
             paths[step] = np.where(flat, low, np.clip(z, low - room, high + room))
         paths *= self.scale_[:, None]
         paths += self.center_[:, None]
         return np.moveaxis(paths, 0, 2)
 
-    def _step(self, drawn: np.ndarray, told: np.ndarray) -> np.ndarray:
+    def _step(self, drawn: np.ndarray, covariates: np.ndarray) -> np.ndarray:
         """Return what follows paths (k, n, S), the oldest first, each after its history."""
         k, n, paths = drawn.shape
         window = self.window_[:, : self.order_ - k]  # (n, order - k)
         if self.regressor is not None:
             past = np.repeat(window[:, None], paths, axis=1)
             windows = np.concatenate([np.moveaxis(drawn[::-1], 0, 2), past], axis=2)
-            columns = self._columns(windows.reshape(n * paths, -1), np.repeat(told, paths, axis=0))
+            columns = self._columns(
+                windows.reshape(n * paths, -1), np.repeat(covariates, paths, axis=0)
+            )
             return self._regress(columns).reshape(n, paths)
         weights = self.regressor_.coef_
-        fixed = self._columns(window, told) @ weights[k:] + self.regressor_.intercept_  # (n,)
+        fixed = self._columns(window, covariates) @ weights[k:] + self.regressor_.intercept_  # (n,)
         fed = weights[:k][::-1] @ drawn.reshape(k, n * paths)  # no window of a path is laid out
         return fed.reshape(n, paths) + fixed[:, None]
 
@@ -298,7 +301,7 @@ class MarkovForecaster(ResidualForecaster):
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self.order_ = positive_integer("order", values["order"])
         self.static_reader_ = values["static"] and StaticReader(**values["static"])
-        width = self._beside(panel).shape[1]
+        width = self._covariates(panel).shape[1]
         self.center_ = shaped(arrays, "center", panel.n_series)
         self.scale_ = shaped(arrays, "scale", panel.n_series)
         self.X_center_ = shaped(arrays, "X_center", width)
@@ -320,7 +323,7 @@ def _check_regressor(regressor: Any) -> None:
 def _order(
     asked: int | None, panel: Panel, stretches: Stretches, season_length: int, width: int
 ) -> int:
-    """Return the order in use: the one asked for, or one that the data can carry."""
+    """Return the order in use: the one asked for, or the largest that the data allow."""
     order = 1 if asked is None else positive_integer("order", asked)
     lengths = stretches.lengths
     longest = int(lengths.max())
@@ -351,8 +354,8 @@ def _standard(panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.where(flat, first, center), np.where(flat, size, scale), flat
 
 
-def _last_seen(panel: Panel) -> np.ndarray:
-    """Return the past-only covariates (N, C), each carried on; its mean before its first value."""
+def _forward_filled(panel: Panel) -> np.ndarray:
+    """Return the past-only covariates (N, C), forward filled; the mean before its first value."""
     past = panel.past
     assert past is not None
     place = np.where(np.isnan(past), 0, np.arange(len(past))[:, None])

@@ -1,4 +1,4 @@
-"""The forecaster that reads a fixed window: the Markov side of the contrast (room 5)."""
+"""The forecaster that reads a fixed window: the Markov side of the contrast."""
 
 from __future__ import annotations
 

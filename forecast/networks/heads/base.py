@@ -99,7 +99,7 @@ class Head(nn.Module, abc.ABC):
         levels = [(k + 0.5) / 99 for k in range(99)]
         return torch.stack([self.quantile(params, level) for level in levels]).mean(0)
 
-    def calibrate(self, params: Tensor, z: Tensor, observed: Tensor) -> None:
+    def calibrate(self, params: Tensor, z: Tensor, observed_mask: Tensor) -> None:
         """Learn buffers from validation residuals, (N, R, n_params), (N, R) and (N, R).
 
         By default nothing. How wide and how dependent the steps should be is learned after it, from
@@ -107,7 +107,7 @@ class Head(nn.Module, abc.ABC):
         """
 
     def jitter(self, params: Tensor, z: Tensor) -> Tensor:
-        """Spread values that `counts` were rounded to over what is rounded to them; others stay."""
+        """Return values, those of counts with noise within which they are rounded alike."""
         return z
 
 

@@ -45,7 +45,7 @@ class PointHead(Head):
         return params[..., 0]
 
     def icdf(self, params: Tensor, score: Tensor) -> Tensor:
-        """Add the residual whose normal score is the score."""
+        """Return the location plus the residual quantile at the level Phi(score)."""
         knots = self.residuals[: params.shape[-2]].to(params)
         return params[..., 0] + interpolate(score, self.scores.to(params), knots)
 
@@ -54,18 +54,18 @@ class PointHead(Head):
         knots = self.residuals[: params.shape[-2]].to(params)
         return interpolate(z - params[..., 0], knots, self.scores.to(params))
 
-    def calibrate(self, params: Tensor, z: Tensor, observed: Tensor) -> None:
-        """Learn the residual quantiles of every step; params (N, R, 1), z and observed (N, R).
+    def calibrate(self, params: Tensor, z: Tensor, observed_mask: Tensor) -> None:
+        """Learn the residual quantiles of every step; params (N, R, 1), z and observed_mask (N, R).
 
         Steps with few residuals lean on those of all steps.
         """
-        if not observed.any():
+        if not observed_mask.any():
             return
-        error = torch.where(observed, z - params[..., 0], torch.nan)
+        error = torch.where(observed_mask, z - params[..., 0], torch.nan)
         levels = torch.tensor(self.levels).to(error)
         pooled = error.flatten().nanquantile(levels)  # (19,)
         knots = error.nanquantile(levels, dim=0).T  # (R, 19)
-        count = observed.sum(0)[:, None]
+        count = observed_mask.sum(0)[:, None]
         trust = count / (count + 50)
         mixed = trust * torch.where(knots.isnan(), pooled, knots) + (1 - trust) * pooled
         # equal residuals would make the inverse a division by zero

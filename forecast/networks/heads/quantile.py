@@ -60,7 +60,7 @@ class QuantileHead(Head):
         return pinball(self.quantiles(params), z, self.levels)
 
     def icdf(self, params: Tensor, score: Tensor) -> Tensor:
-        """Read the quantile function at the score's normal scores."""
+        """Interpolate the quantiles at the normal score."""
         return interpolate(score, self.scores.to(params), self.quantiles(params))
 
     def normal_score(self, params: Tensor, z: Tensor) -> Tensor:

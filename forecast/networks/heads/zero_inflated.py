@@ -7,20 +7,15 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 from torch.special import ndtr, ndtri
 
-from forecast.networks.heads.base import Head
+from forecast.networks.heads.counts import CountHead, level_spread
 
 START = -2.0  # the logit that the share of additional zeros starts from
 
 
-class ZeroInflatedHead(Head):
+class ZeroInflatedHead(CountHead):
     """Zero with probability p, else what a head of counts says (Lambert, 1992).
 
-    Members are merged as the wrapped head merges them, with the mean of their p.
-
-    Parameters
-    ----------
-    base : Head
-        Of counts.
+    Its parameters are those of the head, then the logit of p, which members of an ensemble average.
 
     Examples
     --------
@@ -31,66 +26,64 @@ class ZeroInflatedHead(Head):
     4.4
     """
 
-    counts = True
-
-    def __init__(self, base: Head) -> None:
+    def __init__(self, base: CountHead) -> None:
         super().__init__()
         self.base, self.n_params = base, base.n_params + 1
 
     def attach_scale(self, params: Tensor, level: Tensor, spread: Tensor) -> Tensor:
-        """Append to what the wrapped head takes: level, spread and the logit of p."""
-        own = self.base.attach_scale(params[..., :-1], level, spread)
-        logit = params[..., -1] + START
-        return torch.cat([own, torch.stack(torch.broadcast_tensors(level, spread, logit), -1)], -1)
+        """Append level and spread, after the logit of p, which starts low."""
+        logit = params[..., -1:] + START
+        return super().attach_scale(torch.cat([params[..., :-1], logit], -1), level, spread)
 
     def merge(self, params: Tensor) -> Tensor:
-        """Merge the wrapped head's members; p is averaged."""
+        """Merge the parameters of the members as the wrapped head does; p is averaged."""
         if params.shape[-3] == 1:
             return params.squeeze(-3)
-        scale, logit = params[..., 0, :, -3:-1], params[..., -1:].sigmoid().mean(-3).logit(1e-12)
-        return torch.cat([self.base.merge(params[..., :-3]), scale, logit], -1)
+        own, logit = _split(params)
+        merged, p = self.base.merge(own), logit.sigmoid().mean(-2)
+        return torch.cat([merged[..., :-2], p.logit(1e-12)[..., None], merged[..., -2:]], -1)
 
     def loss(self, params: Tensor, z: Tensor) -> Tensor:
         """Return the negative log-likelihood."""
-        level, spread, logit = params[..., -3:].unbind(-1)
-        counted = logsigmoid(-logit) - self.base.loss(params[..., :-3], z)
+        (own, logit), (level, spread) = _split(params), params[..., -2:].unbind(-1)
+        counted = logsigmoid(-logit) - self.base.loss(own, z)
         zero = torch.logaddexp(logsigmoid(logit) + spread.log(), counted)
         return -torch.where(level + spread * z < 0.5, zero, counted)
 
     def mean(self, params: Tensor) -> Tensor:
         """Return the mean."""
-        level, spread, logit = params[..., -3:].unbind(-1)
+        (own, logit), (level, spread) = _split(params), params[..., -2:].unbind(-1)
         zero = -level / spread
-        return zero + logit.neg().sigmoid() * (self.base.mean(params[..., :-3]) - zero)
+        return zero + logit.neg().sigmoid() * (self.base.mean(own) - zero)
 
     def icdf(self, params: Tensor, score: Tensor) -> Tensor:
         """Return the quantiles: linear up to 1/2, then those of the wrapped head, further up."""
-        own, level, spread, p, above = self._split(params)
-        u, q, score = ndtr(score.double()), ndtr(-score.double()), score.double()
+        (own, level, spread, p, above), score = self._mixture(params), score.double()
+        u, q = ndtr(score), ndtr(-score)
         counted = torch.where(score < 0, ndtri((u - p) / (1 - p)), -ndtri(q / (1 - p)))
         beyond = self.base.icdf(own, counted.nan_to_num(0.0, 0.0, 0.0))
         return torch.where(q < above, beyond, (u / (1 - above) - 0.5 - level) / spread).to(params)
 
     def normal_score(self, params: Tensor, z: Tensor) -> Tensor:
         """Return the normal scores of counts, or of numbers between them."""
-        own, level, spread, p, above = self._split(params)
+        own, level, spread, p, above = self._mixture(params)
         y, counted = level + spread * z, self.base.normal_score(own, z.double())
         u = torch.where(y < 0.5, (y + 0.5) * (1 - above), p + (1 - p) * ndtr(counted))
         q = torch.where(y < 0.5, above + (0.5 - y) * (1 - above), (1 - p) * ndtr(-counted))
         return torch.where(u < 0.5, ndtri(u), -ndtri(q)).to(params)
 
-    def calibrate(self, params: Tensor, z: Tensor, observed: Tensor) -> None:
-        """Teach the wrapped head what it wants to learn."""
-        self.base.calibrate(params[..., :-3], z, observed)
+    def calibrate(self, params: Tensor, z: Tensor, observed_mask: Tensor) -> None:
+        """Calibrate the wrapped head."""
+        self.base.calibrate(_split(params)[0], z, observed_mask)
 
-    def jitter(self, params: Tensor, z: Tensor) -> Tensor:
-        """Spread the counts as the wrapped head does."""
-        return self.base.jitter(params[..., :-3], z)
-
-    def _split(self, params: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def _mixture(self, params: Tensor) -> tuple[Tensor, ...]:
         """Return the wrapped head's parameters, level, spread, p and P(Y > 0), in float64."""
-        own = params[..., :-3].double()
-        level, spread, logit = params[..., -3:].detach().double().unbind(-1)
-        p = logit.sigmoid()
+        own, logit = _split(params.double())
+        (level, spread), p = level_spread(params.detach()), logit.detach().sigmoid()
         edge = self.base.normal_score(own.detach(), (0.5 - level) / spread)
         return own, level, spread, p, (1 - p) * ndtr(-edge)
+
+
+def _split(params: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the parameters of the wrapped head, and the logit of p."""
+    return torch.cat([params[..., :-3], params[..., -2:]], -1), params[..., -3]

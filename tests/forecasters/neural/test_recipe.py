@@ -50,8 +50,8 @@ def test_any_data_make_legal_sizes(
     assert chosen.block == min(horizon, max(int(np.median(sizes)) // 3, 1))
     assert chosen.stride % chosen.patch == 0
     assert chosen.window >= chosen.patch
-    assert min(chosen.n_steps, chosen.batch_size, chosen.scale_window, chosen.warm) >= 1
-    assert chosen.warm <= chosen.scale_window
+    assert min(chosen.n_steps, chosen.batch_size, chosen.scale_window, chosen.min_observed) >= 1
+    assert chosen.min_observed <= chosen.scale_window
     assert all(1 < lag for lag in chosen.lags) and len(set(chosen.lags)) == len(chosen.lags)
 
 
