@@ -77,13 +77,19 @@ class Calibration:
         return {**vars(self), "scale": self.scale.tolist(), "sides": list(self.sides)}
 
     @classmethod
-    def from_state(cls, state: dict[str, Any] | None) -> Self | None:
-        """Return what `state` told, if there was a calibration."""
+    def from_state(cls, state: dict[str, Any] | None, n_series: int) -> Self | None:
+        """Return what `state` told of so many series, if there was a calibration."""
         if state is None:
             return None
         low, high = map(float, state["sides"])
-        scale = np.array(state["scale"], dtype=np.float64)
-        return cls(scale, float(state["growth"]), (low, high), float(state["independent"]))
+        scale, growth = np.array(state["scale"], dtype=np.float64), float(state["growth"])
+        if scale.shape != (n_series,) or not 0 <= growth <= 1:
+            raise ValueError("the calibration is none of these series")
+        if not all(
+            (0 <= part).all() and (part <= MOST).all() for part in (scale, np.array([low, high]))
+        ):
+            raise ValueError("the calibration stretches beyond all measure")
+        return cls(scale, growth, (low, high), float(state["independent"]))
 
     def borrowed(self, n_series: int) -> Self:
         """Return what these series tell of others."""

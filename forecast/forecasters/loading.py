@@ -84,7 +84,7 @@ def _rebuild(
     forecaster.outliers_ = Outliers.restore(about.get("outliers", [[], []]), panel)
     seen = forecaster.outliers_.hide(panel)
     forecaster.bounds_ = Bounds.unknown(panel.n_series).after(seen, panel.lengths)
-    forecaster.calibration_ = Calibration.from_state(about.get("calibration"))
+    forecaster.calibration_ = Calibration.from_state(about.get("calibration"), panel.n_series)
     forecaster.unit_ = None if about.get("unit") is None else str(about["unit"])
     forecaster.season_length_ = positive_integer("season_length", about["season_length"])
     forecaster.horizon_ = positive_integer("horizon", about["horizon"])

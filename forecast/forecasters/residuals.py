@@ -7,7 +7,7 @@ from abc import abstractmethod
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import fdtrc, ndtri, stdtrit
 
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.history import SHORT, shaped
@@ -16,6 +16,9 @@ from forecast.forecasters.history import SHORT, shaped
 # there are enough of them. The standard error for normal ones is .756 / sqrt(T) of the deviation:
 # Cabilio and Masaro, "A simple test of symmetry about an unknown median", 1996.
 SURPRISE, SPREAD_OF_MEDIAN, ENOUGH = 3.0, 0.756, 20
+# Errors are larger at some places of a season if chance does that less often than DOUBT, and each
+# was seen in so many cycles; the size of a place leans on that of all as on so many errors.
+DOUBT, CYCLES, BORROWED = 1e-3, 4, 4.0
 
 
 def inflation(size: int, n_parameters: int) -> float:
@@ -46,15 +49,25 @@ class Residuals(NamedTuple):
     mirrored
         (n,), whether an error is as likely with the other sign. Then the median of a path is the
         path without errors.
+    rhythm
+        (n, m), how large errors are at each place of the season, in the unit of `values`; (n, 1)
+        ones without a season.
     """
 
     values: np.ndarray
     offsets: np.ndarray
     mirrored: np.ndarray
+    rhythm: np.ndarray
 
     @classmethod
     def gather(
-        cls, errors: np.ndarray, series: np.ndarray, n_series: int, *, symmetric: bool = False
+        cls,
+        errors: np.ndarray,
+        series: np.ndarray,
+        n_series: int,
+        *,
+        symmetric: bool = False,
+        phases: np.ndarray | None = None,
     ) -> Residuals:
         """Keep the finite errors of every series.
 
@@ -70,6 +83,9 @@ class Residuals(NamedTuple):
             Up and down are alike, whatever the errors say. Otherwise their mean is taken off, so
             that paths follow no trend that the forecast has not, and where they are skewed their
             signs are kept.
+        phases
+            (E,), the place of each in its season, from 0 on. Where a test finds that errors are
+            larger at some places, they are drawn with the size of the place they are drawn for.
 
         Examples
         --------
@@ -78,17 +94,23 @@ class Residuals(NamedTuple):
         ([1.0, 3.0], [0, 1, 1, 2], [True, True, True])
         """
         seen = np.isfinite(errors)
-        offsets = np.searchsorted(series[seen], np.arange(n_series + 1))
-        return cls.of(errors[seen], offsets, symmetric=symmetric)
+        errors, series = errors[seen], series[seen]
+        offsets = np.searchsorted(series, np.arange(n_series + 1))
+        rhythm = np.ones((n_series, 1))
+        if phases is not None and len(errors):
+            rhythm = _rhythm(errors, series, phases[seen], n_series)
+            errors = errors / rhythm[series, phases[seen] % rhythm.shape[1]]
+        return cls.of(errors, offsets, symmetric=symmetric)._replace(rhythm=rhythm)
 
     @classmethod
     def of(cls, values: np.ndarray, offsets: np.ndarray, *, symmetric: bool = False) -> Residuals:
         """Return errors with what is known of their signs."""
+        steady = np.ones((len(offsets) - 1, 1))
         if symmetric or not len(values):
-            return cls(values, offsets, np.ones(len(offsets) - 1, dtype=bool))
+            return cls(values, offsets, np.ones(len(offsets) - 1, dtype=bool), steady)
         if offsets[-1] == 0:  # all series draw from all errors
             whole = cls.of(values, np.array([0, len(values)]))
-            return cls(whole.values, offsets, whole.mirrored.repeat(len(offsets) - 1))
+            return cls(whole.values, offsets, whole.mirrored.repeat(len(offsets) - 1), steady)
         count = np.diff(offsets)
         owners = np.repeat(np.arange(len(count)), count)
         size = np.maximum(count, 1)
@@ -100,7 +122,7 @@ class Residuals(NamedTuple):
         middle = (in_order[first + (size - 1) // 2] + in_order[first + size // 2]) / 2
         standard_error = SPREAD_OF_MEDIAN * deviation / np.sqrt(size)
         skewed = (count >= ENOUGH) & (np.abs(middle) > SURPRISE * standard_error)
-        return cls(values, offsets, ~skewed)
+        return cls(values, offsets, ~skewed, steady)
 
     def pooled(self, n_series: int) -> Residuals:
         """Return the errors of all, for each of other series."""
@@ -129,7 +151,7 @@ class Residuals(NamedTuple):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the fields by the names they are saved under."""
-        names = ("residuals", "residual_offsets", "residual_mirrored")
+        names = ("residuals", "residual_offsets", "residual_mirrored", "residual_rhythm")
         return dict(zip(names, self, strict=True))
 
     @classmethod
@@ -144,7 +166,40 @@ class Residuals(NamedTuple):
             raise ValueError("the residuals do not belong to the series")
         if "residual_mirrored" not in arrays:
             return cls.of(values, offsets, symmetric=symmetric)
-        return cls(values, offsets, shaped(arrays, "residual_mirrored", len(offsets) - 1))
+        n = len(offsets) - 1
+        rhythm = shaped(arrays, "residual_rhythm", n, arrays["residual_rhythm"].shape[-1])
+        if not np.isfinite(rhythm).all() or not rhythm.size:
+            raise ValueError("the residuals have no size")
+        return cls(values, offsets, shaped(arrays, "residual_mirrored", n), rhythm)
+
+
+def _rhythm(
+    errors: np.ndarray, series: np.ndarray, phases: np.ndarray, n_series: int
+) -> np.ndarray:
+    """Return the size of errors by place in the season, (n, m); ones where no place differs.
+
+    The test is that of Brown and Forsythe, "Robust tests for the equality of variances", 1974, here
+    around zero; sizes lean on that of all places.
+    """
+    m = int(phases.max()) + 1
+    size = np.abs(errors)
+    place = series * m + phases
+    count = np.bincount(place, minlength=n_series * m).reshape(n_series, m)
+    total = np.bincount(place, size, n_series * m).reshape(n_series, m)
+    squares = np.bincount(place, np.square(size), n_series * m).reshape(n_series, m)
+    n, mean = count.sum(1), total.sum(1) / np.maximum(count.sum(1), 1)
+    means = total / np.maximum(count, 1)
+    between = (count * np.square(means - mean[:, None])).sum(1)
+    within = squares.sum(1) - (count * np.square(means)).sum(1)
+    free = np.maximum(n - m, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        doubt = fdtrc(max(m - 1, 1), free, between / max(m - 1, 1) / (within / free))
+    differs = (doubt < DOUBT) & (count.min(1) >= CYCLES)
+    common = squares.sum(1) / np.maximum(n, 1)
+    shrunk = (squares + BORROWED * common[:, None]) / (count + BORROWED)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.sqrt(shrunk / common[:, None])
+    return np.where(differs[:, None], relative, 1.0)
 
 
 class Noise:
@@ -162,6 +217,8 @@ class Noise:
         Draw for quantiles: the numbers of a step are spread evenly, the second half of the paths
         mirrors the first, and all series see the same numbers, so that the quantiles of a series
         do not depend on those beside it.
+    phases
+        (n,), the place in the season of the first step.
     """
 
     def __init__(
@@ -171,8 +228,12 @@ class Noise:
         rng: np.random.Generator | None = None,
         *,
         even: bool = False,
+        phases: np.ndarray | None = None,
     ) -> None:
         self.residuals, self.n_samples, self.rng, self.even = residuals, n_samples, rng, even
+        self.phases = (
+            np.zeros(len(residuals.mirrored), dtype=np.int64) if phases is None else phases
+        )
 
     def errors(self) -> np.ndarray:
         """Return the errors (n, S) of the next step."""
@@ -180,7 +241,10 @@ class Noise:
         if self.rng is None:
             return np.zeros((n, self.n_samples))
         places, signs = self.residuals.locate(self.uniforms(n))
-        return self.residuals.at(places) * signs
+        rhythm = self.residuals.rhythm
+        size = rhythm[np.arange(n), self.phases % rhythm.shape[1]]
+        self.phases = self.phases + 1
+        return self.residuals.at(places) * signs * size[:, None]
 
     def stretches(self, length: int, count: int) -> np.ndarray:
         """Return stretches of errors that followed each other, (count, length, n, S).
@@ -237,7 +301,8 @@ class ResidualForecaster(BaseForecaster):
     def _sample(
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
     ) -> np.ndarray:
-        return self._run(horizon, known, Noise(self.residuals_, n_samples, rng))
+        noise = Noise(self.residuals_, n_samples, rng, phases=self.panel_.lengths)
+        return self._run(horizon, known, noise)
 
     def _predict_quantiles(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
@@ -246,4 +311,5 @@ class ResidualForecaster(BaseForecaster):
         return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)  # (n, H, Q)
 
     def _even(self, horizon: int) -> Noise:
-        return Noise(self.residuals_, self._n_paths(horizon), np.random.default_rng(0), even=True)
+        count, rng = self._n_paths(horizon), np.random.default_rng(0)
+        return Noise(self.residuals_, count, rng, even=True, phases=self.panel_.lengths)

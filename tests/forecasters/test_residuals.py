@@ -69,3 +69,34 @@ def test_pooled_errors_serve_any_number_of_series() -> None:
     assert residuals.mirrored.shape == (5,)
     drawn = Noise(residuals, 1000, np.random.default_rng(0)).errors()
     assert drawn.shape == (5, 1000) and drawn.max() > 5
+
+
+def seasonal(m: int, cycles: int, wild: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return errors that are `wild` times as large at the last place of a season, and places."""
+    phases = np.arange(m * cycles) % m
+    errors = np.random.default_rng(seed).normal(size=m * cycles)
+    return np.where(phases == m - 1, wild * errors, errors), phases
+
+
+def test_errors_are_drawn_with_the_size_of_their_place_in_the_season() -> None:
+    errors, phases = seasonal(4, 30, 5.0)
+    calm, _ = seasonal(4, 30, 1.0)
+    owners = np.repeat([0, 1], 120)
+    both = np.concatenate([errors, calm])
+    residuals = Residuals.gather(both, owners, 2, phases=np.tile(phases, 2))
+    assert (residuals.rhythm[1] == 1).all()
+    noise = Noise(residuals, 4000, np.random.default_rng(0), phases=np.array([2, 2]))
+    spread = np.array([noise.errors()[0].std() for _ in range(4)])
+    np.testing.assert_allclose(spread, [1, 5, 1, 1], rtol=0.35)
+    assert Residuals.gather(*(both, owners, 2)).rhythm.tolist() == [[1.0], [1.0]]
+
+
+def test_equal_sizes_are_seldom_told_apart_and_few_cycles_never() -> None:
+    found = [
+        Residuals.gather(errors, np.zeros(len(errors), dtype=int), 1, phases=phases)
+        for errors, phases in (seasonal(12, 10, 1.0, seed) for seed in range(100))
+    ]
+    assert sum((residuals.rhythm != 1).any() for residuals in found) <= 1
+    errors, phases = seasonal(12, 3, 50.0)
+    few = Residuals.gather(errors, np.zeros(36, dtype=int), 1, phases=phases)
+    assert (few.rhythm == 1).all()

@@ -56,15 +56,18 @@ class SmoothingForecaster(ResidualForecaster):
         m = self.season_length_
         values, observed = fill_gaps(panel, m), ~np.isnan(panel.values)
         keep = max(RECENT, 10 * m)
-        fits, errors = [], []
+        fits, errors, phases = [], [], []
         for start, end in zip(panel.offsets[:-1], panel.offsets[1:], strict=True):
             recent = slice(max(start, end - keep), end)
             y = values[recent]
             fits.append(_fixed_gain(y, m) if _featureless(y) else self._fit_series(y, m))
             errors.append(np.where(observed[recent], fits[-1].errors, np.nan))
+            phases.append(np.arange(recent.start - start, end - start) % m)
         self.smoothing_ = Smoothing(*map(np.stack, zip(*(f.smoothing for f in fits), strict=True)))
         owners = np.repeat(np.arange(panel.n_series), [len(part) for part in errors])
-        self.residuals_ = Residuals.gather(np.concatenate(errors), owners, panel.n_series)
+        self.residuals_ = Residuals.gather(
+            np.concatenate(errors), owners, panel.n_series, phases=np.concatenate(phases)
+        )
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         recursion = Recursion(self.smoothing_, 1)

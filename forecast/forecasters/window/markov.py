@@ -157,7 +157,8 @@ class MarkovForecaster(ResidualForecaster):
         errors = fit(panel, stretches, covariates)
         rows = stretches.rows(self.order_)
         owners = np.searchsorted(panel.offsets, rows, side="right") - 1
-        self.residuals_ = Residuals.gather(errors, owners, panel.n_series)
+        phases = (rows - panel.offsets[owners]) % self.season_length_
+        self.residuals_ = Residuals.gather(errors, owners, panel.n_series, phases=phases)
         self._update(panel, panel.lengths)
 
     def _fit_linear(self, panel: Panel, stretches: Stretches, covariates: np.ndarray) -> np.ndarray:
