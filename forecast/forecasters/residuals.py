@@ -98,8 +98,12 @@ class Residuals(NamedTuple):
         offsets = np.searchsorted(series, np.arange(n_series + 1))
         rhythm = np.ones((n_series, 1))
         if phases is not None and len(errors):
-            rhythm = _rhythm(errors, series, phases[seen], n_series)
-            errors = errors / rhythm[series, phases[seen] % rhythm.shape[1]]
+            rhythm, cycles = _rhythm(errors, series, phases[seen], n_series)
+            errors = errors / rhythm[series, phases[seen]]
+            # each size is known from the errors of few cycles only
+            few = np.maximum(cycles - 1, 1)
+            doubt = np.sqrt(1 + 1 / few) * stdtrit(few, 0.9) / ndtri(0.9)
+            rhythm = np.where(rhythm == 1, 1.0, rhythm * doubt)
         return cls.of(errors, offsets, symmetric=symmetric)._replace(rhythm=rhythm)
 
     @classmethod
@@ -175,8 +179,10 @@ class Residuals(NamedTuple):
 
 def _rhythm(
     errors: np.ndarray, series: np.ndarray, phases: np.ndarray, n_series: int
-) -> np.ndarray:
-    """Return the size of errors by place in the season, (n, m); ones where no place differs.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the size of errors by place in the season, (n, m), and how many each is known from.
+
+    They are ones where no place differs.
 
     The test is that of Brown and Forsythe, "Robust tests for the equality of variances", 1974, here
     around zero; sizes lean on that of all places.
@@ -199,7 +205,7 @@ def _rhythm(
     shrunk = (squares + BORROWED * common[:, None]) / (count + BORROWED)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.sqrt(shrunk / common[:, None])
-    return np.where(differs[:, None], relative, 1.0)
+    return np.where(differs[:, None], relative, 1.0), count
 
 
 class Noise:
