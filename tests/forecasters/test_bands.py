@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.preprocessing import FunctionTransformer
 
 from forecast import (
@@ -93,15 +94,14 @@ def test_the_point_lies_inside_every_band_and_nothing_is_forecast_that_cannot_be
     check(fitted(str(case)), kinds())
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if not case.neural], ids=str)
-def test_a_flat_series_is_forecast_as_it_is_and_moves_no_other(case: ForecasterCase) -> None:
+@pytest.mark.parametrize("model", QUICK + SLOW, ids=repr)
+def test_a_flat_series_is_forecast_as_it_is_and_moves_no_other(model: Any) -> None:
+    model = clone(model).set_params(horizon=6, season_length=4)
     beside = kinds()[["trend", "flat", "spikes", "empty", "counts"]]
-    model = case.build(horizon=6, season_length=4).fit(beside)
-    found = model.predict_quantiles(9, levels=LEVELS)
+    found = model.fit(beside).predict_quantiles(9, levels=LEVELS)
     assert (found["flat"] == 3700).all(axis=None) and (found["empty"] == 0).all(axis=None)
     others = kinds()[["trend", "spikes", "counts"]]
-    alone = case.build(horizon=6, season_length=4).fit(others)
-    expected = alone.predict_quantiles(9, levels=LEVELS)
+    expected = model.fit(others).predict_quantiles(9, levels=LEVELS)
     pd.testing.assert_frame_equal(found[list(others)], expected, rtol=1e-9)
 
 
