@@ -66,6 +66,7 @@ FORECASTER_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "MarkovForecaster": [{}, {"regressor": Ridge()}],
     "MLPForecaster": [{}, {"head": "normal", "num_layers": 2}],
     "RNNForecaster": [{}, {"cell": "gru", "head": "huber"}],
+    "PretrainedForecaster": [{}, {"fine_tune": 1}],
     "Seq2SeqForecaster": [{}, {"attention": True, "cell": "gru", "n_estimators": 2}],
     "LSTMForecaster": [
         {},

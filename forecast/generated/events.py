@@ -13,21 +13,25 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 
-def add_events(rng: np.random.Generator, values: Floats, noise: Floats) -> Floats:
+def add_events(rng: np.random.Generator, values: Floats, noise: Floats, season: Numbers) -> Floats:
     """Add shifts, broken trends, passing effects and outliers in the unit of the noise (B, 1).
+
+    More happens to a year than to a month or an hour, which have a third as many.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> y = add_events(rng, np.zeros((200, 50)), np.ones((200, 1)))
+    >>> y = add_events(rng, np.zeros((200, 50)), np.ones((200, 1)), np.full(200, 12))
     >>> 0.05 < float((y != 0).any(1).mean()) < 0.6
     True
     """
     size, length = values.shape
     step = np.arange(length)
 
+    chance = np.select([season == 1, season == 4], [1.6, 0.7], 0.5)[:, None]
+
     def some(share: float) -> NDArray[np.bool_]:
-        return rng.random((size, 1)) < share
+        return rng.random((size, 1)) < share * chance
 
     def after() -> Floats:
         return (step - rng.integers(1, max(length, 2), (size, 1))).astype(np.float64)

@@ -46,16 +46,32 @@ def count(rng: np.random.Generator, values: Floats) -> Floats:
     size, length = values.shape
     swing = np.exp(rng.normal(-0.9, 0.6, (size, 1)))
     centre = np.exp(rng.normal(0.5, 1.6, (size, 1)))
-    rate = np.exp(np.clip(standard(values) * swing, -4, 3)) * centre
+    rate = np.exp(np.clip(standard(values) * swing, -4, 3)) * centre * _life(rng, size, length)
     kind = rng.random((size, 1))
     shape = np.exp(rng.uniform(-1, 2, (size, 1)))
     spread = rng.gamma(np.broadcast_to(shape, (size, length))) / shape
     rate = np.where(kind < 0.33, rate * spread, rate)
+    rare = kind > 0.62
+    # who buys now and then buys one or two, now and then many
+    rate = np.where(rare, 0.4 * rate * spread, rate)
     sold = rng.poisson(np.minimum(rate, 1e5)).astype(float)
     often = rng.beta(1, 2.5, (size, 1))
     arrives = rng.random((size, length)) < np.clip(often * np.sqrt(rate / centre), 0, 1)
     lot = np.where(rng.random((size, 1)) < 0.2, np.ceil(centre), 1.0)
-    return np.where(kind > 0.62, arrives * (sold + 1) * lot, sold)
+    return np.where(rare, arrives * (sold + 1) * lot, sold)
+
+
+def _life(rng: np.random.Generator, size: int, length: int) -> Floats:
+    """Return factors (B, N) of a rate: for some all one, else a product's rise and fall.
+
+    Parts are introduced and run out: of those of a car maker, a quarter had nine times the
+    demand in the last third of their history that they had in the first, another a third of it.
+    """
+    age = np.arange(length) / length - rng.uniform(-0.25, 1.15, (size, 1))
+    width = np.exp(rng.uniform(np.log(0.12), 0, (size, 1)))
+    curve = np.exp(-0.5 * (age / width) ** 2)
+    curve /= curve.max(1, keepdims=True)
+    return np.where(rng.random((size, 1)) < 0.4, 1.0, curve)
 
 
 def saturate(rng: np.random.Generator, values: Floats) -> Floats:

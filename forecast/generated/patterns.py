@@ -102,6 +102,14 @@ def draw_day_types(
     return np.where((second > 0)[:, None], added, 0.0)
 
 
+def business(season: Numbers, length: int) -> NDArray[np.bool_]:
+    """Return whether series are figures of years or quarters, most of which grow.
+
+    Hardly any are observed for a hundred years: what has no season and is longer is another kind.
+    """
+    return (season == 4) | ((season == 1) & (length <= 100))
+
+
 def draw_growth(rng: np.random.Generator, season: Numbers, length: int) -> Floats:
     """Draw trends (B, N) that persist and bend: the sum of a slope that wanders about a mean.
 
@@ -116,7 +124,7 @@ def draw_growth(rng: np.random.Generator, season: Numbers, length: int) -> Float
     ((400, 30), True)
     """
     size = len(season)
-    up = np.where(season <= 4, 0.88, 0.65)
+    up = np.select([business(season, length), season == 12], [0.88, 0.8], 0.62)
     sign = np.where(rng.random(size) < up, 1.0, -1.0)[:, None]
     far = np.select([season == 1, season == 4], [1.0, 0.6], 2.0 / season)[:, None]
     far = far * min(1.0, 60 / length)

@@ -227,10 +227,15 @@ def _errors(past: Past, at: Tensor, ago: Tensor) -> Tensor:
 
 def _typical(errors: Tensor, width: Tensor, spread: Tensor) -> Tensor:
     """Return the mean absolute error over `width` steps, half an error of one spread added."""
-    rows = width.repeat_interleave(TEMPLATES, 0)
-    parts = (~errors.isnan()).double(), errors.abs().nan_to_num()
-    flat = (_window(_running(part.movedim(2, 1).flatten(0, 1)), rows) for part in parts)
-    n, total = (part.unflatten(0, (-1, TEMPLATES)).movedim(1, 2) for part in flat)
+    steps = torch.arange(errors.shape[1], device=errors.device)
+    before = steps - width  # the newest step that counts no more
+    index = before.clamp(min=0)[..., None].expand_as(errors)
+
+    def late(values: Tensor) -> Tensor:
+        total = values.cumsum(1)
+        return total - torch.where(before[..., None] >= 0, total.gather(1, index), 0.0)
+
+    n, total = late((~errors.isnan()).float()), late(errors.abs().nan_to_num())
     return ((total / spread + 0.5) / (n + 0.5)).clamp(1e-3, FAR).float()
 
 

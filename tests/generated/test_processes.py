@@ -7,10 +7,11 @@ import pytest
 
 from forecast.generated.arima import draw_arima, pole_pairs
 from forecast.generated.augmentation import flip_falling, mix
-from forecast.generated.events import lose_values
+from forecast.generated.events import add_events, lose_values
 from forecast.generated.kernels import draw_kernels
 from forecast.generated.outcomes import count, sample_otherwise, saturate
 from forecast.generated.patterns import (
+    business,
     draw_day_types,
     draw_growth,
     draw_profiles,
@@ -136,6 +137,28 @@ def test_counts_are_whole_and_from_dense_to_rare(rng):
     empty = (y == 0).mean(1)
     assert (empty > 0.7).any()
     assert (empty < 0.05).any()
+
+
+def test_counts_are_introduced_and_run_out(rng):
+    y = count(rng, rng.standard_normal((1000, 90)))
+    sold = y.sum(1) > 20
+    first, last = (y[sold][:, part].mean(1) for part in (slice(30), slice(60, 90)))
+    ended, new = last < 0.2 * first, first < 0.2 * last
+    assert 0.05 < ended.mean() < 0.35
+    assert 0.05 < new.mean() < 0.35
+
+
+def test_more_befalls_a_year_than_an_hour(rng):
+    season = np.repeat([1, 24], 1000)
+    y = add_events(rng, np.zeros((2000, 40)), np.ones((2000, 1)), season)
+    years, hours = (y != 0).any(1).reshape(2, 1000).mean(1)
+    assert years > 2 * hours > 0
+
+
+def test_few_yearly_figures_are_longer_than_a_hundred():
+    season = np.array([1, 4, 12])
+    assert business(season, 40).tolist() == [True, True, False]
+    assert business(season, 400).tolist() == [False, True, False]
 
 
 def test_saturated_series_touch_their_bound(rng):

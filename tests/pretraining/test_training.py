@@ -96,6 +96,27 @@ def test_training_logs_and_saves(tmp_path):
     }
 
 
+def test_a_cold_step_moves_nothing():
+    course = Course(seed=4, width=8)
+    before = {name: value.clone() for name, value in course.network.state_dict().items()}
+    course.advance(warmth=0.0)
+    for name, value in course.network.state_dict().items():
+        torch.testing.assert_close(value, before[name])
+
+
+def test_the_checkpoint_is_the_one_before_cooling(tmp_path):
+    training.train(0.002, tmp_path, 0, tmp_path / "weights.safetensors", cool=0.01)
+    assert (tmp_path / "weights.safetensors").exists()
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+
+
+def test_some_horizons_are_far():
+    batches = [draw_batch(5, step) for step in range(40)]
+    far = [(b.horizon > 4 * b.season.clamp(min=14)).any() for b in batches]
+    assert 0.2 < np.mean(far) < 1
+    assert max(b.steps.max() for b in batches) > 100
+
+
 def test_validation_reads_no_test_part(tmp_path):
     rows = [("a", k, float(k), "train" if k < 20 else "test") for k in range(26)]
     frame = pd.DataFrame(rows, columns=["unique_id", "ds", "y", "split"])

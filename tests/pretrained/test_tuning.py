@@ -1,0 +1,80 @@
+"""Fine-tuning: it learns, from what it may read, and is kept only if it helped."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from forecast import PretrainedForecaster
+from forecast.pretrained import tuning
+from forecast.pretrained.network import PretrainedNetwork
+from forecast.pretrained.sweep import View
+from forecast.pretrained.tuning import Histories, draw_loss, fine_tune, held_out_loss
+
+
+def waves(n: int = 6, length: int = 60) -> torch.Tensor:
+    t, shift = torch.arange(length).double(), torch.arange(n).double()[:, None]
+    return 5 + (2 * torch.pi * (t + shift) / 6).sin() + 0.02 * t
+
+
+def histories(values: torch.Tensor) -> Histories:
+    def newest(rows: torch.Tensor, back: int) -> torch.Tensor:
+        return values[rows][:, : values.shape[1] - back]
+
+    return Histories(newest, len(values), (View(6), View(1)), np.array([0.8, 0.2]), 6)
+
+
+@pytest.fixture
+def untaught() -> PretrainedNetwork:
+    torch.manual_seed(0)
+    return PretrainedNetwork(width=8).eval().requires_grad_(False)
+
+
+def test_it_learns_what_it_did_not_know(untaught, monkeypatch):
+    monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 8)
+    panel = histories(waves())
+    tuned = fine_tune(untaught, panel, 3)
+    assert held_out_loss(tuned, panel) < 0.9 * held_out_loss(untaught, panel)
+    again = fine_tune(untaught, panel, 3)
+    for name, value in tuned.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value, rtol=0, atol=0)
+
+
+def test_what_got_no_better_is_not_kept(untaught, monkeypatch):
+    monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 1)
+    losses = iter([1.0, 1.1, 2.0, 1.2])
+    monkeypatch.setattr(tuning, "held_out_loss", lambda *_: next(losses))
+    tuned = fine_tune(untaught, histories(waves()), 9)  # three epochs without a gain end it
+    for name, value in untaught.state_dict().items():
+        torch.testing.assert_close(tuned.state_dict()[name], value.half().float())
+
+
+def test_the_values_that_judge_teach_nothing(untaught):
+    values = waves()
+    other = values.clone()
+    other[:, -6:] = 1e6
+    draws = [
+        draw_loss(untaught, histories(part), np.random.default_rng(0)) for part in (values, other)
+    ]
+    assert draws[0] == draws[1]
+    judged = [held_out_loss(untaught, histories(part)) for part in (values, other)]
+    assert judged[0] != judged[1]
+
+
+@pytest.mark.parametrize("length", [7, 9, 40])
+def test_short_and_ragged_series_are_learned_from_without_a_fault(length, monkeypatch):
+    monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 2)
+    rng = np.random.default_rng(0)
+    panel = [
+        pd.Series(rng.normal(size=n), pd.date_range("2020", periods=n, freq="MS"), name=str(n))
+        for n in (length, 5, 6)
+    ]
+    model = PretrainedForecaster(horizon=3, fine_tune=1).fit(panel)
+    assert all(np.isfinite(one).all() for one in model.predict(4))
+
+
+def test_a_wrong_number_of_epochs_is_named():
+    with pytest.raises(ValueError, match="`fine_tune`"):
+        PretrainedForecaster(fine_tune=-1).fit(pd.Series(np.arange(30.0)))
