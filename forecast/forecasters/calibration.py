@@ -30,6 +30,10 @@ FEW = 3
 MANY = 200
 # What all series have in common weighs as much as so many independent errors of a series' own.
 BORROWED = 4.0
+# The width that a forecast claims is believed as so many independent errors would be. With none as
+# much is covered (.80, .73, .83, .79 after 72 values of an AR(1), a random walk, a season and a
+# trend, Markov, 80 series each), but the interval score is 2 to 8 % worse than with three.
+CLAIMED = 3.0
 # No band is stretched or shrunk by more: errors that are nearly zero say nothing.
 MOST = 20.0
 
@@ -106,7 +110,8 @@ def pool(errors: np.ndarray) -> Calibration | None:
     80 % do not pass (split conformal prediction, Vovk, Gammerman and Shafer, 2005), read between
     two scores by interpolation. Errors of step j from origins nearer than j are not independent:
     every j-th counts. Where these are few, the factor grows by the ratio of the quantiles of
-    Student's t and the normal distribution.
+    Student's t and the normal distribution; and all of it leans on 1, the width that the forecast
+    claims.
 
     Parameters
     ----------
@@ -141,7 +146,12 @@ def pool(errors: np.ndarray) -> Calibration | None:
         sides = tuple(_conformal(side[side > 0]) for side in (-scores[seen], scores[seen]))
     else:
         sides = (_conformal(np.abs(scores[seen])),) * 2
-    low, high = (float(np.clip(widening * side, 1 / MOST, MOST)) for side in sides)
+    # what the forecast itself says of its width counts as a few errors, too
+    trust, typical = total / (total + CLAIMED), np.exp(np.log(scale).mean())
+    low, high = (
+        float((np.clip(widening * side * typical, 1 / MOST, MOST)) ** trust / typical)
+        for side in sides
+    )
     return Calibration(scale, growth, (low, high), total)
 
 
@@ -179,8 +189,8 @@ def student(independent: float) -> float:
     """Return how much wider a band is whose width was learned from few errors.
 
     Errors of one origin at different steps are partly new, so there are twice the degrees of
-    freedom: bands of .6 times the right width then cover .79 to .83 after 12 to 24 origins, be the
-    series white noise, an AR(1) or a random walk.
+    freedom: where nothing else is believed, bands then cover .79 to .83 after 12 to 24 origins, be
+    the series white noise, an AR(1) or a random walk.
     """
     return float(stdtrit(max(2 * independent, 1.0), LEVELS[1]) / ndtri(LEVELS[1]))
 
