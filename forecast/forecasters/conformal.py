@@ -18,7 +18,6 @@ from sklearn.base import clone
 
 from forecast._checks import boolean, number_between, short
 from forecast.data.frames import Panel
-from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.calibration import COVERAGE, ahead, origins, pool, roll, student
 from forecast.forecasters.classical.naive import NaiveForecaster
@@ -74,8 +73,6 @@ class ConformalForecaster(BaseForecaster):
     >>> model.update(pd.Series([40.0], index=[200])).surprise_["p_value"].round(2).item()
     0.03
     """
-
-    tags = ForecasterTags(covariates=True)
 
     def __init__(
         self,
