@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from forecast.evaluation.metrics import evaluate as evaluate
     from forecast.evaluation.splits import RollingOrigin as RollingOrigin
     from forecast.evaluation.streaming import stream as stream
+    from forecast.forecasters.conformal import ConformalForecaster as ConformalForecaster
     from forecast.forecasters.loading import load as load
     from forecast.forecasters.registry import *  # noqa: F403
     from forecast.inspection.memory import effective_memory as effective_memory
@@ -48,6 +49,7 @@ __version__ = "0.1.0"
 
 _HOMES = HOMES | {
     "Comparison": "forecast.contest.comparison",
+    "ConformalForecaster": "forecast.forecasters.conformal",
     "ForecastWarning": "forecast._checks",
     "RollingOrigin": "forecast.evaluation.splits",
     "backtest": "forecast.evaluation.backtest",

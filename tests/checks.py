@@ -258,7 +258,8 @@ class ForecasterCase(NamedTuple):
     @property
     def savable(self) -> bool:
         """Whether it can be saved without code; joblib serves the others."""
-        return self.options.get("regressor") is None
+        holds_a_model = "forecaster" in self.kind._get_param_names()
+        return self.options.get("regressor") is None and not holds_a_model
 
     def __str__(self) -> str:
         return "-".join([self.kind.__name__, *(f"{v}" for v in self.options.values())])

@@ -34,6 +34,8 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     assert_type(forecast.MLPForecaster(num_layers=2).fit([y, y]), forecast.MLPForecaster)
     assert_type(forecast.RNNForecaster(cell="gru", dropout=0.1).fit(y), forecast.RNNForecaster)
     assert_type(forecast.Seq2SeqForecaster(attention=True).fit(y), forecast.Seq2SeqForecaster)
+    watch = forecast.ConformalForecaster(forecast.NaiveForecaster(), adaptive=True)
+    assert_type(watch.fit(y).update(y).surprise_, pd.DataFrame)
     # what comes out
     one = model.predict(3, X)
     assert_type(one, pd.Series[Any] | pd.DataFrame | list[pd.Series[Any]] | IntoDataFrame)

@@ -50,6 +50,11 @@ class ArrayForecaster(ABC):
     season_length_: int
     horizon_: int
 
+    @property
+    def point_is_mean(self) -> bool:
+        """Whether `_predict` returns a mean, which may lie outside a band and has decimals."""
+        return False
+
     @abstractmethod
     def _fit(self, panel: Panel) -> None:
         """Learn from the history; set attributes that end in an underscore.
@@ -61,7 +66,10 @@ class ArrayForecaster(ABC):
 
     @abstractmethod
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
-        """Return the forecast (n, H); `known` is the future of X, (n, H, K) float64, or None."""
+        """Return the forecast (n, H); `known` is the future of X, (n, H, K) float64, or None.
+
+        It is the median of what `_sample` draws; `point_is_mean` tells of another.
+        """
 
     @abstractmethod
     def _sample(
@@ -73,16 +81,20 @@ class ArrayForecaster(ABC):
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> np.ndarray:
         """Return quantiles (n, H, Q); by default those of 1,000 paths, fewer for large panels."""
-        # The paths of a large panel must fit into memory: 2e7 float64 values are 160 MB.
-        affordable = 20_000_000 // (self.panel_.n_series * horizon)
-        count = int(np.clip(affordable, 100, 1000))
-        paths = self._sample(horizon, count, known, np.random.default_rng(0))  # (n, S, H)
+        count, rng = self._n_paths(horizon), np.random.default_rng(0)
+        paths = self._sample(horizon, count, known, rng)  # (n, S, H)
         return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)  # (n, H, Q)
 
-    def _predict_both(
+    def _n_paths(self, horizon: int) -> int:
+        """Return how many paths quantiles are read from: an even number."""
+        # The paths of a large panel must fit into memory: 2e7 float64 values are 160 MB.
+        affordable = 20_000_000 // (self.panel_.n_series * horizon)
+        return int(np.clip(affordable, 100, 1000)) // 2 * 2
+
+    def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return forecast (n, H) and quantiles (n, H, Q): by default one after the other."""
+        """Return median (n, H) and quantiles (n, H, Q): by default forecast, then quantiles."""
         return (
             self._predict(horizon, known),
             self._predict_quantiles(horizon, levels, known),
@@ -95,24 +107,34 @@ class ArrayForecaster(ABC):
         horizon: int,
         levels: tuple[float, ...],
         known: np.ndarray | None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return forecasts (O, n, H) and quantiles (O, n, H, Q) from O moments, as after updates.
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return forecasts and medians (O, n, H), quantiles (O, n, H, Q), as after updates.
 
         By default one after the other. `origins` (O, n), rising from the length of the history on,
         says how many values of each series in `panel` are known; the future of X is (O, n, H, K).
         """
-        learner, points, quantiles = copy.copy(self), [], []
+        learner, found = copy.copy(self), []
         for k, lengths in enumerate(origins):
             added = lengths - learner.panel_.lengths
             learner.panel_ = panel.head(lengths)
             if added.any():
                 learner._update(learner.panel_, added)
             ahead = None if known is None else known[k]
-            points.append(learner._predict(horizon, ahead))
-            if levels:
-                quantiles.append(learner._predict_quantiles(horizon, levels, ahead))
-        empty = np.empty((*np.shape(points), 0))
-        return np.stack(points), np.stack(quantiles) if levels else empty
+            found.append(learner._point_and_quantiles(horizon, levels, ahead))
+        points, medians, quantiles = (np.stack(part) for part in zip(*found, strict=True))
+        return points, medians, quantiles
+
+    def _point_and_quantiles(
+        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return forecast and median (n, H), which are mostly one, and quantiles (n, H, Q)."""
+        if levels and not self.point_is_mean:
+            median, quantiles = self._centered(horizon, levels, known)
+            return median, median, quantiles
+        point = self._predict(horizon, known)
+        if not levels:
+            return point, point, np.empty((*point.shape, 0))
+        return point, *self._centered(horizon, levels, known)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:  # noqa: B027
         """Absorb the last `added[i]` values of every series of the grown history.

@@ -6,7 +6,6 @@ on, an author writes: `arrays` says what. The constructor stands in `parameters`
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -16,9 +15,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer
-from forecast.data.calendar import infer_season_length
 from forecast.data.frames import (
-    Panel,
     append,
     future_frame,
     read_update,
@@ -28,7 +25,6 @@ from forecast.data.frames import (
 from forecast.forecasters import arguments
 from forecast.forecasters.framed import FramedForecaster
 from forecast.forecasters.saving import save
-from forecast.forecasters.transform import fit_transformer, forward
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +48,12 @@ class BaseForecaster(FramedForecaster):
         The history, as arrays, in the units of `y`.
     target_transform_
         The fitted transformer, or None.
+    calibration_
+        How much bands and paths are stretched, or None.
+    bounds_
+        What each series can be: at least zero, whole.
+    outliers_
+        Values that are taken for missing: see `forecast.forecasters.outliers`.
     freq_
         Frequency of the history.
     season_length_, horizon_
@@ -85,20 +87,8 @@ class BaseForecaster(FramedForecaster):
         """
         horizon = arguments.optional("horizon", self.horizon)
         season_length = arguments.optional("season_length", self.season_length)
-        learner = copy.copy(self)
-        learner.__dict__ = {
-            name: value for name, value in vars(self).items() if not name.endswith("_")
-        }
-        panel = self._read(y, X, self.freq)
-        learner.panel_ = panel
-        learner.freq_ = panel.freq
+        learner = self._fitted_to(self._read(y, X, self.freq), horizon, season_length)
         learner.unit_ = arguments.unit_of(y)
-        learner.season_length_ = season_length or infer_season_length(panel)
-        learner.horizon_ = horizon or _default_horizon(panel, learner.season_length_)
-        if X is not None:
-            learner.n_features_in_ = len(panel.X_names) + len(panel.past_names)
-        learner.target_transform_, seen = fit_transformer(self.target_transform, panel)
-        learner._fit(seen)
         self.__dict__ = learner.__dict__
         return self
 
@@ -124,7 +114,7 @@ class BaseForecaster(FramedForecaster):
             Before `fit`.
         """
         steps, known = self._ahead(horizon, X)
-        return restore(self.panel_, self._backward(self._predict(steps, known)))
+        return restore(self.panel_, self._point(steps, known))
 
     def predict_quantiles(
         self,
@@ -200,11 +190,8 @@ class BaseForecaster(FramedForecaster):
         """
         steps, known = self._ahead(horizon, X)
         count = positive_integer("n_samples", n_samples)
-        paths = self._sample(steps, count, known, np.random.default_rng(random_state))
-        paths = self._backward(paths)  # (n, S, H)
-        return restore_columns(
-            self.panel_, paths.transpose(0, 2, 1), self._labels("path", range(count))
-        )
+        paths = self._paths(steps, count, known, np.random.default_rng(random_state))  # (n, H, S)
+        return restore_columns(self.panel_, paths, self._labels("path", range(count)))
 
     def update(self, y: Frame, X: IntoDataFrame | None = None) -> Self:
         """Absorb the values that came after the history; what `fit` learned stays.
@@ -256,15 +243,11 @@ class BaseForecaster(FramedForecaster):
         """
         check_is_fitted(self)
         whole = self._read(y, X, self.freq_, sparse=True)
-        seen = forward(self.target_transform_, whole.head(origins[-1]))
         known = None
         if whole.X is not None:
             known = whole.X[(whole.offsets[:-1] + origins)[..., None] + np.arange(horizon)]
-        points, quantiles = (
-            self._backward(part.swapaxes(0, 1)).swapaxes(0, 1)
-            for part in self._predict_at(seen, origins, horizon, tuple(levels), known)
-        )
-        return points, quantiles
+        history = whole.head(origins[-1])
+        return self._from_origins(history, origins, horizon, tuple(levels), known)
 
     def apply(self, y: Frame, X: IntoDataFrame | None = None) -> Self:
         """Return a forecaster that has learned what this one has, and has another history.
@@ -291,10 +274,8 @@ class BaseForecaster(FramedForecaster):
         check_is_fitted(self)
         panel = self._read(y, X, self.freq_, sparse=True)
         arguments.same_columns(panel, self.panel_)
-        other = copy.copy(self)
-        other.panel_ = panel
+        other = self._with_history(panel)
         other.unit_ = arguments.unit_of(y)
-        other._apply(forward(self.target_transform_, panel))
         return other
 
     def future_frame(self, horizon: int | None = None) -> pd.DataFrame | IntoDataFrame:
@@ -364,14 +345,16 @@ class BaseForecaster(FramedForecaster):
 
         steps, known = self._ahead(horizon, X)
         panel, i = self.panel_, arguments.place_of(series, self.panel_)
-        point, bounds = self._predict_both(steps, arguments.bounds_of(coverage), known)
+        point, bounds = self._median_and_quantiles(steps, arguments.bounds_of(coverage), known)
+        if self.point_is_mean:
+            point = self._point(steps, known)
         future = panel.future(steps)
         times = future.times[future.first[i] : future.first[i] + steps]
         levels = [round((1 + s * coverage) / 2, 9) for s in (-1, 1)]
         return plot_forecast(
             pd.Series(panel.series(i), panel.times(i), name=panel.ids[i]),
-            pd.Series(self._backward(point)[i], times),
-            pd.DataFrame(self._backward(bounds)[i], times, levels),
+            pd.Series(point[i], times),
+            pd.DataFrame(bounds[i], times, levels),
             unit=self.unit_,
             ax=ax,
         )
@@ -379,7 +362,3 @@ class BaseForecaster(FramedForecaster):
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted forecaster to one file, which `forecast.load` reads."""
         save(self, path)
-
-
-def _default_horizon(panel: Panel, season_length: int) -> int:
-    return max(1, min(max(season_length, 8), int(panel.lengths.max()) // 2))

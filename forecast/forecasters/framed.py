@@ -10,19 +10,19 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from forecast.data.calendar import infer_season_length
 from forecast.data.frames import future_known, missing, read_frames
 from forecast.data.panel import Panel
 from forecast.forecasters import arguments
-from forecast.forecasters.arrays import ArrayForecaster
+from forecast.forecasters.distribution import DistributionForecaster
 from forecast.forecasters.parameters import Parameters
-from forecast.forecasters.transform import backward, forward
 
 
-class FramedForecaster(Parameters, ArrayForecaster):
-    """Read and check what users give, and give back what the model forecast in their units."""
+class FramedForecaster(Parameters, DistributionForecaster):
+    """Read and check what users give."""
 
     freq_: Any
-    target_transform_: Any
+    unit_: str | None
 
     @property
     def missing_(self) -> pd.DataFrame:
@@ -43,24 +43,25 @@ class FramedForecaster(Parameters, ArrayForecaster):
         steps = arguments.steps_ahead(horizon, self.horizon_)
         return steps, future_known(self.panel_, arguments.covariates(X), steps)
 
-    def _quantiles(
-        self, steps: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> np.ndarray:
-        """Return quantiles (n, H, Q) in the units of the user."""
-        return self._backward(self._predict_quantiles(steps, levels, known))
-
-    def _continued(self, panel: Panel) -> Self:
-        """Return a copy that has absorbed what a history has beyond its own."""
+    def _fitted_to(self, panel: Panel, horizon: int | None, season_length: int | None) -> Self:
+        """Return a copy that has learned from a panel."""
         learner = copy.copy(self)
-        learner.panel_ = panel
-        learner._update(forward(self.target_transform_, panel), panel.lengths - self.panel_.lengths)
+        learner.__dict__ = {
+            name: value for name, value in vars(self).items() if not name.endswith("_")
+        }
+        learner.panel_, learner.freq_, learner.unit_ = panel, panel.freq, None
+        learner.season_length_ = season_length or infer_season_length(panel)
+        learner.horizon_ = horizon or _default_horizon(panel, learner.season_length_)
+        if panel.X_names or panel.past_names:
+            learner.n_features_in_ = len(panel.X_names) + len(panel.past_names)
+        learner._learn(panel)
         return learner
-
-    def _backward(self, values: np.ndarray) -> np.ndarray:
-        """Return what the model forecast, (n, ...), in the units of the user."""
-        return backward(self.target_transform_, values, self.panel_.ids)
 
     def _labels(self, prefix: str, entries: Iterable[float]) -> list[Any]:
         """Name the columns of a long frame; a column of its own needs a name that is a word."""
         words = self.panel_.layout.kind == "multi" or not self.panel_.layout.indexed
         return [f"{prefix}{entry}" for entry in entries] if words else list(entries)
+
+
+def _default_horizon(panel: Panel, season_length: int) -> int:
+    return max(1, min(max(season_length, 8), int(panel.lengths.max()) // 2))

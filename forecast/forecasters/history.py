@@ -1,8 +1,6 @@
-"""What classical models read off a history: filled values, last windows, residuals."""
+"""What classical models read off a history: filled values, last windows."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,64 +11,6 @@ from forecast.data.frames import Panel
 RECENT = 1000
 # Fewer values than this cannot tell one model from another.
 SHORT = 8
-
-
-class Residuals(NamedTuple):
-    """One-step errors of every series, to be drawn from.
-
-    Attributes
-    ----------
-    values
-        All errors, series after series.
-    offsets
-        (n + 1,); series i owns values[offsets[i]:offsets[i + 1]]. If it owns none, it draws
-        from all.
-    """
-
-    values: np.ndarray
-    offsets: np.ndarray
-
-    @classmethod
-    def gather(cls, errors: np.ndarray, series: np.ndarray, n_series: int) -> Residuals:
-        """Keep the finite errors of every series.
-
-        Parameters
-        ----------
-        errors
-            (E,), ordered by series.
-        series
-            (E,), the series of each.
-        n_series
-            Their number.
-
-        Examples
-        --------
-        >>> Residuals.gather(np.array([1.0, np.nan, 3.0]), np.array([0, 0, 2]), 3)
-        Residuals(values=array([1., 3.]), offsets=array([0, 1, 1, 2]))
-        """
-        seen = np.isfinite(errors)
-        return cls(errors[seen], np.searchsorted(series[seen], np.arange(n_series + 1)))
-
-    def draw(self, rng: np.random.Generator, n_samples: int, *steps: int) -> np.ndarray:
-        """Draw errors with replacement: (n, S), or (steps, n, S)."""
-        counts, first = np.diff(self.offsets), self.offsets[:-1]
-        counts = np.where(counts > 0, counts, len(self.values))[:, None]  # (n, 1)
-        first = np.where(np.diff(self.offsets) > 0, first, 0)[:, None]
-        uniform = rng.random((*steps, len(counts), n_samples))
-        return self.values[first + (uniform * counts).astype(np.int64)]
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return both arrays by the names they are saved under."""
-        return {"residuals": self.values, "residual_offsets": self.offsets}
-
-    @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Residuals:
-        """Take what `arrays` returned, if each series owns errors that are there."""
-        values, offsets = arrays["residuals"], arrays["residual_offsets"]
-        ends = np.r_[0, offsets, len(values)]
-        if offsets[0] != 0 or (np.diff(ends) < 0).any() or not np.isfinite(values).all():
-            raise ValueError("the residuals do not belong to the series")
-        return cls(values, offsets)
 
 
 def shaped(arrays: dict[str, np.ndarray], name: str, *shape: int) -> np.ndarray:

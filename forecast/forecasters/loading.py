@@ -15,7 +15,10 @@ from forecast._checks import positive_integer, short
 from forecast.data.frames import restore
 from forecast.data.panel import Panel
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.bounds import Bounds
+from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import decode
+from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.panel_state import panel_from_state
 from forecast.forecasters.registry import HOMES, forecaster_class
 from forecast.forecasters.saving import (
@@ -78,6 +81,10 @@ def _rebuild(
     panel = panel_from_state(about["panel"], _under("panel/", arrays))
     forecaster.panel_, forecaster.freq_ = panel, panel.freq
     forecaster.target_transform_ = None
+    forecaster.outliers_ = Outliers.restore(about.get("outliers", [[], []]), panel)
+    seen = forecaster.outliers_.hide(panel)
+    forecaster.bounds_ = Bounds.unknown(panel.n_series).after(seen, panel.lengths)
+    forecaster.calibration_ = Calibration.from_state(about.get("calibration"), panel.n_series)
     forecaster.unit_ = None if about.get("unit") is None else str(about["unit"])
     forecaster.season_length_ = positive_integer("season_length", about["season_length"])
     forecaster.horizon_ = positive_integer("horizon", about["horizon"])
@@ -87,7 +94,7 @@ def _rebuild(
         forecaster.n_features_in_ = panel.X.shape[1]
     learned = _under("learned/", arrays)
     _check_sizes(learned, panel)
-    forecaster._restore(panel, decode(about["learned"]), learned)
+    forecaster._restore(seen, decode(about["learned"]), learned)
     restore(panel, _tried(forecaster))
     return forecaster
 

@@ -21,6 +21,7 @@ class Common(TypedDict, total=False):
     freq: Any
     past_only: Sequence[str] | None
     target_transform: Any
+    calibration: bool
     id_col: str | Sequence[str]
     time_col: str
     target_col: str
@@ -48,6 +49,10 @@ class Parameters(BaseEstimator):
         `PowerTransformer("box-cox")`; a clone is fitted to all values of `y`. The model learns the
         transformed values; what it returns is transformed back, so a median stays a median. None:
         the values as they are.
+    calibration
+        Fit once more without the last values, forecast them from up to max(12, horizon) origins,
+        and stretch all bands and paths by what the errors tell: for short series, of which few
+        values are left to learn a width from.
     id_col, time_col, target_col
         Column names of long frames; `id_col` may be a list of those that name a series together.
     """
@@ -60,6 +65,7 @@ class Parameters(BaseEstimator):
         freq: Any = None,
         past_only: Sequence[str] | None = None,
         target_transform: Any = None,
+        calibration: bool = False,
         id_col: str | Sequence[str] = "unique_id",
         time_col: str = "ds",
         target_col: str = "y",
@@ -69,6 +75,7 @@ class Parameters(BaseEstimator):
         self.freq = freq
         self.past_only = past_only
         self.target_transform = target_transform
+        self.calibration = calibration
         self.id_col = id_col
         self.time_col = time_col
         self.target_col = target_col

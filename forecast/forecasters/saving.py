@@ -17,7 +17,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from forecast.data.panel import Panel
 from forecast.data.writing import replace_file
+from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import encode
+from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.panel_state import panel_to_state
 from forecast.forecasters.registry import HOMES, forecaster_class
 
@@ -34,6 +36,8 @@ class Savable(Protocol):
     season_length_: int
     horizon_: int
     unit_: str | None
+    calibration_: Calibration | None
+    outliers_: Outliers
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters of the constructor."""
@@ -82,6 +86,8 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
         "season_length": forecaster.season_length_,
         "horizon": forecaster.horizon_,
         "unit": forecaster.unit_,
+        "outliers": [part.tolist() for part in forecaster.outliers_],
+        "calibration": forecaster.calibration_ and forecaster.calibration_.state(),
         "panel": history,
         "learned": encode(values, "a learned value"),
     }

@@ -200,7 +200,7 @@ def _responses(forecaster: BaseForecaster, panel: Panel, horizon: int) -> pd.Ser
 def _forecast(forecaster: BaseForecaster, horizon: int) -> np.ndarray:
     """Return the forecast (n, H)."""
     plan = held_plan(forecaster.panel_, horizon)
-    return forecaster._backward(forecaster._predict(horizon, plan))
+    return forecaster._point(horizon, plan)
 
 
 def _repeated(panel: Panel, copies: int) -> Panel:

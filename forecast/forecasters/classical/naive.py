@@ -8,18 +8,19 @@ import numpy as np
 
 from forecast._checks import one_of
 from forecast.data.frames import Panel
-from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.history import Residuals, differences, fill_gaps, shaped, tails
+from forecast.forecasters.history import differences, fill_gaps, shaped, tails
 from forecast.forecasters.parameters import Common
+from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals
 
 STRATEGIES = ("last", "seasonal", "drift")
 
 
-class NaiveForecaster(BaseForecaster):
+class NaiveForecaster(ResidualForecaster):
     """Repeat the past: the last value, the last season, or the mean change.
 
     Missing values: the last observed value counts, for "seasonal" that of the same season. Paths
-    are random walks whose steps are past one-step errors.
+    are random walks whose steps are past errors; those of a season are drawn as they followed each
+    other, so that a month that is above the last year's has neighbours that are, too.
 
     Parameters
     ----------
@@ -41,11 +42,11 @@ class NaiveForecaster(BaseForecaster):
     Examples
     --------
     >>> import pandas as pd
-    >>> y = pd.Series([1.0, 5.0, 2.0, 6.0])
+    >>> y = pd.Series([1.5, 5.5, 2.5, 6.5])
     >>> NaiveForecaster(strategy="seasonal", season_length=2).fit(y).predict(3).tolist()
-    [2.0, 6.0, 2.0]
+    [2.5, 6.5, 2.5]
     >>> NaiveForecaster(strategy="drift").fit(y).predict(2).round(2).tolist()
-    [7.67, 9.33]
+    [8.17, 9.83]
     """
 
     def __init__(self, strategy: str = "last", **common: Unpack[Common]) -> None:
@@ -78,7 +79,11 @@ class NaiveForecaster(BaseForecaster):
             errors, series = np.r_[errors, more[keep]], np.r_[series, owners[keep]]
         order = np.argsort(series, kind="stable")
         errors, series = errors[order], series[order]
-        return Residuals.gather(errors - self.slope_[series], series, panel.n_series)
+        # Up and down are alike but for a drift: a growing series has erred on one side only.
+        symmetric = self.strategy != "drift"
+        return Residuals.gather(
+            errors - self.slope_[series], series, panel.n_series, symmetric=symmetric
+        )
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         # The rule is the model: it keeps nothing of the old history that the new one does not tell.
@@ -87,21 +92,14 @@ class NaiveForecaster(BaseForecaster):
     def _apply(self, panel: Panel) -> None:
         self._fit(panel)
 
-    def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
-        steps = np.arange(horizon)
-        return self.season_[:, steps % self.season_.shape[1]] + self.slope_[:, None] * (steps + 1)
-
-    def _sample(
-        self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
-    ) -> np.ndarray:
-        n, m = self.season_.shape
-        cycles = -(-horizon // m)
-        # Up and down are alike but for a drift: a growing series has erred on one side only.
-        mirrored = (rng.random((n, n_samples)) < 0.5) & (self.strategy != "drift")
-        errors = self.residuals_.draw(rng, n_samples, cycles * m)  # (cycles * m, n, S)
-        walk = np.where(mirrored, -errors, errors).reshape(cycles, m, n, n_samples).cumsum(axis=0)
-        walk = walk.reshape(cycles * m, n, n_samples)[:horizon]  # (H, n, S)
-        return self._predict(horizon, known)[:, None, :] + walk.transpose(1, 2, 0)  # (n, S, H)
+    def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
+        m, steps = self.season_.shape[1], np.arange(horizon)
+        point = self.season_[:, steps % m] + self.slope_[:, None] * (steps + 1)  # (n, H)
+        if noise.rng is None:
+            return point[:, None]
+        walk = noise.stretches(m, -(-horizon // m)).cumsum(axis=0)  # (cycles, m, n, S)
+        walk = walk.reshape(-1, *walk.shape[2:])[:horizon]  # (H, n, S)
+        return point[:, None] + walk.transpose(1, 2, 0)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         arrays = {"season": self.season_, "slope": self.slope_}
@@ -111,7 +109,7 @@ class NaiveForecaster(BaseForecaster):
         m = self.season_length_ if self.strategy == "seasonal" else 1
         self.season_ = shaped(arrays, "season", panel.n_series, m)
         self.slope_ = shaped(arrays, "slope", panel.n_series)
-        self.residuals_ = Residuals.from_arrays(arrays)
+        self.residuals_ = Residuals.from_arrays(arrays, symmetric=self.strategy != "drift")
 
 
 def _last_observed(panel: Panel) -> np.ndarray:

@@ -14,8 +14,8 @@ import numpy as np
 
 from forecast.data.panel import Panel, last_steps
 from forecast.forecasters.arrays import ForecasterTags
-from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.history import RECENT, SHORT, Residuals, fill_gaps, shaped
+from forecast.forecasters.history import RECENT, SHORT, fill_gaps, shaped
+from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals, inflation
 
 
 class Smoothing(NamedTuple):
@@ -26,7 +26,8 @@ class Smoothing(NamedTuple):
     season: np.ndarray  # (n, m), the next step's first
     gains: np.ndarray  # (n, 3): how much an error moves level, trend and season
     damping: np.ndarray  # (n,)
-    proportional: np.ndarray  # (n,) bool: season and errors are factors
+    proportional: np.ndarray  # (n,) bool: the season is a factor
+    relative: np.ndarray  # (n,) bool: an error is a share of the value, else of the season alone
 
 
 class Fitted(NamedTuple):
@@ -37,7 +38,7 @@ class Fitted(NamedTuple):
     aicc: float = math.inf
 
 
-class SmoothingForecaster(BaseForecaster):
+class SmoothingForecaster(ResidualForecaster):
     """Run one recursion per series; a child fits it to the last 1,000 values (or 10 seasons).
 
     Missing values are filled by the last of the same season for the fit, and their errors are left
@@ -55,15 +56,18 @@ class SmoothingForecaster(BaseForecaster):
         m = self.season_length_
         values, observed = fill_gaps(panel, m), ~np.isnan(panel.values)
         keep = max(RECENT, 10 * m)
-        fits, errors = [], []
+        fits, errors, phases = [], [], []
         for start, end in zip(panel.offsets[:-1], panel.offsets[1:], strict=True):
             recent = slice(max(start, end - keep), end)
             y = values[recent]
             fits.append(_fixed_gain(y, m) if _featureless(y) else self._fit_series(y, m))
             errors.append(np.where(observed[recent], fits[-1].errors, np.nan))
+            phases.append(np.arange(recent.start - start, end - start) % m)
         self.smoothing_ = Smoothing(*map(np.stack, zip(*(f.smoothing for f in fits), strict=True)))
         owners = np.repeat(np.arange(panel.n_series), [len(part) for part in errors])
-        self.residuals_ = Residuals.gather(np.concatenate(errors), owners, panel.n_series)
+        self.residuals_ = Residuals.gather(
+            np.concatenate(errors), owners, panel.n_series, phases=np.concatenate(phases)
+        )
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         recursion = Recursion(self.smoothing_, 1)
@@ -71,22 +75,17 @@ class SmoothingForecaster(BaseForecaster):
             recursion.absorb(values[:, None], (step < added)[:, None])
         self.smoothing_ = recursion.smoothing()
 
-    def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
-        recursion = Recursion(self.smoothing_, 1)
-        return np.concatenate([recursion.emit(np.zeros(1)) for _ in range(horizon)], axis=1)
-
-    def _sample(
-        self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
-    ) -> np.ndarray:
-        recursion = Recursion(self.smoothing_, n_samples)
-        draws = (self.residuals_.draw(rng, n_samples) for _ in range(horizon))
-        return np.stack([recursion.emit(errors) for errors in draws], axis=2)  # (n, S, H)
+    def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
+        recursion = Recursion(self.smoothing_, noise.n_samples)
+        return np.stack([recursion.emit(noise.errors()) for _ in range(horizon)], axis=2)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return {}, self.smoothing_._asdict() | self.residuals_.arrays()
 
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         n = panel.n_series
+        # files from before errors and seasons were told apart have no `relative`
+        arrays = {"relative": arrays["proportional"]} | arrays
         shapes = {"season": (n, self.season_length_), "gains": (n, 3)}
         fields = (shaped(arrays, name, *shapes.get(name, (n,))) for name in Smoothing._fields)
         self.smoothing_ = Smoothing(*fields)
@@ -127,17 +126,18 @@ class Recursion:
 
     def _expect(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean of the next value and the unit of its error."""
-        proportional = self.start.proportional[:, None]
+        proportional, relative = self.start.proportional[:, None], self.start.relative[:, None]
         level, _, season = self._parts()
         mean = np.where(proportional, level * season, level + season)
-        return mean, np.where(proportional & (mean != 0), mean, 1.0)
+        unit = np.where(relative, mean, np.where(proportional, season, 1.0))
+        return mean, np.where(unit != 0, unit, 1.0)
 
     def _move(self, errors: np.ndarray, live: np.ndarray) -> None:
-        proportional = self.start.proportional[:, None]
+        relative = self.start.relative[:, None]
         gains = self.start.gains.T[:, :, None]  # (3, n, 1)
         level, trend, season = self._parts()
-        shift = np.where(proportional, level * errors, errors)
-        turn = np.where(proportional, season * errors, errors)
+        shift = np.where(relative, level * errors, errors)
+        turn = np.where(relative, season * errors, errors)
         self.level = np.where(live, level + gains[0] * shift, self.level)
         self.trend = np.where(live, trend + gains[1] * shift, self.trend)
         season = np.where(live, season + gains[2] * turn, season)
@@ -152,8 +152,9 @@ def smoothing(
     gains: tuple[float, float, float],
     damping: float = 1.0,
     proportional: bool = False,
+    relative: bool | None = None,
 ) -> Smoothing:
-    """Return the recursion of one series."""
+    """Return the recursion of one series; errors are relative where the season is a factor."""
     return Smoothing(
         np.array(level, dtype=np.float64),
         np.array(trend, dtype=np.float64),
@@ -161,6 +162,7 @@ def smoothing(
         np.array(gains),
         np.array(damping),
         np.array(proportional),
+        np.array(proportional if relative is None else relative),
     )
 
 
@@ -176,4 +178,7 @@ def _fixed_gain(values: np.ndarray, m: int) -> Fitted:
     for t, value in enumerate(values):
         errors[t] = value - level
         level += gain * errors[t]
-    return Fitted(smoothing(level, 0.0, np.zeros(m), (gain, 0.0, 0.0)), errors)
+    if len(values) > 1:
+        errors[0] = math.nan  # the first value was the level
+    fitted = smoothing(level, 0.0, np.zeros(m), (gain, 0.0, 0.0))
+    return Fitted(fitted, errors * inflation(len(values), 1))

@@ -124,17 +124,23 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         self.n_parameters_ = count_parameters(self.model_)
         self.stream_ = self._read_all(windows)
 
-    def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
-        return self._point(self.stream_, self._told(self.panel_, horizon, known))
+    @property
+    def point_is_mean(self) -> bool:
+        """Whether the forecast is a mean."""
+        return self.point == "mean"
 
-    def _point(self, live: Stream, ahead: Tensor) -> np.ndarray:
-        choose = rollout.greedy(self.model_, self.point)
+    def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
+        return self._written(self.stream_, self._told(self.panel_, horizon, known), self.point)
+
+    def _written(self, live: Stream, ahead: Tensor, point: str) -> np.ndarray:
+        """Return the medians or means (n, H) that the network writes and reads again."""
+        choose = rollout.greedy(self.model_, point)
 
         def read(live: Stream, ahead: Tensor) -> Tensor:
             return rollout.rollout(self.model_, live, ahead, choose)
 
         values = self._write(live, ahead, read)
-        return values if self.point == "mean" else self.model_.support.round(values)
+        return values if point == "mean" else self.model_.support.round(values)
 
     def _predict_quantiles(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
@@ -148,29 +154,30 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             found = np.concatenate([found, beyond[:, direct:]], 1)
         return self.model_.support.round(found)  # a quantile of paths may lie between two of them
 
-    def _predict_both(
+    def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Read both off one pass of the network, where one block reaches far enough."""
+        ahead = self._told(self.panel_, horizon, known)
         if horizon > self.recipe_.stride:
-            return super()._predict_both(horizon, levels, known)
-        return self._both(self.stream_, self._told(self.panel_, horizon, known), levels)
+            median = self._written(self.stream_, ahead, "median")
+            return median, self._predict_quantiles(horizon, levels, known)
+        return self._one_block(self.stream_, ahead, levels)
 
-    def _both(
+    def _one_block(
         self, live: Stream, ahead: Tensor, levels: tuple[float, ...]
     ) -> tuple[np.ndarray, np.ndarray]:
-        found = self._first_block(live, ahead, levels)
-        whole = self.model_.support.round(found)
-        return (found if self.point == "mean" else whole)[..., 0], whole[..., 1:]
+        """Return median (n, r) and quantiles (n, r, Q) of one block."""
+        whole = self.model_.support.round(self._first_block(live, ahead, levels))
+        return whole[..., 0], whole[..., 1:]
 
     def _first_block(self, live: Stream, ahead: Tensor, levels: tuple[float, ...]) -> np.ndarray:
-        """Return the steps of one block, (n, r, 1 + Q): the point forecast, then the quantiles."""
-        choose = rollout.greedy(self.model_, self.point)
+        """Return the steps of one block, (n, r, 1 + Q): the median, then the quantiles."""
 
         def read(live: Stream, ahead: Tensor) -> Tensor:
             block = ahead[:, : self.recipe_.stride]
             scale, raw = rollout.first_block(self.model_, live, block)
-            z = [choose(raw, 0), *(self.model_.quantile(raw, level) for level in levels)]
+            z = [self.model_.quantile(raw, level) for level in (0.5, *levels)]
             return self.model_.values(scale, torch.stack(z, -1))  # (B, r, 1 + Q)
 
         return self._write(live, ahead, read)
@@ -196,21 +203,27 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         horizon: int,
         levels: tuple[float, ...],
         known: np.ndarray | None,
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Read all values once, and write on from all origins at once."""
         new = origins - self.panel_.lengths  # (O, n)
-        beyond = horizon > self.recipe_.stride
-        if (new != new[:, :1]).any() or (levels and beyond):
+        one_block = horizon <= self.recipe_.stride and not self.point_is_mean
+        if (new != new[:, :1]).any() or (levels and not one_block):
             return super()._predict_at(panel, origins, horizon, levels, known)
         told = self._tensor(self.features_.rolling(panel, origins, horizon, known)).flatten(0, 1)
-        parts, done = [], 0
+        points, quantiles, done = [], [], 0
         for live in self._streams(panel, new[:, 0].tolist()):
             ahead = told[done : done + len(live.features)]
-            parts.append(self._both(live, ahead, levels) if levels else [self._point(live, ahead)])
+            if levels:
+                point, levelled = self._one_block(live, ahead, levels)
+            else:
+                point = self._written(live, ahead, self.point)
+                levelled = np.empty((*point.shape, 0))
+            points.append(point)
+            quantiles.append(levelled)
             done += len(ahead)
-        points, *quantiles = (np.concatenate(part) for part in zip(*parts, strict=True))
         shape = (*origins.shape, horizon)
-        return points.reshape(shape), np.reshape(quantiles, (*shape, len(levels)))
+        point = np.concatenate(points).reshape(shape)
+        return point, point, np.concatenate(quantiles).reshape(*shape, len(levels))
 
     def _streams(self, panel: Panel, moments: list[int]) -> Iterator[Stream]:
         """Yield the streams after so many of the values that follow the history in a panel."""
@@ -301,12 +314,13 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         norms, asked = self.history_["gradient_norm"].tolist(), self._window is not None
         trouble = fitting.gradient_trouble(model, batch, norms, self.clip_norm, asked=asked)
         if trouble is not None:
-            warnings.warn(f"{name}: {trouble}", ForecastWarning, stacklevel=4)
+            warnings.warn(f"{name}: {trouble}", ForecastWarning, stacklevel=6)
         judge.calibrate(model)
         error = judge.loss(model) if self.early_stopping else math.nan
-        trouble = fitting.naive_is_better(error, judge.naive_loss, name)
+        horizons = float((windows.lengths - first).sum()) / self.horizon_
+        trouble = fitting.naive_is_better(error, judge.naive_loss, horizons, name)
         if trouble is not None:
-            warnings.warn(trouble, ForecastWarning, stacklevel=4)
+            warnings.warn(trouble, ForecastWarning, stacklevel=6)
 
     def _settings(self) -> training.Settings:
         """Return the settings of the training loop."""

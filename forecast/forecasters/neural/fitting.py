@@ -20,6 +20,9 @@ from forecast.engine.validation import Validation
 from forecast.forecasters.neural.recipe import Recipe
 from forecast.networks.base import Network
 
+# An error of so many spreads is no forecast; a part of fewer horizons says little of any.
+DIVERGED, FEW = 100.0, 3
+
 
 def error_scales(
     panel: Panel, held_out: np.ndarray, season_length: int, spreads: np.ndarray
@@ -87,13 +90,28 @@ def gradient_trouble(
     return text
 
 
-def naive_is_better(error: float, naive: float, name: str) -> str | None:
-    """Return a warning if a naive forecast has the lower error on the validation part."""
-    if not error > naive + 1e-3:  # a constant is no reason to warn
+def naive_is_better(error: float, naive: float, horizons: float, name: str) -> str | None:
+    """Say that a naive forecast errs less on the validation part, both in spreads.
+
+    It was wrong in two of five cases where the part was as long as one or two horizons: then it is
+    not said.
+
+    Raises
+    ------
+    FloatingPointError
+        If the error is beyond all measure.
+    """
+    if error > DIVERGED * max(1.0, naive):
+        raise FloatingPointError(
+            f"On the validation part the trained {name} errs by {error:.3g} spreads, a naive "
+            f"forecast by {naive:.3g}: the updates diverged. Lower `learning_rate`."
+        )
+    if horizons < FEW or not error > naive + 1e-3:  # a constant is no reason to warn
         return None
     return (
-        f"On the validation part the trained {name} errs by {error:.3f} spreads, a naive forecast "
-        f"by {naive:.3f}: NaiveForecaster may serve you better here."
+        f"On the validation part, {horizons:.0f} horizons in all, the trained {name} errs by "
+        f"{error:.3f} spreads, a naive forecast by {naive:.3f}: NaiveForecaster may serve you "
+        "better here."
     )
 
 

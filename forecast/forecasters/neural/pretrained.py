@@ -157,7 +157,7 @@ class PretrainedForecaster(BaseForecaster):
         table = self._table(horizon, known)
         return self._legal(calibration.icdf(table, self._wide(ndtri(np.array(levels)))))
 
-    def _predict_both(
+    def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Read both off one table."""

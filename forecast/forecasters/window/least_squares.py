@@ -51,6 +51,11 @@ class Stretches(NamedTuple):
         ends[:-1] |= observed[:-1] & ~observed[1:]
         return cls(np.flatnonzero(starts), np.flatnonzero(ends) + 1)
 
+    def inside(self, panel: Panel, chosen: np.ndarray) -> Stretches:
+        """Return the stretches of the chosen series, (n,) bool."""
+        kept = chosen[np.searchsorted(panel.offsets, self.starts, side="right") - 1]
+        return Stretches(self.starts[kept], self.ends[kept])
+
     @property
     def lengths(self) -> np.ndarray:
         """The number of values of each, (R,)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -16,9 +15,15 @@ from forecast._checks import positive_integer, short
 from forecast.data.frames import Panel
 from forecast.data.static import StaticReader
 from forecast.forecasters.arrays import ForecasterTags
-from forecast.forecasters.base import BaseForecaster, Frame
-from forecast.forecasters.history import Residuals, fill_gaps, series_numbers, shaped, tails
+from forecast.forecasters.base import Frame
+from forecast.forecasters.history import fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.parameters import Common
+from forecast.forecasters.residuals import (
+    Noise,
+    ResidualForecaster,
+    Residuals,
+    inflation,
+)
 from forecast.forecasters.transform import forward
 from forecast.forecasters.window.least_squares import Stretches, Windows
 
@@ -28,9 +33,11 @@ if TYPE_CHECKING:
 # The rows that every column needs, and those that a lag needs where no season asks for it: four
 # lags on twenty values forecast the yearly series of M3 a twentieth worse than two.
 ROWS_PER_COLUMN, ROWS_PER_LAG = 3, 10
+ROUNDING = 1e-12  # as a share of the level: a deviation that is none
+FLAT = 1e-6  # the range of a standardised series: of any that is not flat it is one at least
 
 
-class MarkovForecaster(BaseForecaster):
+class MarkovForecaster(ResidualForecaster):
     """Predict the next value from the last `order` ones, with any regressor; then feed it back.
 
     One regressor serves all series. Each is standardised by the mean and the standard deviation of
@@ -141,14 +148,17 @@ class MarkovForecaster(BaseForecaster):
             self.static_reader_ = StaticReader.fit(self.static, panel.ids, self.id_col)
         covariates = self._covariates(panel)
         self.X_center_, self.X_scale_ = covariates.mean(axis=0), _spread(covariates)
+        self.center_, self.scale_, flat = _standard(panel)
         stretches = Stretches.of(panel)
+        if not flat.all():  # a flat series has nothing to teach
+            stretches = stretches.inside(panel, ~flat)
         self.order_ = _order(self.order, panel, stretches, self.season_length_, covariates.shape[1])
-        self.center_, self.scale_ = _standard(panel)
         fit = self._fit_linear if self.regressor is None else self._fit_regressor
         errors = fit(panel, stretches, covariates)
         rows = stretches.rows(self.order_)
         owners = np.searchsorted(panel.offsets, rows, side="right") - 1
-        self.residuals_ = Residuals.gather(errors, owners, panel.n_series)
+        phases = (rows - panel.offsets[owners]) % self.season_length_
+        self.residuals_ = Residuals.gather(errors, owners, panel.n_series, phases=phases)
         self._update(panel, panel.lengths)
 
     def _fit_linear(self, panel: Panel, stretches: Stretches, covariates: np.ndarray) -> np.ndarray:
@@ -158,8 +168,9 @@ class MarkovForecaster(BaseForecaster):
         weights, constant = windows.solve()
         self._keep_coefficients(weights, constant)
         errors = windows.errors(weights, constant)[stretches.rows(self.order_)]
-        # In-sample errors are too small by the parameters that were fitted to them.
-        return errors * np.sqrt(len(errors) / max(len(errors) - len(weights) - 1, 1))
+        if len(errors) <= len(weights) + 1:  # the line goes through all of them: no error tells
+            errors = windows.target[stretches.rows(self.order_)]
+        return errors * inflation(len(errors), len(weights) + 1)
 
     def _fit_regressor(
         self, panel: Panel, stretches: Stretches, covariates: np.ndarray
@@ -181,9 +192,8 @@ class MarkovForecaster(BaseForecaster):
         self.held_ = self._covariates(panel, ahead=1)[panel.offsets[1:] - 1, known:]  # (n, K')
 
     def _apply(self, panel: Panel) -> None:
-        self.center_, self.scale_ = _standard(panel)
-        everyone = Residuals(self.residuals_.values, np.zeros(panel.n_series + 1, dtype=np.int64))
-        self.residuals_ = everyone
+        self.center_, self.scale_, _ = _standard(panel)
+        self.residuals_ = self.residuals_.pooled(panel.n_series)
         self._update(panel, panel.lengths)
         if self.regressor is None:
             self._keep_coefficients(self.regressor_.coef_, self.regressor_.intercept_)
@@ -241,28 +251,17 @@ class MarkovForecaster(BaseForecaster):
     def _regress(self, columns: np.ndarray) -> np.ndarray:
         return np.asarray(self.regressor_.predict(columns), dtype=np.float64).reshape(len(columns))
 
-    def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
-        still = np.zeros((len(self.center_), 1))
-        return self._roll(known, (still for _ in range(horizon)), (horizon, *still.shape))[:, 0]
-
-    def _sample(
-        self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
-    ) -> np.ndarray:
-        draws = (self.residuals_.draw(rng, n_samples) for _ in range(horizon))
-        return self._roll(known, draws, (horizon, len(self.center_), n_samples))
-
-    def _roll(
-        self, known: np.ndarray | None, errors: Iterator[np.ndarray], shape: tuple[int, int, int]
-    ) -> np.ndarray:
-        """Return paths (n, S, H) of standardised errors, (n, S) a step, each fed back."""
+    def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
+        """Return paths (n, S, H), each step fed back."""
         low, high = self.range_[:, :1], self.range_[:, 1:]
-        reach = np.maximum(high - low, 1.0)
-        paths = np.empty(shape)  # (H, n, S): each step is the last row of a window
-        for step, error in enumerate(errors):
+        reach, flat = np.maximum(high - low, 1.0), high - low < FLAT
+        # (H, n, S): each step is the last row of a window
+        paths = np.empty((horizon, len(self.center_), noise.n_samples))
+        for step in range(horizon):
             covariates = self.held_ if known is None else np.hstack([known[:, step], self.held_])
-            z = self._step(paths[max(step - self.order_, 0) : step], covariates) + error
+            z = self._step(paths[max(step - self.order_, 0) : step], covariates) + noise.errors()
             room = reach * (1 + (step + 1) / self.panel_.lengths[:, None])
-            paths[step] = np.clip(z, low - room, high + room)
+            paths[step] = np.where(flat, low, np.clip(z, low - room, high + room))
         paths *= self.scale_[:, None]
         paths += self.center_[:, None]
         return np.moveaxis(paths, 0, 2)
@@ -345,15 +344,15 @@ def _order(
     return int(carried.max(initial=1))
 
 
-def _standard(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of every series; a flat one is scaled by its level."""
-    pairs = [
-        (np.nanmean(own), np.nanstd(own))
-        for own in map(np.float64, np.split(panel.values, panel.offsets[1:-1]))
-    ]
-    center, scale = np.array(pairs).T
-    level = np.where(center == 0, 1.0, np.abs(center))
-    return center, np.where(scale > 0, scale, level)
+def _standard(panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean and deviation of every series; of those that are flat, value and size."""
+    own = [part.astype(np.float64) for part in np.split(panel.values, panel.offsets[1:-1])]
+    center, scale, first = np.array(
+        [(np.nanmean(part), np.nanstd(part), part[0]) for part in own]
+    ).T  # a series begins with an observed value
+    flat = scale <= ROUNDING * np.abs(first)
+    size = np.where(first == 0, 1.0, np.abs(first))
+    return np.where(flat, first, center), np.where(flat, size, scale), flat
 
 
 def _forward_filled(panel: Panel) -> np.ndarray:

@@ -183,3 +183,15 @@ def test_a_noise_free_cycle_goes_on() -> None:
 def test_other_orders_are_refused_in_words(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"`{name}` must be None or three whole numbers"):
         ARIMAForecaster(**{name: value}).fit(pd.Series(range(20)))
+
+
+def test_plain_lags_stay_below_the_season() -> None:
+    e = np.random.default_rng(0).standard_normal(300)
+    seasonal = np.convolve([1, -0.4, 0, 0.3, -0.35, 0], [1, 0, 0, 0, -0.5])
+    y = pd.Series(lfilter([1], seasonal, e)[100:])
+    model = ARIMAForecaster(season_length=4).fit(y)
+    assert max(model.fits_[0].order) < 4 and np.isfinite(model.predict(8)).all()
+    long = ARIMAForecaster(order=(5, 0, 0), season_length=4).fit(y)
+    assert long.fits_[0].seasonal_order[0] == 0
+    with pytest.raises(ValueError, match="`order` must have p and q below the season of 4"):
+        ARIMAForecaster(order=(5, 0, 0), seasonal_order=(1, 0, 0), season_length=4).fit(y)

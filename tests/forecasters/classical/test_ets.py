@@ -18,7 +18,6 @@ from forecast.forecasters.classical.ets import (
     _fit_form,
 )
 from forecast.forecasters.classical.smoothing import Recursion, Smoothing
-from forecast.forecasters.history import Residuals
 
 
 def seasonal_series(size: int, m: int, *, noise: float = 1.0, seed: int = 0) -> np.ndarray:
@@ -155,10 +154,3 @@ def test_warnings_are_left_as_they_were() -> None:
     before = list(warnings.filters)
     ETSForecaster(season_length=4).fit(pd.Series(seasonal_series(40, 4)))
     assert warnings.filters == before
-
-
-def test_residuals_are_drawn_from_the_own_series() -> None:
-    pool = Residuals.gather(np.array([1.0, 1.0, 9.0, np.nan]), np.array([0, 0, 2, 2]), 3)
-    drawn = pool.draw(np.random.default_rng(0), 200)
-    assert set(drawn[0]) == {1.0} and set(drawn[2]) == {9.0}
-    assert set(drawn[1]) == {1.0, 9.0}  # it has none of its own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from forecast.forecasters.classical.smoothing import (
     Fitted,
@@ -12,6 +13,7 @@ from forecast.forecasters.classical.smoothing import (
     SmoothingForecaster,
     smoothing,
 )
+from forecast.forecasters.residuals import inflation
 
 
 def stacked(*series: Smoothing) -> Smoothing:
@@ -59,9 +61,11 @@ def test_a_child_is_asked_about_recent_values_of_series_that_have_features() -> 
     frame = pd.DataFrame({"long": rng.normal(size=1500), "flat": 3.0})
     assert Flat(season_length=4).fit(frame).predict(1).iloc[0].tolist() == [1000.0, 3.0]
     assert Flat(season_length=120).fit(frame).predict(1).iloc[0, 0] == 1200
-    short = Flat(season_length=1).fit(pd.Series([1.0, 2.0, 4.0]))
-    assert short.predict(2).tolist() == [2.75, 2.75]
-    assert short.residuals_.values.tolist() == [0.0, 1.0, 2.5]
+    short = Flat(season_length=1).fit(pd.Series([1.5, 2.5, 4.5]))
+    assert short.predict(2).tolist() == [3.25, 3.25]
+    assert short.residuals_.values.tolist() == pytest.approx(
+        [1.0 * inflation(3, 1), 2.5 * inflation(3, 1)]
+    )
 
 
 def test_errors_of_missing_values_are_left_out() -> None:

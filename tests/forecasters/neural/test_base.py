@@ -18,6 +18,7 @@ from forecast.data.synthetic import ar1, noisy_sine, random_walk
 from forecast.engine import training
 from forecast.engine.reader import Reader
 from forecast.evaluation.backtest import backtest
+from forecast.forecasters.neural import fitting
 from forecast.forecasters.neural.recurrent import LSTMForecaster, RNNForecaster
 from forecast.forecasters.window.markov import MarkovForecaster
 from forecast.forecasters.window.mlp import MLPForecaster
@@ -527,3 +528,10 @@ def test_holidays_without_the_calendar_are_refused():
     model = MLPForecaster(**QUICK, calendar=False, holidays="DE")
     with pytest.raises(ValueError, match="`holidays` belong to the calendar"):
         model.fit(monthly())
+
+
+def test_what_diverged_is_refused_and_a_short_part_judges_nothing() -> None:
+    with pytest.raises(FloatingPointError, match=r"LSTM errs by 2e\+04 spreads.*Lower `learning_r"):
+        fitting.naive_is_better(2e4, 1.0, 2.0, "LSTM")
+    assert fitting.naive_is_better(3.0, 1.0, 2.0, "LSTM") is None
+    assert "3 horizons in all" in str(fitting.naive_is_better(3.0, 1.0, 3.0, "LSTM"))

@@ -1,0 +1,120 @@
+"""Do quantiles keep their word? What share of the values fell below each, as numbers and a picture.
+
+Gneiting, Balabdaoui and Raftery, "Probabilistic forecasts, calibration and sharpness", 2007.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from forecast.evaluation.canvas import PALE, dress, label_ends, line_styles
+from forecast.evaluation.table import quantile_columns
+
+
+def reliability(table: pd.DataFrame, by: str = "model") -> pd.DataFrame:
+    """Count the values at or below each quantile.
+
+    Parameters
+    ----------
+    table
+        Forecast table with at least one quantile.
+    by
+        A column: "model", or "step" and "unique_id" to see where a model is too sure.
+
+    Returns
+    -------
+    A row for each value of `by`, a column for each level: the share, which should be the level.
+
+    Raises
+    ------
+    ValueError
+        If the table has no quantiles.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"model": "m", "y": [1.0, 2.0, 3.0, 4.0], "q0.1": 1.5, "q0.9": 3.5})
+    >>> reliability(table).loc["m"].tolist()
+    [0.25, 0.75]
+    """
+    seen, columns = _judged(table)
+    below = {level: seen["y"] <= seen[column] for level, column in columns.items()}
+    return pd.DataFrame(below).groupby(seen[by]).mean()
+
+
+def pit_histogram(table: pd.DataFrame, by: str = "model") -> pd.DataFrame:
+    """Compare how many values fell between neighbouring quantiles with how many should.
+
+    This is the histogram of the probability integral transform, F(y), as far as quantiles tell it:
+    1 everywhere if forecasts are calibrated, high at both ends if they are too sure, high in the
+    middle if they are not sure enough, aslant if they are biased.
+
+    Parameters
+    ----------
+    table, by
+        As in `reliability`.
+
+    Returns
+    -------
+    A row for each value of `by`, a column for each bin, named by its upper level.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"model": "m", "y": [1.0, 2.0, 3.0, 4.0], "q0.25": 1.5, "q0.75": 3.5})
+    >>> pit_histogram(table).loc["m"].tolist()
+    [1.0, 1.0, 1.0]
+    """
+    shares = reliability(table, by)
+    edges = np.array([0.0, *shares.columns, 1.0])
+    ends = shares.assign(**{"first": 0.0, "last": 1.0})[["first", *shares.columns, "last"]]
+    return pd.DataFrame(
+        np.diff(ends.to_numpy(), axis=1) / np.diff(edges), shares.index, edges[1:].tolist()
+    )
+
+
+def plot_reliability(
+    table: pd.DataFrame, *, naive: Sequence[str] = (), ax: Axes | None = None
+) -> Axes:
+    """Draw the share of values below each quantile over its level, a line per model.
+
+    On the diagonal a model keeps its word. Flatter than it: bands are too narrow.
+
+    Parameters
+    ----------
+    table
+        Forecast table with quantiles.
+    naive
+        Which models are naive forecasts; they are drawn thin and grey.
+    ax
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = plt.subplots(figsize=(5, 5), layout="constrained")[1] if ax is None else ax
+    shares = reliability(table)
+    ax.plot([0, 1], [0, 1], color=PALE, linewidth=1, zorder=0)
+    ends = {}
+    for model, style in line_styles(shares.index, naive).items():
+        curve = shares.loc[model]
+        ax.plot(curve.index, curve.to_numpy(), marker="o", **style)
+        ends[str(model)] = (curve.index[-1], float(curve.iloc[-1]), style["color"])
+    dress(ax, "level of the quantile", "share of values below it")
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    label_ends(ax, ends)
+    return ax
+
+
+def _judged(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[float, str]]:
+    """Return the rows with a value, and the quantile columns by their levels."""
+    columns = quantile_columns(table)
+    if not columns:
+        raise ValueError(
+            "`table` must have quantiles, such as a column 'q0.9': pass quantiles= to backtest."
+        )
+    return table[table["y"].notna()], dict(sorted(columns.items()))

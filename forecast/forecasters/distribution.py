@@ -1,0 +1,145 @@
+"""One distribution per forecast, in the units of the user.
+
+What an author's `_predict`, `_predict_quantiles` and `_sample` return is calibrated, transformed
+back and held within the bounds of the series, by the same increasing map for all three: the median
+stays inside every band, and paths have the quantiles that were told.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import Any, Self
+
+import numpy as np
+
+from forecast._checks import ForecastWarning, boolean
+from forecast.data.panel import Panel
+from forecast.forecasters.arrays import ArrayForecaster
+from forecast.forecasters.bounds import Bounds
+from forecast.forecasters.calibration import Calibration, calibrate
+from forecast.forecasters.outliers import Outliers
+from forecast.forecasters.transform import backward, fit_transformer, forward
+
+
+class DistributionForecaster(ArrayForecaster):
+    """Between the arrays of an author and the frames of a user."""
+
+    calibration: bool
+    target_transform: Any
+    calibration_: Calibration | None
+    bounds_: Bounds
+    outliers_: Outliers
+    target_transform_: Any
+
+    def _learn(self, panel: Panel) -> None:
+        """Learn from a history in the units of the user, and how wide bands should be."""
+        self.target_transform_, seen = fit_transformer(self.target_transform, panel)
+        seen = self._without_outliers(seen)
+        if len(self.outliers_.series):
+            warnings.warn(self.outliers_.describe(panel), ForecastWarning, stacklevel=4)
+        untrained, wanted = copy.copy(self), boolean("calibration", self.calibration)
+        self._fit(seen)
+        self.calibration_ = calibrate(untrained, panel, seen) if wanted else None
+
+    def _continued(self, panel: Panel) -> Self:
+        """Return a copy that has absorbed what a history has beyond its own."""
+        learner = copy.copy(self)
+        added = panel.lengths - self.panel_.lengths
+        learner.panel_ = panel
+        seen = self._seen(panel)
+        learner.bounds_ = self.bounds_.after(seen, added)
+        learner._update(seen, added)
+        return learner
+
+    def _with_history(self, panel: Panel) -> Self:
+        """Return a copy that has the history of other series."""
+        other = copy.copy(self)
+        other.panel_ = panel
+        seen = other._without_outliers(forward(self.target_transform_, panel))
+        if self.calibration_ is not None:
+            other.calibration_ = self.calibration_.borrowed(panel.n_series)
+        other._apply(seen)
+        return other
+
+    def _without_outliers(self, seen: Panel) -> Panel:
+        """Return a history as the model learns from it; keep what it tells of other values."""
+        # who transforms the values knows them
+        plain = self.target_transform_ is None
+        self.outliers_ = Outliers.find(seen) if plain else Outliers.none()
+        seen = self.outliers_.hide(seen)
+        self.bounds_ = Bounds.unknown(seen.n_series).after(seen, seen.lengths)
+        return seen
+
+    def _seen(self, panel: Panel) -> Panel:
+        """Return a longer history as the model sees it: transformed, without outliers."""
+        return self.outliers_.hide(forward(self.target_transform_, panel))
+
+    def _point(self, steps: int, known: np.ndarray | None) -> np.ndarray:
+        """Return the forecast (n, H)."""
+        return self._finished(self._predict(steps, known), mean=self.point_is_mean)
+
+    def _quantiles(
+        self, steps: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> np.ndarray:
+        """Return quantiles (n, H, Q)."""
+        return self._median_and_quantiles(steps, levels, known)[1]
+
+    def _median_and_quantiles(
+        self, steps: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return median (n, H) and quantiles (n, H, Q)."""
+        median, quantiles = self._centered(steps, levels, known)
+        return self._finished(median), self._around(median, quantiles, levels)
+
+    def _around(
+        self, median: np.ndarray, quantiles: np.ndarray, levels: tuple[float, ...]
+    ) -> np.ndarray:
+        """Return quantiles (n, H, Q) that lie on their side of the median (n, H)."""
+        # quantiles of paths are sampled: those near the median may come to lie beyond it
+        side = np.sign(np.array(levels) - 0.5)
+        away = np.maximum((quantiles - median[..., None]) * side, 0.0) * side
+        return self._finished(self._stretched(median[..., None] + away, median))
+
+    def _from_origins(
+        self,
+        panel: Panel,
+        origins: np.ndarray,
+        steps: int,
+        levels: tuple[float, ...],
+        known: np.ndarray | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return forecasts (O, n, H) and quantiles (O, n, H, Q), as after updates."""
+        seen, then, before = self._seen(panel), copy.copy(self), self.panel_.lengths
+        points, quantiles = [], []
+        for lengths, point, median, levelled in zip(
+            origins, *self._predict_at(seen, origins, steps, levels, known), strict=True
+        ):
+            then.bounds_ = then.bounds_.after(seen.head(lengths), lengths - before)
+            before = lengths
+            points.append(then._finished(point, mean=self.point_is_mean))
+            quantiles.append(then._around(median, levelled, levels))
+        return np.stack(points), np.stack(quantiles)
+
+    def _paths(
+        self, steps: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return paths (n, H, S)."""
+        paths = self._sample(steps, n_samples, known, rng).transpose(0, 2, 1)
+        if self.calibration_ is not None:
+            paths = self._stretched(paths, self._centered(steps, (0.5,), known)[0])
+        return self._finished(paths)
+
+    def _stretched(self, values: np.ndarray, median: np.ndarray) -> np.ndarray:
+        """Return quantiles or paths (n, H, ...) as wide as calibration has taught."""
+        if self.calibration_ is None:
+            return values
+        return self.calibration_.stretch(values, median)
+
+    def _finished(self, values: np.ndarray, *, mean: bool = False) -> np.ndarray:
+        """Return what the model forecast, (n, ...), in the units of the user and within bounds."""
+        values = backward(self.target_transform_, values, self.panel_.ids)
+        # transformed values are bounded by the inverse, if at all
+        return (
+            values if self.target_transform_ is not None else self.bounds_.hold(values, mean=mean)
+        )

@@ -1,0 +1,110 @@
+"""Values that are nothing like the others of their series: an error of entry, a code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from forecast._checks import short
+from forecast.data.panel import Panel
+
+# A value is an outlier if it lies so many times as far from the median as any that is none, ...
+FARTHER = 20
+# ... if at most one value in so many is one, and if the series has so many values.
+ONE_IN, ENOUGH = 50, 12
+
+
+class Outliers(NamedTuple):
+    """Where outliers are; the models see missing values there.
+
+    One in fifty values of a series, or one of fewer, may be outliers: those that lie twenty times
+    as far from the median as all others. Peaks that come back, such as Christmas or rare large
+    orders, are none, nor is what no other value came after: it may be a new level.
+
+    Attributes
+    ----------
+    series, places
+        (k,), the series of each, and its place there.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from forecast.data.frames import read_frames
+    >>> y = pd.Series([3.0, 4.0, 5.0, 4.0, 3.0, 4.0, -999.0, 4.0, 3.0, 5.0, 4.0, 3.0])
+    >>> Outliers.find(read_frames(y))
+    Outliers(series=array([0]), places=array([6]))
+    """
+
+    series: np.ndarray
+    places: np.ndarray
+
+    @classmethod
+    def none(cls) -> Outliers:
+        """Return that there are none."""
+        return cls(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+
+    @classmethod
+    def find(cls, panel: Panel) -> Outliers:
+        """Look at every series of a panel, in the units of the user."""
+        found = [cls.none()]
+        for i in np.flatnonzero(_suspicious(panel)):
+            places = _far_places(panel.series(int(i)).astype(np.float64))
+            found.append(cls(np.full(len(places), i), places))
+        return cls(*map(np.concatenate, zip(*found, strict=True)))
+
+    @classmethod
+    def restore(cls, saved: list[list[int]], panel: Panel) -> Outliers:
+        """Return what a file names, if the panel has these values."""
+        series, places = (np.array(part, dtype=np.int64) for part in saved)
+        if ((series < 0) | (series >= panel.n_series) | (places < 0)).any() or (
+            places >= panel.lengths[series]
+        ).any():
+            raise ValueError("the outliers are not in the history")
+        return cls(series, places)
+
+    def hide(self, panel: Panel) -> Panel:
+        """Return a panel, at least as long, in which they are missing."""
+        if not len(self.series):
+            return panel
+        values = panel.values.copy()
+        values[panel.offsets[self.series] + self.places] = np.nan
+        return replace(panel, values=values)
+
+    def describe(self, panel: Panel) -> str:
+        """Say what was found, and what to do."""
+        i, place = int(self.series[0]), int(self.places[0])
+        more = f" ({len(self.series) - 1} more values are like it)" if len(self.series) > 1 else ""
+        return (
+            f"series {short(panel.ids[i])} has {panel.series(i)[place]:g} at "
+            f"{panel.times(i)[place]}, {FARTHER} times as far from its median as all "
+            f"others, or more{more}: it is taken for missing. If it is real, pass a "
+            "`target_transform`, even FunctionTransformer(), which changes nothing."
+        )
+
+
+def _suspicious(panel: Panel) -> np.ndarray:
+    """Tell, at little cost, which series may have outliers, (n,) bool."""
+    first, seen = panel.offsets[:-1], ~np.isnan(panel.values)
+    count = np.add.reduceat(seen.astype(np.int64), first)
+    values = np.where(seen, panel.values, 0.0).astype(np.float64)
+    mean = np.repeat(np.add.reduceat(values, first) / count, panel.lengths)
+    away = np.where(seen, np.abs(values - mean), 0.0)
+    most, total = np.maximum.reduceat(away, first), np.add.reduceat(away, first)
+    # k outliers take a good part of the sum of all deviations
+    suspected: np.ndarray = (count >= ENOUGH) & (most * (1 + count // ONE_IN) > total / 4)
+    return suspected
+
+
+def _far_places(values: np.ndarray) -> np.ndarray:
+    """Return the places of the outliers of one series."""
+    away = np.abs(values - np.nanmedian(values))
+    seen = np.flatnonzero(~np.isnan(away))
+    allowed = max(1, len(seen) // ONE_IN)
+    ordinary = np.partition(away[seen], -allowed - 1)[-allowed - 1]
+    if ordinary == 0:  # a single sale among none is no outlier
+        return np.empty(0, dtype=np.int64)
+    usual = seen[away[seen] <= FARTHER * ordinary]
+    far = seen[away[seen] > FARTHER * ordinary]
+    return far[(far > usual[0]) & (far < usual[-1])]

@@ -1,0 +1,321 @@
+"""Paths from past errors: what is drawn, and the forecasters that draw it."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import fdtrc, ndtri, stdtrit
+
+from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.history import SHORT, shaped
+
+# Errors are taken for skewed if their median is this many standard errors from their mean, and if
+# there are enough of them. The standard error for normal ones is .756 / sqrt(T) of the deviation:
+# Cabilio and Masaro, "A simple test of symmetry about an unknown median", 1996.
+SURPRISE, SPREAD_OF_MEDIAN, ENOUGH = 3.0, 0.756, 20
+# Errors are larger at some places of a season if chance does that less often than DOUBT, and each
+# was seen in so many cycles; the size of a place leans on that of all as on so many errors.
+DOUBT, CYCLES, BORROWED = 1e-3, 4, 4.0
+
+
+def inflation(size: int, n_parameters: int) -> float:
+    """Return by how much in-sample errors, and bands drawn from them, are too small.
+
+    They are too small by the parameters that were fitted to them, and the fewer there are, the less
+    is known of their size: the last factor makes an 80 % band of normal errors one of Student's t.
+
+    Examples
+    --------
+    >>> round(inflation(1000, 2), 3), round(inflation(10, 2), 3)
+    (1.002, 1.219)
+    """
+    free = max(size - n_parameters, 1)
+    return math.sqrt(size / free) * float(stdtrit(free, 0.9) / ndtri(0.9))
+
+
+class Residuals(NamedTuple):
+    """One-step errors of every series, to be drawn from.
+
+    Attributes
+    ----------
+    values
+        All errors, series after series.
+    offsets
+        (n + 1,); series i owns values[offsets[i]:offsets[i + 1]]. If it owns none, it draws
+        from all.
+    mirrored
+        (n,), whether an error is as likely with the other sign. Then the median of a path is the
+        path without errors.
+    rhythm
+        (n, m), how large errors are at each place of the season, in the unit of `values`; (n, 1)
+        ones without a season.
+    """
+
+    values: np.ndarray
+    offsets: np.ndarray
+    mirrored: np.ndarray
+    rhythm: np.ndarray
+
+    @classmethod
+    def gather(
+        cls,
+        errors: np.ndarray,
+        series: np.ndarray,
+        n_series: int,
+        *,
+        symmetric: bool = False,
+        phases: np.ndarray | None = None,
+    ) -> Residuals:
+        """Keep the finite errors of every series.
+
+        Parameters
+        ----------
+        errors
+            (E,), ordered by series.
+        series
+            (E,), the series of each.
+        n_series
+            Their number.
+        symmetric
+            Up and down are alike, whatever the errors say. Otherwise their mean is taken off, so
+            that paths follow no trend that the forecast has not, and where they are skewed their
+            signs are kept.
+        phases
+            (E,), the place of each in its season, from 0 on. Where a test finds that errors are
+            larger at some places, they are drawn with the size of the place they are drawn for.
+
+        Examples
+        --------
+        >>> pool = Residuals.gather(np.array([1.0, np.nan, 3.0]), np.array([0, 0, 2]), 3)
+        >>> pool.values.tolist(), pool.offsets.tolist(), pool.mirrored.tolist()
+        ([1.0, 3.0], [0, 1, 1, 2], [True, True, True])
+        """
+        seen = np.isfinite(errors)
+        errors, series = errors[seen], series[seen]
+        offsets = np.searchsorted(series, np.arange(n_series + 1))
+        rhythm = np.ones((n_series, 1))
+        if phases is not None and len(errors):
+            rhythm, cycles = _rhythm(errors, series, phases[seen], n_series)
+            errors = errors / rhythm[series, phases[seen]]
+            # each size is known from the errors of few cycles only
+            few = np.maximum(cycles - 1, 1)
+            doubt = np.sqrt(1 + 1 / few) * stdtrit(few, 0.9) / ndtri(0.9)
+            rhythm = np.where(rhythm == 1, 1.0, rhythm * doubt)
+        return cls.of(errors, offsets, symmetric=symmetric)._replace(rhythm=rhythm)
+
+    @classmethod
+    def of(cls, values: np.ndarray, offsets: np.ndarray, *, symmetric: bool = False) -> Residuals:
+        """Return errors with what is known of their signs."""
+        steady = np.ones((len(offsets) - 1, 1))
+        if symmetric or not len(values):
+            return cls(values, offsets, np.ones(len(offsets) - 1, dtype=bool), steady)
+        if offsets[-1] == 0:  # all series draw from all errors
+            whole = cls.of(values, np.array([0, len(values)]))
+            return cls(whole.values, offsets, whole.mirrored.repeat(len(offsets) - 1), steady)
+        count = np.diff(offsets)
+        owners = np.repeat(np.arange(len(count)), count)
+        size = np.maximum(count, 1)
+        mean = np.bincount(owners, values, len(count)) / size
+        values = values - np.where(count > SHORT, mean, 0.0)[owners]
+        deviation = np.sqrt(np.bincount(owners, np.square(values), len(count)) / size)
+        in_order = values[np.lexsort((values, owners))]
+        first = np.minimum(offsets[:-1], len(values) - 1)
+        middle = (in_order[first + (size - 1) // 2] + in_order[first + size // 2]) / 2
+        standard_error = SPREAD_OF_MEDIAN * deviation / np.sqrt(size)
+        skewed = (count >= ENOUGH) & (np.abs(middle) > SURPRISE * standard_error)
+        return cls(values, offsets, ~skewed, steady)
+
+    def pooled(self, n_series: int) -> Residuals:
+        """Return the errors of all, for each of other series."""
+        return self.of(self.values, np.zeros(n_series + 1, dtype=np.int64))
+
+    def locate(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return which error each level (n, S) in [0, 1) stands for, counted in its series.
+
+        The level u + 1/2 has the error of u with the other sign where errors are mirrored: the
+        second array holds signs.
+        """
+        place = (levels * self.counts * (1 + self.mirrored[:, None])).astype(np.int64)  # (n, S)
+        return place, np.where(place >= self.counts, -1.0, 1.0)
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        """Return errors by their places (..., n, S); after the last of a series comes its first."""
+        first = np.where(np.diff(self.offsets) > 0, self.offsets[:-1], 0)[:, None]
+        drawn: np.ndarray = self.values[first + places % self.counts]
+        return drawn
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How many errors each series draws from, (n, 1)."""
+        own = np.diff(self.offsets)[:, None]
+        return np.where(own > 0, own, len(self.values))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the fields by the names they are saved under."""
+        names = ("residuals", "residual_offsets", "residual_mirrored", "residual_rhythm")
+        return dict(zip(names, self, strict=True))
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], *, symmetric: bool = False) -> Residuals:
+        """Take what `arrays` returned, if each series owns errors that are there.
+
+        `symmetric` is for files from before signs were told apart.
+        """
+        values, offsets = arrays["residuals"], arrays["residual_offsets"]
+        ends = np.r_[0, offsets, len(values)]
+        if offsets[0] != 0 or (np.diff(ends) < 0).any() or not np.isfinite(values).all():
+            raise ValueError("the residuals do not belong to the series")
+        if "residual_mirrored" not in arrays:
+            return cls.of(values, offsets, symmetric=symmetric)
+        n = len(offsets) - 1
+        rhythm = shaped(arrays, "residual_rhythm", n, arrays["residual_rhythm"].shape[-1])
+        if not np.isfinite(rhythm).all() or not rhythm.size:
+            raise ValueError("the residuals have no size")
+        return cls(values, offsets, shaped(arrays, "residual_mirrored", n), rhythm)
+
+
+def _rhythm(
+    errors: np.ndarray, series: np.ndarray, phases: np.ndarray, n_series: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the size of errors by place in the season, (n, m), and how many each is known from.
+
+    They are ones where no place differs.
+
+    The test is that of Brown and Forsythe, "Robust tests for the equality of variances", 1974, here
+    around zero; sizes lean on that of all places.
+    """
+    m = int(phases.max()) + 1
+    size = np.abs(errors)
+    place = series * m + phases
+    count = np.bincount(place, minlength=n_series * m).reshape(n_series, m)
+    total = np.bincount(place, size, n_series * m).reshape(n_series, m)
+    squares = np.bincount(place, np.square(size), n_series * m).reshape(n_series, m)
+    n, mean = count.sum(1), total.sum(1) / np.maximum(count.sum(1), 1)
+    means = total / np.maximum(count, 1)
+    between = (count * np.square(means - mean[:, None])).sum(1)
+    within = squares.sum(1) - (count * np.square(means)).sum(1)
+    free = np.maximum(n - m, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        doubt = fdtrc(max(m - 1, 1), free, between / max(m - 1, 1) / (within / free))
+    differs = (doubt < DOUBT) & (count.min(1) >= CYCLES)
+    common = squares.sum(1) / np.maximum(n, 1)
+    shrunk = (squares + BORROWED * common[:, None]) / (count + BORROWED)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.sqrt(shrunk / common[:, None])
+    return np.where(differs[:, None], relative, 1.0), count
+
+
+class Noise:
+    """The random numbers of S paths of every series, step by step.
+
+    Parameters
+    ----------
+    residuals
+        What errors are drawn from.
+    n_samples
+        S.
+    rng
+        None: every number is zero.
+    even
+        Draw for quantiles: the numbers of a step are spread evenly, the second half of the paths
+        mirrors the first, and all series see the same numbers, so that the quantiles of a series
+        do not depend on those beside it.
+    phases
+        (n,), the place in the season of the first step.
+    """
+
+    def __init__(
+        self,
+        residuals: Residuals,
+        n_samples: int = 1,
+        rng: np.random.Generator | None = None,
+        *,
+        even: bool = False,
+        phases: np.ndarray | None = None,
+    ) -> None:
+        self.residuals, self.n_samples, self.rng, self.even = residuals, n_samples, rng, even
+        self.phases = (
+            np.zeros(len(residuals.mirrored), dtype=np.int64) if phases is None else phases
+        )
+
+    def errors(self) -> np.ndarray:
+        """Return the errors (n, S) of the next step."""
+        n = len(self.residuals.mirrored)
+        if self.rng is None:
+            return np.zeros((n, self.n_samples))
+        places, signs = self.residuals.locate(self.uniforms(n))
+        rhythm = self.residuals.rhythm
+        size = rhythm[np.arange(n), self.phases % rhythm.shape[1]]
+        self.phases = self.phases + 1
+        return self.residuals.at(places) * signs * size[:, None]
+
+    def stretches(self, length: int, count: int) -> np.ndarray:
+        """Return stretches of errors that followed each other, (count, length, n, S).
+
+        All of a path have one sign.
+        """
+        levels = (self.uniforms(len(self.residuals.mirrored)) for _ in range(count))
+        located = [self.residuals.locate(level) for level in levels]
+        steps = np.arange(length)[:, None, None]
+        return (
+            np.stack([self.residuals.at(places + steps) for places, _ in located]) * located[0][1]
+        )
+
+    def uniforms(self, n_series: int) -> np.ndarray:
+        """Return levels in [0, 1), (n, S), or (1, S) that all series share."""
+        assert self.rng is not None
+        if not self.even:
+            return self.rng.random((n_series, self.n_samples))
+        half = self.n_samples // 2
+        levels = (self.rng.permutation(half) + self.rng.random(half)) / half
+        return np.concatenate([levels, (levels + 0.5) % 1.0])[None]
+
+    def normals(self, size: int) -> np.ndarray:
+        """Return standard normal numbers (size, S)."""
+        if self.rng is None:
+            return np.zeros((size, self.n_samples))
+        if not self.even:
+            return self.rng.standard_normal((size, self.n_samples))
+        half = self.rng.standard_normal((size, self.n_samples // 2))
+        return np.concatenate([half, -half], axis=1)
+
+
+class ResidualForecaster(BaseForecaster):
+    """A forecaster whose paths draw past errors (abstract); `_run` must be written.
+
+    The forecast is the median of the paths: the path without errors where they are mirrored, as in
+    a linear model; where they are skewed, the median of paths that are drawn evenly.
+    """
+
+    residuals_: Residuals
+
+    @abstractmethod
+    def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
+        """Return paths (n, S, H) with these errors; those of a shorter horizon are a prefix."""
+
+    def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
+        expected = self._run(horizon, known, Noise(self.residuals_))[:, 0]
+        mirrored = self.residuals_.mirrored
+        if mirrored.all():
+            return expected
+        median = np.median(self._run(horizon, known, self._even(horizon)), axis=1)
+        return np.where(mirrored[:, None], expected, median)
+
+    def _sample(
+        self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
+    ) -> np.ndarray:
+        noise = Noise(self.residuals_, n_samples, rng, phases=self.panel_.lengths)
+        return self._run(horizon, known, noise)
+
+    def _predict_quantiles(
+        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> np.ndarray:
+        paths = self._run(horizon, known, self._even(horizon))  # (n, S, H)
+        return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)  # (n, H, Q)
+
+    def _even(self, horizon: int) -> Noise:
+        count, rng = self._n_paths(horizon), np.random.default_rng(0)
+        return Noise(self.residuals_, count, rng, even=True, phases=self.panel_.lengths)

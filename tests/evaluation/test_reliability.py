@@ -1,0 +1,54 @@
+"""Reliability: shares below quantiles are those of a known distribution."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from forecast.evaluation.reliability import pit_histogram, plot_reliability, reliability
+
+LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+def table(widths: dict[str, float], size: int = 20_000) -> pd.DataFrame:
+    """Return forecasts of standard normal values with bands of these widths."""
+    y = np.random.default_rng(0).normal(size=size)
+    parts = [
+        pd.DataFrame(
+            {"model": model, "step": np.arange(size) % 3, "y": y}
+            | {f"q{level}": width * norm.ppf(level) for level in LEVELS}
+        )
+        for model, width in widths.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_shares_are_those_of_the_distribution() -> None:
+    found = reliability(table({"right": 1.0, "narrow": 0.5}))
+    np.testing.assert_allclose(found.loc["right"], LEVELS, atol=0.015)
+    np.testing.assert_allclose(found.loc["narrow"], norm.cdf(0.5 * norm.ppf(LEVELS)), atol=0.015)
+    assert reliability(table({"right": 1.0}), by="step").shape == (3, 5)
+
+
+def test_the_histogram_is_flat_for_the_truth_and_high_at_the_ends_for_the_too_sure() -> None:
+    found = pit_histogram(table({"right": 1.0, "narrow": 0.5, "wide": 2.0}))
+    assert found.columns.tolist() == [*LEVELS, 1.0]
+    np.testing.assert_allclose(found.loc["right"], 1, atol=0.1)
+    assert found.loc["narrow"].iloc[[0, -1]].min() > 2
+    assert found.loc["wide"].iloc[[0, -1]].max() < 0.3
+
+
+def test_missing_values_are_not_judged_and_tables_without_quantiles_are_refused() -> None:
+    known = table({"m": 1.0}, 100)
+    unknown = pd.concat([known, known.assign(y=np.nan)])
+    pd.testing.assert_frame_equal(reliability(unknown), reliability(known))
+    with pytest.raises(ValueError, match="`table` must have quantiles"):
+        reliability(known[["model", "y"]])
+
+
+def test_the_picture_has_a_line_for_each_model_and_the_diagonal() -> None:
+    ax = plot_reliability(table({"a": 1.0, "b": 0.5}, 500))
+    assert len(ax.get_lines()) == 3
+    np.testing.assert_allclose(ax.get_lines()[1].get_xdata(), LEVELS)

@@ -1,0 +1,145 @@
+"""Calibration: from errors of past origins to the width that bands should have had."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import forecast
+from forecast import ETSForecaster, MarkovForecaster, NaiveForecaster
+from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.calibration import Calibration, origins, pool
+
+
+def errors(scale: Any, shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
+    """Return errors as multiples of the half width of 80 % bands that are `scale` too narrow."""
+    return np.random.default_rng(seed).normal(size=shape) * scale / 1.2816
+
+
+def factors(calibration: Calibration, horizon: int) -> np.ndarray:
+    ones = np.ones((len(calibration.scale), horizon))
+    return calibration.stretch(ones, np.zeros_like(ones))
+
+
+def test_bands_of_the_right_width_stay_and_narrow_ones_grow() -> None:
+    for scale in (0.5, 1.0, 3.0):
+        found = factors(pool(errors(scale, (100, 12, 6))), 6)
+        np.testing.assert_allclose(found, scale, rtol=0.25)
+        assert found.mean() == pytest.approx(scale, rel=0.05)
+
+
+def test_growth_with_the_horizon_is_found_and_goes_on() -> None:
+    grown = errors(1.0, (200, 12, 8)) * np.arange(1, 9) ** 0.5
+    calibration = pool(grown)
+    assert calibration.growth == pytest.approx(0.5, abs=0.05)
+    assert factors(calibration, 16)[:, 15].mean() == pytest.approx(4.0, rel=0.1)
+    assert pool(errors(1.0, (200, 12, 8)) / np.arange(1, 9)).growth == 0.0
+
+
+def test_a_series_that_errs_more_has_wider_bands_and_few_errors_lean_on_all() -> None:
+    scale = np.r_[np.ones(50), np.full(50, 4.0)][:, None, None]
+    many = factors(pool(errors(scale, (100, 60, 4))), 1)
+    assert many[50:].mean() / many[:50].mean() == pytest.approx(4.0, rel=0.25)
+    few = factors(pool(errors(scale, (100, 2, 4))), 1)
+    assert few[50:].mean() / few[:50].mean() < 3
+    unseen = errors(scale, (100, 12, 4))
+    unseen[0] = np.nan
+    assert 1 < factors(pool(unseen), 1)[0] < 4
+
+
+def test_the_sides_differ_where_errors_are_many_and_skewed() -> None:
+    skewed = np.random.default_rng(0).exponential(size=(100, 20, 2)) - np.log(2)
+    calibration = pool(skewed)
+    assert calibration.independent > 200
+    assert calibration.sides[1] > 2 * calibration.sides[0]
+    few = pool(skewed[:2])
+    assert few.sides[0] == few.sides[1]
+
+
+def test_few_windows_say_little_against_the_width_that_is_claimed() -> None:
+    drawn = errors(3.0, (1, 12, 12))
+    once, often = pool(drawn), pool(np.repeat(drawn, 40, axis=0))
+    assert once.independent == pytest.approx(12 * sum(1 / j for j in range(1, 13)) / 12)
+    assert factors(often, 1).mean() > 2.5 > factors(once, 1).mean() > 1.4  # claims are believed
+
+
+def test_nothing_seen_teaches_nothing() -> None:
+    assert pool(np.full((2, 3, 4), np.nan)) is None
+    flat = pool(np.zeros((2, 3, 4)))
+    assert np.isfinite(factors(flat, 5)).all()
+
+
+def test_origins_leave_enough_to_learn_from() -> None:
+    for length in range(1, 200):
+        for horizon in (1, 6, 24):
+            count, steps, first = origins(np.array([length]), horizon)
+            if count:
+                assert count + steps - 1 == length - first[0] <= length / 3
+                assert 1 <= steps <= horizon and count >= steps
+            else:
+                assert length < 3
+    assert origins(np.array([100, 5]), 12)[2].tolist() == [77, 5]
+
+
+class TooSure(BaseForecaster):
+    """The last value, with a band of a tenth of its right width."""
+
+    fits: list[int] = []
+
+    def _fit(self, panel: Any) -> None:
+        self.fits.append(len(panel.values))
+        self._update(panel, panel.lengths)
+
+    def _update(self, panel: Any, added: Any) -> None:
+        self.last_ = panel.values[panel.offsets[1:] - 1]
+
+    def _predict(self, horizon: int, known: Any) -> np.ndarray:
+        return np.repeat(self.last_[:, None], horizon, 1)
+
+    def _sample(self, horizon: int, n_samples: int, known: Any, rng: Any) -> np.ndarray:
+        steps = rng.normal(size=(len(self.last_), n_samples, horizon)) / 10
+        return self.last_[:, None, None] + steps.cumsum(2)
+
+
+def test_a_forecaster_that_is_too_sure_learns_how_wide_its_bands_should_be() -> None:
+    y = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 60)).cumsum(0))
+    TooSure.fits.clear()
+    plain, model = TooSure(horizon=6), TooSure(horizon=6, calibration=True)
+    plain.fit(y[:290])
+    model.fit(y[:290])
+    assert TooSure.fits == [290 * 60, 290 * 60, (290 - 17) * 60]
+    pd.testing.assert_frame_equal(model.predict(6), plain.predict(6))
+    for one, least, most in ((plain, 0.0, 0.2), (model, 0.72, 0.88)):
+        band = one.predict_interval(6, coverage=0.8)
+        inside = [y[k][290:296].between(*band[k].to_numpy().T).mean() for k in y]
+        assert least < np.mean(inside) < most
+    paths = model.sample(6, n_samples=2000, random_state=0)[7].to_numpy()
+    band = model.predict_interval(6, coverage=0.8)[7].to_numpy()
+    width = (band[:, 1] - band[:, 0])[:, None]
+    assert np.abs((np.quantile(paths, [0.1, 0.9], axis=1).T - band) / width).max() < 0.1
+
+
+def test_calibration_is_saved_and_lent_to_new_series(tmp_path: Any) -> None:
+    y = pd.DataFrame(np.random.default_rng(0).normal(size=(80, 3)).cumsum(0)).add_prefix("s")
+    model = MarkovForecaster(horizon=4, calibration=True).fit(y)
+    model.save(tmp_path / "a.model")
+    again = forecast.load(tmp_path / "a.model")
+    pd.testing.assert_frame_equal(again.predict_interval(6), model.predict_interval(6))
+    other = model.apply(y[["s0", "s1"]].add_prefix("new "))
+    assert other.calibration_.scale == pytest.approx(
+        np.exp(np.log(model.calibration_.scale).mean())
+    )
+    assert np.isfinite(other.predict_interval(6).to_numpy()).all()
+
+
+def test_what_comes_later_calibrates_nothing_and_short_series_go_without() -> None:
+    assert NaiveForecaster(calibration=True).fit(pd.Series([1.0, 2.0])).calibration_ is None
+    y = pd.Series(np.random.default_rng(0).normal(size=60).cumsum())
+    X = pd.DataFrame({"x": np.arange(70.0)})
+    model = MarkovForecaster(horizon=3, calibration=True).fit(y, X)
+    assert np.isfinite(model.predict_interval(3, X).to_numpy()).all()
+    with pytest.raises(TypeError, match="`calibration` must be True or False"):
+        ETSForecaster(calibration="yes").fit(y)

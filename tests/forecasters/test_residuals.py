@@ -1,0 +1,102 @@
+"""Past errors, how they are drawn, and the forecasts in the middle of what is drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecast.forecasters.residuals import Noise, Residuals
+
+NORMAL = np.random.default_rng(0).normal(size=60)
+SKEWED = np.r_[np.full(55, -1.0), np.full(5, 11.0)] + 0.01 * NORMAL
+
+
+def pool(*errors: np.ndarray) -> Residuals:
+    owners = np.repeat(np.arange(len(errors)), [len(own) for own in errors])
+    return Residuals.gather(np.concatenate(errors), owners, len(errors))
+
+
+def test_errors_are_drawn_from_the_own_series() -> None:
+    residuals = Residuals.gather(np.array([1.0, 1.0, 9.0, np.nan]), np.array([0, 0, 2, 2]), 3)
+    drawn = Noise(residuals, 200, np.random.default_rng(0)).errors()
+    assert set(drawn[0]) == {-1.0, 1.0} and set(drawn[2]) == {-9.0, 9.0}
+    assert set(drawn[1]) == {-1.0, 1.0, -9.0, 9.0}  # it has none of its own
+
+
+def test_only_skewed_errors_keep_their_sign() -> None:
+    residuals = pool(NORMAL + 5, SKEWED)
+    assert residuals.mirrored.tolist() == [True, False]
+    drawn = Noise(residuals, 4000, np.random.default_rng(0)).errors()
+    assert abs(drawn[0].mean()) < 0.1  # and the trend of 5 a step is not the paths'
+    assert drawn[1].min() > -2 and drawn[1].max() == pytest.approx(11, abs=0.1)
+    assert np.median(drawn[1]) == pytest.approx(np.median(SKEWED - SKEWED.mean()), abs=0.01)
+
+
+def test_symmetric_rules_mirror_all_errors() -> None:
+    owners = np.zeros(60, dtype=int)
+    residuals = Residuals.gather(SKEWED + 5, owners, 1, symmetric=True)
+    assert residuals.mirrored.all() and residuals.values.tolist() == (SKEWED + 5).tolist()
+
+
+def test_even_noise_is_its_own_mirror_image_and_the_same_for_every_series() -> None:
+    alone, beside = pool(NORMAL), pool(SKEWED, NORMAL, NORMAL[:7])
+    first, second = (
+        Noise(residuals, 100, np.random.default_rng(0), even=True) for residuals in (alone, beside)
+    )
+    for _ in range(3):
+        drawn = first.errors()
+        np.testing.assert_array_equal(drawn[:, :50], -drawn[:, 50:])
+        np.testing.assert_array_equal(second.errors()[1], drawn[0])
+    normals = first.normals(4)
+    np.testing.assert_array_equal(normals[:, :50], -normals[:, 50:])
+
+
+def test_stretches_follow_each_other() -> None:
+    residuals = Residuals.gather(np.arange(1.0, 8.0), np.zeros(7, dtype=int), 1, symmetric=True)
+    drawn = Noise(residuals, 50, np.random.default_rng(0)).stretches(3, 2)  # (2, 3, 1, S)
+    later = np.abs(drawn[:, 1:]) - np.abs(drawn[:, :-1])
+    assert set(np.unique(later)) == {1.0, -6.0}  # the first comes after the last
+    assert (np.sign(drawn) == np.sign(drawn[:1, :1])).all()
+
+
+def test_without_a_generator_there_is_no_noise() -> None:
+    still = Noise(pool(NORMAL, SKEWED))
+    assert not still.errors().any() and not still.normals(3).any()
+
+
+def test_pooled_errors_serve_any_number_of_series() -> None:
+    residuals = pool(NORMAL, SKEWED).pooled(5)
+    assert residuals.mirrored.shape == (5,)
+    drawn = Noise(residuals, 1000, np.random.default_rng(0)).errors()
+    assert drawn.shape == (5, 1000) and drawn.max() > 5
+
+
+def seasonal(m: int, cycles: int, wild: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return errors that are `wild` times as large at the last place of a season, and places."""
+    phases = np.arange(m * cycles) % m
+    errors = np.random.default_rng(seed).normal(size=m * cycles)
+    return np.where(phases == m - 1, wild * errors, errors), phases
+
+
+def test_errors_are_drawn_with_the_size_of_their_place_in_the_season() -> None:
+    errors, phases = seasonal(4, 30, 5.0)
+    calm, _ = seasonal(4, 30, 1.0)
+    owners = np.repeat([0, 1], 120)
+    both = np.concatenate([errors, calm])
+    residuals = Residuals.gather(both, owners, 2, phases=np.tile(phases, 2))
+    assert (residuals.rhythm[1] == 1).all()
+    noise = Noise(residuals, 4000, np.random.default_rng(0), phases=np.array([2, 2]))
+    spread = np.array([noise.errors()[0].std() for _ in range(4)])
+    np.testing.assert_allclose(spread, [1, 5, 1, 1], rtol=0.35)
+    assert Residuals.gather(*(both, owners, 2)).rhythm.tolist() == [[1.0], [1.0]]
+
+
+def test_equal_sizes_are_seldom_told_apart_and_few_cycles_never() -> None:
+    found = [
+        Residuals.gather(errors, np.zeros(len(errors), dtype=int), 1, phases=phases)
+        for errors, phases in (seasonal(12, 10, 1.0, seed) for seed in range(100))
+    ]
+    assert sum((residuals.rhythm != 1).any() for residuals in found) <= 1
+    errors, phases = seasonal(12, 3, 50.0)
+    few = Residuals.gather(errors, np.zeros(36, dtype=int), 1, phases=phases)
+    assert (few.rhythm == 1).all()
