@@ -84,7 +84,7 @@ def find_times(
     """
     names = list(given) or telling(table, taken)
     if not names:
-        _warn("no column holds times: rows are counted 0, 1, 2, ...")
+        _warn("no column holds times: rows are counted 0, 1, 2, ...; if some do: time_col.")
         return pd.Series(np.arange(len(table)), table.index, name="ds"), []
     if len(names) == 1:
         return read_times(table[names[0]], day_first), names

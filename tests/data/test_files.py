@@ -145,7 +145,7 @@ def test_a_file_without_header_or_times(tmp_path: Path) -> None:
     data, told = notices(tmp_path, "a,b\n3,5\n1,2\n2,2\n")
     assert data.index.tolist() == [0, 1, 2] and data["a"].tolist() == [3, 1, 2]
     assert told == [
-        "no column holds times: rows are counted 0, 1, 2, ...",
+        "no column holds times: rows are counted 0, 1, 2, ...; if some do: time_col.",
         "2 series are read, a column each; target_col picks one.",
     ]
     data = read(tmp_path, ",0\n2024-01-01,5\n2024-01-02,6\n")

@@ -154,9 +154,11 @@ REMEDIES: dict[str, Callable[[Reader, re.Match[str]], None]] = {
 }
 # Notes of what is assumed, and how it is said otherwise.
 DAY_LEADS = choose(day_first=lambda mess: mess.form.startswith("%d"))
+UNNAMED = choose(time_col=lambda mess: [f"column {k + 1}" for k in range(len(mess.time_cols))])
 OTHERWISE: dict[str, Callable[[Reader, re.Match[str]], None]] = {
     r"if its .*, say so: decimal=": choose(decimal=lambda mess: mess.style["decimal"]),
     r"\(otherwise: day_first=(?:True|False)\)": DAY_LEADS,
+    r"no column holds times.* if some do: time_col": UNNAMED,
 }
 
 
