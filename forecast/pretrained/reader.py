@@ -17,6 +17,7 @@ from torch import Tensor
 CYCLES = 8  # past seasons that make the longest mean shape
 WEEKS = 3  # past second seasons that make the mean shape of the second season
 FAR = 20.0  # scaled values are cut here; farther ones are mistakes of the scale
+ABSURD = 1e6  # so are errors of templates, in the spread of their step
 TEMPLATES = 14
 MARKS = 16
 INPUTS = MARKS + 5 * TEMPLATES
@@ -212,8 +213,9 @@ def mistakes(past: Past, new: int) -> Mistakes:
     spread = p.spread[:, at, None]
     agos = torch.ones_like(p.season), p.season
     # an error beyond all measure would leave nothing but rounding in the running sums
-    step, season = (_errors(past, at, ago).clamp(-FAR * spread, FAR * spread) for ago in agos)
-    newest = (step / spread).nan_to_num().float()
+    most = ABSURD * spread
+    step, season = (_errors(past, at, ago).clamp(-most, most) for ago in agos)
+    newest = (step / spread).nan_to_num().clamp(-FAR, FAR).float()
     found = newest, *(_typical(part, width, spread) for part in (step, season))
     return Mistakes(*(part[:, -new:] for part in found))
 
