@@ -61,9 +61,11 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
     x = torch.where(observed, values.double() - centre, 0.0)
     count, total, squares = (_running(part) for part in (observed.double(), x, x.square()))
     width = (2 * season).clamp(min=8)
-    n = _window(count, width).clamp(min=1)
-    level = _window(total, width) / n
-    variance = (_window(squares, width) / n - level.square()).clamp(min=0)
+    n = _window(count, width)
+    level = _window(total, width) / n.clamp(min=1)
+    variance = (_window(squares, width) / n.clamp(min=1) - level.square()).clamp(min=0)
+    # in a gap longer than the window, what was known before it goes on
+    level, variance = (_fill(part, n > 0) for part in (level, variance))
     seen = count[:, 1:]
     mean = total[:, 1:] / seen.clamp(min=1)
     wide = (squares[:, 1:] / seen.clamp(min=1) - mean.square()).clamp(min=0).sqrt()

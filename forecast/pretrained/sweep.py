@@ -26,10 +26,19 @@ TRUST = 10.0  # a view that errs a tenth more than the best has 1 / e of its wei
 
 
 class View(NamedTuple):
-    """The seasons that a history is read by; a second one of 0 is none."""
+    """The seasons that a history is read by; a second one of 0 is none.
+
+    `prior` is its weight where nothing tells the views apart.
+    """
 
     season: int
     second: int = 0
+    prior: float = 1.0
+
+    @property
+    def longest(self) -> int:
+        """The longer of the two seasons."""
+        return max(self.season, self.second)
 
 
 class Live(NamedTuple):
@@ -123,19 +132,18 @@ def what_came(values: Tensor, origins: Tensor, steps: Tensor) -> Tensor:
 def believed(
     tables: Sequence[Tensor], truth: Tensor, values: Tensor, views: Sequence[View]
 ) -> Tensor:
-    """Return the weights (B, V) of the views by their pinball losses L: e^(-TRUST (L / min L - 1)).
+    """Return the weights (B, V) of the views by their losses L: prior e^(-TRUST (L / min L - 1)).
 
     Weighed and not chosen, because some origins are little evidence. A view whose season has not
     been seen twice is not heard.
     """
     count = (~values.isnan()).sum(1, keepdim=True)
-    longest = torch.tensor([max(view) for view in views])
-    enough = count >= 2 * longest
+    enough = count >= 2 * torch.tensor([view.longest for view in views])
     enough[:, 0] |= ~enough.any(1)
     losses = torch.stack([_mean_loss(table, truth) for table in tables], 1)  # (B, V)
     losses = losses.nan_to_num(nan=1.0).where(enough, torch.inf)
     excess = losses / losses.amin(1, keepdim=True).clamp(min=1e-30) - 1
-    heard = torch.exp(-TRUST * excess)
+    heard = torch.tensor([view.prior for view in views]) * torch.exp(-TRUST * excess)
     weights: Tensor = heard / heard.sum(1, keepdim=True)
     return weights
 
@@ -184,5 +192,5 @@ def _newest(reading: Reading) -> Live:
 
 def _seasons(view: View, values: Tensor) -> tuple[Tensor, Tensor]:
     """Return the seasons of a view, (B,) each."""
-    season, second = (torch.full((len(values),), m) for m in view)
+    season, second = (torch.full((len(values),), m) for m in (view.season, view.second))
     return season, second

@@ -126,3 +126,13 @@ def test_the_width_is_fixed():
 def test_a_constant_is_read_without_a_fault(value):
     _, shown = everything(torch.full((1, 30), value), torch.tensor([4]), torch.tensor([0]))
     assert shown.isfinite().all()
+
+
+def test_in_a_long_gap_what_was_known_before_it_goes_on():
+    y = torch.cat([torch.arange(10.0), 100 + torch.arange(30.0).sin()]).double()[None]
+    gap = torch.full((1, 60), torch.nan)
+    past = read(torch.cat([y, gap], 1), torch.tensor([4]), torch.tensor([0]))
+    before = read(y, torch.tensor([4]), torch.tensor([0]))
+    for name in ("level", "spread", "values"):
+        newest, known = getattr(past, name)[0, -1], getattr(before, name)[0, -1]
+        assert newest == pytest.approx(known.item(), abs=1.5)  # the last values, then the very last

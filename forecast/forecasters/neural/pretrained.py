@@ -42,6 +42,8 @@ CONTEXT = 1400  # values read at most: training showed no more
 VALUES = 2**15  # values, or steps ahead, that are looked at in one call
 YEAR = 365
 REREAD = 8  # from so many new values on, reading everything anew is cheaper
+MANY = 20  # series from which the season of whole-number steps is told by all together
+UNLIKELY = 0.05  # prior weight of a season that neither index nor values suggest
 MEDIAN = LEVELS.index(0.5)
 
 
@@ -135,7 +137,10 @@ class PretrainedForecaster(BaseForecaster):
         views += [View(view.second) for view in views]
         views.insert(min(len(views), 1), View(m))
         if is_integer(freq) and self.season_length is None:
-            views += [View(other) for other in (1, *CANDIDATES) if View(other) not in views]
+            # the values of many series have told their season; those of few may have misled
+            others = (1, *CANDIDATES) if panel.n_series < MANY else (1,)
+            known = {view.season for view in views}
+            views += [View(other, 0, UNLIKELY) for other in others if other not in known]
         return tuple(views)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
@@ -193,7 +198,9 @@ class PretrainedForecaster(BaseForecaster):
 
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self.network_ = build_network(values["network"], beneath(arrays, "network/"))
-        self.views_ = tuple(View(*(int(m) for m in view)) for view in values["views"])
+        self.views_ = tuple(
+            View(int(m), int(second), float(prior)) for m, second, prior in values["views"]
+        )
         self.support_, self.common_width_ = Support(*values["support"]), float(values["width"])
         n, effect = panel.n_series, beneath(arrays, "effect/")
         self.weights_ = shaped(arrays, "weights", n, len(self.views_))
