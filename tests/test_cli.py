@@ -286,12 +286,12 @@ def test_compare_takes_a_data_set_by_name() -> None:
     assert "5 steps ahead, 2 origins" in shown.replace("\n", " ")
 
 
-def test_words_are_forecast_as_how_often_each_occurs() -> None:
+def test_words_are_forecast_by_whether_each_occurs() -> None:
     result = run("predict", "shop_clicks", "--model", "ets", "--horizon", 3)
     assert "note: shop_clicks holds words: each is a series, 1 where it occurs" in result.stderr
-    shares = table(result).set_index("ds")
-    assert list(shares) == ["browse", "cart", "enter", "leave", "pay", "search", "view"]
-    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=0.1)
+    occurs = table(result).set_index("ds")
+    assert list(occurs) == ["browse", "cart", "enter", "leave", "pay", "search", "view"]
+    assert occurs.isin([0, 1]).all(axis=None)  # the median of what occurs or does not
 
 
 def test_options_reach_the_models(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def read(data: str, how: Reading) -> tuple[Target, pd.DataFrame | None]:
         elif isinstance(y.dtype, pd.CategoricalDtype):
             note(
                 f"{data} holds words: each is a series, 1 where it occurs and 0 elsewhere; "
-                "--model ets forecasts how often each occurs."
+                "forecasts are medians of these."
             )
             y = pd.get_dummies(y, dtype=float).rename(columns=str)
     else:

@@ -6,7 +6,6 @@ How a CSV file is written is told by the data: `fields` finds the separator and 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -14,10 +13,11 @@ from typing import IO
 
 import pandas as pd
 
-from forecast._checks import ForecastWarning, one_of, short
+from forecast._checks import one_of, short
 from forecast.data.cells import is_text, looks_like_a_number, read_numbers, usual_decimal
 from forecast.data.fields import MISSING, read_fields
-from forecast.data.naming import FEW_COPIES, naming, tell_names
+from forecast.data.naming import naming, tell_names
+from forecast.data.rows import cut_empty_end, each_row_once, each_time_once, warn
 from forecast.data.time_columns import find_times, is_numbering, only_tells_time, telling
 from forecast.data.unfolding import unfolded
 from forecast.data.writing import replace_file
@@ -98,7 +98,7 @@ def read_file(
     taken = {*ids, *_listed(target_col)}
     table, given = (table, given) if given else unfolded(table)
     table = _without_numbering(table, given, taken)
-    table = _each_row_once(table)
+    table = each_row_once(table)
     times, keys = find_times(table, given, day_first, taken)
     numbers, texts = _sort_out(table, {*ids, *keys, target_col}, decimal)
     targets = [] if target_col is None else [target_col]
@@ -115,9 +115,9 @@ def read_file(
             "Mend the column that is meant, or name it with target_col."
         )
     if len(targets) > 1:
-        _warn(f"{len(targets)} series are read, a column each; target_col picks one.")
+        warn(f"{len(targets)} series are read, a column each; target_col picks one.")
     rows = _join(table, ids, times, targets, decimal)
-    rows = _cut_empty_end(_each_time_once(rows, ids, targets), ids, targets)
+    rows = cut_empty_end(each_time_once(rows, ids, targets), ids, targets)
     frame = _indexed(rows, ids)
     return frame[targets[0]] if len(targets) == 1 else frame
 
@@ -161,7 +161,7 @@ def read_covariates(
     decimal = _decimal(table, decimal)
     if not given:
         table = _without_numbering(table, given, {*ids, *targets})
-    table = _each_row_once(table)
+    table = each_row_once(table)
     times, keys = find_times(table, given, day_first, {*ids, *targets})
     numbers, texts = _sort_out(table, {*ids, *keys, *targets}, decimal)
     _report_unused(texts, [])
@@ -171,7 +171,7 @@ def read_covariates(
             f"{short(list(table))}. Write the kinds of a text as columns of 0 and 1."
         )
     rows = _join(table, ids, times, numbers, decimal)
-    return _indexed(_each_time_once(rows, ids, numbers), ids)
+    return _indexed(each_time_once(rows, ids, numbers), ids)
 
 
 def write_file(table: pd.DataFrame, path: str | PathLike[str] | IO[str]) -> None:
@@ -293,13 +293,6 @@ def _without_repeats(table: pd.DataFrame, numbers: list[str], times: pd.Series) 
     return [name for name in numbers if name not in repeats]
 
 
-def _each_row_once(table: pd.DataFrame) -> pd.DataFrame:
-    twice = table.duplicated()
-    if twice.any():
-        _warn(f"{_rows(int(twice.sum()))} left out: copies of other rows.")
-    return table[~twice]
-
-
 def _decimal(table: pd.DataFrame, given: str | None) -> str:
     return usual_decimal(table) if given is None else str(one_of("decimal", given, (",", ".")))
 
@@ -326,12 +319,12 @@ def _report_unused(texts: list[str], numbers: list[str]) -> None:
     for names, kind in ((texts, "text"), (numbers, "numbers")):
         if names:
             listed, s = ", ".join(map(repr, names)), "s" if len(names) > 1 else ""
-            _warn(f"column{s} {listed} ({kind}) {'are' if s else 'is'} not used.")
+            warn(f"column{s} {listed} ({kind}) {'are' if s else 'is'} not used.")
 
 
 def _tell_left_out(names: list[str], why: str) -> None:
     listed, s = ", ".join(map(repr, names)), "s" if len(names) > 1 else ""
-    _warn(f"column{s} {listed} left out: {why}.")
+    warn(f"column{s} {listed} left out: {why}.")
 
 
 def _join(
@@ -350,58 +343,8 @@ def _join(
     return rows.sort_values(str(times.name), kind="stable")
 
 
-def _each_time_once(rows: pd.DataFrame, ids: list[str], names: list[str]) -> pd.DataFrame:
-    """Return rows of which each series has one per time.
-
-    A few rows that differ in unused columns only are copies; many tell that one of these is a name.
-    """
-    keys = list(rows.columns[: len(ids) + 1])
-    twice = rows.duplicated(keys)
-    if twice.mean() > FEW_COPIES or (twice & ~rows.duplicated()).any():
-        raise ValueError(_not_once(rows, keys, names))
-    if twice.any():
-        _warn(f"{_rows(int(twice.sum()))} left out: same times and values as others.")
-    return rows[~twice].reset_index(drop=True)
-
-
-def _not_once(rows: pd.DataFrame, keys: list[str], names: list[str]) -> str:
-    """Say which two rows contradict each other."""
-    again = rows[rows.duplicated(keys, keep=False)]
-    same = (again[keys] == again[keys].iloc[0]).all(axis=1)
-    first, second = again[same].iloc[0], again[same].iloc[1]
-    name = next((name for name in names if first[name] != second[name]), names[0])
-    time = str(first[keys[-1]]).removesuffix(" 00:00:00")
-    of = f" of series {', '.join(repr(first[key]) for key in keys[:-1])}" if len(keys) > 1 else ""
-    return (
-        f"column {name!r} must have one value per time{of}, got {first[name]:.10g} and "
-        f"{second[name]:.10g} at {time} ({rows.index.name} {first.name} and "
-        f"{second.name}). Keep one or aggregate them; if columns name the series of a long table, "
-        "or tell the time together, say which: id_col, time_col."
-    )
-
-
-def _cut_empty_end(rows: pd.DataFrame, ids: list[str], targets: list[str]) -> pd.DataFrame:
-    """Drop the rows after the last value of each series: the future, kept open for covariates."""
-    backwards = rows[targets].notna().any(axis=1)[::-1]
-    series = rows.groupby(ids).ngroup() if ids else pd.Series(0, rows.index)
-    keep = backwards.groupby(series[::-1]).cummax()[::-1]
-    if not keep.any():
-        raise ValueError(f"column {targets[0]!r} must hold a value, got empty cells only.")
-    if not keep.all():
-        _warn(f"{_rows(int((~keep).sum()))} left out: without a value, at the end.")
-    return rows[keep].reset_index(drop=True)
-
-
 def _indexed(rows: pd.DataFrame, ids: list[str]) -> pd.DataFrame:
     if ids:
         return rows.set_index(list(rows.columns[: len(ids) + 1]))
     time_col = str(rows.columns[0])
     return rows.set_index(time_col).rename_axis(index=time_col or None)
-
-
-def _rows(count: int) -> str:
-    return f"{count} row{'s are' if count > 1 else ' is'}"
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, ForecastWarning, stacklevel=3)

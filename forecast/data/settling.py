@@ -103,7 +103,7 @@ def on_grid(grid: pd.Index, times: pd.Index) -> pd.Index:
     True
     """
     step = getattr(grid, "freq", None)
-    if step is None or (locate(grid, times) >= 0).all():
+    if step is None or isinstance(grid, pd.PeriodIndex) or (locate(grid, times) >= 0).all():
         return times
     codes, distinct = pd.factorize(times, sort=True)
     off = locate(grid, distinct) < 0

@@ -79,7 +79,7 @@ def stream(
     --------
     >>> import pandas as pd
     >>> from forecast import NaiveForecaster
-    >>> y = pd.Series([1.0, 2.0, 4.0, 7.0])
+    >>> y = pd.Series([1.5, 2.5, 4.5, 7.5])
     >>> model = NaiveForecaster(strategy="drift").fit(y[:2])  # a value rises by 1
     >>> for step in stream(model, (y[k : k + 1] for k in (2, 3))):
     ...     print(step.time, step.error, step.mae, step.recent_skill)
