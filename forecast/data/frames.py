@@ -205,7 +205,6 @@ def missing(panel: Panel) -> pd.DataFrame:
     which, first, counts = np.unique(series, return_index=True, return_counts=True)
     if len(holes):
         _log.info("%d values of %d series are missing", len(holes), len(which))
-    _tell_open_ends(panel)
     return pd.DataFrame(
         {
             "id": panel.ids[which],
@@ -216,7 +215,7 @@ def missing(panel: Panel) -> pd.DataFrame:
     )
 
 
-def _tell_open_ends(panel: Panel) -> None:
+def tell_open_ends(panel: Panel) -> None:
     """Log which series end with missing values: forecasts start after these."""
     ends = np.flatnonzero(np.isnan(panel.values[panel.offsets[1:] - 1]))
     if len(ends):

@@ -21,6 +21,7 @@ from forecast.data.frames import (
     read_update,
     restore,
     restore_columns,
+    tell_open_ends,
 )
 from forecast.forecasters import arguments
 from forecast.forecasters.framed import FramedForecaster
@@ -87,7 +88,9 @@ class BaseForecaster(FramedForecaster):
         """
         horizon = arguments.optional("horizon", self.horizon)
         season_length = arguments.optional("season_length", self.season_length)
-        learner = self._fitted_to(self._read(y, X, self.freq), horizon, season_length)
+        panel = self._read(y, X, self.freq)
+        tell_open_ends(panel)
+        learner = self._fitted_to(panel, horizon, season_length)
         learner.unit_ = arguments.unit_of(y)
         self.__dict__ = learner.__dict__
         return self
