@@ -13,7 +13,6 @@ from torch import Tensor
 from forecast._checks import is_integer, positive_integer
 from forecast.data.calendar import CANDIDATES, longer_seasons
 from forecast.data.panel import Panel
-from forecast.engine.support import Support
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.history import shaped
@@ -80,8 +79,6 @@ class PretrainedForecaster(BaseForecaster):
         By how much the network's bands are widened.
     correlation_ : array (h,)
         Of the normal scores of a step and the next: what joins the steps of a path.
-    support_ : Support
-        Whether the values are counts.
     effect_ : Effect or None
         The effect of X.
 
@@ -102,8 +99,6 @@ class PretrainedForecaster(BaseForecaster):
     def _fit(self, panel: Panel) -> None:
         self.network_ = shipped_network()
         self.views_ = self._candidates(panel)
-        plain = self.target_transform_ is None
-        self.support_ = Support.of(panel.values) if plain else Support()
         self.effect_ = None if panel.X is None else Effect.fit(panel, self.season_length_)
         found = self._sweep(panel)
         if positive_integer("fine_tune", self.fine_tune, minimum=0):
@@ -145,7 +140,7 @@ class PretrainedForecaster(BaseForecaster):
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         """Absorb new values: one step of the network per value, series and view."""
-        self._see(panel)
+        self.seen_ = panel
         count = int(added.max())
         if count > REREAD or (added != count).any():
             self.live_ = self._look()
@@ -154,21 +149,20 @@ class PretrainedForecaster(BaseForecaster):
             self.live_ = self._advance(back)
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
-        return self.support_.round(self._table(horizon, known)[..., MEDIAN])
+        return self._table(horizon, known)[..., MEDIAN]
 
     def _predict_quantiles(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> np.ndarray:
-        table = self._table(horizon, known)
-        return self._legal(calibration.icdf(table, self._wide(ndtri(np.array(levels)))))
+        return self._centered(horizon, levels, known)[1]
 
     def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Read both off one table."""
         table = self._table(horizon, known)
-        quantiles = calibration.icdf(table, self._wide(ndtri(np.array(levels))))
-        return self.support_.round(table[..., MEDIAN]), self._legal(quantiles)
+        scores = self.widths_[:, None, None] * ndtri(np.array(levels))  # (n, 1, Q)
+        return table[..., MEDIAN], calibration.icdf(table, scores)
 
     def _sample(
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
@@ -177,19 +171,11 @@ class PretrainedForecaster(BaseForecaster):
         draws = (rng.standard_normal((self.panel_.n_series, n_samples)) for _ in range(horizon))
         scores = np.stack(list(calibration.chained(draws, self.correlation_)), 1)  # (n, H, S)
         paths = calibration.icdf(self._table(horizon, known), scores * self.widths_[:, None, None])
-        return self._legal(paths).transpose(0, 2, 1)
-
-    def _wide(self, scores: np.ndarray) -> np.ndarray:
-        """Return where the network's own quantile functions are read, (n, 1, Q)."""
-        return self.widths_[:, None, None] * scores
-
-    def _legal(self, values: np.ndarray) -> np.ndarray:
-        """Return values (n, H, ...) that the series can take."""
-        return self.support_.round(np.maximum(values, self.floors_[:, None, None]))
+        return paths.transpose(0, 2, 1)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         values = {"views": [list(view) for view in self.views_], "width": self.common_width_}
-        values |= {"support": list(self.support_), "network": self.network_.shape}
+        values["network"] = self.network_.shape
         arrays = {name: getattr(self, f"{name}_") for name in ("weights", "widths", "correlation")}
         if self.effect_ is not None:
             arrays |= {f"effect/{name}": part for name, part in self.effect_._asdict().items()}
@@ -201,27 +187,21 @@ class PretrainedForecaster(BaseForecaster):
         self.views_ = tuple(
             View(int(m), int(second), float(prior)) for m, second, prior in values["views"]
         )
-        self.support_, self.common_width_ = Support(*values["support"]), float(values["width"])
+        self.common_width_ = float(values["width"])
         n, effect = panel.n_series, beneath(arrays, "effect/")
         self.weights_ = shaped(arrays, "weights", n, len(self.views_))
         self.widths_, self.correlation_ = shaped(arrays, "widths", n), arrays["correlation"]
         self.effect_ = Effect(**effect) if panel.X is not None else None
-        self._see(panel)
+        self.seen_ = panel
         self.live_ = self._look()
 
     # Some series at a time
 
-    def _see(self, panel: Panel) -> None:
-        """Take a history: what of it a forecast needs, and what bounds it."""
-        self.seen_ = panel
-        lowest = np.fmin.reduceat(panel.values, panel.offsets[:-1])
-        plain = self.target_transform_ is None and self.effect_ is None
-        self.floors_ = np.where(plain & (lowest >= 0), 0.0, -np.inf)
-
     def _sweep(self, panel: Panel, back: int | None = None) -> Sweep:
         """Read every history to its end, and judge its past origins, up to `back` steps ago."""
-        self._see(panel)
-        floors = torch.from_numpy(self.floors_)
+        self.seen_ = panel
+        bounded = self.bounds_.positive & (self.target_transform_ is None) & (self.effect_ is None)
+        floors = torch.from_numpy(np.where(bounded, 0.0, -np.inf))
         return self._together(
             lambda rows: sweep(
                 self.network_, self._newest(rows), self.views_, self.horizon_, floors[rows], back
@@ -261,7 +241,7 @@ class PretrainedForecaster(BaseForecaster):
         table: np.ndarray = self._together(write, horizon).numpy()
         if self.effect_ is not None and known is not None:
             table = table + self.effect_.of(known, self.effect_.scale[:, None])[..., None]
-        return np.maximum(table, self.floors_[:, None, None])
+        return table
 
     def _together(self, work: Callable[[Tensor], Any], steps: int = 1) -> Any:
         """Do the work on some series at a time, alike lengths side by side; in their own order."""
@@ -276,13 +256,25 @@ class PretrainedForecaster(BaseForecaster):
         """Return the last values of some histories (B, N), NaN before they begin."""
         panel, i = self.seen_, rows.numpy()
         length = min(max(int(panel.lengths[i].max()) - back, 1), CONTEXT)
+        if len(i) == panel.n_series and panel.lengths.min() >= length + back:
+            newest = panel.newest(length + back)  # lays no history out
+            parts = newest.map(lambda part: part[i, :length])
+            return torch.from_numpy(self._without_effect(parts.values, parts.X, i))
         at = panel.offsets[i + 1, None] - back + np.arange(-length, 0)
         own = at >= panel.offsets[i, None]
         at = np.where(own, at, 0)
-        values = panel.values[at].astype(np.float64)
-        if self.effect_ is not None and panel.X is not None:
-            values -= self.effect_.of(panel.X[at], self.effect_.scale[i, None])
+        X = None if panel.X is None else panel.X[at]
+        values = self._without_effect(panel.values[at], X, i)
         return torch.from_numpy(np.where(own, values, np.nan))
+
+    def _without_effect(
+        self, values: np.ndarray, X: np.ndarray | None, rows: np.ndarray
+    ) -> np.ndarray:
+        """Return values (B, N) of some series without the effect of X (B, N, K)."""
+        values = values.astype(np.float64)
+        if self.effect_ is None or X is None:
+            return values
+        return values - self.effect_.of(X, self.effect_.scale[rows, None])
 
 
 def beneath(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
