@@ -98,9 +98,9 @@ def swept(model: Any, y: pd.DataFrame, horizon: int, size: int) -> Iterator[np.n
             readings = [look(model.network_, values, view) for view in model.views_]
             for ends in torch.arange(begin - 1, last - 1).split(some):
                 tables = [model.network_.forecast(one, ends - first, steps) for one in readings]
-                table = np.maximum(mix(weights, tables).numpy(), model.floors_[:, None, None, None])
                 wide = model.widths_[:, None, None, None] * scores
-                yield from calibration.icdf(table, wide).swapaxes(0, 1)
+                found = calibration.icdf(mix(weights, tables).numpy(), wide)
+                yield from model.bounds_.hold(found).swapaxes(0, 1)
 
 
 def score(model: Any, y: pd.DataFrame, horizon: int, size: int) -> dict[str, float]:
