@@ -164,9 +164,9 @@ def label_ends(ax: Axes, ends: dict[str, tuple[Any, float, str]]) -> None:
 
 
 def dress(ax: Axes, xlabel: str, ylabel: str) -> None:
-    """Label the axes and quieten everything that is no data."""
-    ax.set_xlabel(drawn(xlabel), fontsize=MEDIUM)
-    ax.set_ylabel(drawn(ylabel), fontsize=MEDIUM)
+    """Label the axes and quieten everything that is no data; `drawn` what users have named."""
+    ax.set_xlabel(xlabel, fontsize=MEDIUM)
+    ax.set_ylabel(ylabel, fontsize=MEDIUM)
     ax.tick_params(labelsize=SMALL, color=GREY)
     ax.grid(visible=True, color="#E4E4E4", lw=0.8)
     ax.set_axisbelow(True)
@@ -212,7 +212,12 @@ def line_styles(models: pd.Index, naive: Sequence[str]) -> dict[Any, dict[str, A
 
 def metric_label(metric: Metric, unit: str | None) -> str:
     """Return what an axis of a metric is called."""
-    return with_unit(metric.label, unit if metric.target_units else None)
+    return axis_label(metric.label, unit if metric.target_units else None)
+
+
+def axis_label(name: str, unit: str | None) -> str:
+    """Return a name with its unit, as matplotlib draws it as it is."""
+    return drawn(with_unit(name, unit))
 
 
 def with_unit(name: str, unit: str | None) -> str:

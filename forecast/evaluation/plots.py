@@ -27,6 +27,7 @@ from forecast.evaluation.canvas import (
     MEDIUM,
     PALE,
     SKY,
+    axis_label,
     cadence,
     draw_bands,
     draw_line,
@@ -41,7 +42,6 @@ from forecast.evaluation.canvas import (
     time_label,
     time_ticks,
     whole_numbers,
-    with_unit,
 )
 from forecast.evaluation.metrics import evaluate
 from forecast.evaluation.registry import Metric, column_named, metric_named
@@ -108,7 +108,7 @@ def plot_forecast(
     band = {} if bands is None else draw_bands(ax, bands, BLUE)
     unit = history.attrs.get("unit") if unit is None else unit
     name = "value" if history.name is None else str(history.name)
-    dress(ax, time_label(history.index), with_unit(name, unit))
+    dress(ax, time_label(history.index), axis_label(name, unit))
     time_ticks(ax, history.index)
     legend_above(ax, band)
     return ax
@@ -211,7 +211,7 @@ def plot_steps(
         one_of("steps", step, rows["step"].unique().tolist())
         curve = rows[rows["step"] == step].set_index("ds")["y_hat"].sort_index()
         draw_line(ax, curve, colour, f"{step} before", lw=1.8)
-    dress(ax, time_label(came.index), with_unit(str(rows["unique_id"].iloc[0]), unit))
+    dress(ax, time_label(came.index), axis_label(str(rows["unique_id"].iloc[0]), unit))
     time_ticks(ax, came.index)
     legend_above(ax, {})
     return ax
@@ -263,7 +263,7 @@ def plot_comparison(
     axes = plt.subplots(1, 2, figsize=size, width_ratios=ratio, layout="constrained")[1]
     _last_window(axes[0], table, history, colours, series, unit)
     draw_scores(axes[1], ranked, colours, naive)
-    axes[1].set_xlabel(drawn(metric_label(record, unit)), fontsize=MEDIUM)
+    axes[1].set_xlabel(metric_label(record, unit), fontsize=MEDIUM)
     return np.asarray(axes)
 
 
@@ -287,7 +287,7 @@ def _last_window(
     for model, part in reversed(forecasts.items()):
         draw_line(ax, part["y_hat"], colours[model], str(model), after=past, lw=2.2)
     band = draw_bands(ax, first, colours[winner])
-    dress(ax, time_label(past.index), with_unit(str(chosen), unit))
+    dress(ax, time_label(past.index), axis_label(str(chosen), unit))
     time_ticks(ax, past.index)
     legend_above(
         ax, {f"{winner}, {text}": patches for text, patches in band.items()}, only=("actual",)
@@ -362,7 +362,7 @@ def plot_weights(weights: pd.DataFrame, label: str = "weight", *, ax: Axes | Non
         )
     ax = plt.subplots(figsize=(8, 3.4), layout="constrained")[1] if ax is None else ax
     image = ax.imshow(shown, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    dress(ax, str(weights.columns.name or "step"), str(weights.index.name or "unit"))
+    dress(ax, drawn(weights.columns.name or "step"), drawn(weights.index.name or "unit"))
     ax.grid(visible=False)
     for axis, names in ((ax.xaxis, weights.columns), (ax.yaxis, weights.index)):
         places = np.unique(np.linspace(0, len(names) - 1, min(len(names), 8)).astype(int))

@@ -23,6 +23,7 @@ from forecast.data.panel import Panel
 from forecast.evaluation.canvas import (
     BLUE,
     GREY,
+    axis_label,
     cadence,
     draw_bands,
     draw_line,
@@ -219,7 +220,7 @@ def _every_origin(forecasts: pd.DataFrame, history: Panel, model: str, unit: str
         draw_line(ax, part["y_hat"], BLUE, label, after=before, lw=2.0)
         band = draw_bands(ax, part, BLUE)
         draw_past(ax, before.iloc[-1:].rename("_past"), None)
-    dress(ax, time_label(values.index), with_unit(str(history.ids[0]), unit))
+    dress(ax, time_label(values.index), axis_label(str(history.ids[0]), unit))
     time_ticks(ax, past.index)
     legend_above(ax, band, only=("actual", model))
     return ax

@@ -22,6 +22,7 @@ from forecast.evaluation.canvas import (
     MEDIUM,
     PALE,
     SMALL,
+    axis_label,
     cadence,
     draw_line,
     drawn,
@@ -31,7 +32,6 @@ from forecast.evaluation.canvas import (
     time_label,
     time_ticks,
     whole_numbers,
-    with_unit,
 )
 
 LEAST = 1e-6  # of the largest response: below lies the rounding of single precision
@@ -169,7 +169,7 @@ def plot_gates(
     )
     shown = history.loc[gates.index[0] : gates.index[-1]]
     draw_line(axes[0], shown, BLACK, "value")
-    dress(axes[0], "", with_unit("value" if history.name is None else str(history.name), unit))
+    dress(axes[0], "", axis_label("value" if history.name is None else str(history.name), unit))
     kept = gates["forget"].to_numpy().mean(axis=0)
     order = gates["forget"].columns[kept.argsort()]
     for ax, part in zip(axes[1:], ("forget", "input", "output"), strict=True):

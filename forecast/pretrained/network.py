@@ -173,16 +173,13 @@ class PretrainedNetwork(nn.Module):
         start = self.recurrence.initial_state(len(inputs))
         if not lead.any():
             return self.recurrence.absorb(inputs, start)
-        steps, lead, last = (
-            torch.arange(inputs.shape[1]).to(lead),
-            lead[:, None],
-            inputs.shape[1] - 1,
-        )
-        begun = _at(inputs, (steps + lead).clamp(max=last))
+        n = inputs.shape[1]
+        steps, skipped = torch.arange(n).to(lead), lead[:, None]
+        begun = _at(inputs, (steps + skipped).clamp(max=n - 1))
         # backward through padded rows takes forty times as long; training needs no last state
-        lengths = None if torch.is_grad_enabled() else (last + 1 - lead[:, 0]).clamp(min=1)
+        lengths = None if torch.is_grad_enabled() else (n - lead).clamp(min=1)
         features, state = self.recurrence.absorb(begun, start, lengths)
-        return _at(features, (steps - lead).clamp(min=0)), state
+        return _at(features, (steps - skipped).clamp(min=0)), state
 
     def read_out(self, reading: Reading, origins: Tensor, steps: Tensor) -> Tensor:
         """Return parameters (B, n, h, n_params) for the steps (h,) after the origins (n,)."""

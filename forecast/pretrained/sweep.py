@@ -81,10 +81,8 @@ def sweep(
     back : int, optional
         How many steps ago the earliest origin lies; by default the horizon, at least 24.
     """
-    origins, steps = (
-        past_origins(values.shape[1], back or max(24, horizon)),
-        torch.from_numpy(judged(horizon)),
-    )
+    origins = past_origins(values.shape[1], back or max(24, horizon))
+    steps = torch.from_numpy(judged(horizon))
     readings = [look(network, values, view) for view in views]
     least = floor[:, None, None, None]
     tables = [network.forecast(one, origins, steps).maximum(least) for one in readings]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
+from forecast.evaluation.canvas import dress
 from forecast.evaluation.metrics import evaluate
 from forecast.evaluation.plots import (
     plot_comparison,
@@ -226,3 +227,9 @@ def test_the_map_of_weights_shows_the_weights():
     assert all(str(gates.columns[int(place)]) == name for place, name in ticks)
     with pytest.raises(ValueError, match=r"`weights` must lie between 0 and 1, got .* to 3"):
         plot_weights(3 * gates.round())
+
+
+def test_labels_of_our_own_may_have_lines_and_formulas() -> None:
+    _, ax = plt.subplots()
+    dress(ax, "steps\n(hours)", r"gradient $\|s\|$")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("steps\n(hours)", r"gradient $\|s\|$")
