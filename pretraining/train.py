@@ -27,6 +27,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from forecast.generated.series import VERSION, draw_series
+from forecast.pretrained.loss import rolling_loss
 from forecast.pretrained.network import PretrainedNetwork
 from forecast.pretrained.weights import SHIPPED
 
@@ -83,39 +84,12 @@ def draw_batch(seed: int, step: int) -> Batch:
 
 
 def loss_of(network: PretrainedNetwork, batch: Batch) -> Tensor:
-    """Return the pinball loss in the unit of MASE, the mean change over a season.
-
-    Scaled errors alone would let series that their season explains teach the most, though their
-    errors are the least that counts in practice.
-    """
+    """Return the loss of a batch, of each series up to the horizon that is asked for."""
     with torch.autocast("cpu", torch.bfloat16):  # the recurrence in half the time
         reading = network.read(batch.values[:, : batch.length], batch.season, batch.second)
     reading = reading._replace(features=reading.features.float())
-    params = network.read_out(reading, batch.origins, batch.steps)
-    at = batch.origins[:, None] + batch.steps
-    level, spread = (p[:, batch.origins, None] for p in (reading.past.level, reading.past.spread))
-    z = ((batch.values[:, at] - level) / spread).float()  # (B, n, h)
-    seen = reading.past.seen[:, batch.origins, None]
-    counts = ~z.isnan() & (seen >= 5) & (batch.steps <= batch.horizon[:, None])[:, None]
-    unit = seasonal_change(batch, reading.past.spread)[:, batch.origins, None]
-    weight = (spread / unit).clamp(0.05, 2).float() * counts
-    # what does not count must still be finite: zero times infinity is not zero
-    loss = network.head.loss(params, z.nan_to_num().clamp(-50, 50))
-    return (loss * weight).sum() / (weight.clamp(max=1).sum() + 1)
-
-
-def seasonal_change(batch: Batch, spread: Tensor) -> Tensor:
-    """Return the mean absolute change over a season so far, (B, L), four spreads among them.
-
-    So far: a weight that knew the future would be small where the future surprises, and bands
-    would learn to be narrow. Four spreads: few changes say little.
-    """
-    y = batch.values[:, : batch.length]
-    before = torch.arange(batch.length) - batch.season[:, None]
-    change = (y - y.gather(1, before.clamp(min=0))).abs()
-    seen = (before >= 0) & ~change.isnan()
-    total = torch.where(seen, change, 0.0).cumsum(1)
-    return (total + 4 * spread) / (seen.cumsum(1) + 4)
+    asked = (batch.steps <= batch.horizon[:, None])[:, None]
+    return rolling_loss(network, reading, batch.values, batch.origins, batch.steps, asked)
 
 
 class Course:

@@ -16,9 +16,11 @@ from torch import Tensor
 
 CYCLES = 8  # past seasons that make the longest mean shape
 WEEKS = 3  # past second seasons that make the mean shape of the second season
+AHEAD = 4  # steps ahead that the errors of a series without a season are looked at
+RECENT = 3  # values at least, and a quarter of a season, that are recent
 FAR = 20.0  # scaled values are cut here; farther ones are mistakes of the scale
 ABSURD = 1e6  # so are errors of templates, in the spread of their step
-TEMPLATES = 14
+TEMPLATES = 19
 MARKS = 16
 INPUTS = MARKS + 5 * TEMPLATES
 
@@ -28,7 +30,7 @@ class Past(NamedTuple):
 
     `values` holds the newest observed value where one is missing; `slope` is the mean change per
     step since the first value, `drift` that between the last two groups of `half` values (whole
-    seasons), NaN where fewer were seen. `season`, `second` and `half` are (B, 1).
+    seasons), NaN where fewer were seen; `recent` is the mean of the last few. `season`, `second` and `half` are (B, 1).
     """
 
     values: Tensor
@@ -37,6 +39,7 @@ class Past(NamedTuple):
     spread: Tensor
     wide: Tensor
     mean: Tensor
+    recent: Tensor
     drift: Tensor
     slope: Tensor
     low: Tensor
@@ -60,12 +63,13 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
     centre = values.gather(1, first).nan_to_num().double()
     x = torch.where(observed, values.double() - centre, 0.0)
     count, total, squares = (_running(part) for part in (observed.double(), x, x.square()))
-    width = (2 * season).clamp(min=8)
-    n = _window(count, width)
+    width, few = (2 * season).clamp(min=8), (season // 4).clamp(min=RECENT)
+    n, n_few = _window(count, width), _window(count, few)
     level = _window(total, width) / n.clamp(min=1)
     variance = (_window(squares, width) / n.clamp(min=1) - level.square()).clamp(min=0)
     # in a gap longer than the window, what was known before it goes on
     level, variance = (_fill(part, n > 0) for part in (level, variance))
+    recent = _fill(_window(total, few) / n_few.clamp(min=1), n_few > 0)
     seen = count[:, 1:]
     mean = total[:, 1:] / seen.clamp(min=1)
     wide = (squares[:, 1:] / seen.clamp(min=1) - mean.square()).clamp(min=0).sqrt()
@@ -81,7 +85,7 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
     high = torch.where(observed, x, -torch.inf).cummax(1).values.clamp(min=0)
     return Past(
         filled + centre, observed, level + centre, spread, wide, mean + centre,
-        _drift(count, total, half), slope, low + centre, high + centre, seen,
+        recent + centre, _drift(count, total, half), slope, low + centre, high + centre, seen,
         season, second, half,
     )  # fmt: skip
 
@@ -159,7 +163,9 @@ def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
     They are: the last value, it along the drift, along the damped drift, along the whole slope;
     the same phase of the last three seasons, the newest also along the drift; the mean so far; the
     shape of the last four seasons about their levels, in units and in their spreads, and of the
-    last eight, along the drift; the same phase of the second season, and its mean shape.
+    last eight, along the drift; the same phase of the second season, and its mean shape; the mean
+    of the recent values, as it is and, like the last value, along the mean change from this phase
+    to that one over the last four seasons, and over the last second seasons.
     """
     p, m, ahead = past, past.season[:, :, None], steps.double()
     k = -(-steps // m)  # (B, 1, h)
@@ -183,14 +189,22 @@ def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
     weeks = torch.arange(WEEKS, device=steps.device)
     phase2 = at + steps - m2 * -(-steps // m2)
     value2 = _take(p.values, p.observed, phase2[..., None] - m2[..., None] * weeks)
-    away2 = value2 - _take(p.level, begun, at[..., None] - m2[..., None] * (weeks + 1))
     there = torch.where(m2 > 1, 0.0, torch.nan)  # NaN: no second season, no template
-    level = now(p.level)
+    level, recent = now(p.level), now(p.recent)
+
+    def along(start: Tensor, begin: Tensor, value: Tensor) -> Tensor:
+        return now(start) + _mean(value - _take(start, begun, begin))
+
+    begin4, begin2 = begin[..., :4], at[..., None] - m2[..., None] * (weeks + 1)
+    grown = torch.where(k > 1, drift * (m * (k - 1)), 0.0)  # needs no drift within a season
     found = [
         last, last + drift * ahead, last + drift * damped, last + now(p.slope) * ahead,
         *value[..., :3].unbind(-1), value[..., 0] + drift * (m * k), now(p.mean),
-        level + shape, level + stretched, level + _mean(away) + drift * (m * (k - 1)),
-        value2[..., 0] + there, level + _mean(away2) + there,
+        level + shape, level + stretched, level + _mean(away) + grown,
+        value2[..., 0] + there, along(p.level, begin2, value2) + there,
+        recent, along(p.values, begin4, value[..., :4]) + grown,
+        along(p.recent, begin4, value[..., :4]) + grown,
+        along(p.values, begin2, value2) + there, along(p.recent, begin2, value2) + there,
     ]  # fmt: skip
     return torch.stack(torch.broadcast_tensors(*found), -1)
 
@@ -199,7 +213,8 @@ class Mistakes(NamedTuple):
     """How wrong the templates were up to each step, in the spread of that step: (B, N, J) each.
 
     `newest` is the value less what was said of it the step before; `near` and `far` are the mean
-    absolute errors of late of what was said a step ahead and a season ahead.
+    absolute errors of late of what was said a step ahead and a season ahead, without a season four
+    steps.
     """
 
     newest: Tensor
@@ -213,7 +228,7 @@ def mistakes(past: Past, new: int) -> Mistakes:
     width = torch.maximum(2 * p.season, p.second).clamp(min=8)
     at = torch.arange(max(n - new - int(width.max()), 0), n, device=p.values.device)
     spread = p.spread[:, at, None]
-    agos = torch.ones_like(p.season), p.season
+    agos = torch.ones_like(p.season), torch.where(p.season > 1, p.season, AHEAD)
     # an error beyond all measure would leave nothing but rounding in the running sums
     most = ABSURD * spread
     step, season = (_errors(past, at, ago).clamp(-most, most) for ago in agos)

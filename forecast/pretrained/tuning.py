@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 
 from forecast.networks.heads.quantile import pinball
+from forecast.pretrained.loss import rolling_loss, seasonal_change
 from forecast.pretrained.network import LEVELS, PretrainedNetwork
-from forecast.pretrained.sweep import FEWEST, View, look, mix, spaced
+from forecast.pretrained.sweep import View, look, mix, spaced
 
 STEPS_PER_EPOCH = 25
 PEAK, WARMUP, CLIP = 1e-3, 20, 1.0  # rate, steps until it, largest norm of a gradient
 KEEP = 0.95  # of the average of weights, per step
 VALUES = 14_000  # values in a batch
 ORIGINS, AHEAD = 12, 14  # origins per series, steps ahead of each
-LARGEST = 50.0  # scaled values beyond are mistakes of the scale
 PATIENCE = 3  # epochs without a gain
 JUDGES = 300  # series at most that judge
 
@@ -93,34 +93,9 @@ def draw_loss(
     n = values.shape[1]
     origins = np.append(generator.integers(0, n - 1, ORIGINS), n - 2)
     steps = np.append(generator.integers(1, histories.horizon + 1, AHEAD), 1)
-    return loss(network, values, view, *map(torch.from_numpy, map(np.unique, (origins, steps))))
-
-
-def loss(
-    network: PretrainedNetwork, values: Tensor, view: View, origins: Tensor, steps: Tensor
-) -> Tensor:
-    """Return the pinball loss in the unit of MASE, the mean change over a season.
-
-    Scaled errors alone would let series that their season explains teach the most, though their
-    errors are the least that counts in practice.
-    """
     reading = look(network, values, view)
-    params = network.read_out(reading, origins, steps)
-    at, n = origins[:, None] + steps, values.shape[1]
-    counts = (at < n) & (reading.past.seen[:, origins, None] >= FEWEST)
-    level, spread = (part[:, origins, None] for part in (reading.past.level, reading.past.spread))
-    z = ((values[:, at.clamp(max=n - 1)] - level) / spread).float()  # (B, n, h)
-    counts = counts & ~z.isnan() & (z.abs() < LARGEST)
-    weight = (spread / seasonal_change(values, view.season)).clamp(0.05, 5).float() * counts
-    # what does not count must still be finite: zero times infinity is not zero
-    each = network.head.loss(params, z.nan_to_num().clamp(-LARGEST, LARGEST))
-    return (each * weight).sum() / (weight.clamp(max=1).sum() + 1)
-
-
-def seasonal_change(values: Tensor, season: int) -> Tensor:
-    """Return the mean absolute change over a season of every series, (B, 1, 1)."""
-    change = (values[:, season:] - values[:, :-season]).abs()
-    return change.nanmean(1).nan_to_num(nan=1.0).clamp(min=1e-9)[:, None, None]
+    asked = (torch.from_numpy(np.unique(part)) for part in (origins, steps))
+    return rolling_loss(network, reading, values, *asked)
 
 
 @torch.no_grad()
@@ -135,11 +110,9 @@ def held_out_loss(network: PretrainedNetwork, histories: Histories) -> float:
         values = histories.newest(some, 0)
         before, after = values[:, : -histories.horizon], values[:, -histories.horizon :]
         newest, steps = torch.tensor([before.shape[1] - 1]), torch.arange(1, histories.horizon + 1)
-        tables = [
-            network.forecast(look(network, before, view), newest, steps)[:, 0]
-            for view in histories.views
-        ]
+        readings = [look(network, before, view) for view in histories.views]
+        tables = [network.forecast(one, newest, steps)[:, 0] for one in readings]
         shares = torch.from_numpy(histories.weights).expand(len(some), -1)
         each = pinball(mix(shares, tables), after, torch.tensor(LEVELS)).nanmean(1)
-        losses.append(each / seasonal_change(before, histories.views[0].season)[:, 0, 0])
+        losses.append(each / seasonal_change(readings[0].past)[:, -1])
     return float(torch.cat(losses).nanmean())
