@@ -30,7 +30,8 @@ class Past(NamedTuple):
 
     `values` holds the newest observed value where one is missing; `slope` is the mean change per
     step since the first value, `drift` that between the last two groups of `half` values (whole
-    seasons), NaN where fewer were seen; `recent` is the mean of the last few. `season`, `second` and `half` are (B, 1).
+    seasons), NaN where fewer were seen; `recent` is the mean of the last few. `season`, `second`
+    and `half` are (B, 1).
     """
 
     values: Tensor
