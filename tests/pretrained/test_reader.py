@@ -78,6 +78,23 @@ def test_templates_point_at_the_right_steps():
     assert known[0, 0].all()
 
 
+def test_what_grew_since_the_same_phase_grows_from_the_newest_level():
+    cycle = torch.tensor([0.0, 3.0, 1.0, 5.0, 2.0, 0.0, 4.0]).repeat(6).double()
+    y = cycle.clone()
+    y[-8:] += 10  # a level shift that is younger than two seasons
+    past = read(y[None, :-7], torch.tensor([7]), torch.tensor([14]))
+    z, known = templates(past, torch.tensor([34]), torch.arange(1, 7))
+    told = z[0, 0].double() * past.spread[0, 34] + past.level[0, 34]
+    torch.testing.assert_close(told[:, 15], y[-7:-1], atol=1e-4, rtol=0)
+    torch.testing.assert_close(told[:, 17], y[-7:-1], atol=1e-4, rtol=0)
+    third = torch.full_like(y[-7:-1], 10 / 3)  # of three recent values, one has shifted
+    torch.testing.assert_close(
+        told[:, 16] - told[:, 14], cycle[:6] - cycle[4:7].mean(), atol=1e-4, rtol=0
+    )
+    torch.testing.assert_close(told[:, 14], third + cycle[4:7].mean(), atol=1e-4, rtol=0)
+    assert known[0, 0].all()
+
+
 def test_mistakes_are_values_less_what_was_said_of_them():
     y = torch.randn(1, 60).double()
     past = read(y, torch.tensor([7]), torch.tensor([0]))
@@ -108,7 +125,7 @@ def test_without_a_second_season_there_is_no_template_of_it(drawn):
     values, season, _ = drawn
     past = read(values, season, torch.zeros_like(season))
     _, known = templates(past, torch.tensor([60]), torch.tensor([1]))
-    assert not known[..., 12:].any()
+    assert not known[..., [12, 13, 17, 18]].any()
     assert known[..., 0].all()
 
 

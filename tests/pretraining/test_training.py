@@ -13,7 +13,7 @@ from safetensors import safe_open
 from forecast.pretrained.network import LEVELS, PretrainedNetwork
 from forecast.pretrained.weights import load_network
 from pretraining import train as training
-from pretraining.train import Course, draw_batch, seasonal_change
+from pretraining.train import Course, draw_batch
 from pretraining.validate import Task, forecast, held_out
 
 
@@ -37,17 +37,6 @@ def test_no_origin_reads_what_it_forecasts(step):
     assert batch.origins.max() == batch.length - 1
     assert batch.steps.min() == 1
     assert batch.length + batch.steps.max() <= batch.values.shape[1]
-
-
-def test_errors_are_weighed_by_the_past_alone():
-    batch = draw_batch(1, 3)
-    later = batch.values.clone()
-    later[:, batch.length :] *= 100
-    spread = torch.ones(len(later), batch.length)
-    unit = seasonal_change(batch, spread)
-    torch.testing.assert_close(seasonal_change(batch._replace(values=later), spread), unit)
-    cut = batch._replace(length=batch.length - 5)
-    torch.testing.assert_close(seasonal_change(cut, spread[:, :-5]), unit[:, :-5])
 
 
 def test_a_run_that_was_interrupted_goes_on(tmp_path):
