@@ -24,9 +24,12 @@ from forecast._checks import positive_integer, short
 from forecast.data.covariates import held_plan
 from forecast.engine import gradients, rollout, states
 from forecast.forecasters.neural.base import NeuralForecaster
+from forecast.forecasters.neural.pretrained import PretrainedForecaster
 from forecast.inspection.reading import Inspected, along, place_in, windows_of
 from forecast.networks.base import leaves
 from forecast.networks.recurrent import Recurrent
+from forecast.pretrained.network import LEVELS
+from forecast.pretrained.sweep import look, mix
 
 MOST_LAGS = 1000  # looked at when nothing else is asked for
 
@@ -65,7 +68,7 @@ def state_gradients(forecaster: Inspected, series: Any = None) -> pd.DataFrame:
 
 
 def forecast_gradients(
-    forecaster: NeuralForecaster,
+    forecaster: Inspected,
     steps: Sequence[int] = (1,),
     *,
     lags: int | None = None,
@@ -74,7 +77,8 @@ def forecast_gradients(
     """Return how much the forecast of a step changes per unit of every past value.
 
     By automatic differentiation through everything: the moving scale, the templates, the network
-    and the readout, and for later blocks the forecasts fed back.
+    and the readout, and for later blocks the forecasts fed back. How far a pre-trained network
+    believes in each season is held.
 
     Parameters
     ----------
@@ -96,43 +100,75 @@ def forecast_gradients(
 
     Raises
     ------
-    TypeError
-        If the forecaster was not trained here: of a pre-trained one `effective_memory` tells.
     ValueError
         If there is a `target_transform`, or no derivative: in a gap, or where the scale sees a
         constant.
     """
-    place = place_in(forecaster, series, NeuralForecaster)
+    place = place_in(forecaster, series)
     if forecaster.target_transform_ is not None:
         raise ValueError(
             "`target_transform` must be None for gradients in target units, got "
             f"{short(forecaster.target_transform)}. `effective_memory` takes any forecaster."
         )
     wanted = [positive_integer("steps", step) for step in steps]
-    length, before = int(forecaster.panel_.lengths[place]), forecaster.model_.reader.n_values
-    lags = positive_integer("lags", min(MOST_LAGS, length - before) if lags is None else lags)
-    if lags > length - before:
+    own = isinstance(forecaster, NeuralForecaster)
+    before = forecaster.model_.reader.n_values if own else 0
+    lags = _looked_at(forecaster, place, lags, before)
+    slopes = _of_a_trained_one if own else _of_the_pretrained_one
+    table = pd.DataFrame(
+        slopes(forecaster, place, wanted, lags),
+        pd.RangeIndex(1, lags + 1, name="lag"),
+        pd.Index(wanted, name="step"),
+    )
+    if table.isna().any(axis=None):
+        raise ValueError(
+            f"The forecast has no derivative with respect to the last {lags} values of "
+            f"{forecaster.panel_.ids[place]!r}: there is a gap, or the scale sees a constant. Fill "
+            "gaps, or look at fewer `lags`."
+        )
+    return table
+
+
+def _looked_at(forecaster: Inspected, place: int, lags: int | None, before: int) -> int:
+    """Return how many values to look at, of those that have `before` others before them."""
+    length = int(forecaster.panel_.lengths[place])
+    found = positive_integer("lags", min(MOST_LAGS, length - before) if lags is None else lags)
+    if found > length - before:
         raise ValueError(
             f"`lags` must leave {before} values before them, which the reader remembers: "
-            f"lags={lags}, the series has {length}. Look at fewer, or give a longer history."
+            f"lags={found}, the series has {length}. Look at fewer, or give a longer history."
         )
-    panel, horizon = forecaster.panel_, max(wanted)
+    return found
+
+
+def _of_a_trained_one(
+    forecaster: NeuralForecaster, place: int, steps: list[int], lags: int
+) -> np.ndarray:
+    panel, horizon = forecaster.panel_, max(steps)
     ahead = forecaster.features_.ahead(panel, horizon, held_plan(panel, horizon))
     model = copy.deepcopy(forecaster.model_).cpu().eval()
     choose, known = rollout.greedy(model, forecaster.point), torch.as_tensor(ahead[[place]])
     windows = windows_of(forecaster)
-    rows = gradients.forecast_gradients(model, windows, place, known, choose, lags)
-    table = pd.DataFrame(
-        {step: row.numpy() for step, row in enumerate(rows, 1) if step in wanted},
-        pd.RangeIndex(1, lags + 1, name="lag"),
-    ).rename_axis(columns="step")
-    if table.isna().any(axis=None):
-        raise ValueError(
-            f"The forecast has no derivative with respect to the last {lags} values of "
-            f"{panel.ids[place]!r}: there is a gap, or the scale sees a constant. Fill gaps, or "
-            "look at fewer `lags`."
-        )
-    return table
+    rows = list(gradients.forecast_gradients(model, windows, place, known, choose, lags))
+    return torch.stack([rows[step - 1] for step in steps], 1).numpy()
+
+
+def _of_the_pretrained_one(
+    forecaster: PretrainedForecaster, place: int, steps: list[int], lags: int
+) -> np.ndarray:
+    """Return the slopes (lags, steps) of the median."""
+    network = copy.deepcopy(forecaster.network_).double()
+    values = forecaster._newest(torch.tensor([place])).requires_grad_()
+    newest, ahead = torch.tensor([values.shape[1] - 1]), torch.tensor(steps)
+    readings = [look(network, values, view) for view in forecaster.views_]
+    tables = [network.forecast(one, newest, ahead)[:, 0] for one in readings]
+    table = mix(torch.from_numpy(forecaster.weights_[[place]]), tables)
+    slopes = [
+        torch.autograd.grad(median, values, retain_graph=True)[0][0]
+        for median in table[0, :, LEVELS.index(0.5)]
+    ]
+    found = torch.stack(slopes, 1).where(~values[0, :, None].isnan(), torch.nan)
+    return found.flip(0)[:lags].numpy()
 
 
 def gates(forecaster: Inspected, layer: int = 0, series: Any = None) -> pd.DataFrame:

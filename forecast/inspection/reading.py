@@ -63,9 +63,9 @@ def along(forecaster: Inspected, series: Any) -> Along:
     return Along(network, inputs, times, forecaster.recipe_.patch)
 
 
-def place_in(forecaster: Inspected, series: Any, kind: Any = Inspected) -> int:
-    """Return the place of a series in the history of a fitted network of a kind."""
-    if not isinstance(forecaster, kind):
+def place_in(forecaster: Inspected, series: Any) -> int:
+    """Return the place of a series in the history of a fitted network."""
+    if not isinstance(forecaster, Inspected):
         raise TypeError(
             f"`forecaster` must be a network to look inside, got {short(forecaster)}. "
             "`effective_memory` takes any forecaster."

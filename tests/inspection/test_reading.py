@@ -54,9 +54,23 @@ def test_the_view_that_is_believed_most_is_shown():
         np.testing.assert_allclose(shown, h, rtol=1e-3, atol=1e-4, err_msg=str(view))
 
 
-def test_slopes_need_a_network_that_was_trained_here(model):
-    with pytest.raises(TypeError, match=r"got PretrainedForecaster.*`effective_memory` takes any"):
-        forecast_gradients(model)
+def test_its_forecast_gradients_are_the_slopes_of_its_forecast():
+    y = monthly(120)
+    model = PretrainedForecaster(horizon=12).fit(y)
+    model.widths_[:] = 1
+    found = forecast_gradients(model, (1, 12), lags=60)
+    for lag in (1, 2, 12, 13, 40):
+        up, down = y.copy(), y.copy()
+        up.iloc[-lag] += 0.01
+        down.iloc[-lag] -= 0.01
+        ends = [PretrainedForecaster(horizon=12).fit(part) for part in (up, down)]
+        for end in ends:
+            end.weights_ = model.weights_  # they are held
+        slope = (ends[0].predict() - ends[1].predict()).to_numpy() / 0.02
+        expected = slope[[0, 11]]
+        assert found.loc[lag].to_numpy() == pytest.approx(expected, abs=0.01)
+    with pytest.raises(ValueError, match="lags=400, the series has 120"):
+        forecast_gradients(model, lags=400)
 
 
 def test_the_last_state_depends_on_itself_alone_at_lag_zero(model):
