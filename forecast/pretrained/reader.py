@@ -19,6 +19,7 @@ WEEKS = 3  # past second seasons that make the mean shape of the second season
 AHEAD = 4  # steps ahead that the errors of a series without a season are looked at
 RECENT = 3  # values at least, and a quarter of a season, that are recent
 FAR = 20.0  # scaled values are cut here; farther ones are mistakes of the scale
+LEAST = 1e-30  # spread: a root of zero has no slope
 ABSURD = 1e6  # so are errors of templates, in the spread of their step
 TEMPLATES = 19
 MARKS = 16
@@ -67,15 +68,15 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
     width, few = (2 * season).clamp(min=8), (season // 4).clamp(min=RECENT)
     n, n_few = _window(count, width), _window(count, few)
     level = _window(total, width) / n.clamp(min=1)
-    variance = (_window(squares, width) / n.clamp(min=1) - level.square()).clamp(min=0)
+    variance = (_window(squares, width) / n.clamp(min=1) - level.square()).clamp(min=LEAST**2)
     # in a gap longer than the window, what was known before it goes on
     level, variance = (_fill(part, n > 0) for part in (level, variance))
     recent = _fill(_window(total, few) / n_few.clamp(min=1), n_few > 0)
     seen = count[:, 1:]
     mean = total[:, 1:] / seen.clamp(min=1)
-    wide = (squares[:, 1:] / seen.clamp(min=1) - mean.square()).clamp(min=0).sqrt()
+    wide = (squares[:, 1:] / seen.clamp(min=1) - mean.square()).clamp(min=LEAST**2).sqrt()
     # a calm stretch is no reason to forget how wide the series has been
-    least = 1e-13 * centre.abs() + 1e-30  # of a constant, beyond rounding
+    least = 1e-13 * centre.abs() + LEAST  # of a constant, beyond rounding
     spread = torch.maximum(torch.maximum(variance.sqrt(), 0.02 * wide), least)
     wide = torch.maximum(wide, least)
     half = season * (-(-4 // season))
@@ -106,7 +107,10 @@ def _window(running: Tensor, width: Tensor, ago: Tensor | int = 0) -> Tensor:
 def _drift(count: Tensor, total: Tensor, half: Tensor) -> Tensor:
     """Return the change per step between the last two groups of `half` values, else NaN."""
     n_new, n_old = _window(count, half), _window(count, half, half)
-    new, old = _window(total, half) / n_new, _window(total, half, half) / n_old
+    new, old = (
+        _window(total, half) / n_new.clamp(min=1),
+        _window(total, half, half) / n_old.clamp(min=1),
+    )
     enough = (n_new > 0.5 * half) & (n_old > 0.5 * half)
     return torch.where(enough, (new - old) / half, torch.nan)
 
@@ -151,9 +155,9 @@ def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tenso
     """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one."""
     said = _say(past, origins[None, :, None], steps[None, None])
     level, spread = (part[:, origins, None, None] for part in (past.level, past.spread))
-    z = ((said - level) / spread).float()
-    known = ~z.isnan()
-    return z.nan_to_num().clamp(-FAR, FAR), known
+    known = ~said.isnan()
+    z = ((said.where(known, level) - level) / spread).float()
+    return z.clamp(-FAR, FAR), known
 
 
 def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
@@ -183,28 +187,29 @@ def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
     ago = torch.arange(CYCLES, device=steps.device)
     value = _take(p.values, p.observed, phase[..., None] - m[..., None] * ago)  # (B, n, h, C)
     begin = at[..., None] - m[..., None] * (ago + 1)  # (B, n, 1, C)
-    away = value - _take(p.level, begun, begin)
-    shape = _mean(away[..., :4])
-    stretched = _mean((away / _take(p.spread, begun, begin))[..., :4]) * now(p.spread)
     m2 = past.second[:, :, None].clamp(min=1)
     weeks = torch.arange(WEEKS, device=steps.device)
     phase2 = at + steps - m2 * -(-steps // m2)
     value2 = _take(p.values, p.observed, phase2[..., None] - m2[..., None] * weeks)
+    value4, begin4 = value[..., :4], begin[..., :4]
+    begin2 = at[..., None] - m2[..., None] * (weeks + 1)
     there = torch.where(m2 > 1, 0.0, torch.nan)  # NaN: no second season, no template
-    level, recent = now(p.level), now(p.recent)
+    grown = torch.where(k > 1, drift * (m * (k - 1)), 0.0)  # needs no drift within a season
 
     def along(start: Tensor, begin: Tensor, value: Tensor) -> Tensor:
         return now(start) + _mean(value - _take(start, begun, begin))
 
-    begin4, begin2 = begin[..., :4], at[..., None] - m2[..., None] * (weeks + 1)
-    grown = torch.where(k > 1, drift * (m * (k - 1)), 0.0)  # needs no drift within a season
+    away = value4 - _take(p.level, begun, begin4)
+    known, spread = ~away.isnan(), _take(p.spread, begun, begin4)
+    stretched = _zero_if_nan(away) / spread.where(known, 1.0) * now(p.spread)[..., None]
     found = [
         last, last + drift * ahead, last + drift * damped, last + now(p.slope) * ahead,
         *value[..., :3].unbind(-1), value[..., 0] + drift * (m * k), now(p.mean),
-        level + shape, level + stretched, level + _mean(away) + grown,
+        along(p.level, begin4, value4), now(p.level) + _mean(stretched.where(known, torch.nan)),
+        along(p.level, begin, value) + grown,
         value2[..., 0] + there, along(p.level, begin2, value2) + there,
-        recent, along(p.values, begin4, value[..., :4]) + grown,
-        along(p.recent, begin4, value[..., :4]) + grown,
+        now(p.recent), along(p.values, begin4, value4) + grown,
+        along(p.recent, begin4, value4) + grown,
         along(p.values, begin2, value2) + there, along(p.recent, begin2, value2) + there,
     ]  # fmt: skip
     return torch.stack(torch.broadcast_tensors(*found), -1)
@@ -233,7 +238,7 @@ def mistakes(past: Past, new: int) -> Mistakes:
     # an error beyond all measure would leave nothing but rounding in the running sums
     most = ABSURD * spread
     step, season = (_errors(past, at, ago).clamp(-most, most) for ago in agos)
-    newest = (step / spread).nan_to_num().clamp(-FAR, FAR).float()
+    newest = (_zero_if_nan(step) / spread).clamp(-FAR, FAR).float()
     found = newest, *(_typical(part, width, spread) for part in (step, season))
     return Mistakes(*(part[:, -new:] for part in found))
 
@@ -257,7 +262,7 @@ def _typical(errors: Tensor, width: Tensor, spread: Tensor) -> Tensor:
         total = values.cumsum(1)
         return total - torch.where(before[..., None] >= 0, total.gather(1, index), 0.0)
 
-    n, total = late((~errors.isnan()).float()), late(errors.abs().nan_to_num())
+    n, total = late((~errors.isnan()).float()), late(_zero_if_nan(errors).abs())
     return ((total / spread + 0.5) / (n + 0.5)).clamp(1e-3, FAR).float()
 
 
@@ -271,5 +276,10 @@ def _take(values: Tensor, known: Tensor, index: Tensor) -> Tensor:
 
 def _mean(values: Tensor) -> Tensor:
     """Return the mean of what is known over the last axis, NaN if nothing is."""
-    known = ~values.isnan()
-    return torch.where(known, values, 0.0).sum(-1) / known.sum(-1)
+    count = (~values.isnan()).sum(-1)
+    return torch.where(count > 0, _zero_if_nan(values).sum(-1) / count.clamp(min=1), torch.nan)
+
+
+def _zero_if_nan(values: Tensor) -> Tensor:
+    """Return values without NaN, so that none is in a product: its slope would be NaN, too."""
+    return values.where(~values.isnan(), 0.0)

@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 from forecast.generated.series import draw_series
 from forecast.networks.heads.quantile import QuantileHead
 from forecast.pretrained.network import PretrainedNetwork, rescaled
-from forecast.pretrained.reader import Mistakes
+from forecast.pretrained.reader import TEMPLATES, Mistakes
 from forecast.pretrained.weights import card, load_network, shipped_network
 
 
@@ -36,12 +36,12 @@ def test_rescaled_parameters_give_as_many_times_the_widths():
 
 
 def test_widths_are_in_the_unit_of_the_template_that_did_best(untrained):
-    readout, one = untrained.readout, torch.ones(1, 1, 3, 14)
+    readout, one = untrained.readout, torch.ones(1, 1, 3, TEMPLATES)
     features, place = torch.randn(1, 1, 8), torch.randn(1, 1, 3, 8)
     torch.nn.init.zeros_(readout.from_origin.weight)  # it may not read the errors otherwise
 
     def widths(best):
-        errors = torch.ones(1, 1, 14)
+        errors = torch.ones(1, 1, TEMPLATES)
         errors[..., 5] = best
         params = readout(features, Mistakes(0 * errors, errors, errors), one > 0, one, place)
         return softplus(params[..., 1:] - QuantileHead.softplus_shift)
