@@ -2,9 +2,9 @@
 
     python benchmarks/bench_partitions.py --series 20000 --length 100 --jobs 1 2
 
-Generated months as a folder of parquet files, forecast without training twelve steps ahead with nine
-quantiles into another folder. Every run is a process of its own; its memory is that of its largest
-process. Results: docs/scale.md.
+Generated months as a folder of parquet files, forecast without training twelve steps ahead with
+nine quantiles into another folder. Every run is a process of its own; its memory is that of its
+largest process. Results: docs/scale.md.
 """
 
 from __future__ import annotations
