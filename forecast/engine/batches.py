@@ -18,7 +18,6 @@ from torch import Tensor
 from forecast.data.frames import Panel
 from forecast.engine.reader import Memory, Reader
 
-VALUES_AT_ONCE = 200_000  # of a panel, by `in_parts`
 SUM_EVERY = 64  # values between two running sums that are kept
 
 
@@ -298,16 +297,11 @@ def seasonal_changes(panel: Panel, lengths: np.ndarray, season_length: int) -> n
 
 
 def in_parts(panel: Panel, lengths: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Yield some series at a time: which, and for their first values the series and the values.
-
-    What is computed for all values of a large panel at once would take many times its memory.
-    """
-    cuts = np.searchsorted(panel.offsets, np.arange(0, panel.offsets[-1], VALUES_AT_ONCE))
-    borders = np.unique(np.append(cuts, panel.n_series))
-    for low, high in zip(borders[:-1], borders[1:], strict=True):
-        first, own = panel.offsets[low], panel.lengths[low:high]
-        values = panel.values[first : panel.offsets[high]].astype(np.float64)
-        numbers = np.repeat(np.arange(high - low), own)
-        places = np.arange(len(values)) - np.repeat(panel.offsets[low:high] - first, own)
-        looked_at = places < np.repeat(lengths[low:high], own)
-        yield slice(low, high), numbers[looked_at], values[looked_at]
+    """Yield some series at a time: which, and for their first values the series and the values."""
+    for some in panel.blocks():
+        first, own = panel.offsets[some.start], panel.lengths[some]
+        values = panel.values[first : panel.offsets[some.stop]].astype(np.float64)
+        numbers = np.repeat(np.arange(len(own)), own)
+        places = np.arange(len(values)) - np.repeat(panel.offsets[some] - first, own)
+        looked_at = places < np.repeat(lengths[some], own)
+        yield some, numbers[looked_at], values[looked_at]

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
+from forecast.data import panel as panels
 from forecast.data.panel import Layout, Panel
-from forecast.engine import batches
 from forecast.engine.batches import Windows, seasonal_changes, typical_spreads
 from forecast.engine.reader import Reader
 from forecast.networks.base import leaves
@@ -240,7 +240,7 @@ def test_a_window_carries_what_the_memory_would_lose():
 
 @pytest.mark.parametrize("stretch", [1, 100, 500_000])
 def test_the_mean_so_far_equals_numpys(stretch, monkeypatch):
-    monkeypatch.setattr(batches, "VALUES_AT_ONCE", stretch)
+    monkeypatch.setattr(panels, "VALUES_AT_ONCE", stretch)
     lengths = [200, 64, 63, 1, 130, 128]
     panel = some_panel(lengths, np.random.default_rng(stretch))
     own = Windows(panel, np.zeros((200, 0)), np.ones(6), torch.device("cpu"))
@@ -261,7 +261,7 @@ def test_typical_spreads_equal_numpys(monkeypatch):
     )
     whole = typical_spreads(panel, panel.lengths)
     assert np.allclose(whole, [np.arange(9).std(), 0, 0], rtol=1e-12, atol=0)
-    monkeypatch.setattr(batches, "VALUES_AT_ONCE", 4)
+    monkeypatch.setattr(panels, "VALUES_AT_ONCE", 4)
     first = typical_spreads(panel, np.array([5, 5, 1]))
     assert np.allclose(first, [np.arange(5).std(), 0, 0], rtol=1e-12, atol=0)
 
@@ -280,7 +280,7 @@ def some_panel(lengths, rng) -> Panel:
 @pytest.mark.parametrize("season", [1, 4, 12])
 @pytest.mark.parametrize("seed", range(5))
 def test_changes_and_spreads_equal_their_slow_twins(stretch, season, seed, monkeypatch):
-    monkeypatch.setattr(batches, "VALUES_AT_ONCE", stretch)
+    monkeypatch.setattr(panels, "VALUES_AT_ONCE", stretch)
     rng = np.random.default_rng(seed)
     panel = some_panel([1, *rng.integers(1, 40, 12), 3], rng)
     looked_at = rng.integers(1, panel.lengths + 1)
