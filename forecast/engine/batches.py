@@ -22,12 +22,13 @@ SUM_EVERY = 64  # values between two running sums that are kept
 
 
 class Batch(NamedTuple):
-    """Windows of B series, read at T steps."""
+    """Windows of B series, read at T steps, of which S are origins: they forecast."""
 
     past: Memory  # M + T P values, covariates of the newest V + T P
     steps: Tensor  # (T,) the columns of `past.values` at which the network reads
-    targets: Tensor  # (B, T, R) raw values after each step
-    known: Tensor  # (B, T, R, K)
+    origins: Tensor  # (S,) which of the steps forecast, in rising order
+    targets: Tensor  # (B, S, R) raw values after each origin
+    known: Tensor  # (B, S, R, K)
     static: Tensor  # (B, A) of the series
     error_scale: Tensor  # (B,) what errors are divided by, in target units
     fresh: Tensor  # (B,) False where a window goes on from the same row of the batch before
@@ -163,19 +164,30 @@ class Windows:
         return (self.offsets[series][:, None] + local).clamp(0, len(self.values) - 1)
 
     def batch(
-        self, series: Tensor, first: Tensor, ends: Tensor, *, n_steps: int, reader: Reader
+        self,
+        series: Tensor,
+        first: Tensor,
+        ends: Tensor,
+        *,
+        n_steps: int,
+        reader: Reader,
+        origins: Tensor | None = None,
     ) -> Batch:
-        """Return windows of `n_steps` patches from `first` on, with their targets."""
+        """Return windows of `n_steps` patches from `first` on, with the targets of their origins.
+
+        `origins` (S,) are steps of the windows; by default all forecast.
+        """
         P, R, M = reader.patch, reader.block, reader.n_values
         T = n_steps * P
         past = self.read(series, first, T, ends, reader)
         steps = torch.arange(M + P - 1, M + T, P, device=self.device)
-        ahead = steps[:, None] - M + torch.arange(1, R + 1, device=self.device)  # (T, R)
+        origins = torch.arange(n_steps, device=self.device) if origins is None else origins
+        ahead = steps[origins, None] - M + torch.arange(1, R + 1, device=self.device)  # (S, R)
         known = self.known(series, first, T + R)[:, ahead]
         targets = self.take(series, first, T + R, ends)[:, ahead]
         of_series = self.static[series], self.error_scales[series]
         fresh = torch.ones(len(series), dtype=torch.bool, device=self.device)
-        return Batch(past, steps, targets, known, *of_series, fresh)
+        return Batch(past, steps, origins, targets, known, *of_series, fresh)
 
     def draw(
         self,
@@ -186,6 +198,7 @@ class Windows:
         reader: Reader,
         generator: torch.Generator,
         pieces: int = 1,
+        every: int = 1,
     ) -> Iterator[Batch]:
         """Draw random windows for ever, every series equally often.
 
@@ -194,6 +207,8 @@ class Windows:
 
         With several `pieces` a row of the batch holds consecutive windows of one series in so many
         batches, fewer if the series ends. Then it goes on elsewhere, with a `fresh` window.
+
+        Only each `every`-th step of a window is an origin, from a random one on.
         """
         P, length = reader.patch, n_steps * reader.patch
         series, first = self._places(batch_size, ends, pieces * length, P, generator)
@@ -205,7 +220,11 @@ class Windows:
             done = (share * windows).long()
         while True:
             begun = first + done * length
-            batch = self.batch(series, begun, ends[series], n_steps=n_steps, reader=reader)
+            offset = int(torch.randint(every, (), generator=generator)) if every > 1 else 0
+            origins = torch.arange(offset, n_steps, every, device=self.device)
+            batch = self.batch(
+                series, begun, ends[series], n_steps=n_steps, reader=reader, origins=origins
+            )
             yield batch._replace(fresh=fresh)
             done = done + 1
             fresh = (done == pieces) | (begun + length + P >= ends[series])

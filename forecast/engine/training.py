@@ -8,11 +8,10 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from forecast.engine.batches import Batch
 from forecast.engine.model import Model
@@ -86,8 +85,11 @@ def train(
     optimizer = torch.optim.AdamW(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
-    moving_average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY)).eval()
-    averaged = cast(Model, moving_average.module)
+    averaged, average = copy.deepcopy(model).eval(), get_ema_multi_avg_fn(EMA_DECAY)
+    # lists made once: torch's AveragedModel makes its own at every step, which takes longer than
+    # the average itself
+    weights, means_of_weights = list(model.parameters()), list(averaged.parameters())
+    parts = list(model.parts())
     total = settings.max_epochs * STEPS_PER_EPOCH
     best, patience, began = math.inf, 0, time.perf_counter()
     kept = averaged.state_dict()  # the newest weights, unless those of an epoch validate best
@@ -103,7 +105,7 @@ def train(
             loss, observed_mask, *_, state = model.losses(
                 batch,
                 min_observed=settings.min_observed,
-                carried=carried,
+                carried=None if batch.fresh.all() else carried,
                 origin=draw_origin(model, batch, generator),
             )
             carried = state_map(Tensor.detach, state)
@@ -112,10 +114,13 @@ def train(
             means.sum().backward()  # no weights are shared: each has its own mean's gradient
             if on_gradients is not None:
                 on_gradients(model)
-            for part in model.parts():
+            for part in parts:
                 norms.append(clip(part, settings.clip_norm, settings.clip_value))
             optimizer.step()
-            moving_average.update_parameters(model)
+            if step:
+                average(means_of_weights, weights, step)
+            else:
+                averaged.load_state_dict(model.state_dict())
             losses.append(means.detach().mean())
         training_loss = torch.stack(losses).mean().item()
         if not math.isfinite(training_loss):
@@ -173,11 +178,12 @@ def clip(parameters: list[Tensor], norm: float | None, value: float | None) -> T
 
     Returns the norm before either.
     """
-    before = nn.utils.clip_grad_norm_(parameters, math.inf if norm is None or value else norm)
+    bound = math.inf if norm is None or value else norm
+    before = nn.utils.clip_grad_norm_(parameters, bound, foreach=True)
     if value is not None:
-        nn.utils.clip_grad_value_(parameters, value)
+        nn.utils.clip_grad_value_(parameters, value, foreach=True)
         if norm is not None:
-            nn.utils.clip_grad_norm_(parameters, norm)
+            nn.utils.clip_grad_norm_(parameters, norm, foreach=True)
     return before
 
 

@@ -181,6 +181,26 @@ def test_windows_are_drawn_from_all_series_and_all_places(reader, n_steps):
             assert last.max() == min(T, length) - 1
 
 
+@every_reader
+def test_every_third_step_of_a_window_is_an_origin_from_any_of_the_first_on(reader):
+    begun, ends = set(), torch.as_tensor(LENGTHS)
+
+    def drawn(every, seed):
+        generator = torch.Generator().manual_seed(seed)
+        options = {"n_steps": 7, "reader": reader, "generator": generator}
+        return next(ALL.draw(20, ends, every=every, **options))
+
+    for seed in range(12):
+        whole, some = drawn(1, seed), drawn(3, seed)
+        first = int(some.origins[0])
+        assert torch.equal(some.origins, torch.arange(first, 7, 3))
+        assert torch.equal(some.steps, whole.steps)  # all are read
+        for part, its in ((whole.targets, some.targets), (whole.known, some.known)):
+            assert torch.equal(its.nan_to_num(-1), part[:, some.origins].nan_to_num(-1))
+        begun.add(first)
+    assert begun == {0, 1, 2}
+
+
 def test_known_of_drawn_windows_belongs_to_their_targets():
     batch = draw(READERS[2], 3)
     there = ~batch.targets.isnan()

@@ -373,7 +373,7 @@ def reader(**options):
 def batch_of(values, drivers=None):
     drivers = torch.zeros(len(values), 1, 0) if drivers is None else drivers
     older = values.new_full((4, len(values)), 7.0)  # mean, number, spread, last value
-    return Batch(Memory(values, drivers, *older), *[torch.empty(0)] * 6)
+    return Batch(Memory(values, drivers, *older), *[torch.empty(0)] * 7)
 
 
 def test_hide_takes_a_tenth_of_the_values_of_a_share_of_the_windows():
