@@ -17,6 +17,7 @@ from torch import Tensor
 
 from forecast.data.frames import Panel
 from forecast.engine.reader import Memory, Reader
+from forecast.networks.base import pick
 
 SUM_EVERY = 64  # values between two running sums that are kept
 
@@ -32,6 +33,14 @@ class Batch(NamedTuple):
     static: Tensor  # (B, A) of the series
     error_scale: Tensor  # (B,) what errors are divided by, in target units
     fresh: Tensor  # (B,) False where a window goes on from the same row of the batch before
+
+    def split(self, n_targets: int) -> Iterator[Batch]:
+        """Yield the same windows in turn, so many that they have at most `n_targets` targets."""
+        rows = max(n_targets // max(self.targets[0].numel(), 1), 1)
+        for first in range(0, len(self.fresh), rows):
+            some, shared = slice(first, first + rows), ("steps", "origins")
+            own = {k: pick(v, some) for k, v in self._asdict().items() if k not in shared}
+            yield self._replace(**own)
 
 
 class Windows:
