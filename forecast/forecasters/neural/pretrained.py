@@ -250,6 +250,8 @@ class PretrainedForecaster(BaseForecaster):
         size = max(VALUES // (int(lengths.max()) + 8 * steps), 1)
         with torch.inference_mode():
             parts = [work(rows) for rows in torch.from_numpy(order).split(size)]
+            if len(order) == 1:  # a stream of one series is felt to the tenth of a millisecond
+                return parts[0]
             return pick(stack(parts), torch.from_numpy(np.argsort(order)))
 
     def _newest(self, rows: Tensor, back: int = 0) -> Tensor:
