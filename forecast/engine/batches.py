@@ -38,9 +38,13 @@ class Batch(NamedTuple):
         """Yield the same windows in turn, so many that they have at most `n_targets` targets."""
         rows = max(n_targets // max(self.targets[0].numel(), 1), 1)
         for first in range(0, len(self.fresh), rows):
-            some, shared = slice(first, first + rows), ("steps", "origins")
-            own = {k: pick(v, some) for k, v in self._asdict().items() if k not in shared}
-            yield self._replace(**own)
+            yield self.rows(slice(first, first + rows))
+
+    def rows(self, some: slice) -> Batch:
+        """Return some of the windows."""
+        shared = ("steps", "origins")
+        own = {k: pick(v, some) for k, v in self._asdict().items() if k not in shared}
+        return self._replace(**own)
 
 
 class Windows:

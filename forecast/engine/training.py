@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from forecast.engine import ranks
 from forecast.engine.batches import Batch
 from forecast.engine.model import Model
 from forecast.engine.reader import Reader
@@ -103,6 +104,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             batch = mask_at_random(next(batches), settings.mask_fraction, model.reader, generator)
+            batch = batch.rows(ranks.own_rows(len(batch.fresh)))
             optimizer.zero_grad()
             carried = None if batch.fresh.all() else carried
             origin = draw_origin(model, batch, generator)
@@ -124,7 +126,7 @@ def train(
                 f"diverge. Lower `learning_rate` (now {settings.learning_rate}) or set "
                 f"`clip_norm` (now {settings.clip_norm})."
             )
-        loss_ahead = validate(averaged)
+        loss_ahead = ranks.agreed(validate(averaged) if ranks.rank() == 0 else math.nan)
         gradient_norm = torch.stack(norms).max().item()
         yield Epoch(
             epoch + 1, training_loss, loss_ahead, rate, gradient_norm, time.perf_counter() - began
@@ -145,7 +147,7 @@ def backward(
     """Leave the gradient of each member's mean loss in its weights.
 
     Large batches go through in pieces, whose gradients add up: the memory of a step does not grow
-    with the batch. Parameters are those of `Model.losses`.
+    with the batch. So do the gradients of other ranks. Parameters are those of `Model.losses`.
 
     Returns
     -------
@@ -166,11 +168,13 @@ def backward(
         totals.append(total.detach())
         counts.append(observed_mask.sum())
         states.append(state_map(Tensor.detach, state))
-    count = torch.stack(counts).sum().clamp(min=1)
-    for weights in model.parameters():
-        if weights.grad is not None:
-            weights.grad /= count
-    return torch.stack(totals).sum(0) / count, stack(states)
+    count, total = torch.stack(counts).sum().to(totals[0]), torch.stack(totals).sum(0)
+    slopes = [weights.grad for weights in model.parameters() if weights.grad is not None]
+    ranks.add_up([*slopes, total, count])
+    count = count.clamp(min=1)
+    for slope in slopes:
+        slope /= count
+    return total / count, stack(states)
 
 
 @contextlib.contextmanager

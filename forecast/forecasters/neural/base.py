@@ -22,7 +22,7 @@ from forecast._checks import ForecastWarning
 from forecast.data.calendar import longer_seasons
 from forecast.data.panel import Panel
 from forecast.data.windows import validation_lengths
-from forecast.engine import rollout, stream, training
+from forecast.engine import ranks, rollout, stream, training
 from forecast.engine.batches import Windows, typical_spreads
 from forecast.engine.model import Model
 from forecast.engine.stream import Stream
@@ -113,11 +113,11 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         self.features_ = Features.fit(panel, *self._feature_options(), self.id_col)
         seed = self.random_state
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
-        sizes = self.recipe_
+        sizes, device = self.recipe_, device_of(self.device)
         small = sizes.batch_size * sizes.n_steps * sizes.hidden_size < 32_000
-        with torch.random.fork_rng(), training.one_thread(small):
-            torch.manual_seed(seed)
-            self.model_ = self._build(panel).to(device_of(self.device))
+        with torch.random.fork_rng(), training.one_thread(small), ranks.joined(device):
+            torch.manual_seed(seed := int(ranks.agreed(seed)))
+            self.model_ = self._build(panel).to(device)
             scales = fitting.error_scales(panel, held_out, self.season_length_, self.spreads_)
             windows = self._windows(panel, scales)
             self._train(windows, held_out, torch.Generator().manual_seed(seed))
@@ -309,7 +309,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             generator,
             ends=first if self.early_stopping else windows.lengths,
             pieces=self._pieces(windows.lengths.numpy(force=True)),
-            name=name if self.verbose else None,
+            name=name if self.verbose and ranks.rank() == 0 else None,
         )
         norms, asked = self.history_["gradient_norm"].tolist(), self._window is not None
         trouble = fitting.gradient_trouble(model, batch, norms, self.clip_norm, asked=asked)

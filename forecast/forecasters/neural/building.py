@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
 
@@ -72,7 +73,9 @@ def count_parameters(model: Model) -> int:
 def device_of(name: str) -> torch.device:
     """Return the device of a name; of "auto" CUDA where there is one, else the CPU."""
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        own = os.environ.get("LOCAL_RANK")  # torchrun gives each process one
+        cuda = "cuda" if own is None else f"cuda:{own}"
+        return torch.device(cuda if torch.cuda.is_available() else "cpu")
     try:
         return torch.empty(0, device=name).device
     except (AssertionError, RuntimeError, TypeError) as error:
