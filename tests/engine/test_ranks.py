@@ -37,6 +37,7 @@ def run(command: list[str], seed: str, place: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_two_ranks_have_the_weights_of_one_process(tmp_path):
     run([sys.executable], "0", tmp_path)
     run([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"], "0", tmp_path)
