@@ -81,7 +81,7 @@ def _life(rng: np.random.Generator, size: int, length: int) -> Floats:
     width = np.exp(rng.uniform(np.log(0.12), 0, (size, 1)))
     curve = np.exp(-0.5 * (age / width) ** 2)
     curve /= curve.max(1, keepdims=True)
-    return np.where(rng.random((size, 1)) < 0.4, 1.0, curve)
+    return np.where(rng.random((size, 1)) < 0.6, 1.0, curve)
 
 
 def saturate(rng: np.random.Generator, values: Floats) -> Floats:

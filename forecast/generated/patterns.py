@@ -124,7 +124,7 @@ def draw_growth(rng: np.random.Generator, season: Numbers, length: int) -> Float
     ((400, 30), True)
     """
     size = len(season)
-    up = np.select([business(season, length), season == 12], [0.88, 0.8], 0.62)
+    up = np.select([business(season, length), season == 12], [0.92, 0.8], 0.62)
     sign = np.where(rng.random(size) < up, 1.0, -1.0)[:, None]
     far = np.select([season == 1, season == 4], [1.0, 0.6], 2.0 / season)[:, None]
     far = far * min(1.0, 60 / length)

@@ -63,7 +63,7 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     beta = some(0.6, alpha * rng.beta(1, np.where(yearly, 2.5, 6)))
     gamma = some(0.6, (1 - alpha) * rng.beta(1, 8, size))
     damping = np.where(
-        rng.random(size) < np.where(season == 1, 0.75, 0.55), 1.0, rng.uniform(0.8, 0.99, size)
+        rng.random(size) < np.where(yearly, 0.9, 0.55), 1.0, rng.uniform(0.8, 0.99, size)
     )
     # the errors of hours are those of the weather: they last for a day
     lasting = 1 - np.exp(rng.uniform(np.log(0.01), np.log(0.7), size))
@@ -77,7 +77,7 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     # a step of a year moves farther along its trend than that of an hour; most things that are
     # counted over years grow (three quarters of the yearly series of the M competitions do)
     far = np.where(short, 0.3, np.where(yearly, 24.0, 4.0))
-    grows = np.where(rng.random(size) < np.where(short, 0.5, np.where(yearly, 0.85, 0.72)), 1, -1)
+    grows = np.where(rng.random(size) < np.where(short, 0.5, np.where(yearly, 0.9, 0.72)), 1, -1)
     slope = grows * np.abs(rng.standard_normal(size)) * np.exp(rng.normal(-3, 1, size))
     slope = some(0.75, far * slope)
     # and short steps change their level less
