@@ -63,6 +63,7 @@ MAKERS: dict[str, Any] = {
 FORECASTER_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "NaiveForecaster": [{}, {"strategy": "seasonal"}, {"strategy": "drift"}],
     "ARIMAForecaster": [{}, {"order": (1, 0, 1), "seasonal_order": (0, 1, 1)}],
+    "CombinedForecaster": [{}, {"combine": "median", "weights": (1, 2)}],
     "MarkovForecaster": [{}, {"regressor": Ridge()}],
     "MLPForecaster": [{}, {"head": "normal", "num_layers": 2}],
     "RNNForecaster": [{}, {"cell": "gru", "head": "huber"}],

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from forecast.forecasters.classical.ets import ETSForecaster as ETSForecaster
     from forecast.forecasters.classical.naive import NaiveForecaster as NaiveForecaster
     from forecast.forecasters.classical.theta import ThetaForecaster as ThetaForecaster
+    from forecast.forecasters.combined.combined import CombinedForecaster as CombinedForecaster
     from forecast.forecasters.neural.pretrained import PretrainedForecaster as PretrainedForecaster
     from forecast.forecasters.neural.recurrent import LSTMForecaster as LSTMForecaster
     from forecast.forecasters.neural.recurrent import RNNForecaster as RNNForecaster
@@ -38,12 +39,15 @@ class Contestant(NamedTuple):
         The module that defines it, inside `forecast.forecasters`.
     options : mapping
         Parameters that differ from the defaults.
+    invited : bool
+        Whether it takes part in the contest that nobody chose the contestants of.
     """
 
     label: str
     forecaster: str
     file: str
     options: Mapping[str, Any] = MappingProxyType({})
+    invited: bool = True
 
     @property
     def spelling(self) -> str:
@@ -78,6 +82,7 @@ CONTESTANTS = (
     Contestant("LSTM", "LSTMForecaster", "neural.recurrent"),
     Contestant("deep LSTM", "LSTMForecaster", "neural.recurrent", {"num_layers": 3}),
     Contestant("Seq2Seq", "Seq2SeqForecaster", "neural.seq2seq"),
+    Contestant("combined", "CombinedForecaster", "combined.combined", invited=False),
 )
 # Class -> module. A saved file names a class, never a module to import.
 HOMES = {one.forecaster: f"forecast.forecasters.{one.file}" for one in CONTESTANTS}
@@ -114,7 +119,7 @@ def default_models(
     >>> list(default_models(season_length=1))[:3]
     ['naive', 'drift', 'pre-trained']
     """
-    models = {one.label: one.build(random_state) for one in CONTESTANTS}
+    models = {one.label: one.build(random_state) for one in CONTESTANTS if one.invited}
     if season_length == 1:
         del models["seasonal naive"]
     return models
