@@ -31,6 +31,7 @@ LEVELS = sorted(
     {*DECILES, *(round((1 + sign * band) / 2, 3) for band in BANDS for sign in (-1, 1))}
 )
 MODELS: dict[str, Callable[..., Any]] = {
+    "auto": forecast.AutoForecaster,
     "pre-trained": forecast.PretrainedForecaster,
     "LSTM": forecast.LSTMForecaster,
     "RNN": forecast.RNNForecaster,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from forecast.forecasters.classical.ets import ETSForecaster as ETSForecaster
     from forecast.forecasters.classical.naive import NaiveForecaster as NaiveForecaster
     from forecast.forecasters.classical.theta import ThetaForecaster as ThetaForecaster
+    from forecast.forecasters.combined.auto import AutoForecaster as AutoForecaster
     from forecast.forecasters.combined.combined import CombinedForecaster as CombinedForecaster
     from forecast.forecasters.neural.pretrained import PretrainedForecaster as PretrainedForecaster
     from forecast.forecasters.neural.recurrent import LSTMForecaster as LSTMForecaster
@@ -82,6 +83,7 @@ CONTESTANTS = (
     Contestant("LSTM", "LSTMForecaster", "neural.recurrent"),
     Contestant("deep LSTM", "LSTMForecaster", "neural.recurrent", {"num_layers": 3}),
     Contestant("Seq2Seq", "Seq2SeqForecaster", "neural.seq2seq"),
+    Contestant("auto", "AutoForecaster", "combined.auto", invited=False),
     Contestant("combined", "CombinedForecaster", "combined.combined", invited=False),
 )
 # Class -> module. A saved file names a class, never a module to import.
