@@ -1,6 +1,7 @@
 """AutoForecaster within its default budget: M3 and 46 single series, beside its members.
 
     python benchmarks/accuracy_auto.py --part test
+    python benchmarks/accuracy_auto.py --part test --models "auto, 1 s"
 
 The figures of the others are those of `accuracy_pretrained.py` and `accuracy_single.py`. How it
 weighs was chosen on validation parts. Errors are in units of the seasonal naive forecast's. Rows of
@@ -28,6 +29,7 @@ def beside(suites: tuple, own: pd.DataFrame, others: pd.DataFrame) -> pd.DataFra
     rows = pd.concat([own, others], ignore_index=True)
     rows = rows[rows["suite"].isin([suite.name for suite in suites])]
     naive = dict(zip(own["suite"], own["naive_mase"], strict=True))
+    rows = rows[rows["suite"].isin(naive)]
     return rows.assign(ratio=rows["mase"] / rows["suite"].map(naive).astype(float))
 
 

@@ -32,6 +32,7 @@ LEVELS = sorted(
 )
 MODELS: dict[str, Callable[..., Any]] = {
     "auto": forecast.AutoForecaster,
+    "auto, 1 s": lambda **options: forecast.AutoForecaster(budget=1, **options),
     "pre-trained": forecast.PretrainedForecaster,
     "LSTM": forecast.LSTMForecaster,
     "RNN": forecast.RNNForecaster,

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from forecast.forecasters.classical.arima import ARIMAForecaster as ARIMAForecaster
     from forecast.forecasters.classical.ets import ETSForecaster as ETSForecaster
+    from forecast.forecasters.classical.intermittent import CrostonForecaster as CrostonForecaster
+    from forecast.forecasters.classical.median import MedianForecaster as MedianForecaster
     from forecast.forecasters.classical.naive import NaiveForecaster as NaiveForecaster
     from forecast.forecasters.classical.theta import ThetaForecaster as ThetaForecaster
     from forecast.forecasters.combined.auto import AutoForecaster as AutoForecaster
@@ -69,6 +71,7 @@ class Contestant(NamedTuple):
         return model
 
 
+CROSTON = "classical.intermittent"
 CONTESTANTS = (
     Contestant("naive", "NaiveForecaster", "classical.naive", {"strategy": "last"}),
     Contestant("seasonal naive", "NaiveForecaster", "classical.naive", {"strategy": "seasonal"}),
@@ -83,6 +86,10 @@ CONTESTANTS = (
     Contestant("LSTM", "LSTMForecaster", "neural.recurrent"),
     Contestant("deep LSTM", "LSTMForecaster", "neural.recurrent", {"num_layers": 3}),
     Contestant("Seq2Seq", "Seq2SeqForecaster", "neural.seq2seq"),
+    Contestant("median", "MedianForecaster", "classical.median", invited=False),
+    Contestant("Croston", "CrostonForecaster", CROSTON, invited=False),
+    Contestant("SBA", "CrostonForecaster", CROSTON, {"variant": "sba"}, invited=False),
+    Contestant("TSB", "CrostonForecaster", CROSTON, {"variant": "tsb"}, invited=False),
     Contestant("auto", "AutoForecaster", "combined.auto", invited=False),
     Contestant("combined", "CombinedForecaster", "combined.combined", invited=False),
 )

@@ -92,8 +92,8 @@ def carried(
     below, within = (one.sum(-1) for one in (own < paths[..., None], own <= paths[..., None]))
     low = np.where(below > 0, EDGES[np.minimum(below + 1, len(LEVELS))], 0.0)
     high = np.where(within < len(LEVELS), EDGES[within], 1.0)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # the ends, and quantiles that are all alike
         drawn = ndtri(low + uniforms * (high - low))
-    scores = np.where(within > below, drawn, normal_scores(own, paths))
+        scores = np.where(within > below, drawn, normal_scores(own, paths))
     read: np.ndarray = icdf(joint, np.clip(scores, -FARTHEST, FARTHEST))
     return read

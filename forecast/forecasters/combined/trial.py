@@ -47,12 +47,13 @@ class Trial(NamedTuple):
     @classmethod
     def of(cls, panel: Panel, horizon: int) -> Trial | None:
         """Return the trial of a panel; None if all its series are too short."""
-        count = -(-panel.n_series // SERIES)
-        rows = np.arange(panel.n_series)[count // 2 :: count]
-        some = panel if len(rows) == panel.n_series else panel.take(rows)
-        n_origins, steps, first = origins(some.lengths, horizon)
+        n_origins, steps, first = origins(panel.lengths, horizon)
         if n_origins == 0:
             return None
+        able = np.flatnonzero(first < panel.lengths)  # the others are too short
+        spread = np.linspace(0, len(able) - 1, min(len(able), SERIES))
+        rows = able[spread.round().astype(np.int64)]
+        some, first = panel.take(rows), first[rows]
         most = int(np.clip(STEPS // steps, FEWEST_ORIGINS, MOST_ORIGINS))
         apart = -(-n_origins // most)
         later = np.arange((n_origins - 1) % apart, n_origins, apart)  # the newest among them
