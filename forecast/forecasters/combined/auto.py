@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import math
 import time
 import warnings
@@ -22,7 +24,10 @@ from forecast.forecasters.combined.trial import Trial
 from forecast.forecasters.combined.weighing import weigh
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.watching import watched
+from forecast.pretrained.weights import shipped_network
 
+# As a share of the budget: what a slow machine may take.
+MOST = 1.1
 COLUMNS = ("expected", "seconds", "error", "weight", "note")
 
 
@@ -44,8 +49,8 @@ class AutoForecaster(Combination):
     Parameters
     ----------
     budget
-        Seconds that `fit` may take; the seasonal naive forecast is a member even if there is no
-        time for any other.
+        Seconds of one core that `fit` may take, beside what is loaded once; the seasonal naive
+        forecast is a member even if there is no time for any other.
     combine
         "mean" of the quantile functions, or "median", which one bad member does not move.
     random_state
@@ -95,8 +100,10 @@ class AutoForecaster(Combination):
         self.verbose = verbose
 
     def _fit(self, panel: Panel) -> None:
-        clock = Clock(number_between("budget", self.budget, 0, np.inf))
+        budget = number_between("budget", self.budget, 0, np.inf)
         one_of("combine", self.combine, WAYS)
+        _load()
+        clock = Clock(budget)
         trial = Trial.of(panel, self.horizon_)
         size = Size.of(panel, trial)
         self.members_ = {}
@@ -158,6 +165,15 @@ class AutoForecaster(Combination):
         self.table_ = values["table"]
 
 
+@functools.cache
+def _load() -> None:
+    """Load libraries and weights, which happens once and is no work on a series."""
+    for one in CANDIDATES:
+        one.build(None)
+    shipped_network()
+    importlib.import_module("statsmodels.tsa.api")
+
+
 def _beside_naive(errors: np.ndarray) -> np.ndarray:
     """Return the errors (t, K, M) of all as multiples of the first member's, each series alike."""
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
@@ -196,10 +212,9 @@ class Clock:
         """Return why so many seconds more cannot be spent, or None."""
         if self.planned + seconds > self.budget:
             return f"beyond the budget: {seconds:.3g} s more"
-        spent = time.thread_time() - self.start
-        # a machine that is slower than planned
-        if spent + seconds * max((spent + 1) / (self.planned + 1), 1.0) > self.budget:
-            return "no time left: this machine is slower than planned"
+        left = MOST * self.budget - (time.thread_time() - self.start)
+        if seconds > left:
+            return f"no time left: {seconds:.3g} s more, and this machine is slower than planned"
         self.planned += seconds
         return None
 
