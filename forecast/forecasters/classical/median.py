@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any, Unpack
 
 import numpy as np
@@ -13,7 +14,7 @@ from forecast.forecasters.history import differences, fill_gaps, series_numbers,
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals
 
-STATISTICS = {"median": np.nanmedian, "mean": np.nanmean}
+STATISTICS: dict[str, Callable[..., Any]] = {"median": np.nanmedian, "mean": np.nanmean}
 
 
 class MedianForecaster(ResidualForecaster):
@@ -30,8 +31,6 @@ class MedianForecaster(ResidualForecaster):
         "median" or "mean".
     n_seasons
         How many seasons are looked at; without a season, how many values.
-    horizon, season_length, freq, target_transform, id_col, time_col, target_col
-        As in every forecaster.
 
     Attributes
     ----------
