@@ -44,8 +44,8 @@ class Bounds(NamedTuple):
     def after(self, panel: Panel, added: np.ndarray) -> Bounds:
         """Return what is left of this when the last `added` (n,) values of each series are seen."""
         if (added == added[0]).all() and added[0] <= FEW:  # a stream lays no history out
-            values = panel.newest(int(added[0])).values  # NaN is neither below zero nor a part
-            return self._and((values < 0).any(1), (values % 1 > 0).any(1))
+            wrong = _wrong(panel.newest(int(added[0])).values)
+            return self._and(*(np.logical_or.reduce(each, 1) for each in wrong))
         found = zip(*(_broken(panel, added, some) for some in panel.blocks()), strict=True)
         return self._and(*map(np.concatenate, found))
 
@@ -63,7 +63,10 @@ def _broken(panel: Panel, added: np.ndarray, some: slice) -> tuple[np.ndarray, n
     """Tell of some series whether their last `added` (n,) values hold negative ones, and parts."""
     ends, own = panel.offsets[1:][some], added[some]
     values, owners = panel.values[ranges(ends - own, own)], np.repeat(np.arange(len(own)), own)
-    below, parts = (
-        np.bincount(owners[wrong], minlength=len(own)) > 0 for wrong in (values < 0, values % 1 > 0)
-    )
+    below, parts = (np.bincount(owners[each], minlength=len(own)) > 0 for each in _wrong(values))
     return below, parts
+
+
+def _wrong(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which values are below zero, and which are not whole; NaN is neither."""
+    return values < 0, values % 1 > 0
