@@ -144,7 +144,7 @@ def _draw_patterns(
     size, length = values.shape
     added = _draw_days(rng, values, season, second, profile)
     growing = np.select(
-        [season == 1, season == 4, season == 12], [0.75 if length <= 200 else 0.15, 0.5, 0.35], 0.12
+        [season == 1, season == 4, season == 12], [0.75 if length <= 200 else 0.15, 0.5, 0.15], 0.12
     )
     noise, daily = _noise_of(values), np.isin(season, (5, 7, 24, 48))
 
@@ -156,7 +156,7 @@ def _draw_patterns(
     for chance, law, draw in (
         (growing, (0.2, 1.0), grow),
         (
-            np.where(season == 1, 0.3, 0.4),
+            np.select([season == 1, season == 12], [0.3, 0.25], 0.4),
             (0.3, 1.0),
             lambda rows: draw_cycles(rng, season[rows], length),
         ),

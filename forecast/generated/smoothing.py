@@ -58,7 +58,7 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
         return np.where(rng.random(size) < share, values, 0.0)
 
     # years follow their level and their trend, and bend it, more than shorter steps do
-    yearly, rare, short = season == 1, season <= 4, season > 20
+    yearly, rare, short, monthly = season == 1, season <= 4, season > 20, season == 12
     alpha = some(0.9, rng.beta(np.where(rare, 1.5, 0.9), np.where(rare, 1.0, 1.6)))
     beta = some(0.6, alpha * rng.beta(1, np.where(yearly, 2.5, 6)))
     gamma = some(0.6, (1 - alpha) * rng.beta(1, 8, size))
@@ -72,16 +72,20 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
         rng.random(size) < often, np.where(short, lasting, rng.uniform(-0.4, 0.95, size)), 0.0
     )
     # a season is a few times as wide as the noise; that of a day often ten times (load, traffic)
-    wide = np.where(short, np.where(rng.random(size) < 0.35, 2.8, 1.2), 0.9)
-    width = np.exp(rng.normal(wide, 1.2, size)) * (rng.random(size) < 0.85) * (season > 1)
+    wide = np.where(short, np.where(rng.random(size) < 0.35, 2.8, 1.2), np.where(monthly, 0.5, 0.9))
+    shown = rng.random(size) < np.where(monthly, 0.75, 0.85)
+    width = np.exp(rng.normal(wide, 1.2, size)) * shown * (season > 1)
     # a step of a year moves farther along its trend than that of an hour; most things that are
     # counted over years grow (three quarters of the yearly series of the M competitions do)
-    far = np.where(short, 0.3, np.where(yearly, 24.0, 4.0))
+    far = np.select([short, yearly, monthly], [0.3, 24.0, 2.0], 4.0)
     grows = np.where(rng.random(size) < np.where(short, 0.5, np.where(yearly, 0.9, 0.72)), 1, -1)
     slope = grows * np.abs(rng.standard_normal(size)) * np.exp(rng.normal(-3, 1, size))
     slope = some(0.75, far * slope)
-    # and short steps change their level less
-    slow = np.where(short, np.exp(rng.uniform(-3.5, 0, size)), 1.0)
+    # short steps change their level less, and so do most months: of those of M3 and NN3 more lie
+    # about one level than smoothing with a free alpha would draw
+    slow = np.where(
+        short | (monthly & (rng.random(size) < 0.65)), np.exp(rng.uniform(-3.5, 0, size)), 1.0
+    )
     alpha, beta = alpha * slow, beta * slow
     multiplied = rng.random(size) < 0.2
     # the level where the form is multiplicative: noise of 2 to 30 percent of it
