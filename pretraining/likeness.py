@@ -39,7 +39,7 @@ SERIES, QUANTILES = 400, (0.2, 0.5, 0.8)
 def errors(values: Floats, task: Task) -> Floats:
     """Return the errors of templates beside those of the last value, (B, 2, J)."""
     season, second = (torch.full((len(values),), m) for m in (task.season, task.second))
-    *_, wrong = look_back(read(torch.from_numpy(values), season, second), 1)
+    *_, wrong = look_back(read(torch.tensor(values), season, second), 1)
     both = torch.stack([wrong.near[:, -1], wrong.far[:, -1]], 1).log()
     beside: Floats = (both - both[..., :1]).numpy()
     return beside
