@@ -184,8 +184,9 @@ def _draw_days(
     width = moved / ((wave**2).sum(1, keepdims=True) + 1e-9)
     # people keep weeks, the weather does not: a quarter has no day types though a week is told
     weekly = rng.random((size, 1)) < 0.75
-    # load, traffic, visitors
-    calm = (season > 20)[:, None] & (rng.random((size, 1)) < 0.5)
+    # load, traffic, visitors; of hours that no week is told of, fewer are of what people do
+    often = np.where(second > 0, 0.5, 0.2)[:, None]
+    calm = (season > 20)[:, None] & (rng.random((size, 1)) < often)
     more = calm * values.std(1, keepdims=True) * np.exp(rng.normal(1, 1, (size, 1)))
     added = draw_day_types(rng, profile, season, second, length) * (width + more) * weekly
     return added + more * wave

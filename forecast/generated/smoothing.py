@@ -71,8 +71,10 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     memory = np.where(
         rng.random(size) < often, np.where(short, lasting, rng.uniform(-0.4, 0.95, size)), 0.0
     )
-    # a season is a few times as wide as the noise; that of a day often ten times (load, traffic)
-    wide = np.where(short, np.where(rng.random(size) < 0.35, 2.8, 1.2), np.where(monthly, 0.5, 0.9))
+    # a season is a few times as wide as the noise; that of a day often ten times (load, traffic),
+    # and often lost in it (temperatures of machines, prices)
+    hours = rng.choice([2.8, 1.2, -0.3], size, p=[0.3, 0.4, 0.3])
+    wide = np.select([short, monthly], [hours, 0.5], 0.9)
     shown = rng.random(size) < np.where(monthly, 0.75, 0.85)
     width = np.exp(rng.normal(wide, 1.2, size)) * shown * (season > 1)
     # a step of a year moves farther along its trend than that of an hour; most things that are
