@@ -21,8 +21,11 @@ ROOMS = {
     "evaluation": {"data"},
     "forecasters": {"data", "networks", "engine", "pretrained", "evaluation"},
     "contest": {"data", "evaluation", "forecasters"},
-    "inspection": {"data", "networks", "engine", "pretrained", "evaluation", "forecasters"},
+    "inspection": {
+        *("data", "networks", "engine", "pretrained", "evaluation", "forecasters", "sequences"),
+    },
     "teaching": {"data", "networks", "engine"},
+    "sequences": {"data", "networks", "engine", "evaluation", "forecasters"},
     "generated": set(),
 }
 PRODUCTION = set(ROOMS) - {"teaching", "generated"}

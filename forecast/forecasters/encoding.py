@@ -52,6 +52,8 @@ def encode(value: Any, what: str) -> Any:
         return {"frame": encode(named, what)}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: encode(entry, what) for key, entry in value.items()}}
+    if isinstance(value, dict):  # JSON has text for keys
+        return {"items": [[encode(key, what), encode(one, what)] for key, one in value.items()]}
     raise ValueError(
         f"{what} must be numbers and text to be saved to a file that holds no code, got "
         f"{short(value)}. Use joblib.dump(model, path), and load only what you trust."
@@ -80,6 +82,8 @@ def decode(value: Any) -> Any:
         return _CALENDARS[value["calendar"]](
             value["n"], weekmask=value["weekmask"], holidays=value["holidays"]
         )
+    if "items" in value:
+        return dict(decode(value["items"]))
     if "frame" in value:
         named = decode(value["frame"])
         return pd.DataFrame(named["columns"], pd.Index(named["index"], name=named["name"]))

@@ -20,7 +20,7 @@ from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import decode
 from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.panel_state import panel_from_state
-from forecast.forecasters.registry import HOMES, forecaster_class
+from forecast.forecasters.registry import CLASSES, forecaster_class
 from forecast.forecasters.saving import (
     FORMAT_VERSION,
     MOST_BYTES,
@@ -38,8 +38,8 @@ LARGEST = (
 )
 
 
-def load(path: str | PathLike[str]) -> BaseForecaster:
-    """Read a forecaster that `save` wrote; it forecasts and updates as before.
+def load(path: str | PathLike[str]) -> Any:
+    """Read a forecaster, or an estimator of sequences, that `save` wrote; it goes on as before.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def load(path: str | PathLike[str]) -> BaseForecaster:
 
     Returns
     -------
-    The fitted forecaster.
+    The fitted forecaster or estimator.
 
     Raises
     ------
@@ -62,11 +62,12 @@ def load(path: str | PathLike[str]) -> BaseForecaster:
     if cls is None:
         raise ValueError(
             f"{str(path)!r} holds a {short(about.get('class'))}, which is no known forecaster; "
-            f"known are {', '.join(HOMES)}. Import your own class before loading."
+            f"known are {', '.join(CLASSES)}. Import your own class before loading."
         )
     try:
         with np.errstate(all="ignore"):
-            return _rebuild(cls, about, arrays)
+            rebuild = _rebuild if issubclass(cls, BaseForecaster) else cls.rebuild
+            return rebuild(cls, about, arrays)
     except Exception as error:  # a file that somebody else wrote can go wrong in any way
         raise ValueError(
             f"{str(path)!r} is damaged: {short(error)}. Save the model again."
@@ -171,11 +172,11 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return about, arrays
 
 
-def find_class(name: Any) -> type[BaseForecaster] | None:
-    """Return the forecaster of a name: this package's, else the one defined last, else None."""
+def find_class(name: Any) -> type[Any] | None:
+    """Return the class of a name: this package's, else the one defined last, else None."""
     if not isinstance(name, str):
         return None
-    if name in HOMES:
+    if name in CLASSES:
         return forecaster_class(name)
     candidates = list(BaseForecaster.__subclasses__())
     for cls in candidates:  # grows on the way
