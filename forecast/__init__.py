@@ -17,6 +17,8 @@ sequences
     or at every step.
 contest
     `compare` holds the contest: one table, one verdict.
+partitions
+    `Partitioned`: many series part by part, on several cores or machines.
 inspection
     Looks into fitted forecasters: how far back they look, what their gradients and states do.
 teaching
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from forecast.forecasters.loading import load as load
     from forecast.forecasters.registry import *  # noqa: F403
     from forecast.inspection.memory import effective_memory as effective_memory
+    from forecast.partitions.partitioned import Partitioned as Partitioned
     from forecast.sequences.classifier import SequenceClassifier as SequenceClassifier
     from forecast.sequences.regressor import SequenceRegressor as SequenceRegressor
 
@@ -56,6 +59,7 @@ _HOMES = CLASSES | {
     "Comparison": "forecast.contest.comparison",
     "ConformalForecaster": "forecast.forecasters.conformal",
     "ForecastWarning": "forecast._checks",
+    "Partitioned": "forecast.partitions.partitioned",
     "RollingOrigin": "forecast.evaluation.splits",
     "backtest": "forecast.evaluation.backtest",
     "catalogue": "forecast.data.datasets",

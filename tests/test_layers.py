@@ -21,11 +21,12 @@ ROOMS = {
     "evaluation": {"data"},
     "forecasters": {"data", "networks", "engine", "pretrained", "evaluation"},
     "contest": {"data", "evaluation", "forecasters"},
+    "partitions": {"data", "evaluation", "forecasters"},
+    "sequences": {"data", "networks", "engine", "evaluation", "forecasters"},
     "inspection": {
         *("data", "networks", "engine", "pretrained", "evaluation", "forecasters", "sequences"),
     },
     "teaching": {"data", "networks", "engine"},
-    "sequences": {"data", "networks", "engine", "evaluation", "forecasters"},
     "generated": set(),
 }
 PRODUCTION = set(ROOMS) - {"teaching", "generated"}

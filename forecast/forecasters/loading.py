@@ -17,7 +17,7 @@ from forecast.data.panel import Panel
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.bounds import Bounds
 from forecast.forecasters.calibration import Calibration
-from forecast.forecasters.encoding import decode
+from forecast.forecasters.encoding import beneath, decode
 from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.panel_state import panel_from_state
 from forecast.forecasters.registry import CLASSES, forecaster_class
@@ -66,20 +66,28 @@ def load(path: str | PathLike[str]) -> Any:
         )
     try:
         with np.errstate(all="ignore"):
-            rebuild = _rebuild if issubclass(cls, BaseForecaster) else cls.rebuild
-            return rebuild(cls, about, arrays)
+            rebuild = _forecaster if issubclass(cls, BaseForecaster) else cls.rebuild
+            return rebuild(about, arrays)
     except Exception as error:  # a file that somebody else wrote can go wrong in any way
         raise ValueError(
             f"{str(path)!r} is damaged: {short(error)}. Save the model again."
         ) from error
 
 
-def _rebuild(
-    cls: type[BaseForecaster], about: dict[str, Any], arrays: dict[str, np.ndarray]
-) -> BaseForecaster:
+def _forecaster(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> BaseForecaster:
     """Return the forecaster, after it has forecast its horizon, or the first part of it."""
+    panel = panel_from_state(about["panel"], beneath(arrays, "panel/"))
+    forecaster = rebuilt(about, beneath(arrays, "learned/"), panel)
+    restore(panel, _tried(forecaster))
+    return forecaster
+
+
+def rebuilt(about: dict[str, Any], learned: dict[str, np.ndarray], panel: Panel) -> BaseForecaster:
+    """Return the forecaster that `saving.described` told of, with its history."""
+    cls = find_class(about["class"])
+    if cls is None:
+        raise ValueError(f"{short(about['class'])} is no known forecaster")
     forecaster = cls(**{name: decode(value) for name, value in about["params"].items()})
-    panel = panel_from_state(about["panel"], _under("panel/", arrays))
     forecaster.panel_, forecaster.freq_ = panel, panel.freq
     forecaster.target_transform_ = None
     forecaster.outliers_ = Outliers.restore(about.get("outliers", [[], []]), panel)
@@ -93,10 +101,8 @@ def _rebuild(
         raise ValueError(f"a horizon of {forecaster.horizon_} steps is none that anybody forecasts")
     if panel.X is not None:
         forecaster.n_features_in_ = panel.X.shape[1]
-    learned = _under("learned/", arrays)
     _check_sizes(learned, panel)
     forecaster._restore(seen, decode(about["learned"]), learned)
-    restore(panel, _tried(forecaster))
     return forecaster
 
 
@@ -183,8 +189,3 @@ def find_class(name: Any) -> type[Any] | None:
         candidates += cls.__subclasses__()
     named = [cls for cls in candidates if cls.__name__ == name and not isabstract(cls)]
     return named[-1] if named else None
-
-
-def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    start = len(prefix)
-    return {name[start:]: array for name, array in arrays.items() if name.startswith(prefix)}

@@ -67,45 +67,12 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
     OSError
         If the file cannot be written.
     """
-    about = described(forecaster)
-    values, learned = forecaster._state()
+    check_is_fitted(forecaster)
+    own, learned = described(forecaster)
     history, panel_arrays = panel_to_state(forecaster.panel_)
-    about |= {
-        "season_length": forecaster.season_length_,
-        "horizon": forecaster.horizon_,
-        "unit": forecaster.unit_,
-        "outliers": [part.tolist() for part in forecaster.outliers_],
-        "calibration": forecaster.calibration_ and forecaster.calibration_.state(),
-        "panel": history,
-        "learned": encode(values, "a learned value"),
-    }
     arrays = {f"panel/{name}": array for name, array in panel_arrays.items()}
     arrays |= {f"learned/{name}": np.asarray(array) for name, array in learned.items()}
-    write(path, about, arrays)
-
-
-def described(estimator: Any) -> dict[str, Any]:
-    """Return what a file says first of any fitted estimator: its class and parameters.
-
-    Raises
-    ------
-    sklearn.exceptions.NotFittedError
-        If it is not fitted.
-    ValueError
-        If a parameter cannot be written as text, or the name of its class is taken.
-    """
-    check_is_fitted(estimator)
-    name = type(estimator).__name__
-    if name in CLASSES and forecaster_class(name) is not type(estimator):
-        raise ValueError(
-            f"the class {name} is not the one of this package, and would be read as that one. "
-            "Rename your class."
-        )
-    params = {
-        name: encode(value, f"parameter `{name}`")
-        for name, value in estimator.get_params(deep=False).items()
-    }
-    return {"format_version": FORMAT_VERSION, "class": name, "params": params}
+    write(path, own | {"panel": history}, arrays)
 
 
 def write(path: str | PathLike[str], about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
@@ -118,6 +85,7 @@ def write(path: str | PathLike[str], about: dict[str, Any], arrays: dict[str, np
     OSError
         If it cannot be written.
     """
+    about = {"format_version": FORMAT_VERSION, **about}
     # The format stores memory as it lies: a transposed view would come back scrambled.
     arrays = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
     text = json.dumps(about | {"sha256": checksum(about, arrays)})
@@ -130,6 +98,41 @@ def write(path: str | PathLike[str], about: dict[str, Any], arrays: dict[str, np
             "Use joblib.dump(model, path), and load only what you trust."
         )
     replace_file(path, content)
+
+
+def described(forecaster: Savable) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return what a file says of a fitted forecaster beside its history: JSON, arrays by name."""
+    values, learned = forecaster._state()
+    about = named(forecaster) | {
+        "season_length": forecaster.season_length_,
+        "horizon": forecaster.horizon_,
+        "unit": forecaster.unit_,
+        "outliers": [part.tolist() for part in forecaster.outliers_],
+        "calibration": forecaster.calibration_ and forecaster.calibration_.state(),
+        "learned": encode(values, "a learned value"),
+    }
+    return about, learned
+
+
+def named(estimator: Any) -> dict[str, Any]:
+    """Return what a file says first of any estimator: its class and parameters.
+
+    Raises
+    ------
+    ValueError
+        If a parameter cannot be written as text, or the name of the class is taken.
+    """
+    name = type(estimator).__name__
+    if name in CLASSES and forecaster_class(name) is not type(estimator):
+        raise ValueError(
+            f"the class {name} is not the one of this package, and would be read as that one. "
+            "Rename your class."
+        )
+    params = {
+        name: encode(value, f"parameter `{name}`")
+        for name, value in estimator.get_params(deep=False).items()
+    }
+    return {"class": name, "params": params}
 
 
 def text_length(content: bytes) -> int:

@@ -255,5 +255,7 @@ class SequenceEstimator(SequenceParameters, abc.ABC):
         """Write the fitted estimator to one file, which `forecast.load` reads."""
         saving.save(self, path)
 
-    # what `forecast.load` calls for a class that is no forecaster
-    rebuild = staticmethod(saving.rebuild)
+    @classmethod
+    def rebuild(cls, about: dict[str, Any], arrays: dict[str, Array]) -> Self:
+        """Return the estimator of a file, for `forecast.load`."""
+        return saving.rebuild(cls, about, arrays)

@@ -35,6 +35,11 @@ class Batch(NamedTuple):
     targets: Tensor
     fresh: Tensor
 
+    def split(self, n_targets: int) -> Iterator[Batch]:
+        """Yield the same stretches in turn, so many that they have at most `n_targets` steps."""
+        rows = max(n_targets // self.targets.shape[1], 1)
+        yield from map(Batch, *(part.split(rows) for part in self))
+
 
 class Reader(nn.Module):
     """Stand between values and network: standardise, and tell what is missing.

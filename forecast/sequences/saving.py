@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer
 from forecast.engine.training import Epoch
 from forecast.forecasters.encoding import decode, encode
 from forecast.forecasters.neural.building import device_here
 from forecast.forecasters.neural.persistence import fitting
-from forecast.forecasters.saving import described, write
+from forecast.forecasters.saving import named, write
 from forecast.networks.base import State, leaves, state_map
 from forecast.sequences import learning
 from forecast.sequences.model import Reader, SequenceModel
@@ -44,7 +45,7 @@ def save(estimator: Any, path: str | PathLike[str]) -> None:
     OSError
         If the file cannot be written.
     """
-    about = described(estimator)
+    check_is_fitted(estimator)
     live = estimator.live_
     values = {
         "n_inputs": estimator.n_inputs_,
@@ -60,7 +61,7 @@ def save(estimator: Any, path: str | PathLike[str]) -> None:
     arrays = {name: part.cpu().numpy() for name, part in tensors.items()}
     history = estimator.history_
     arrays |= {f"history.{name}": history[name].to_numpy() for name in history}
-    write(path, about | {"learned": encode(values, "a learned value")}, arrays)
+    write(path, named(estimator) | {"learned": encode(values, "a learned value")}, arrays)
 
 
 def rebuild(cls: type[Any], about: dict[str, Any], arrays: dict[str, Array]) -> Any:

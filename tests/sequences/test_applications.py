@@ -8,7 +8,7 @@ import pytest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, root_mean_squared_error
-from sklearn.model_selection import GroupKFold, GroupShuffleSplit
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -54,9 +54,20 @@ def test_alarms_come_days_before_pumps_fail(pumps: pd.DataFrame) -> None:
     )
     alarms = lead_times(late, risk, test["unique_id"], threshold=threshold)
     assert alarms["lead"].median() >= 10 and alarms["false_alarms"].mean() < 0.1
-    age = LogisticRegression().fit(train[["ds"]], train["left"] < WITHIN)
-    by_age = average_precision_score(late, age.predict_proba(test[["ds"]])[:, 1])
-    assert average_precision_score(late, risk) > by_age + 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.mission("M48")
+def test_the_risk_of_pumps_never_seen_is_told_by_their_sensors(pumps: pd.DataFrame) -> None:
+    late, unit = pumps["left"] < WITHIN, pumps["unique_id"]
+    model = SequenceClassifier(each_step=True, max_epochs=8, learning_rate=0.01, random_state=0)
+    age = LogisticRegression()
+    risks = [
+        cross_val_predict(one, X, late, groups=unit, cv=GroupKFold(4), method="predict_proba")
+        for one, X in ((model, sensors(pumps)), (age, pumps[["ds"]]))
+    ]
+    scores = [average_precision_score(late, np.asarray(risk)[:, 1]) for risk in risks]
+    assert scores[0] > 0.8 and scores[0] > scores[1] + 0.2, scores
 
 
 @pytest.mark.slow
