@@ -78,7 +78,7 @@ def _of_a_sequence(estimator: SequenceEstimator, sequence: Any) -> Along:
             "got None."
         )
     read = estimator._read([np.asarray(sequence)])
-    inputs = estimator.model_.reader(torch.from_numpy(read.values)[None]).double()
+    inputs = estimator.model_.reader(estimator._units(read).values[None]).cpu().double()
     indexed = isinstance(sequence, pd.Series | pd.DataFrame)
     times = sequence.index if indexed else pd.RangeIndex(inputs.shape[1])
     member = cast("Network", estimator.model_.network.members[0])

@@ -146,9 +146,8 @@ class SequenceEstimator(SequenceParameters, abc.ABC):
         check_is_fitted(self)
         sequences = self._read(X, table=False)
         before = self._live_state(sequences.form.units)
-        order = torch.arange(len(sequences.lengths))
         units = self._units(sequences)
-        batch = units.batch(order, torch.zeros_like(order), int(sequences.lengths.max()))
+        batch = units.batch(units.every, torch.zeros_like(units.every), int(units.lengths.max()))
         ragged = bool((sequences.lengths != sequences.lengths[0]).any())
         with torch.inference_mode():
             outputs, after = self.model_(batch.values, before, units.lengths if ragged else None)
@@ -196,7 +195,7 @@ class SequenceEstimator(SequenceParameters, abc.ABC):
         units = self._units(sequences)
         found: list[Any] = [None] * len(sequences.lengths)
         with torch.inference_mode():
-            for chosen, batch in units.all(torch.arange(len(sequences.lengths))):
+            for chosen, batch in units.all(units.every):
                 start = self.model_.network.initial_state(len(chosen))
                 answers = self.model_.head.answer(self.model_(batch.values, start)[0]).cpu().numpy()
                 for unit, answer in zip(chosen.tolist(), answers, strict=True):

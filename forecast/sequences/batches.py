@@ -32,6 +32,11 @@ class Units:
         self.lengths = torch.tensor(sequences.lengths, device=device)
         self.firsts = self.lengths.cumsum(0) - self.lengths
 
+    @property
+    def every(self) -> Tensor:
+        """All units, by their places (n,)."""
+        return torch.arange(len(self.lengths), device=self.lengths.device)
+
     def batch(self, units: Tensor, begun: Tensor, width: int) -> Batch:
         """Return `width` steps of some units, from their step `begun` on."""
         steps = begun[:, None] + torch.arange(width, device=self.values.device)
