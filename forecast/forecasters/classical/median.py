@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any, Unpack
 
 import numpy as np
@@ -13,7 +14,7 @@ from forecast.forecasters.history import differences, fill_gaps, series_numbers,
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals
 
-STATISTICS = {"median": np.nanmedian, "mean": np.nanmean}
+STATISTICS: dict[str, Callable[..., Any]] = {"median": np.nanmedian, "mean": np.nanmean}
 
 
 class MedianForecaster(ResidualForecaster):
