@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ import pandas as pd
 
 from forecast._checks import short
 from forecast.data.frequency import following, freq_of, has_moved_midnight
+
+VALUES_AT_ONCE = 200_000  # by `Panel.blocks`
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,23 @@ class Panel:
             return known
         times = following(self.grid, beyond)
         return known.append(times) if len(known) else times
+
+    def blocks(self) -> Iterator[slice]:
+        """Yield some series after the others: what is computed of each needs little memory.
+
+        Computed for all values of a large panel at once it would take many times that of the panel.
+
+        Examples
+        --------
+        >>> from forecast.data.frames import read_frames
+        >>> long = pd.DataFrame(np.ones((150_000, 3)))
+        >>> list(read_frames(long).blocks())
+        [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None)]
+        """
+        cuts = np.searchsorted(self.offsets, np.arange(0, self.offsets[-1], VALUES_AT_ONCE))
+        borders = np.unique(np.append(cuts, self.n_series)).tolist()
+        for low, high in pairwise(borders):
+            yield slice(low, high)
 
     def newest(self, count: int) -> Parts:
         """Return the last `count` steps of every series; none may be shorter."""

@@ -39,8 +39,6 @@ class CrostonForecaster(BaseForecaster):
         "croston", "sba" or "tsb".
     alpha
         The weight of the newest size, interval or probability, between 0 and 1.
-    horizon, season_length, freq, target_transform, id_col, time_col, target_col
-        As in every forecaster.
 
     Attributes
     ----------

@@ -31,8 +31,6 @@ class MedianForecaster(ResidualForecaster):
         "median" or "mean".
     n_seasons
         How many seasons are looked at; without a season, how many values.
-    horizon, season_length, freq, target_transform, id_col, time_col, target_col
-        As in every forecaster.
 
     Attributes
     ----------

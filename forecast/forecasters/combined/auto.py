@@ -59,8 +59,6 @@ class AutoForecaster(Combination):
         1 shows a progress bar.
     calibration
         As in every forecaster. Bands are calibrated without it, too; it takes as long as all else.
-    horizon, season_length, freq, past_only, target_transform, id_col, time_col, target_col
-        As in every forecaster.
 
     Attributes
     ----------

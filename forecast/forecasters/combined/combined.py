@@ -36,8 +36,6 @@ class CombinedForecaster(Combination):
         A number for each, none negative; only their ratios count. None: all alike.
     combine
         "mean" of the quantile functions, or "median", which one bad member does not move.
-    horizon, season_length, freq, past_only, target_transform, id_col, time_col, target_col
-        As in every forecaster.
 
     Attributes
     ----------
