@@ -45,7 +45,8 @@ def state_gradients(forecaster: Inspected, series: Any = None) -> pd.DataFrame:
     forecaster
         A fitted recurrent forecaster; its history is what the states have read.
     series
-        Which one, by its id; None: the first.
+        Which one, by its id; None: the first. For an estimator of sequences the sequence itself, an
+        array (T,) or (T, F), or a frame indexed by time.
 
     Returns
     -------
@@ -111,12 +112,14 @@ def forecast_gradients(
             f"{short(forecaster.target_transform)}. `effective_memory` takes any forecaster."
         )
     wanted = [positive_integer("steps", step) for step in steps]
-    own = isinstance(forecaster, NeuralForecaster)
-    before = forecaster.model_.reader.n_values if own else 0
-    lags = _looked_at(forecaster, place, lags, before)
-    slopes = _of_a_trained_one if own else _of_the_pretrained_one
+    if isinstance(forecaster, PretrainedForecaster):
+        lags = _looked_at(forecaster, place, lags, before=0)
+        slopes = _of_the_pretrained_one(forecaster, place, wanted, lags)
+    else:
+        lags = _looked_at(forecaster, place, lags, forecaster.model_.reader.n_values)
+        slopes = _of_a_trained_one(forecaster, place, wanted, lags)
     table = pd.DataFrame(
-        slopes(forecaster, place, wanted, lags),
+        slopes,
         pd.RangeIndex(1, lags + 1, name="lag"),
         pd.Index(wanted, name="step"),
     )
@@ -181,7 +184,7 @@ def gates(forecaster: Inspected, layer: int = 0, series: Any = None) -> pd.DataF
     layer
         Counted from 0, the one that reads the values.
     series
-        Which one, by its id; None: the first.
+        As in `state_gradients`.
 
     Returns
     -------
@@ -212,7 +215,7 @@ def hidden_states(forecaster: Inspected, series: Any = None) -> pd.DataFrame:
     forecaster
         A fitted recurrent forecaster.
     series
-        Which one, by its id; None: the first.
+        As in `state_gradients`.
 
     Returns
     -------
