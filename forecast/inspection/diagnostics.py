@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,9 @@ from forecast.networks.base import leaves
 from forecast.networks.recurrent import Recurrent
 from forecast.pretrained.network import LEVELS
 from forecast.pretrained.sweep import look, mix
+
+if TYPE_CHECKING:
+    from forecast.engine.reader import Reader
 
 MOST_LAGS = 1000  # looked at when nothing else is asked for
 
@@ -116,7 +119,8 @@ def forecast_gradients(
         lags = _looked_at(forecaster, place, lags, before=0)
         slopes = _of_the_pretrained_one(forecaster, place, wanted, lags)
     else:
-        lags = _looked_at(forecaster, place, lags, forecaster.model_.reader.n_values)
+        before = cast("Reader", forecaster.model_.reader).n_values
+        lags = _looked_at(forecaster, place, lags, before)
         slopes = _of_a_trained_one(forecaster, place, wanted, lags)
     table = pd.DataFrame(
         slopes,
