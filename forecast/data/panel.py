@@ -267,6 +267,31 @@ class Panel:
         past = None if self.past is None else self.past[rows]
         return replace(self, values=self.values[rows], offsets=offsets, X=X, past=past)
 
+    def take(self, rows: np.ndarray) -> Panel:
+        """Return some of the series, (k,) places, on the same grid.
+
+        Examples
+        --------
+        >>> from forecast.data.frames import read_frames
+        >>> panel = read_frames([pd.Series([1.0, 2.0]), pd.Series([3.0, 4.0, 5.0])])
+        >>> panel.take(np.array([1])).values
+        array([3., 4., 5.])
+        """
+        lengths = self.lengths[rows]
+        places = ranges(self.offsets[:-1][rows], lengths)
+        parts = self.parts.map(lambda part: part[places])
+        names = self.layout.names
+        if self.layout.kind == "list":
+            names = tuple(names[row] for row in rows)
+        return replace(
+            self,
+            offsets=np.concatenate(([0], np.cumsum(lengths))),
+            starts=self.starts[rows],
+            ids=self.ids[rows],
+            layout=replace(self.layout, names=names),
+            **parts._asdict(),
+        )
+
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Return start, start + 1, ... of each range, one range after the other.

@@ -15,6 +15,7 @@ from forecast.data.calendar import CANDIDATES, longer_seasons
 from forecast.data.panel import Panel
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.encoding import beneath
 from forecast.forecasters.history import shaped
 from forecast.forecasters.neural.effect import Effect, spreads
 from forecast.forecasters.parameters import Common
@@ -277,8 +278,3 @@ class PretrainedForecaster(BaseForecaster):
         if self.effect_ is None or X is None:
             return values
         return values - self.effect_.of(X, self.effect_.scale[rows, None])
-
-
-def beneath(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Return the arrays whose names begin with a prefix, without it."""
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
