@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from forecast.data.datasets import catalogue as catalogue
     from forecast.data.datasets import load_dataset as load_dataset
     from forecast.data.files import read_file as read_file
+    from forecast.data.hierarchy import Hierarchy as Hierarchy
     from forecast.evaluation.backtest import backtest as backtest
     from forecast.evaluation.metrics import evaluate as evaluate
+    from forecast.evaluation.reconciliation import reconcile as reconcile
     from forecast.evaluation.splits import RollingOrigin as RollingOrigin
     from forecast.evaluation.streaming import stream as stream
     from forecast.forecasters.conformal import ConformalForecaster as ConformalForecaster
@@ -51,6 +53,7 @@ _HOMES = HOMES | {
     "Comparison": "forecast.contest.comparison",
     "ConformalForecaster": "forecast.forecasters.conformal",
     "ForecastWarning": "forecast._checks",
+    "Hierarchy": "forecast.data.hierarchy",
     "RollingOrigin": "forecast.evaluation.splits",
     "backtest": "forecast.evaluation.backtest",
     "catalogue": "forecast.data.datasets",
@@ -60,6 +63,7 @@ _HOMES = HOMES | {
     "load": "forecast.forecasters.loading",
     "load_dataset": "forecast.data.datasets",
     "read_file": "forecast.data.files",
+    "reconcile": "forecast.evaluation.reconciliation",
     "stream": "forecast.evaluation.streaming",
 }
 
