@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from forecast.evaluation.reconciliation import reconcile as reconcile
     from forecast.evaluation.splits import RollingOrigin as RollingOrigin
     from forecast.evaluation.streaming import stream as stream
+    from forecast.evaluation.watching import watch as watch
     from forecast.forecasters.conformal import ConformalForecaster as ConformalForecaster
     from forecast.forecasters.loading import load as load
     from forecast.forecasters.registry import *  # noqa: F403
@@ -65,6 +66,7 @@ _HOMES = HOMES | {
     "read_file": "forecast.data.files",
     "reconcile": "forecast.evaluation.reconciliation",
     "stream": "forecast.evaluation.streaming",
+    "watch": "forecast.evaluation.watching",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605
