@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from forecast.forecasters.conformal import ConformalForecaster as ConformalForecaster
     from forecast.forecasters.loading import load as load
     from forecast.forecasters.registry import *  # noqa: F403
+    from forecast.inspection.explaining import explain as explain
     from forecast.inspection.memory import effective_memory as effective_memory
+    from forecast.inspection.what_if import what_if as what_if
 
 __version__ = "0.1.0"
 
@@ -61,12 +63,14 @@ _HOMES = HOMES | {
     "compare": "forecast.contest.compare",
     "effective_memory": "forecast.inspection.memory",
     "evaluate": "forecast.evaluation.metrics",
+    "explain": "forecast.inspection.explaining",
     "load": "forecast.forecasters.loading",
     "load_dataset": "forecast.data.datasets",
     "read_file": "forecast.data.files",
     "reconcile": "forecast.evaluation.reconciliation",
     "stream": "forecast.evaluation.streaming",
     "watch": "forecast.evaluation.watching",
+    "what_if": "forecast.inspection.what_if",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605

@@ -247,6 +247,29 @@ class Panel:
         past = None if self.past is None else self.past[rows]
         return replace(self, values=self.values[rows], offsets=offsets, X=X, past=past)
 
+    def take(self, series: np.ndarray) -> Panel:
+        """Return some of the series by their numbers, (N,); one may be taken several times.
+
+        Examples
+        --------
+        >>> from forecast.data.frames import read_frames
+        >>> panel = read_frames([pd.Series([1.0, 2.0]), pd.Series([3.0, 4.0, 5.0])])
+        >>> panel.take(np.array([1, 0, 1])).values.tolist()
+        [3.0, 4.0, 5.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+        """
+        lengths = self.lengths[series]
+        rows = ranges(self.offsets[:-1][series], lengths)
+        parts = self.parts.map(lambda part: part[rows])
+        return replace(
+            self,
+            values=parts.values,
+            offsets=np.concatenate(([0], np.cumsum(lengths))),
+            starts=self.starts[series],
+            ids=self.ids.take(series),
+            X=parts.X,
+            past=parts.past,
+        )
+
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Return start, start + 1, ... of each range, one range after the other.

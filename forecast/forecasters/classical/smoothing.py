@@ -79,6 +79,14 @@ class SmoothingForecaster(ResidualForecaster):
         recursion = Recursion(self.smoothing_, noise.n_samples)
         return np.stack([recursion.emit(noise.errors()) for _ in range(horizon)], axis=2)
 
+    def _additive(self, horizon: int) -> dict[str, np.ndarray]:
+        """Return the level that goes on, what the trend adds to it, and what the season does."""
+        now, steps = self.smoothing_, np.arange(1, horizon + 1)
+        grown = np.cumsum(now.damping[:, None] ** steps, axis=1) * now.trend[:, None]
+        level = np.repeat(now.level[:, None], horizon, axis=1)
+        forecast = self._run(horizon, None, Noise(self.residuals_))[:, 0]
+        return {"level": level, "trend": grown, "season": forecast - level - grown}
+
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return {}, self.smoothing_._asdict() | self.residuals_.arrays()
 
