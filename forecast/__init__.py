@@ -3,19 +3,21 @@
 The map
 -------
 data
-    Frames become arrays: `read_file`, `load_dataset`, `catalogue`, frequencies, calendars, windows.
+    Frames become arrays: `read_file`, `load_dataset`, `catalogue`, frequencies, calendars, windows,
+    hierarchies.
 networks, engine
     Tensors: cells and heads; training, rollout, streaming.
 evaluation
     Forecast tables become numbers and pictures: `backtest`, `evaluate`, `RollingOrigin`,
-    `stream`.
+    `stream`, `watch`, `reconcile`.
 forecasters
     What users hold, from `NaiveForecaster` to `Seq2SeqForecaster`, listed in
     `forecast.forecasters.registry`; `load` reads a saved one.
 contest
     `compare` holds the contest: one table, one verdict.
 inspection
-    Looks into fitted forecasters: how far back they look, what their gradients and states do.
+    Looks into fitted forecasters: `explain`, `what_if`, how far back they look, what their
+    gradients and states do.
 teaching
     Cells, tasks and backpropagation written from their equations, for lectures and experiments.
 
