@@ -15,6 +15,8 @@ forecasters
     `forecast.forecasters.registry`; `load` reads a saved one.
 contest
     `compare` holds the contest: one table, one verdict.
+partitions
+    `Partitioned`: many series part by part, on several cores or machines.
 inspection
     Looks into fitted forecasters: `explain`, `what_if`, how far back they look, what their
     gradients and states do.
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from forecast.inspection.explaining import explain as explain
     from forecast.inspection.memory import effective_memory as effective_memory
     from forecast.inspection.what_if import what_if as what_if
+    from forecast.partitions.partitioned import Partitioned as Partitioned
 
 __version__ = "0.1.0"
 
@@ -59,6 +62,7 @@ _HOMES = HOMES | {
     "ConformalForecaster": "forecast.forecasters.conformal",
     "ForecastWarning": "forecast._checks",
     "Hierarchy": "forecast.data.hierarchy",
+    "Partitioned": "forecast.partitions.partitioned",
     "RollingOrigin": "forecast.evaluation.splits",
     "backtest": "forecast.evaluation.backtest",
     "catalogue": "forecast.data.datasets",

@@ -507,3 +507,31 @@ def test_watch_reads_whole_lines_that_are_appended(sensor: Path) -> None:
         file.write(".5\n")
     new = appended(str(sensor), options.Reading(), last, wait=0.0)
     assert [rows.item() for rows, _ in new] == [1.5, 2.5, 3.5]
+
+
+def test_a_folder_is_forecast_into_another(tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-01", periods=40, freq="D")
+    rows = [pd.DataFrame({"shop": k, "day": days, "sold": 5.0 + k}) for k in range(4)]
+    (tmp_path / "sales").mkdir()
+    pd.concat(rows).to_parquet(tmp_path / "sales" / "rows.parquet", index=False)
+    named = ("--id-col", "shop", "--time-col", "day", "--target-col", "sold")
+    place = tmp_path / "next"
+    result = run(
+        "predict",
+        tmp_path / "sales",
+        *named,
+        "--horizon",
+        3,
+        "--output",
+        place,
+        "--quantiles",
+        ".9",
+    )
+    assert "the forecasts are in" in result.stderr
+    found = pd.concat(pd.read_parquet(file) for file in place.glob("*.parquet"))
+    assert found.columns.tolist() == ["shop", "day", "sold", "q0.9"] and len(found) == 12
+    np.testing.assert_allclose(found["sold"], 5 + found["shop"])
+    result = run("predict", tmp_path / "sales", "--horizon", 3, code=2)
+    assert "--output" in result.stderr
+    result = run("predict", tmp_path / "sales", "--plot", "a.png", "--output", place, code=2)
+    assert "--plot" in result.stderr

@@ -11,10 +11,11 @@ from pandas.tseries.frequencies import to_offset
 from forecast._checks import short
 
 # Frequencies whose alias does not tell which days are free.
-_CALENDARS = {
+_CALENDARS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         pd.offsets.CustomBusinessDay,
+        pd.offsets.CustomBusinessHour,
         pd.offsets.CustomBusinessMonthBegin,
         pd.offsets.CustomBusinessMonthEnd,
     )
@@ -77,8 +78,9 @@ def decode(value: Any) -> Any:
     if "months" in value:
         return pd.DateOffset(months=value["months"], day=value["day"])
     if "calendar" in value:
+        hours = {name: value[name] for name in ("start", "end") if name in value}
         return _CALENDARS[value["calendar"]](
-            value["n"], weekmask=value["weekmask"], holidays=value["holidays"]
+            value["n"], weekmask=value["weekmask"], holidays=value["holidays"], **hours
         )
     if "frame" in value:
         named = decode(value["frame"])
@@ -94,6 +96,11 @@ def _encode_offset(offset: Any, what: str) -> Any:
     if kind in _CALENDARS:
         days = [str(day) for day in offset.holidays]
         told = {"calendar": kind, "n": offset.n, "weekmask": offset.weekmask, "holidays": days}
+        if kind == "CustomBusinessHour":
+            told |= {
+                name: [f"{clock:%H:%M}" for clock in getattr(offset, name)]
+                for name in ("start", "end")
+            }
     try:
         same = (decode(told) if kind in _CALENDARS else to_offset(told)) == offset
     except (TypeError, ValueError):

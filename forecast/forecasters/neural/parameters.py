@@ -104,8 +104,6 @@ class NeuralParameters(BaseForecaster):
         "auto" (CUDA, else the CPU) or a torch device.
     verbose : int
         1 shows a progress bar.
-    season_length, freq, target_transform, id_col, time_col, target_col
-        As in every forecaster.
     """
 
     def __init__(

@@ -66,8 +66,8 @@ class PretrainedForecaster(BaseForecaster):
         Epochs, of 25 steps each, to go on learning from the history itself: for panels and long
         series. The last `horizon` values of every series judge; what got no better on them is not
         kept. 0: none.
-    horizon, season_length, freq, past_only, target_transform, id_col, time_col, target_col
-        As in every forecaster. `horizon` is also how far past origins are judged.
+    horizon
+        As in every forecaster, and how far past origins are judged.
 
     Attributes
     ----------
