@@ -47,7 +47,7 @@ def share_found(model: Any, kind: str, n: int = 200) -> float:
 
 
 def test_one_in_a_hundred_usual_values_raises_an_alarm():
-    assert 0.005 <= false_alarm_rate(MarkovForecaster(order=2), "noise", 30) <= 0.02
+    assert 0.005 <= false_alarm_rate(MarkovForecaster(order=2), "noise", 20) <= 0.02
 
 
 def test_a_shift_of_the_level_is_found():
@@ -92,10 +92,11 @@ def test_the_odder_a_value_the_smaller_its_p_value():
 
 
 def test_errors_that_grow_are_a_drift():
-    y = streams("noise", 100, 20)
-    assert (seen(NaiveForecaster(), y).groupby("series")["drift"].last().abs() < 3.5).all()
-    y.iloc[HISTORY:] *= 3
-    assert (seen(NaiveForecaster(), y).groupby("series")["drift"].last() > 3).mean() > 0.9
+    y = streams("noise", 40, 20)
+    y.iloc[HISTORY:, :10] *= 5
+    drift = seen(NaiveForecaster(), y).groupby("series")["drift"].last()
+    assert (drift[:10] > 3).all()
+    assert (drift[10:].abs() < 3).all()
 
 
 def test_it_forecasts_as_the_model_does_and_absorbs():
