@@ -34,7 +34,7 @@ _LEVEL, _PATH = re.compile(r"q?(0?\.\d+)"), re.compile(r"(?:path)?(\d+)")
 
 
 def reconcile(
-    forecasts: pd.DataFrame,
+    forecasts: Any,
     hierarchy: Hierarchy,
     method: str = "mint",
     *,
@@ -214,7 +214,7 @@ def _joined(paths: Array, past: Array) -> Array:
     return np.take_along_axis(paths, order[None], 2)
 
 
-def _read(forecasts: pd.DataFrame, hierarchy: Hierarchy) -> _Block:
+def _read(forecasts: Any, hierarchy: Hierarchy) -> _Block:
     if not isinstance(forecasts, pd.DataFrame):
         raise TypeError(
             "`forecasts` must be a forecast table, a long or a wide frame of all nodes, got "

@@ -15,7 +15,7 @@ class Occluded(NamedTuple):
     Attributes
     ----------
     panel : Panel
-        N histories as the model sees them, parts of which are replaced by what is usual.
+        N histories, parts of which are replaced by what is usual.
     owners : array (N,)
         Which of the forecaster's series each is.
     known : array (N, H, K) or None

@@ -20,7 +20,6 @@ from forecast._checks import positive_integer, short
 from forecast.forecasters.arguments import place_of
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.conformal import ConformalForecaster
-from forecast.forecasters.transform import backward
 from forecast.inspection.occluding import Group, occluded
 
 BASE, TOGETHER, OLDER = "usual", "together", "older"
@@ -103,7 +102,8 @@ def explain(
     blocks
         The last lags of the blocks of past values, rising: [1, 7, 28] are the last value, the rest
         of the week, the three weeks before; what is older is one more. None: the last value, half
-        a season, the season, and two more; without a season 1, 4, 8, 16, 32.
+        a season, the season, and two more; without a season 1, 4, 8, 16, 32. Exponential smoothing
+        tells level, trend and season, unless there are blocks.
     series
         Which ones, by their ids; None: all.
 
@@ -140,7 +140,7 @@ def explain(
     steps, known = forecaster._ahead(horizon, X)
     ids = forecaster.panel_.ids if series is None else series
     rows = np.array([place_of(one, forecaster.panel_) for one in ids])
-    parts = forecaster._additive(steps)
+    parts = forecaster._additive(steps) if blocks is None else None
     if parts is None:
         groups = _groups(forecaster, blocks)
         parts = _contributions(forecaster, groups, rows, steps, known)
@@ -188,9 +188,8 @@ def _contributions(
     known: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
     """Return what is usual and what each group adds, (rows, H) each."""
-    asked = occluded(forecaster._seen(forecaster.panel_), groups, rows, known)
-    answers = forecaster._answer(asked, steps)
-    answers = backward(forecaster.target_transform_, answers, asked.panel.ids)
+    seen = forecaster.outliers_.hide(forecaster.panel_)
+    answers = forecaster._answered(occluded(seen, groups, rows, known), steps)
     whole, *without, usual = answers.reshape(len(rows), -1, steps).swapaxes(0, 1)
     added = {group.name: whole - one for group, one in zip(groups, without, strict=True)}
     return {BASE: usual} | added

@@ -34,7 +34,7 @@ PARENT = """A parent.
 @pytest.mark.parametrize("name", HOMES)
 def test_every_parameter_is_described(name):
     found = getattr(forecast, name)
-    described = re.findall(r"^([\w, ]+?)(?: : .*)?\n {4}\S", found.__doc__, re.MULTILINE)
+    described = re.findall(r"^([\w, ]+?)(?: : .*)?\n {4}\S", inspect.getdoc(found), re.MULTILINE)
     told = {one for names in described for one in names.split(", ")}
     assert set(inspect.signature(found).parameters) <= told
 
