@@ -268,7 +268,7 @@ class Panel:
         return replace(self, values=self.values[rows], offsets=offsets, X=X, past=past)
 
     def take(self, rows: np.ndarray) -> Panel:
-        """Return some of the series, (k,) places, on the same grid.
+        """Return some of the series, (k,) places, on the same grid; one may be taken several times.
 
         Examples
         --------
