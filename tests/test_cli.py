@@ -388,6 +388,14 @@ def test_whatever_fails_is_one_sentence(
     assert result.exception is error
 
 
+def test_an_estimator_of_sequences_is_told_from_a_forecaster(tmp_path: Path) -> None:
+    X = np.random.default_rng(0).normal(size=(8, 3))
+    model = forecast.SequenceRegressor(hidden_size=2, max_epochs=1, random_state=0)
+    model.fit(X, X.sum(1)).save(tmp_path / "a.model")
+    said = sentence("predict", "--model-file", tmp_path / "a.model")
+    assert "holds a SequenceRegressor, which continues no series" in said
+
+
 def test_names_do_nothing_on_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     evil = "\x1b]0;owned\x07\x1b[31m\u202e"
     SALES.rename(evil).to_csv(tmp_path / "a.csv")

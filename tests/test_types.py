@@ -64,7 +64,6 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     # sequences
     alarms = forecast.SequenceClassifier(each_step=True, class_weight="balanced")
     assert_type(alarms.fit([y], [y]), forecast.SequenceClassifier)
-    assert_type(alarms.classes_, np.ndarray[Any, np.dtype[Any]])
     assert_type(forecast.SequenceRegressor(cell="gru").fit(X, y), forecast.SequenceRegressor)
     # data, contest, evaluation
     assert_type(forecast.catalogue(), pd.DataFrame)

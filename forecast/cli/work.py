@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,12 +21,10 @@ from forecast.data.keys import id_columns, owners, row_keys
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.metrics import evaluate
 from forecast.evaluation.registry import METRICS, column_named
+from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.loading import load
 from forecast.forecasters.registry import SPELLINGS
 from forecast.partitions.partitioned import Partitioned
-
-if TYPE_CHECKING:
-    from forecast.forecasters.base import BaseForecaster
 
 Target = pd.Series | pd.DataFrame
 
@@ -82,9 +80,26 @@ def made_for_parts(
 ) -> BaseForecaster:
     """Return the model of a file, or else the chosen one, not fitted."""
     if model_file is not None:
-        return load(model_file)
+        return saved_forecaster(model_file)
     named = {"id_col": columns(how.id_col), "time_col": how.time_col, "target_col": how.target_col}
     return make(choice, how, random_state=random_state, verbose=0, **named)
+
+
+def saved_forecaster(path: Path) -> BaseForecaster:
+    """Return the forecaster of a file.
+
+    Raises
+    ------
+    ValueError
+        If it holds another kind of estimator, which the command line has no verbs for.
+    """
+    model = load(path)
+    if not isinstance(model, BaseForecaster):
+        raise ValueError(
+            f"{str(path)!r} holds a {type(model).__name__}, which continues no series. In Python, "
+            "forecast.load reads it and its predict answers for sequences."
+        )
+    return model
 
 
 def forecast_folder(
@@ -107,7 +122,7 @@ def load_and_update(
     path: Path, data: str | None, how: Reading
 ) -> tuple[BaseForecaster, pd.DataFrame | None]:
     """Load a model and let it absorb what is newer than its history; a file may hold all of it."""
-    model: BaseForecaster = load(path)
+    model = saved_forecaster(path)
     model.panel_ = panel = as_of_a_file(model.panel_)
     if data is None:
         like = restore(panel, np.zeros((panel.n_series, 1)))  # it has the names of the history
