@@ -10,8 +10,8 @@ evaluation
     Forecast tables become numbers and pictures: `backtest`, `evaluate`, `RollingOrigin`,
     `stream`.
 forecasters
-    What users hold, from `NaiveForecaster` to `Seq2SeqForecaster`, listed in
-    `forecast.forecasters.registry`; `load` reads a saved one.
+    What users hold, from `NaiveForecaster` to `Seq2SeqForecaster`, and `SymbolForecaster` for words
+    and states, listed in `forecast.forecasters.registry`; `load` reads a saved one.
 contest
     `compare` holds the contest: one table, one verdict.
 inspection
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from forecast.data.datasets import catalogue as catalogue
     from forecast.data.datasets import load_dataset as load_dataset
     from forecast.data.files import read_file as read_file
+    from forecast.data.vocabulary import Vocabulary as Vocabulary
     from forecast.evaluation.backtest import backtest as backtest
     from forecast.evaluation.metrics import evaluate as evaluate
     from forecast.evaluation.splits import RollingOrigin as RollingOrigin
@@ -52,6 +53,7 @@ _HOMES = HOMES | {
     "ConformalForecaster": "forecast.forecasters.conformal",
     "ForecastWarning": "forecast._checks",
     "RollingOrigin": "forecast.evaluation.splits",
+    "Vocabulary": "forecast.data.vocabulary",
     "backtest": "forecast.evaluation.backtest",
     "catalogue": "forecast.data.datasets",
     "compare": "forecast.contest.compare",

@@ -15,7 +15,6 @@ import pytest
 from matplotlib.axes import Axes
 
 import forecast
-from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.registry import HOMES
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     assert_type(model.plot(3, X), Axes)
     assert_type(model.history_, pd.DataFrame)
     model.save("a.model")
-    assert_type(forecast.load("a.model"), BaseForecaster)
+    assert_type(forecast.load("a.model"), Any)  # of values or of symbols, by the file
     # data, contest, evaluation
     assert_type(forecast.catalogue(), pd.DataFrame)
     assert_type(forecast.read_file("a.csv", id_col="shop"), pd.Series[Any] | pd.DataFrame)
@@ -74,6 +73,7 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     assert_type(forecast.evaluate(table, y), pd.DataFrame)
     assert_type(next(forecast.stream(model, [y])).recent_skill, float)
     assert issubclass(forecast.ForecastWarning, UserWarning)
+    assert_type(forecast.Vocabulary("ab").symbols, "pd.Index[Any]")
     assert_type(forecast.RollingOrigin(3, horizon=12).get_n_splits(), int)
     # a misspelt parameter, a wrong one and a missing one are seen
     forecast.MLPForecaster(hidden=3)  # type: ignore[call-arg]

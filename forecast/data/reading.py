@@ -51,7 +51,7 @@ def read_table(y: Any, *, id_col: Hashable, time_col: str, target_col: str) -> R
         return _read_wide(y)
     frame = backends.foreign(y)
     if frame is None:
-        raise TypeError(_not_a_table(y, layout))
+        raise TypeError(not_a_table(y, layout))
     return _read_foreign(frame, layout)
 
 
@@ -334,7 +334,8 @@ def _kind(index: pd.Index) -> str:
     return f"{type(index).__name__}{zone}{freq}"
 
 
-def _not_a_table(y: Any, layout: Layout) -> str:
+def not_a_table(y: Any, layout: Layout) -> str:
+    """Return what to say of something that is no table."""
     module = type(y).__module__.split(".")[0]
     remedy = {
         "numpy": "Give it an index: pd.Series(y), or pd.DataFrame(y) for several series.",

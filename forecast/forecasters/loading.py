@@ -12,14 +12,8 @@ import numpy as np
 from safetensors import safe_open
 
 from forecast._checks import positive_integer, short
-from forecast.data.frames import restore
-from forecast.data.panel import Panel
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.bounds import Bounds
-from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import decode
-from forecast.forecasters.outliers import Outliers
-from forecast.forecasters.panel_state import panel_from_state
 from forecast.forecasters.registry import HOMES, forecaster_class
 from forecast.forecasters.saving import (
     FORMAT_VERSION,
@@ -28,17 +22,14 @@ from forecast.forecasters.saving import (
     checksum,
     text_length,
 )
+from forecast.forecasters.symbols.base import BaseSymbolForecaster
 
-# What no saved model has more of, and what would take long to read, or to forecast.
+# What no saved model has more of, and what would take long to read.
 MOST_ARRAYS, MOST_LISTS = 10_000, 2_000_000
-MOST_STEPS = 100_000  # of a default horizon, or as many as the history has
-MOST_TRIED = 1_000, 20_000  # steps, and values, that are forecast to see whether the model works
-LARGEST = (
-    1e200  # of what was learned, in units of the largest value; sums of a few are still finite
-)
+_PARENTS: tuple[type[Any], ...] = (BaseForecaster, BaseSymbolForecaster)
 
 
-def load(path: str | PathLike[str]) -> BaseForecaster:
+def load(path: str | PathLike[str]) -> Any:
     """Read a forecaster that `save` wrote; it forecasts and updates as before.
 
     Parameters
@@ -66,60 +57,13 @@ def load(path: str | PathLike[str]) -> BaseForecaster:
         )
     try:
         with np.errstate(all="ignore"):
-            return _rebuild(cls, about, arrays)
+            forecaster = cls(**{name: decode(value) for name, value in about["params"].items()})
+            forecaster._rebuild(about, arrays)
+            return forecaster
     except Exception as error:  # a file that somebody else wrote can go wrong in any way
         raise ValueError(
             f"{str(path)!r} is damaged: {short(error)}. Save the model again."
         ) from error
-
-
-def _rebuild(
-    cls: type[BaseForecaster], about: dict[str, Any], arrays: dict[str, np.ndarray]
-) -> BaseForecaster:
-    """Return the forecaster, after it has forecast its horizon, or the first part of it."""
-    forecaster = cls(**{name: decode(value) for name, value in about["params"].items()})
-    panel = panel_from_state(about["panel"], _under("panel/", arrays))
-    forecaster.panel_, forecaster.freq_ = panel, panel.freq
-    forecaster.target_transform_ = None
-    forecaster.outliers_ = Outliers.restore(about.get("outliers", [[], []]), panel)
-    seen = forecaster.outliers_.hide(panel)
-    forecaster.bounds_ = Bounds.unknown(panel.n_series).after(seen, panel.lengths)
-    forecaster.calibration_ = Calibration.from_state(about.get("calibration"), panel.n_series)
-    forecaster.unit_ = None if about.get("unit") is None else str(about["unit"])
-    forecaster.season_length_ = positive_integer("season_length", about["season_length"])
-    forecaster.horizon_ = positive_integer("horizon", about["horizon"])
-    if forecaster.horizon_ > max(MOST_STEPS, len(panel.grid)):
-        raise ValueError(f"a horizon of {forecaster.horizon_} steps is none that anybody forecasts")
-    if panel.X is not None:
-        forecaster.n_features_in_ = panel.X.shape[1]
-    learned = _under("learned/", arrays)
-    _check_sizes(learned, panel)
-    forecaster._restore(seen, decode(about["learned"]), learned)
-    restore(panel, _tried(forecaster))
-    return forecaster
-
-
-def _check_sizes(learned: dict[str, np.ndarray], panel: Panel) -> None:
-    """Refuse numbers that no fit finds, and that overflow a few steps ahead."""
-    with np.errstate(all="ignore"):
-        limit = LARGEST * max(1.0, float(np.nanmax(np.abs(panel.values.astype(np.float64)))))
-    for name, array in learned.items():
-        if array.dtype.kind == "f" and array.size and max(array.max(), -array.min()) > limit:
-            raise ValueError(f"{name!r} has numbers that no history leads to")
-
-
-def _tried(forecaster: BaseForecaster) -> np.ndarray:
-    """Return the forecast of the horizon (n, H), or of what can be had quickly of it."""
-    panel = forecaster.panel_
-    n, (steps, values) = panel.n_series, MOST_TRIED
-    steps = max(min(forecaster.horizon_, steps, values // n), 1)
-    known = None if panel.X is None else np.zeros((n, steps, panel.X.shape[1]))
-    forecast = forecaster._predict(steps, known)
-    paths = forecaster._sample(steps, 1, known, np.random.default_rng(0))
-    fits = forecast.shape == (n, steps) and paths.shape == (n, 1, steps)
-    if not (fits and np.isfinite(forecast).all() and np.isfinite(paths).all()):
-        raise ValueError("what was learned gives no forecast of this history")
-    return forecast
 
 
 def _check_cost(path: Path) -> None:
@@ -171,19 +115,14 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return about, arrays
 
 
-def find_class(name: Any) -> type[BaseForecaster] | None:
+def find_class(name: Any) -> type[Any] | None:
     """Return the forecaster of a name: this package's, else the one defined last, else None."""
     if not isinstance(name, str):
         return None
     if name in HOMES:
         return forecaster_class(name)
-    candidates = list(BaseForecaster.__subclasses__())
+    candidates = [cls for parent in _PARENTS for cls in parent.__subclasses__()]
     for cls in candidates:  # grows on the way
         candidates += cls.__subclasses__()
     named = [cls for cls in candidates if cls.__name__ == name and not isabstract(cls)]
     return named[-1] if named else None
-
-
-def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    start = len(prefix)
-    return {name[start:]: array for name, array in arrays.items() if name.startswith(prefix)}

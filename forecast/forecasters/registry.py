@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from forecast.forecasters.neural.recurrent import LSTMForecaster as LSTMForecaster
     from forecast.forecasters.neural.recurrent import RNNForecaster as RNNForecaster
     from forecast.forecasters.neural.seq2seq import Seq2SeqForecaster as Seq2SeqForecaster
+    from forecast.forecasters.symbols.ngrams import NGramForecaster as NGramForecaster
+    from forecast.forecasters.symbols.recurrent import SymbolForecaster as SymbolForecaster
     from forecast.forecasters.window.markov import MarkovForecaster as MarkovForecaster
     from forecast.forecasters.window.mlp import MLPForecaster as MLPForecaster
 
@@ -79,9 +81,15 @@ CONTESTANTS = (
     Contestant("deep LSTM", "LSTMForecaster", "neural.recurrent", {"num_layers": 3}),
     Contestant("Seq2Seq", "Seq2SeqForecaster", "neural.seq2seq"),
 )
+# Symbols have no size, so no contest with values can be held.
+SYMBOLIC = (
+    Contestant("symbols", "SymbolForecaster", "symbols.recurrent"),
+    Contestant("n-grams", "NGramForecaster", "symbols.ngrams"),
+)
+LISTED = CONTESTANTS + SYMBOLIC
 # Class -> module. A saved file names a class, never a module to import.
-HOMES = {one.forecaster: f"forecast.forecasters.{one.file}" for one in CONTESTANTS}
-SPELLINGS = {one.spelling: one for one in CONTESTANTS}
+HOMES = {one.forecaster: f"forecast.forecasters.{one.file}" for one in LISTED}
+SPELLINGS = {one.spelling: one for one in LISTED}
 NAIVE = tuple(one.label for one in CONTESTANTS if one.forecaster == "NaiveForecaster")
 
 

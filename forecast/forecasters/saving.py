@@ -29,7 +29,14 @@ MOST_BYTES = 2 << 30
 MOST_TEXT = 32 << 20  # bytes before the arrays: some two million ids
 
 
-class Savable(Protocol):
+class Estimator(Protocol):
+    """What a file must know of whatever is saved."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters of the constructor."""
+
+
+class Savable(Estimator, Protocol):
     """What a file must know of a forecaster."""
 
     panel_: Panel
@@ -38,9 +45,6 @@ class Savable(Protocol):
     unit_: str | None
     calibration_: Calibration | None
     outliers_: Outliers
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters of the constructor."""
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what `fit` learned."""
@@ -68,21 +72,9 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
         If the file cannot be written.
     """
     check_is_fitted(forecaster)
-    name = type(forecaster).__name__
-    if name in HOMES and forecaster_class(name) is not type(forecaster):
-        raise ValueError(
-            f"the class {name} is not the one of this package, and would be read as that one. "
-            "Rename your class."
-        )
     values, learned = forecaster._state()
     history, panel_arrays = panel_to_state(forecaster.panel_)
     about = {
-        "format_version": FORMAT_VERSION,
-        "class": name,
-        "params": {
-            name: encode(value, f"parameter `{name}`")
-            for name, value in forecaster.get_params(deep=False).items()
-        },
         "season_length": forecaster.season_length_,
         "horizon": forecaster.horizon_,
         "unit": forecaster.unit_,
@@ -93,6 +85,27 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
     }
     arrays = {f"panel/{name}": array for name, array in panel_arrays.items()}
     arrays |= {f"learned/{name}": np.asarray(array) for name, array in learned.items()}
+    write(forecaster, path, about, arrays)
+
+
+def write(
+    estimator: Estimator,
+    path: str | PathLike[str],
+    about: dict[str, Any],
+    arrays: dict[str, np.ndarray],
+) -> None:
+    """Write what is known of an estimator to one file, with its class and its parameters."""
+    name = type(estimator).__name__
+    if name in HOMES and forecaster_class(name) is not type(estimator):
+        raise ValueError(
+            f"the class {name} is not the one of this package, and would be read as that one. "
+            "Rename your class."
+        )
+    params = {
+        name: encode(value, f"parameter `{name}`")
+        for name, value in estimator.get_params(deep=False).items()
+    }
+    about = {"format_version": FORMAT_VERSION, "class": name, "params": params, **about}
     # The format stores memory as it lies: a transposed view would come back scrambled.
     arrays = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
     text = json.dumps(about | {"sha256": checksum(about, arrays)})

@@ -32,6 +32,7 @@ LONG = WIDE.set_axis(range(5, 221, 3)).melt(
     var_name="unique_id", value_name="y", ignore_index=False
 )
 LONG = LONG.rename_axis("ds").reset_index()
+WORDS = pd.DataFrame({"a": list("abcab" * 9), 7: list("cccba" * 9)}, DAYS[:45])
 TINY: Any = {"hidden_size": 2, "max_epochs": 1, "n_estimators": 1, "random_state": 0, "horizon": 4}
 BUILD = {
     "naive": lambda: forecast.NaiveForecaster("seasonal", season_length=4).fit(WIDE),
@@ -40,6 +41,10 @@ BUILD = {
     "arima": lambda: ARIMAForecaster(season_length=4).fit(SALES),
     "markov": lambda: forecast.MarkovForecaster(order=3).fit(SALES, PRICE),
     "mlp": lambda: forecast.MLPForecaster(season_length=4, num_layers=2, **TINY).fit(WIDE),
+    "symbols": lambda: forecast.SymbolForecaster(max_epochs=1, hidden_size=2, random_state=0).fit(
+        WORDS
+    ),
+    "ngrams": lambda: forecast.NGramForecaster(order=1).fit(WORDS),
     "lstm": lambda: forecast.LSTMForecaster(season_length=14, **TINY).fit(SALES, PRICE),
 }
 
