@@ -103,6 +103,32 @@ def looks_like_a_number(column: pd.Series, decimal: str) -> bool:
     return bool(_numbers(cells, decimal).notna().mean() >= 0.5) if len(cells) else True
 
 
+def symbols_of(table: pd.DataFrame, texts: list[str]) -> list[str]:
+    """Return the only one of some columns of text in which a word occurs twice on average.
+
+    Examples
+    --------
+    >>> events = pd.DataFrame({"what": list("abab"), "who": list("vwxy")})
+    >>> symbols_of(events, ["what", "who"])
+    ['what']
+    """
+    again = [name for name in texts if 2 * table[name].nunique() <= table[name].count()]
+    return again if len(again) == 1 else []
+
+
+def read_values(column: pd.Series, decimal: str) -> pd.Series:
+    """Return a column as floats, or if hardly any cell is a number, as categories.
+
+    Examples
+    --------
+    >>> read_values(pd.Series(["on", "off", None], dtype=object), ".").cat.categories.tolist()
+    ['off', 'on']
+    """
+    if is_text(column) and not _numbers(some(column), decimal).notna().any():
+        return column.astype("category")
+    return read_numbers(column, decimal)
+
+
 def read_numbers(column: pd.Series, decimal: str) -> pd.Series:
     """Return a column as floats, NaN where a cell is missing.
 

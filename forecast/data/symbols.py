@@ -82,7 +82,8 @@ def coded(y: Any, vocabulary: Vocabulary, **names: Any) -> Any:
     if isinstance(y, list | tuple):
         return list(columns.values())
     if isinstance(y, pd.DataFrame):
-        return pd.DataFrame({name: columns.get(name, y[name]) for name in y}, y.index)
+        whole = {i: columns.get(i, y.iloc[:, i]) for i in range(y.shape[1])}
+        return pd.DataFrame(whole, y.index).set_axis(y.columns, axis=1)
     return backends.with_columns(y, columns)
 
 
@@ -111,7 +112,7 @@ def as_numbers(values: np.ndarray) -> np.ndarray:
 def _columns(
     y: Any, *, id_col: Any = "unique_id", time_col: Any = "ds", target_col: Any = "y"
 ) -> dict[Any, pd.Series]:
-    """Return the columns of a table that hold symbols, by their names, of a list by their places.
+    """Return the columns of a table that hold symbols, by their places; others' by their names.
 
     Raises
     ------
@@ -127,8 +128,10 @@ def _columns(
     if frame is None:
         raise TypeError(not_a_table(y, layout))
     names, pandas = list(frame.columns), isinstance(y, pd.DataFrame)
-    if any(key in names for key in (layout.keys if pandas else layout.id_cols)):  # a long frame
-        names = [name for name in names if name == target_col]
-    names = [name for name in names if name != time_col]
-    table = y[names] if pandas else backends.to_pandas(frame, names)
-    return dict(table.items())
+    long = any(key in names for key in (layout.keys if pandas else layout.id_cols))
+    places = [
+        i for i, name in enumerate(names) if (name == target_col if long else name != time_col)
+    ]
+    if pandas:
+        return {i: y.iloc[:, i] for i in places}
+    return dict(backends.to_pandas(frame, [names[i] for i in places]).items())

@@ -7,9 +7,8 @@ probability of each symbol, and the score the logarithm of what came.
 from __future__ import annotations
 
 import copy
-from itertools import islice
 from os import PathLike
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -17,12 +16,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import number_between, positive_integer
 from forecast.data.frames import restore, restore_columns
-from forecast.data.symbols import is_bare, symbols_in
+from forecast.data.symbols import as_numbers, is_bare, symbols_in
 from forecast.data.vocabulary import Vocabulary
 from forecast.forecasters import arguments
 from forecast.forecasters.symbols.decoding import drawing, greedy
 from forecast.forecasters.symbols.framed import FramedSymbols, without_covariates
 from forecast.forecasters.symbols.persistence import rebuild, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class BaseSymbolForecaster(FramedSymbols):
@@ -127,14 +129,8 @@ class BaseSymbolForecaster(FramedSymbols):
         sequence and step. What a row lacks to 1 is the probability that the sequence has ended.
         """
         steps = self._steps(horizon, X)
-        count = positive_integer("n_samples", n_samples) if steps > 1 else 1
-        draws = self._rollout(count, drawing(np.random.default_rng(random_state)))
-        found = [
-            np.where(chosen[:, None] < 0, 0.0, np.exp(rows)).reshape(-1, count, rows.shape[1])
-            for chosen, rows in islice(draws, steps)
-        ]
-        possible = np.flatnonzero(self._possible())
-        chances = np.stack([rows.mean(1) for rows in found], 1)[..., possible]  # (n, H, C)
+        count = positive_integer("n_samples", n_samples)
+        chances, possible = self._chances(steps, count, random_state)
         labels = [self.vocabulary_.names[number] for number in possible]
         if self.panel_ is None:
             both = [range(len(chances)), range(1, steps + 1)]
@@ -253,6 +249,57 @@ class BaseSymbolForecaster(FramedSymbols):
     def perplexity(self, y: Any) -> float:
         """Return exp(-score): among so many equally probable symbols one would guess as well."""
         return float(np.exp(-self.score(y)))
+
+    def plot(
+        self,
+        horizon: int | None = None,
+        X: None = None,
+        *,
+        series: Any = None,
+        random_state: int | np.random.Generator | None = 0,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw the end of a history, the probabilities of the next symbols, the greedy ones marked.
+
+        Parameters
+        ----------
+        horizon, X
+            As in `predict`.
+        series
+            Which one, by its id; None: the first.
+        random_state
+            Of the probabilities beyond the first step.
+        ax
+            Axes to draw on; None makes a new figure.
+
+        Returns
+        -------
+        The Axes.
+
+        Raises
+        ------
+        TypeError
+            If the history has no times.
+        """
+        from forecast.evaluation.symbols import plot_symbols
+
+        steps, panel = self._steps(horizon, X), self.panel_
+        if panel is None:
+            raise TypeError(
+                "only symbols with times can be drawn: sequences were given without. Give `fit` or "
+                "`apply` a Series."
+            )
+        i = arguments.place_of(series, panel)
+        chances, possible = self._chances(steps, 200, random_state)
+        future = panel.future(steps)
+        times = future.times[future.first[i] : future.first[i] + steps]
+        decode, written = self.vocabulary_.decode, self._written(steps, 1, greedy)[i, 0]
+        return plot_symbols(
+            pd.Series(decode(as_numbers(panel.series(i))), panel.times(i), name=panel.ids[i]),
+            pd.DataFrame(chances[i], times, pd.Index(decode(possible), tupleize_cols=False)),
+            pd.Series(decode(written), times),
+            ax=ax,
+        )
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted forecaster to one file, which `forecast.load` reads."""
