@@ -15,6 +15,7 @@ from forecast import (
     MarkovForecaster,
     NaiveForecaster,
     PretrainedForecaster,
+    SymbolForecaster,
     backtest,
     compare,
     load_dataset,
@@ -31,13 +32,20 @@ def main() -> None:
     mpl.use("Agg")
     # the same picture must give the same file
     mpl.rcParams["svg.hashsalt"] = "forecast"
-    for draw in (pretrained, contest, first_forecast, fan, error_by_step, steps, transform):
+    lines = (first_forecast, fan, error_by_step, steps, transform, symbols)
+    for draw in (pretrained, contest, *lines):
         figure = draw()
         form = "png" if draw in (pretrained, contest) else "svg"  # a README shows them
         path = IMAGES / f"{draw.__name__.replace('_', '-')}.{form}"
         figure.savefig(path, dpi=150, metadata={"Date": None} if form == "svg" else None)
         plt.close(figure)
         print(path.relative_to(IMAGES.parents[1]))
+
+
+def symbols() -> Figure:
+    """Draw the events of a web shop and the probabilities of the next ones."""
+    model = SymbolForecaster(hidden_size=16, context_length=30, max_epochs=8, random_state=0)
+    return model.fit(load_dataset("shop_clicks")[:5500]).plot(6).figure
 
 
 def pretrained() -> Figure:

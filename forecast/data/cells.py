@@ -112,19 +112,25 @@ def symbols_of(table: pd.DataFrame, texts: list[str]) -> list[str]:
     >>> symbols_of(events, ["what", "who"])
     ['what']
     """
-    again = [name for name in texts if 2 * table[name].nunique() <= table[name].count()]
+    again = [name for name in texts if _come_again(table[name])]
     return again if len(again) == 1 else []
 
 
+def _come_again(column: pd.Series) -> bool:
+    return bool(2 * column.nunique() <= column.count())
+
+
 def read_values(column: pd.Series, decimal: str) -> pd.Series:
-    """Return a column as floats, or if hardly any cell is a number, as categories.
+    """Return a column as floats, or if it holds words that come again, as categories.
 
     Examples
     --------
-    >>> read_values(pd.Series(["on", "off", None], dtype=object), ".").cat.categories.tolist()
+    >>> words = pd.Series(["on", "off", None, "on", "off"], dtype=object)
+    >>> read_values(words, ".").cat.categories.tolist()
     ['off', 'on']
     """
-    if is_text(column) and not _numbers(some(column), decimal).notna().any():
+    words = is_text(column) and not _numbers(some(column), decimal).notna().any()
+    if words and _come_again(column):
         return column.astype("category")
     return read_numbers(column, decimal)
 

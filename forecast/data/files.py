@@ -54,7 +54,7 @@ def read_file(
         becomes rows.
     target_col
         Default: all columns of numbers; in a long table "y", or the only one; where there is none,
-        the only column of text whose words come again. A column of text becomes categories.
+        the only column of text whose words come again, which becomes categories.
     day_first
         Whether 01/02/2024 is in February. Default: what the dates allow; if they allow both, what
         makes them regular.

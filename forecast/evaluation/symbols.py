@@ -75,16 +75,9 @@ def plot_symbols(
     )  # fmt: skip
     if path is not None:
         marked = path[path.isin(rows)]
-        style: dict[str, Any] = {
-            "mfc": "none",
-            "mec": VERMILLION,
-            "ms": 7,
-            "mew": 1.6,
-            "ls": "none",
-        }
-        ax.plot(
-            placed(marked.index), _heights(marked, rows), "o", label="most probable", ms=7, **style
-        )
+        style: dict[str, Any] = {"mfc": "none", "mec": VERMILLION, "mew": 1.6, "ls": "none"}
+        x, heights = placed(marked.index), _heights(marked, rows)
+        ax.plot(x, heights, "o", label="most probable", ms=7, **style)
     name = "symbol" if history.name is None else str(history.name)
     dress(ax, time_label(history.index), drawn(name))
     ax.set_yticks(range(len(rows)), [drawn(row) for row in rows])

@@ -111,10 +111,10 @@ def test_a_state_reaches_the_rate_that_no_window_does() -> None:
 @pytest.mark.mission("M42")
 @pytest.mark.parametrize("seed", range(3))
 def test_an_lstm_keeps_a_far_agreement(seed: int) -> None:
-    strings = [[*embedded_reber(seed=10_000 * seed + i)[:-1], "."] for i in range(900)]
-    model = SymbolForecaster(end=".", max_epochs=30, random_state=seed).fit(strings[:600])
+    strings = [[*embedded_reber(seed=10_000 * seed + i)[:-1], "."] for i in range(1200)]
+    model = SymbolForecaster(end=".", max_epochs=30, random_state=seed).fit(strings[:1000])
     legal = []
-    for one in strings[600:620]:
+    for one in strings[1000:1020]:
         chances = model.apply([one[:t] for t in range(len(one))]).predict_proba()
         choices = reber_choices("".join([*one[:-1], "E"]))
         sums = [
@@ -122,8 +122,8 @@ def test_an_lstm_keeps_a_far_agreement(seed: int) -> None:
         ]
         legal += [*sums, chances.iloc[-1]["."]]
     assert np.mean(legal) >= 0.99
-    begun = model.apply([one[:-2] for one in strings[600:]]).predict_proba()[["T", "P"]]
-    right = (begun["T"] > begun["P"]).to_numpy() == [one[1] == "T" for one in strings[600:]]
+    begun = model.apply([one[:-2] for one in strings[1000:]]).predict_proba()[["T", "P"]]
+    right = (begun["T"] > begun["P"]).to_numpy() == [one[1] == "T" for one in strings[1000:]]
     assert np.mean(right) >= 0.95
     drawn = model.apply([[]]).sample(200, n_samples=500, random_state=0)[0]
     assert np.mean([is_grammatical(one) for one in drawn]) >= 0.95
