@@ -25,7 +25,6 @@ from forecast.data.frames import (
 )
 from forecast.forecasters import arguments
 from forecast.forecasters.framed import FramedForecaster
-from forecast.forecasters.rebuilding import rebuild
 from forecast.forecasters.saving import save
 
 if TYPE_CHECKING:
@@ -366,7 +365,3 @@ class BaseForecaster(FramedForecaster):
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted forecaster to one file, which `forecast.load` reads."""
         save(self, path)
-
-    def _rebuild(self, about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        """Take up what `save` wrote."""
-        rebuild(self, about, arrays)

@@ -43,20 +43,30 @@ class Bounds(NamedTuple):
 
     def after(self, panel: Panel, added: np.ndarray) -> Bounds:
         """Return what is left of this when the last `added` (n,) values of each series are seen."""
-        owners = np.repeat(np.arange(panel.n_series), added)
         if (added == added[0]).all() and added[0] <= FEW:  # a stream lays no history out
-            values = np.ravel(panel.newest(int(added[0])).values)
-        else:
-            values = panel.values[ranges(panel.offsets[1:] - added, added)]
-        below, parts = values < 0, values % 1 > 0  # NaN is neither
-        positive, whole = (
-            flag & (np.bincount(owners[wrong], minlength=len(flag)) == 0)
-            for flag, wrong in zip(self, (below, parts), strict=True)
-        )
-        return Bounds(positive, whole)
+            wrong = _wrong(panel.newest(int(added[0])).values)
+            return self._and(*(np.logical_or.reduce(each, 1) for each in wrong))
+        found = zip(*(_broken(panel, added, some) for some in panel.blocks()), strict=True)
+        return self._and(*map(np.concatenate, found))
+
+    def _and(self, below: np.ndarray, parts: np.ndarray) -> Bounds:
+        return Bounds(self.positive & ~below, self.whole & ~parts)
 
     def hold(self, values: np.ndarray, *, mean: bool = False) -> np.ndarray:
         """Return the nearest forecasts (n, ...) that the series can take; a mean has decimals."""
         positive, whole = (flag.reshape(-1, *(1,) * (values.ndim - 1)) for flag in self)
         held = values if mean else np.where(whole, np.round(values) + 0.0, values)
         return np.where(positive, np.maximum(held, 0.0), held)
+
+
+def _broken(panel: Panel, added: np.ndarray, some: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Tell of some series whether their last `added` (n,) values hold negative ones, and parts."""
+    ends, own = panel.offsets[1:][some], added[some]
+    values, owners = panel.values[ranges(ends - own, own)], np.repeat(np.arange(len(own)), own)
+    below, parts = (np.bincount(owners[each], minlength=len(own)) > 0 for each in _wrong(values))
+    return below, parts
+
+
+def _wrong(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which values are below zero, and which are not whole; NaN is neither."""
+    return values < 0, values % 1 > 0

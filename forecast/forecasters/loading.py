@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from inspect import isabstract
 from os import PathLike
 from pathlib import Path
@@ -12,21 +13,32 @@ import numpy as np
 from safetensors import safe_open
 
 from forecast._checks import positive_integer, short
+from forecast.data.frames import restore
+from forecast.data.panel import Panel
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.encoding import decode
+from forecast.forecasters.bounds import Bounds
+from forecast.forecasters.calibration import Calibration
+from forecast.forecasters.encoding import beneath, decode
+from forecast.forecasters.outliers import Outliers
+from forecast.forecasters.panel_state import panel_from_state
 from forecast.forecasters.registry import HOMES, forecaster_class
 from forecast.forecasters.saving import (
     FORMAT_VERSION,
     MOST_BYTES,
     MOST_TEXT,
+    MOST_TRIED,
     checksum,
+    horizon_in,
     text_length,
 )
+from forecast.forecasters.symbols import persistence
 from forecast.forecasters.symbols.base import BaseSymbolForecaster
 
-# What no saved model has more of, and what would take long to read.
+# What no saved model has more of, and what would take long to read, or to forecast.
 MOST_ARRAYS, MOST_LISTS = 10_000, 2_000_000
-_PARENTS: tuple[type[Any], ...] = (BaseForecaster, BaseSymbolForecaster)
+LARGEST = (
+    1e200  # of what was learned, in units of the largest value; sums of a few are still finite
+)
 
 
 def load(path: str | PathLike[str]) -> Any:
@@ -57,13 +69,80 @@ def load(path: str | PathLike[str]) -> Any:
         )
     try:
         with np.errstate(all="ignore"):
-            forecaster = cls(**{name: decode(value) for name, value in about["params"].items()})
-            forecaster._rebuild(about, arrays)
-            return forecaster
+            return next(read(about, arrays) for one, read in _FAMILIES if issubclass(cls, one))
     except Exception as error:  # a file that somebody else wrote can go wrong in any way
         raise ValueError(
             f"{str(path)!r} is damaged: {short(error)}. Save the model again."
         ) from error
+
+
+def _of_values(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> BaseForecaster:
+    panel = panel_from_state(about["panel"], beneath(arrays, "panel/"))
+    forecaster = rebuilt(about, beneath(arrays, "learned/"), panel)
+    restore(panel, _tried(forecaster))
+    return forecaster
+
+
+def _of_symbols(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> BaseSymbolForecaster:
+    forecaster: BaseSymbolForecaster = _unfitted(about)
+    persistence.restore(forecaster, about, arrays)
+    return forecaster
+
+
+# How the files of each family are read, by the parent of its classes.
+_FAMILIES: tuple[tuple[type[Any], Callable[..., Any]], ...] = (
+    (BaseForecaster, _of_values),
+    (BaseSymbolForecaster, _of_symbols),
+)
+
+
+def _unfitted(about: dict[str, Any]) -> Any:
+    cls = find_class(about["class"])
+    if cls is None:
+        raise ValueError(f"{short(about['class'])} is no known forecaster")
+    return cls(**{name: decode(value) for name, value in about["params"].items()})
+
+
+def rebuilt(about: dict[str, Any], learned: dict[str, np.ndarray], panel: Panel) -> BaseForecaster:
+    """Return the forecaster that `saving.described` told of, with its history."""
+    forecaster: BaseForecaster = _unfitted(about)
+    forecaster.panel_, forecaster.freq_ = panel, panel.freq
+    forecaster.target_transform_ = None
+    forecaster.outliers_ = Outliers.restore(about.get("outliers", [[], []]), panel)
+    seen = forecaster.outliers_.hide(panel)
+    forecaster.bounds_ = Bounds.unknown(panel.n_series).after(seen, panel.lengths)
+    forecaster.calibration_ = Calibration.from_state(about.get("calibration"), panel.n_series)
+    forecaster.unit_ = None if about.get("unit") is None else str(about["unit"])
+    forecaster.season_length_ = positive_integer("season_length", about["season_length"])
+    forecaster.horizon_ = horizon_in(about, len(panel.grid))
+    if panel.X is not None:
+        forecaster.n_features_in_ = panel.X.shape[1]
+    _check_sizes(learned, panel)
+    forecaster._restore(seen, decode(about["learned"]), learned)
+    return forecaster
+
+
+def _check_sizes(learned: dict[str, np.ndarray], panel: Panel) -> None:
+    """Refuse numbers that no fit finds, and that overflow a few steps ahead."""
+    with np.errstate(all="ignore"):
+        limit = LARGEST * max(1.0, float(np.nanmax(np.abs(panel.values.astype(np.float64)))))
+    for name, array in learned.items():
+        if array.dtype.kind == "f" and array.size and max(array.max(), -array.min()) > limit:
+            raise ValueError(f"{name!r} has numbers that no history leads to")
+
+
+def _tried(forecaster: BaseForecaster) -> np.ndarray:
+    """Return the forecast of the horizon (n, H), or of what can be had quickly of it."""
+    panel = forecaster.panel_
+    n, (steps, values) = panel.n_series, MOST_TRIED
+    steps = max(min(forecaster.horizon_, steps, values // n), 1)
+    known = None if panel.X is None else np.zeros((n, steps, panel.X.shape[1]))
+    forecast = forecaster._predict(steps, known)
+    paths = forecaster._sample(steps, 1, known, np.random.default_rng(0))
+    fits = forecast.shape == (n, steps) and paths.shape == (n, 1, steps)
+    if not (fits and np.isfinite(forecast).all() and np.isfinite(paths).all()):
+        raise ValueError("what was learned gives no forecast of this history")
+    return forecast
 
 
 def _check_cost(path: Path) -> None:
@@ -121,7 +200,7 @@ def find_class(name: Any) -> type[Any] | None:
         return None
     if name in HOMES:
         return forecaster_class(name)
-    candidates = [cls for parent in _PARENTS for cls in parent.__subclasses__()]
+    candidates = [cls for parent, _ in _FAMILIES for cls in parent.__subclasses__()]
     for cls in candidates:  # grows on the way
         candidates += cls.__subclasses__()
     named = [cls for cls in candidates if cls.__name__ == name and not isabstract(cls)]

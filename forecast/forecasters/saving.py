@@ -15,6 +15,7 @@ import numpy as np
 from safetensors.numpy import save as to_bytes
 from sklearn.utils.validation import check_is_fitted
 
+from forecast._checks import positive_integer
 from forecast.data.panel import Panel
 from forecast.data.writing import replace_file
 from forecast.forecasters.calibration import Calibration
@@ -27,6 +28,8 @@ FORMAT_VERSION = 1
 # What a file may hold at most, so that one which somebody forged is refused before it costs.
 MOST_BYTES = 2 << 30
 MOST_TEXT = 32 << 20  # bytes before the arrays: some two million ids
+MOST_STEPS = 100_000  # of a default horizon, or as many as the history has
+MOST_TRIED = 1_000, 20_000  # steps, and values, that are forecast to see whether a model works
 
 
 class Estimator(Protocol):
@@ -37,7 +40,7 @@ class Estimator(Protocol):
 
 
 class Savable(Estimator, Protocol):
-    """What a file must know of a forecaster."""
+    """What a file must know of a forecaster of values."""
 
     panel_: Panel
     season_length_: int
@@ -72,40 +75,16 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
         If the file cannot be written.
     """
     check_is_fitted(forecaster)
-    values, learned = forecaster._state()
+    own, learned = described(forecaster)
     history, panel_arrays = panel_to_state(forecaster.panel_)
-    about = {
-        "season_length": forecaster.season_length_,
-        "horizon": forecaster.horizon_,
-        "unit": forecaster.unit_,
-        "outliers": [part.tolist() for part in forecaster.outliers_],
-        "calibration": forecaster.calibration_ and forecaster.calibration_.state(),
-        "panel": history,
-        "learned": encode(values, "a learned value"),
-    }
     arrays = {f"panel/{name}": array for name, array in panel_arrays.items()}
     arrays |= {f"learned/{name}": np.asarray(array) for name, array in learned.items()}
-    write(forecaster, path, about, arrays)
+    write(path, own | {"panel": history}, arrays)
 
 
-def write(
-    estimator: Estimator,
-    path: str | PathLike[str],
-    about: dict[str, Any],
-    arrays: dict[str, np.ndarray],
-) -> None:
-    """Write what is known of an estimator to one file, with its class and its parameters."""
-    name = type(estimator).__name__
-    if name in HOMES and forecaster_class(name) is not type(estimator):
-        raise ValueError(
-            f"the class {name} is not the one of this package, and would be read as that one. "
-            "Rename your class."
-        )
-    params = {
-        name: encode(value, f"parameter `{name}`")
-        for name, value in estimator.get_params(deep=False).items()
-    }
-    about = {"format_version": FORMAT_VERSION, "class": name, "params": params, **about}
+def write(path: str | PathLike[str], about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Write what is known of an estimator, beginning with what `named` says, to one file."""
+    about = {"format_version": FORMAT_VERSION, **about}
     # The format stores memory as it lies: a transposed view would come back scrambled.
     arrays = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
     text = json.dumps(about | {"sha256": checksum(about, arrays)})
@@ -118,6 +97,49 @@ def write(
             "Use joblib.dump(model, path), and load only what you trust."
         )
     replace_file(path, content)
+
+
+def described(forecaster: Savable) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return what a file says of a fitted forecaster beside its history: JSON, arrays by name."""
+    values, learned = forecaster._state()
+    about = named(forecaster) | {
+        "season_length": forecaster.season_length_,
+        "horizon": forecaster.horizon_,
+        "unit": forecaster.unit_,
+        "outliers": [part.tolist() for part in forecaster.outliers_],
+        "calibration": forecaster.calibration_ and forecaster.calibration_.state(),
+        "learned": encode(values, "a learned value"),
+    }
+    return about, learned
+
+
+def named(estimator: Estimator) -> dict[str, Any]:
+    """Return the class of an estimator and its parameters as a file holds them."""
+    name = type(estimator).__name__
+    if name in HOMES and forecaster_class(name) is not type(estimator):
+        raise ValueError(
+            f"the class {name} is not the one of this package, and would be read as that one. "
+            "Rename your class."
+        )
+    params = {
+        name: encode(value, f"parameter `{name}`")
+        for name, value in estimator.get_params(deep=False).items()
+    }
+    return {"class": name, "params": params}
+
+
+def horizon_in(about: dict[str, Any], longest: int) -> int:
+    """Return the default horizon that a file names, where a history has so many steps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none that anybody forecasts.
+    """
+    horizon = positive_integer("horizon", about["horizon"])
+    if horizon > max(MOST_STEPS, longest):
+        raise ValueError(f"a horizon of {horizon} steps is none that anybody forecasts")
+    return horizon
 
 
 def text_length(content: bytes) -> int:

@@ -21,7 +21,7 @@ from forecast.data.vocabulary import Vocabulary
 from forecast.forecasters import arguments
 from forecast.forecasters.symbols.decoding import drawing, greedy
 from forecast.forecasters.symbols.framed import FramedSymbols, without_covariates
-from forecast.forecasters.symbols.persistence import rebuild, save
+from forecast.forecasters.symbols.persistence import save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -304,7 +304,3 @@ class BaseSymbolForecaster(FramedSymbols):
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted forecaster to one file, which `forecast.load` reads."""
         save(self, path)
-
-    def _rebuild(self, about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        """Take up what `save` wrote."""
-        rebuild(self, about, arrays)

@@ -9,10 +9,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from forecast.data.vocabulary import END, Vocabulary
-from forecast.forecasters.encoding import decode, encode
+from forecast.forecasters.encoding import beneath, decode, encode
 from forecast.forecasters.panel_state import panel_from_state, panel_to_state
-from forecast.forecasters.rebuilding import MOST_TRIED, steps_in, under
-from forecast.forecasters.saving import write
+from forecast.forecasters.saving import MOST_TRIED, horizon_in, named, write
 from forecast.forecasters.symbols.framed import FramedSymbols
 
 
@@ -21,17 +20,17 @@ def save(forecaster: FramedSymbols, path: str | PathLike[str]) -> None:
     check_is_fitted(forecaster)
     panel, learned = forecaster.panel_, forecaster._state()
     history, arrays = (None, {}) if panel is None else panel_to_state(panel)
-    about = {
+    about = named(forecaster) | {
         "horizon": forecaster.horizon_,
         "symbols": encode(forecaster.vocabulary_.symbols.tolist(), "a symbol"),
         "panel": history,
     }
     arrays = {f"panel/{name}": array for name, array in arrays.items()}
     arrays |= {f"learned/{name}": np.asarray(part) for name, part in learned.items()}
-    write(forecaster, path, about, arrays | {"ended": forecaster.ended_})
+    write(path, about, arrays | {"ended": forecaster.ended_})
 
 
-def rebuild(forecaster: Any, about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+def restore(forecaster: Any, about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Fit an unfitted forecaster with what a file says, and see whether it works.
 
     Raises
@@ -43,13 +42,13 @@ def rebuild(forecaster: Any, about: dict[str, Any], arrays: dict[str, np.ndarray
     forecaster.ended_, forecaster.panel_ = arrays["ended"], None
     n, longest = len(forecaster.ended_), 0
     if about["panel"] is not None:
-        forecaster.panel_ = panel = panel_from_state(about["panel"], under("panel/", arrays))
+        forecaster.panel_ = panel = panel_from_state(about["panel"], beneath(arrays, "panel/"))
         n, longest = panel.n_series, len(panel.grid)
         _check_symbols(panel.values, len(forecaster.vocabulary_))
     if forecaster.ended_.shape != (n,) or forecaster.ended_.dtype != np.bool_ or n == 0:
         raise ValueError("it must be known of each sequence whether it has ended")
-    forecaster.horizon_ = steps_in(about, longest)
-    forecaster._restore(under("learned/", arrays))
+    forecaster.horizon_ = horizon_in(about, longest)
+    forecaster._restore(beneath(arrays, "learned/"))
     chances = np.exp(forecaster._log_probabilities(forecaster.live_))
     if not np.allclose(chances.sum(-1), 1.0, atol=1e-4):
         raise ValueError("what was learned gives no probabilities")
