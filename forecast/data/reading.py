@@ -88,7 +88,8 @@ def _remedy(column: pd.Series) -> str:
     if isinstance(column.dtype, pd.CategoricalDtype):
         word = column.cat.categories[:1].tolist()
         return (
-            f"forecast how often each word occurs: pd.get_dummies(y), or for one of them "
+            "forecast the words themselves with SymbolForecaster; or how often each occurs: "
+            "pd.get_dummies(y), or for one of them "
             f"(y == {short(word[0] if word else '')}).astype(float)."
         )
     return (
