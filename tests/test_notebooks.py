@@ -101,6 +101,16 @@ def test_gain_from_depth_is_printed():
 
 
 @pytest.mark.slow
+@pytest.mark.mission("M41", "M42")
+def test_symbols_are_recovered_and_an_agreement_is_kept():
+    printed = executed("09-words-states-and-intervals.ipynb")
+    assert number(printed, "上学") == 0.45
+    rows = re.findall(r"^(counts of 3|LSTM) +([\d.]+) +([\d.]+)", printed, re.MULTILINE)
+    agreement = {name: float(right) for name, _, right in rows}
+    assert agreement["LSTM"] > 0.95 and abs(agreement["counts of 3"] - 0.5) < 0.1
+
+
+@pytest.mark.slow
 @pytest.mark.mission("M47")
 def test_prices_are_compared_or_the_missing_data_is_named():
     printed = executed("11-is-an-lstm-a-must-for-prices.ipynb")
