@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from inspect import isabstract
 from os import PathLike
 from pathlib import Path
@@ -21,28 +20,26 @@ from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import beneath, decode
 from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.panel_state import panel_from_state
-from forecast.forecasters.registry import HOMES, forecaster_class
+from forecast.forecasters.registry import CLASSES, forecaster_class
 from forecast.forecasters.saving import (
     FORMAT_VERSION,
     MOST_BYTES,
     MOST_TEXT,
-    MOST_TRIED,
     checksum,
-    horizon_in,
     text_length,
 )
-from forecast.forecasters.symbols import persistence
-from forecast.forecasters.symbols.base import BaseSymbolForecaster
 
 # What no saved model has more of, and what would take long to read, or to forecast.
 MOST_ARRAYS, MOST_LISTS = 10_000, 2_000_000
+MOST_STEPS = 100_000  # of a default horizon, or as many as the history has
+MOST_TRIED = 1_000, 20_000  # steps, and values, that are forecast to see whether the model works
 LARGEST = (
     1e200  # of what was learned, in units of the largest value; sums of a few are still finite
 )
 
 
 def load(path: str | PathLike[str]) -> Any:
-    """Read a forecaster that `save` wrote; it forecasts and updates as before.
+    """Read a forecaster, or an estimator of sequences, that `save` wrote; it goes on as before.
 
     Parameters
     ----------
@@ -51,7 +48,7 @@ def load(path: str | PathLike[str]) -> Any:
 
     Returns
     -------
-    The fitted forecaster.
+    The fitted forecaster or estimator.
 
     Raises
     ------
@@ -65,47 +62,32 @@ def load(path: str | PathLike[str]) -> Any:
     if cls is None:
         raise ValueError(
             f"{str(path)!r} holds a {short(about.get('class'))}, which is no known forecaster; "
-            f"known are {', '.join(HOMES)}. Import your own class before loading."
+            f"known are {', '.join(CLASSES)}. Import your own class before loading."
         )
     try:
         with np.errstate(all="ignore"):
-            return next(read(about, arrays) for one, read in _FAMILIES if issubclass(cls, one))
+            rebuild = _forecaster if issubclass(cls, BaseForecaster) else cls.rebuild
+            return rebuild(about, arrays)
     except Exception as error:  # a file that somebody else wrote can go wrong in any way
         raise ValueError(
             f"{str(path)!r} is damaged: {short(error)}. Save the model again."
         ) from error
 
 
-def _of_values(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> BaseForecaster:
+def _forecaster(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> BaseForecaster:
+    """Return the forecaster, after it has forecast its horizon, or the first part of it."""
     panel = panel_from_state(about["panel"], beneath(arrays, "panel/"))
     forecaster = rebuilt(about, beneath(arrays, "learned/"), panel)
     restore(panel, _tried(forecaster))
     return forecaster
 
 
-def _of_symbols(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> BaseSymbolForecaster:
-    forecaster: BaseSymbolForecaster = _unfitted(about)
-    persistence.restore(forecaster, about, arrays)
-    return forecaster
-
-
-# How the files of each family are read, by the parent of its classes.
-_FAMILIES: tuple[tuple[type[Any], Callable[..., Any]], ...] = (
-    (BaseForecaster, _of_values),
-    (BaseSymbolForecaster, _of_symbols),
-)
-
-
-def _unfitted(about: dict[str, Any]) -> Any:
+def rebuilt(about: dict[str, Any], learned: dict[str, np.ndarray], panel: Panel) -> BaseForecaster:
+    """Return the forecaster that `saving.described` told of, with its history."""
     cls = find_class(about["class"])
     if cls is None:
         raise ValueError(f"{short(about['class'])} is no known forecaster")
-    return cls(**{name: decode(value) for name, value in about["params"].items()})
-
-
-def rebuilt(about: dict[str, Any], learned: dict[str, np.ndarray], panel: Panel) -> BaseForecaster:
-    """Return the forecaster that `saving.described` told of, with its history."""
-    forecaster: BaseForecaster = _unfitted(about)
+    forecaster = cls(**{name: decode(value) for name, value in about["params"].items()})
     forecaster.panel_, forecaster.freq_ = panel, panel.freq
     forecaster.target_transform_ = None
     forecaster.outliers_ = Outliers.restore(about.get("outliers", [[], []]), panel)
@@ -120,6 +102,20 @@ def rebuilt(about: dict[str, Any], learned: dict[str, np.ndarray], panel: Panel)
     _check_sizes(learned, panel)
     forecaster._restore(seen, decode(about["learned"]), learned)
     return forecaster
+
+
+def horizon_in(about: dict[str, Any], longest: int) -> int:
+    """Return the default horizon that a file names, where a history has so many steps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none that anybody forecasts.
+    """
+    horizon = positive_integer("horizon", about["horizon"])
+    if horizon > max(MOST_STEPS, longest):
+        raise ValueError(f"a horizon of {horizon} steps is none that anybody forecasts")
+    return horizon
 
 
 def _check_sizes(learned: dict[str, np.ndarray], panel: Panel) -> None:
@@ -195,12 +191,12 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def find_class(name: Any) -> type[Any] | None:
-    """Return the forecaster of a name: this package's, else the one defined last, else None."""
+    """Return the class of a name: this package's, else the one defined last, else None."""
     if not isinstance(name, str):
         return None
-    if name in HOMES:
+    if name in CLASSES:
         return forecaster_class(name)
-    candidates = [cls for parent, _ in _FAMILIES for cls in parent.__subclasses__()]
+    candidates = list(BaseForecaster.__subclasses__())
     for cls in candidates:  # grows on the way
         candidates += cls.__subclasses__()
     named = [cls for cls in candidates if cls.__name__ == name and not isabstract(cls)]

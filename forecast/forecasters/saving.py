@@ -15,32 +15,22 @@ import numpy as np
 from safetensors.numpy import save as to_bytes
 from sklearn.utils.validation import check_is_fitted
 
-from forecast._checks import positive_integer
 from forecast.data.panel import Panel
 from forecast.data.writing import replace_file
 from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import encode
 from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.panel_state import panel_to_state
-from forecast.forecasters.registry import HOMES, forecaster_class
+from forecast.forecasters.registry import CLASSES, forecaster_class
 
 FORMAT_VERSION = 1
 # What a file may hold at most, so that one which somebody forged is refused before it costs.
 MOST_BYTES = 2 << 30
 MOST_TEXT = 32 << 20  # bytes before the arrays: some two million ids
-MOST_STEPS = 100_000  # of a default horizon, or as many as the history has
-MOST_TRIED = 1_000, 20_000  # steps, and values, that are forecast to see whether a model works
 
 
-class Estimator(Protocol):
-    """What a file must know of whatever is saved."""
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters of the constructor."""
-
-
-class Savable(Estimator, Protocol):
-    """What a file must know of a forecaster of values."""
+class Savable(Protocol):
+    """What a file must know of a forecaster."""
 
     panel_: Panel
     season_length_: int
@@ -48,6 +38,9 @@ class Savable(Estimator, Protocol):
     unit_: str | None
     calibration_: Calibration | None
     outliers_: Outliers
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters of the constructor."""
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what `fit` learned."""
@@ -83,7 +76,15 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
 
 
 def write(path: str | PathLike[str], about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Write what is known of an estimator, beginning with what `named` says, to one file."""
+    """Write what a file says, and its arrays, signed; an existing file is replaced at the end.
+
+    Raises
+    ------
+    ValueError
+        If it is too large.
+    OSError
+        If it cannot be written.
+    """
     about = {"format_version": FORMAT_VERSION, **about}
     # The format stores memory as it lies: a transposed view would come back scrambled.
     arrays = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
@@ -113,10 +114,16 @@ def described(forecaster: Savable) -> tuple[dict[str, Any], dict[str, np.ndarray
     return about, learned
 
 
-def named(estimator: Estimator) -> dict[str, Any]:
-    """Return the class of an estimator and its parameters as a file holds them."""
+def named(estimator: Any) -> dict[str, Any]:
+    """Return what a file says first of any estimator: its class and parameters.
+
+    Raises
+    ------
+    ValueError
+        If a parameter cannot be written as text, or the name of the class is taken.
+    """
     name = type(estimator).__name__
-    if name in HOMES and forecaster_class(name) is not type(estimator):
+    if name in CLASSES and forecaster_class(name) is not type(estimator):
         raise ValueError(
             f"the class {name} is not the one of this package, and would be read as that one. "
             "Rename your class."
@@ -126,20 +133,6 @@ def named(estimator: Estimator) -> dict[str, Any]:
         for name, value in estimator.get_params(deep=False).items()
     }
     return {"class": name, "params": params}
-
-
-def horizon_in(about: dict[str, Any], longest: int) -> int:
-    """Return the default horizon that a file names, where a history has so many steps.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is none that anybody forecasts.
-    """
-    horizon = positive_integer("horizon", about["horizon"])
-    if horizon > max(MOST_STEPS, longest):
-        raise ValueError(f"a horizon of {horizon} steps is none that anybody forecasts")
-    return horizon
 
 
 def text_length(content: bytes) -> int:

@@ -45,6 +45,9 @@ BUILD = {
         WORDS
     ),
     "ngrams": lambda: forecast.NGramForecaster(order=1).fit(WORDS),
+    "combined": lambda: forecast.CombinedForecaster(
+        [forecast.NaiveForecaster("drift"), ThetaForecaster()], season_length=4
+    ).fit(WIDE),
     "lstm": lambda: forecast.LSTMForecaster(season_length=14, **TINY).fit(SALES, PRICE),
 }
 

@@ -19,9 +19,10 @@ from forecast.data.frames import restore, restore_columns
 from forecast.data.symbols import as_numbers, is_bare, symbols_in
 from forecast.data.vocabulary import Vocabulary
 from forecast.forecasters import arguments
+from forecast.forecasters.encoding import decode
 from forecast.forecasters.symbols.decoding import drawing, greedy
 from forecast.forecasters.symbols.framed import FramedSymbols, without_covariates
-from forecast.forecasters.symbols.persistence import save
+from forecast.forecasters.symbols.persistence import restore_from, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -304,3 +305,10 @@ class BaseSymbolForecaster(FramedSymbols):
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted forecaster to one file, which `forecast.load` reads."""
         save(self, path)
+
+    @classmethod
+    def rebuild(cls, about: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        """Return the forecaster of a file that `save` wrote; `forecast.load` calls it."""
+        forecaster = cls(**{name: decode(value) for name, value in about["params"].items()})
+        restore_from(forecaster, about, arrays)
+        return forecaster

@@ -10,8 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from forecast.data.vocabulary import END, Vocabulary
 from forecast.forecasters.encoding import beneath, decode, encode
+from forecast.forecasters.loading import MOST_TRIED, horizon_in
 from forecast.forecasters.panel_state import panel_from_state, panel_to_state
-from forecast.forecasters.saving import MOST_TRIED, horizon_in, named, write
+from forecast.forecasters.saving import named, write
 from forecast.forecasters.symbols.framed import FramedSymbols
 
 
@@ -30,7 +31,7 @@ def save(forecaster: FramedSymbols, path: str | PathLike[str]) -> None:
     write(path, about, arrays | {"ended": forecaster.ended_})
 
 
-def restore(forecaster: Any, about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+def restore_from(forecaster: Any, about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Fit an unfitted forecaster with what a file says, and see whether it works.
 
     Raises
