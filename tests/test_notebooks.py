@@ -46,6 +46,13 @@ def test_the_committed_outputs_are_those_of_the_code(path):
 
 @pytest.mark.slow
 @pytest.mark.mission("M53")
+def test_the_first_notebook_beats_last_year():
+    printed = executed("00-start-here.ipynb")
+    assert number(printed, "\nPretrainedForecaster") < 1 < number(printed, "\nNaiveForecaster")
+
+
+@pytest.mark.slow
+@pytest.mark.mission("M53")
 def test_errors_of_a_window_depend_on_its_length():
     printed = executed("01-what-a-window-sees.ipynb")
     rows = re.findall(r"^(window of \d+) +([\d.]+ +[\d.]+ +[\d.]+ +[\d.]+)$", printed, re.MULTILINE)
