@@ -84,7 +84,8 @@ def answers(path: Path) -> list[Any] | None:
         assert repr(str(path)) in str(error) and str(error).endswith(".")
         assert not re.search("MemoryError|not enough memory", repr(error.__cause__))
         return None
-    X = PRICE[-8:] if model.panel_.X is not None else None
+    panel = model.panel_  # sequences without times have none
+    X = None if panel is None or panel.X is None else PRICE[-8:]
     if X is not None:
         X = X.set_axis(list(model.panel_.X_names), axis=1)
     said = [model.predict(5, X), model.sample(5, X, n_samples=20, random_state=0)]

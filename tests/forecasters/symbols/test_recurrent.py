@@ -70,7 +70,7 @@ def test_the_same_seed_gives_the_same_bits() -> None:
 def test_early_stopping_keeps_the_best_weights() -> None:
     y = pd.Series(np.random.default_rng(0).choice(list("abcd"), size=300))  # nothing to learn
     model = SymbolForecaster(
-        hidden_size=8, context_length=30, max_epochs=30, n_iter_no_change=2, random_state=0
+        hidden_size=8, context_length=15, max_epochs=30, n_iter_no_change=2, random_state=0
     ).fit(y)
     losses = model.history_["validation_loss"]
     assert len(losses) < 30 and losses.idxmin() == len(losses) - 3
