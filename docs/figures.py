@@ -16,6 +16,7 @@ from forecast import (
     NaiveForecaster,
     PretrainedForecaster,
     SequenceClassifier,
+    SymbolForecaster,
     backtest,
     compare,
     explain,
@@ -44,6 +45,7 @@ def main() -> None:
         explaining,
         what_if_promoted,
         sequences,
+        symbols,
     )
     for draw in (pretrained, contest, *pages):
         figure = draw()
@@ -52,6 +54,12 @@ def main() -> None:
         figure.savefig(path, dpi=150, metadata={"Date": None} if form == "svg" else None)
         plt.close(figure)
         print(path.relative_to(IMAGES.parents[1]))
+
+
+def symbols() -> Figure:
+    """Draw the events of a web shop and the probabilities of the next ones."""
+    model = SymbolForecaster(hidden_size=16, context_length=30, max_epochs=8, random_state=0)
+    return model.fit(load_dataset("shop_clicks")[:5500]).plot(6).figure
 
 
 def pretrained() -> Figure:

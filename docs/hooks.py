@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from forecast.forecasters.registry import CONTESTANTS, HOMES
+from forecast.forecasters.registry import HOMES, LISTED
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -39,7 +39,7 @@ def on_page_markdown(markdown: str, **about: Any) -> str:
 def listed(room: str) -> str:
     """Return what mkdocstrings reads for every forecaster of a room."""
     # their own files: names that are imported for type checkers only are not found
-    own = [one for one in CONTESTANTS if one.file.startswith(f"{room}.")]
+    own = [one for one in LISTED if one.file.startswith(f"{room}.")]
     paths = (f"{HOMES[one.forecaster]}.{one.forecaster}" for one in own)
     return "\n\n".join(f"::: {path}" for path in dict.fromkeys(paths))
 

@@ -11,8 +11,8 @@ evaluation
     Forecast tables become numbers and pictures: `backtest`, `evaluate`, `RollingOrigin`,
     `stream`, `watch`, `reconcile`.
 forecasters
-    What users hold, from `NaiveForecaster` to `Seq2SeqForecaster`, listed in
-    `forecast.forecasters.registry`; `load` reads a saved one.
+    What users hold, from `NaiveForecaster` to `Seq2SeqForecaster`, and `SymbolForecaster` for words
+    and states, listed in `forecast.forecasters.registry`; `load` reads a saved one.
 sequences
     `SequenceClassifier` and `SequenceRegressor`: a class, an alarm or a number of whole units,
     or at every step.
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from forecast.data.datasets import load_dataset as load_dataset
     from forecast.data.files import read_file as read_file
     from forecast.data.hierarchy import Hierarchy as Hierarchy
+    from forecast.data.vocabulary import Vocabulary as Vocabulary
     from forecast.evaluation.backtest import backtest as backtest
     from forecast.evaluation.metrics import evaluate as evaluate
     from forecast.evaluation.reconciliation import reconcile as reconcile
@@ -69,6 +70,7 @@ _HOMES = CLASSES | {
     "Hierarchy": "forecast.data.hierarchy",
     "Partitioned": "forecast.partitions.partitioned",
     "RollingOrigin": "forecast.evaluation.splits",
+    "Vocabulary": "forecast.data.vocabulary",
     "backtest": "forecast.evaluation.backtest",
     "catalogue": "forecast.data.datasets",
     "compare": "forecast.contest.compare",

@@ -303,6 +303,34 @@ def test_words_are_forecast_by_whether_each_occurs() -> None:
     assert occurs.isin([0, 1]).all(axis=None)  # the median of what occurs or does not
 
 
+def test_symbols_of_a_file_are_fitted_saved_and_forecast(tmp_path: Path) -> None:
+    rng, path, model = np.random.default_rng(0), tmp_path / "events.csv", tmp_path / "a.model"
+    words = pd.DataFrame({"ds": range(1, 91), "event": rng.choice(["go", "stop"], 90)})
+    words[:80].to_csv(path, index=False)
+    run("fit", path, "--model", "symbols", "--set", "max_epochs=1", "--model-file", model)
+    words.to_csv(path, index=False)
+    shown = table(run("predict", path, "--model-file", model, "--horizon", 2, "--paths", 3))
+    assert shown["ds"].tolist() == [91, 92]
+    assert list(shown) == ["ds", "event", "p_go", "p_stop", "path0", "path1", "path2"]
+    np.testing.assert_allclose(shown["p_go"] + shown["p_stop"], 1, atol=1e-6)
+    assert shown["event"].isin(["go", "stop"]).all()
+    figure = tmp_path / "a.png"
+    run("predict", path, "--model", "n-grams", "--plot", figure)
+    assert figure.stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "shop_clicks", "--model", "n-grams", "--coverage", 0.8], "have no quantiles"),
+        (["backtest", "shop_clicks", "--model", "symbols"], "errors have no size"),
+        (["compare", "elnino", "--models", "n-grams"], "errors have no size"),
+    ],
+)
+def test_what_cannot_be_asked_of_symbols_is_said(arguments: list[Any], message: str) -> None:
+    assert message in " ".join(run(*arguments, code=2).stderr.replace("│", " ").split())
+
+
 def test_options_reach_the_models(tmp_path: Path) -> None:
     path = tmp_path / "steps.csv"
     pd.DataFrame({"t": np.arange(0, 80, 2), "x": np.tile([1.0, 5, 2, 8], 10)}).to_csv(

@@ -46,6 +46,13 @@ def test_the_committed_outputs_are_those_of_the_code(path):
 
 @pytest.mark.slow
 @pytest.mark.mission("M53")
+def test_the_first_notebook_beats_last_year():
+    printed = executed("00-start-here.ipynb")
+    assert number(printed, "\nPretrainedForecaster") < 1 < number(printed, "\nNaiveForecaster")
+
+
+@pytest.mark.slow
+@pytest.mark.mission("M53")
 def test_errors_of_a_window_depend_on_its_length():
     printed = executed("01-what-a-window-sees.ipynb")
     rows = re.findall(r"^(window of \d+) +([\d.]+ +[\d.]+ +[\d.]+ +[\d.]+)$", printed, re.MULTILINE)
@@ -98,6 +105,16 @@ def test_an_lstm_writes_at_the_cue_and_keeps_it():
 def test_gain_from_depth_is_printed():
     printed = executed("06-does-depth-help.ipynb")
     assert "gain over one layer, at equal width:" in printed
+
+
+@pytest.mark.slow
+@pytest.mark.mission("M41", "M42")
+def test_symbols_are_recovered_and_an_agreement_is_kept():
+    printed = executed("09-words-states-and-intervals.ipynb")
+    assert number(printed, "上学") == 0.45
+    rows = re.findall(r"^(counts of 3|LSTM) +([\d.]+) +([\d.]+)", printed, re.MULTILINE)
+    agreement = {name: float(right) for name, _, right in rows}
+    assert agreement["LSTM"] > 0.95 and abs(agreement["counts of 3"] - 0.5) < 0.1
 
 
 @pytest.mark.slow

@@ -85,6 +85,7 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     assert_type(forecast.explain(model, 3, X, blocks=[1, 12]).parts, pd.DataFrame)
     assert_type(forecast.what_if(model, {"a": X, "b": X}).differences, pd.DataFrame)
     assert issubclass(forecast.ForecastWarning, UserWarning)
+    assert_type(forecast.Vocabulary("ab").symbols, "pd.Index[Any]")
     assert_type(forecast.RollingOrigin(3, horizon=12).get_n_splits(), int)
     # a misspelt parameter, a wrong one and a missing one are seen
     forecast.MLPForecaster(hidden=3)  # type: ignore[call-arg]

@@ -117,6 +117,7 @@ def compare(
     epilog=_examples(
         "fit sales.csv --model lstm --horizon 12 --model-file sales.model",
         "fit sales.csv --model lstm --set hidden_size=64 --model-file sales.model",
+        "fit events.csv --model symbols --model-file events.model",
     )
 )
 @options.grouped
@@ -130,10 +131,11 @@ def fit(
     model_file: options.SaveTo,
 ) -> None:
     """Fit a model to all data and save it for `forecast predict`."""
-    from forecast.cli.work import fitted, make, read
+    from forecast.cli.work import fitted, make, of_symbols, read
 
-    y, X = read(data, how)
-    fitted(make(choice, how, horizon=horizon, random_state=random_state), y, X).save(model_file)
+    model = make(choice, how, horizon=horizon, random_state=random_state)
+    y, X = read(data, how, symbols=of_symbols(model))
+    fitted(model, y, X).save(model_file)
     note(f"the model is in {model_file}; next: forecast predict --model-file {model_file}")
 
 
@@ -181,13 +183,14 @@ def predict(
         return
     if data is None and model_file is None:
         raise typer.BadParameter("give DATA, or --model-file FILE of a model that was saved.")
-    from forecast.cli.work import fitted, load_and_update, make, read, tabulate
+    from forecast.cli.work import fitted, load_and_update, make, of_symbols, read, tabulate
 
     if model_file is not None:
         model, X = load_and_update(model_file, data, how)
     else:
-        y, X = read(str(data), how)
-        model = fitted(make(choice, how, horizon=horizon, random_state=random_state), y, X)
+        model = make(choice, how, horizon=horizon, random_state=random_state)
+        y, X = read(str(data), how, symbols=of_symbols(model))
+        model = fitted(model, y, X)
     with working("forecasting"):
         table = tabulate(
             model, horizon, X, quantiles=levels, coverage=coverage, paths=paths,
@@ -196,7 +199,8 @@ def predict(
     _write(table, output)
     if plot is not None:
         chosen = _series(model.panel_, series)
-        _draw(lambda: model.plot(horizon, X, coverage=coverage or 0.9, series=chosen), plot)
+        band: dict[str, Any] = {} if coverage is None else {"coverage": coverage}
+        _draw(lambda: model.plot(horizon, X, series=chosen, **band), plot)
 
 
 @app.command(
@@ -222,6 +226,7 @@ def backtest(
     """Forecast from past origins with one model; print its errors at each, and in all."""
     levels = options.levels(quantiles)
     asked = options.names(metrics)
+    options.contestant(choice.model)
     from forecast.cli.work import backtested, formats, make, read, scores_by_origin
 
     y, X = read(data, how)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from forecast.forecasters.registry import SPELLINGS
+from forecast.forecasters.registry import SPELLINGS, SYMBOLIC
 
 
 def model_name(name: str) -> str:
@@ -24,9 +24,19 @@ def model_name(name: str) -> str:
     return spelled
 
 
+def contestant(name: str) -> str:
+    """Return the name of a model whose errors can be measured, or say why it is none."""
+    spelled = model_name(name)
+    if SPELLINGS[spelled] in SYMBOLIC:
+        raise typer.BadParameter(
+            f"{spelled} forecasts symbols, whose errors have no size. Use `forecast predict`."
+        )
+    return spelled
+
+
 def model_names(text: str | None) -> list[str] | None:
     """Return the models of a list such as "ets,lstm"."""
-    return None if text is None else [model_name(name) for name in text.split(",")]
+    return None if text is None else [contestant(name) for name in text.split(",")]
 
 
 def names(text: str | None) -> list[str]:

@@ -24,32 +24,42 @@ from forecast.evaluation.registry import METRICS, column_named
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.loading import load
 from forecast.forecasters.registry import SPELLINGS
+from forecast.forecasters.symbols.base import BaseSymbolForecaster
 from forecast.partitions.partitioned import Partitioned
 
 Target = pd.Series | pd.DataFrame
 
 
-def read(data: str, how: Reading) -> tuple[Target, pd.DataFrame | None]:
-    """Read a file, or else a data set by its name, and the covariates."""
+def read(data: str, how: Reading, *, symbols: bool = False) -> tuple[Target, pd.DataFrame | None]:
+    """Read a file, or else a data set by its name, and the covariates.
+
+    Without `symbols` words become series of numbers.
+    """
     if Path(data).suffix or Path(data).is_file():
         y = read_file(data, id_col=columns(how.id_col), target_col=how.target_col, **how.form)
     elif data in (known := catalogue().index):
         y = load_dataset(data)
         if "unique_id" in y:
             y = y.set_index(["unique_id", "ds"])["y"]
-        elif isinstance(y.dtype, pd.CategoricalDtype):
-            note(
-                f"{data} holds words: each is a series, 1 where it occurs and 0 elsewhere; "
-                "forecasts are medians of these."
-            )
-            y = pd.get_dummies(y, dtype=float).rename(columns=str)
     else:
         raise typer.BadParameter(
             f"there is no file {data!r}, and no data set of that name; known are "
             f"{', '.join(known)}.",
             param_hint="DATA",
         )
+    words = isinstance(y, pd.Series) and isinstance(y.dtype, pd.CategoricalDtype)
+    if words and y.index.nlevels == 1 and not symbols:
+        note(
+            f"{data} holds words: each is a series, 1 where it occurs and 0 elsewhere; "
+            "forecasts are medians of these. --model symbols forecasts the words."
+        )
+        y = pd.get_dummies(y, dtype=float).rename(columns=str)
     return y, None if how.X is None else read_covariates(how.X, y, **how.form)
+
+
+def of_symbols(model: Any) -> bool:
+    """Tell whether a model forecasts symbols."""
+    return isinstance(model, BaseSymbolForecaster)
 
 
 def make(choice: Choice, how: Reading, **usual: Any) -> BaseForecaster:
@@ -128,7 +138,7 @@ def load_and_update(
         like = restore(panel, np.zeros((panel.n_series, 1)))  # it has the names of the history
         X = None if how.X is None else read_covariates(how.X, like, **how.form)
         return model, _with_ids(X, panel)
-    y, X = read(data, how)
+    y, X = read(data, how, symbols=of_symbols(model))
     y, X = _with_ids(y, panel), _with_ids(X, panel)
     if isinstance(y, pd.DataFrame):
         y = y.rename(columns=_ids(panel))
@@ -237,6 +247,9 @@ def tabulate(
     """Return all forecasts of the next steps: time (and id), the median, and what was asked for."""
     kind = model.panel_.layout.kind
     parts = [_named(model.predict(horizon, X), kind)]
+    if of_symbols(model):
+        _no_quantiles(quantiles, coverage)
+        parts.append(_probabilities(model, horizon, random_state))
     if quantiles:
         parts.append(_named(model.predict_quantiles(horizon, X, levels=quantiles), kind, "q"))
     if coverage is not None:
@@ -253,6 +266,23 @@ def tabulate(
     usual = [*["unique_id"] * (table.index.nlevels - 1), "ds"]
     names = [str(name or other) for name, other in zip(table.index.names, usual, strict=True)]
     return table.rename_axis(index=names).reset_index()
+
+
+def _probabilities(model: Any, horizon: int | None, random_state: int) -> pd.DataFrame:
+    """Return the probability of each symbol, in columns named p_ and the symbol."""
+    steps = model.horizon_ if horizon is None else horizon
+    chances = model.predict_proba(steps, random_state=random_state)
+    kind = model.panel_.layout.kind
+    level = {"level": -1} if kind == "wide" else {}
+    return _named(chances.rename(columns=lambda symbol: f"p_{symbol}", **level), kind)
+
+
+def _no_quantiles(quantiles: list[float], coverage: float | None) -> None:
+    if quantiles or coverage is not None:
+        raise typer.BadParameter(
+            "symbols have no quantiles; how probable each one is stands in the table in any case.",
+            param_hint="--coverage" if coverage is not None else "--quantiles",
+        )
 
 
 def _named(forecast: Any, kind: str, prefix: str = "") -> pd.DataFrame:

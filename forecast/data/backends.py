@@ -91,6 +91,19 @@ def values(frame: nw.DataFrame[Any], columns: list[str], dtype: np.dtype) -> np.
     return frame.select(columns).to_numpy().astype(dtype, copy=False)
 
 
+def with_columns(table: Any, columns: Mapping[Any, pd.Series]) -> Any:
+    """Return a table of another library with numbers in place of some of its columns."""
+    import narwhals as nw
+
+    frame = nw.from_native(table, eager_only=True)
+    backend: Any = backend_of(frame)
+    made = [
+        nw.new_series(str(name), column.to_numpy(), backend=backend)
+        for name, column in columns.items()
+    ]
+    return frame.with_columns(*made).to_native()
+
+
 def build(columns: Mapping[Any, Any], backend: Any, dates: Any = None) -> Any:
     """Return a frame of another library; a DatetimeIndex becomes a column of its times.
 

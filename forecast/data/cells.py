@@ -103,6 +103,38 @@ def looks_like_a_number(column: pd.Series, decimal: str) -> bool:
     return bool(_numbers(cells, decimal).notna().mean() >= 0.5) if len(cells) else True
 
 
+def symbols_of(table: pd.DataFrame, texts: list[str]) -> list[str]:
+    """Return the only one of some columns of text in which a word occurs twice on average.
+
+    Examples
+    --------
+    >>> events = pd.DataFrame({"what": list("abab"), "who": list("vwxy")})
+    >>> symbols_of(events, ["what", "who"])
+    ['what']
+    """
+    again = [name for name in texts if _come_again(table[name])]
+    return again if len(again) == 1 else []
+
+
+def _come_again(column: pd.Series) -> bool:
+    return bool(2 * column.nunique() <= column.count())
+
+
+def read_values(column: pd.Series, decimal: str) -> pd.Series:
+    """Return a column as floats, or if it holds words that come again, as categories.
+
+    Examples
+    --------
+    >>> words = pd.Series(["on", "off", None, "on", "off"], dtype=object)
+    >>> read_values(words, ".").cat.categories.tolist()
+    ['off', 'on']
+    """
+    words = is_text(column) and not _numbers(some(column), decimal).notna().any()
+    if words and _come_again(column):
+        return column.astype("category")
+    return read_numbers(column, decimal)
+
+
 def read_numbers(column: pd.Series, decimal: str) -> pd.Series:
     """Return a column as floats, NaN where a cell is missing.
 

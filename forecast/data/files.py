@@ -14,7 +14,7 @@ from typing import IO
 import pandas as pd
 
 from forecast._checks import one_of, short
-from forecast.data.cells import is_text, looks_like_a_number, read_numbers, usual_decimal
+from forecast.data.cells import is_text, looks_like_a_number, read_values, symbols_of, usual_decimal
 from forecast.data.fields import MISSING, read_fields
 from forecast.data.naming import naming, tell_names
 from forecast.data.rows import cut_empty_end, each_row_once, each_time_once, warn
@@ -53,7 +53,8 @@ def read_file(
         steps; else rows are counted. A column for each month of a year, or each hour of a day,
         becomes rows.
     target_col
-        Default: all columns of numbers; in a long table "y", or the only one.
+        Default: all columns of numbers; in a long table "y", or the only one; where there is none,
+        the only column of text whose words come again, which becomes categories.
     day_first
         Whether 01/02/2024 is in February. Default: what the dates allow; if they allow both, what
         makes them regular.
@@ -107,7 +108,8 @@ def read_file(
         tell_names(ids)
     if not targets:
         numbers = _without_repeats(table, numbers, times)
-        targets = [_one_target(numbers)] if ids and numbers else numbers
+        targets = [_one_target(numbers)] if ids and numbers else numbers or symbols_of(table, texts)
+        texts = [name for name in texts if name not in targets]
     _report_unused(texts, [name for name in numbers if name not in targets])
     if not targets:
         raise ValueError(
@@ -338,7 +340,7 @@ def _join(
                 f"{table.index.name} {absent[0]} ({len(absent)} such rows). Fill or remove it."
             )
     keys = {name: table[name] for name in ids} | {str(times.name): times}
-    values = {name: read_numbers(table[name], decimal) for name in names}
+    values = {name: read_values(table[name], decimal) for name in names}
     rows = pd.DataFrame({**keys, **values})
     return rows.sort_values(str(times.name), kind="stable")
 

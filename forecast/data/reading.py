@@ -51,7 +51,7 @@ def read_table(y: Any, *, id_col: Hashable, time_col: str, target_col: str) -> R
         return _read_wide(y)
     frame = backends.foreign(y)
     if frame is None:
-        raise TypeError(_not_a_table(y, layout))
+        raise TypeError(not_a_table(y, layout))
     return _read_foreign(frame, layout)
 
 
@@ -88,7 +88,8 @@ def _remedy(column: pd.Series) -> str:
     if isinstance(column.dtype, pd.CategoricalDtype):
         word = column.cat.categories[:1].tolist()
         return (
-            f"forecast how often each word occurs: pd.get_dummies(y), or for one of them "
+            "forecast the words themselves with SymbolForecaster; or how often each occurs: "
+            "pd.get_dummies(y), or for one of them "
             f"(y == {short(word[0] if word else '')}).astype(float)."
         )
     return (
@@ -334,7 +335,8 @@ def _kind(index: pd.Index) -> str:
     return f"{type(index).__name__}{zone}{freq}"
 
 
-def _not_a_table(y: Any, layout: Layout) -> str:
+def not_a_table(y: Any, layout: Layout) -> str:
+    """Return what to say of something that is no table."""
     module = type(y).__module__.split(".")[0]
     remedy = {
         "numpy": "Give it an index: pd.Series(y), or pd.DataFrame(y) for several series.",

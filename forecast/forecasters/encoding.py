@@ -44,6 +44,8 @@ def encode(value: Any, what: str) -> Any:
         return _encode_offset(value, what)
     if isinstance(value, pd.Timestamp):
         return {"timestamp": value.isoformat()}
+    if isinstance(value, pd.Interval):
+        return {"interval": encode([value.left, value.right, value.closed], what)}
     if isinstance(value, list):
         return [encode(entry, what) for entry in value]
     if isinstance(value, tuple):
@@ -80,6 +82,9 @@ def decode(value: Any) -> Any:
         return tuple(decode(value["tuple"]))
     if "timestamp" in value:
         return pd.Timestamp(value["timestamp"])
+    if "interval" in value:
+        left, right, closed = decode(value["interval"])
+        return pd.Interval(left, right, closed)
     if "months" in value:
         return pd.DateOffset(months=value["months"], day=value["day"])
     if "calendar" in value:

@@ -96,14 +96,26 @@ def rebuilt(about: dict[str, Any], learned: dict[str, np.ndarray], panel: Panel)
     forecaster.calibration_ = Calibration.from_state(about.get("calibration"), panel.n_series)
     forecaster.unit_ = None if about.get("unit") is None else str(about["unit"])
     forecaster.season_length_ = positive_integer("season_length", about["season_length"])
-    forecaster.horizon_ = positive_integer("horizon", about["horizon"])
-    if forecaster.horizon_ > max(MOST_STEPS, len(panel.grid)):
-        raise ValueError(f"a horizon of {forecaster.horizon_} steps is none that anybody forecasts")
+    forecaster.horizon_ = horizon_in(about, len(panel.grid))
     if panel.X is not None:
         forecaster.n_features_in_ = panel.X.shape[1]
     _check_sizes(learned, panel)
     forecaster._restore(seen, decode(about["learned"]), learned)
     return forecaster
+
+
+def horizon_in(about: dict[str, Any], longest: int) -> int:
+    """Return the default horizon that a file names, where a history has so many steps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none that anybody forecasts.
+    """
+    horizon = positive_integer("horizon", about["horizon"])
+    if horizon > max(MOST_STEPS, longest):
+        raise ValueError(f"a horizon of {horizon} steps is none that anybody forecasts")
+    return horizon
 
 
 def _check_sizes(learned: dict[str, np.ndarray], panel: Panel) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from forecast.forecasters.neural.recurrent import LSTMForecaster as LSTMForecaster
     from forecast.forecasters.neural.recurrent import RNNForecaster as RNNForecaster
     from forecast.forecasters.neural.seq2seq import Seq2SeqForecaster as Seq2SeqForecaster
+    from forecast.forecasters.symbols.ngrams import NGramForecaster as NGramForecaster
+    from forecast.forecasters.symbols.recurrent import SymbolForecaster as SymbolForecaster
     from forecast.forecasters.window.markov import MarkovForecaster as MarkovForecaster
     from forecast.forecasters.window.mlp import MLPForecaster as MLPForecaster
 
@@ -93,14 +95,20 @@ CONTESTANTS = (
     Contestant("auto", "AutoForecaster", "combined.auto", invited=False),
     Contestant("combined", "CombinedForecaster", "combined.combined", invited=False),
 )
+# Symbols have no size, so no contest with values can be held.
+SYMBOLIC = (
+    Contestant("symbols", "SymbolForecaster", "symbols.recurrent"),
+    Contestant("n-grams", "NGramForecaster", "symbols.ngrams"),
+)
+LISTED = CONTESTANTS + SYMBOLIC
 # Class -> module. A saved file names a class, never a module to import.
-HOMES = {one.forecaster: f"forecast.forecasters.{one.file}" for one in CONTESTANTS}
+HOMES = {one.forecaster: f"forecast.forecasters.{one.file}" for one in LISTED}
 # Every class that a saved file may name: estimators of sequences are no contestants.
 CLASSES = HOMES | {
     "SequenceClassifier": "forecast.sequences.classifier",
     "SequenceRegressor": "forecast.sequences.regressor",
 }
-SPELLINGS = {one.spelling: one for one in CONTESTANTS}
+SPELLINGS = {one.spelling: one for one in LISTED}
 NAIVE = tuple(one.label for one in CONTESTANTS if one.forecaster == "NaiveForecaster")
 
 

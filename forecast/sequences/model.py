@@ -35,6 +35,10 @@ class Batch(NamedTuple):
     targets: Tensor
     fresh: Tensor
 
+    def rows(self, some: slice) -> Batch:
+        """Return some of the units."""
+        return Batch(*(part[some] for part in self))
+
     def split(self, n_targets: int) -> Iterator[Batch]:
         """Yield the same stretches in turn, so many that they have at most `n_targets` steps."""
         rows = max(n_targets // self.targets.shape[1], 1)

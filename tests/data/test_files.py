@@ -375,3 +375,21 @@ def test_months_of_other_languages_are_refused_in_words(
 def test_text_with_a_year_may_name_the_series(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("car;week;sold\nModel 2024;1;5.5\nModel 2025;1;6.5\n")
     assert read_file(tmp_path / "a.csv", id_col="car").tolist() == [5.5, 6.5]
+
+
+def test_words_that_come_again_are_read_as_categories(tmp_path: Path) -> None:
+    rows = "\n".join(f"2024-01-0{day},{word}" for day, word in enumerate("ababa", 1))
+    data = read(tmp_path, f"day,state\n{rows}\n")
+    assert isinstance(data.dtype, pd.CategoricalDtype)
+    assert data.tolist() == list("ababa") and data.name == "state"
+
+
+def test_words_beside_numbers_are_read_when_asked_for(tmp_path: Path) -> None:
+    text = "machine,day,load,state\n" + "\n".join(
+        f"{machine},2024-01-0{day},{day},{word}"
+        for machine in ("p", "q")
+        for day, word in enumerate("ab-aab", 1)
+    )
+    data, _ = notices(tmp_path, text, id_col="machine", target_col="state")
+    assert data["q"].isna().tolist() == [False, False, True, False, False, False]
+    assert data.cat.categories.tolist() == ["a", "b"]

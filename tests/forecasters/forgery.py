@@ -32,6 +32,7 @@ LONG = WIDE.set_axis(range(5, 221, 3)).melt(
     var_name="unique_id", value_name="y", ignore_index=False
 )
 LONG = LONG.rename_axis("ds").reset_index()
+WORDS = pd.DataFrame({"a": list("abcab" * 9), 7: list("cccba" * 9)}, DAYS[:45])
 TINY: Any = {"hidden_size": 2, "max_epochs": 1, "n_estimators": 1, "random_state": 0, "horizon": 4}
 BUILD = {
     "naive": lambda: forecast.NaiveForecaster("seasonal", season_length=4).fit(WIDE),
@@ -40,6 +41,10 @@ BUILD = {
     "arima": lambda: ARIMAForecaster(season_length=4).fit(SALES),
     "markov": lambda: forecast.MarkovForecaster(order=3).fit(SALES, PRICE),
     "mlp": lambda: forecast.MLPForecaster(season_length=4, num_layers=2, **TINY).fit(WIDE),
+    "symbols": lambda: forecast.SymbolForecaster(max_epochs=1, hidden_size=2, random_state=0).fit(
+        WORDS
+    ),
+    "ngrams": lambda: forecast.NGramForecaster(order=1).fit(WORDS),
     "combined": lambda: forecast.CombinedForecaster(
         [forecast.NaiveForecaster("drift"), ThetaForecaster()], season_length=4
     ).fit(WIDE),
@@ -79,7 +84,8 @@ def answers(path: Path) -> list[Any] | None:
         assert repr(str(path)) in str(error) and str(error).endswith(".")
         assert not re.search("MemoryError|not enough memory", repr(error.__cause__))
         return None
-    X = PRICE[-8:] if model.panel_.X is not None else None
+    panel = model.panel_  # sequences without times have none
+    X = None if panel is None or panel.X is None else PRICE[-8:]
     if X is not None:
         X = X.set_axis(list(model.panel_.X_names), axis=1)
     said = [model.predict(5, X), model.sample(5, X, n_samples=20, random_state=0)]

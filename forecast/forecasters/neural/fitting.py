@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -71,7 +71,7 @@ def train(
     validate = judge.loss if stops else lambda model: math.nan
     epochs: Iterable[training.Epoch] = training.train(model, batches, validate, settings, generator)
     if name is not None:
-        epochs = _shown(epochs, name, settings.max_epochs)
+        epochs = shown(epochs, name, settings.max_epochs)
     history = pd.DataFrame([dataclasses.asdict(epoch) for epoch in epochs])
     return history, next(batches)
 
@@ -116,7 +116,8 @@ def naive_is_better(error: float, naive: float, horizons: float, name: str) -> s
     )
 
 
-def _shown(epochs: Iterable[training.Epoch], name: str, total: int) -> Iterator[training.Epoch]:
+def shown(epochs: Iterable[Any], name: str, total: int) -> Iterator[Any]:
+    """Yield epochs while a bar on the screen tells how far training is."""
     from rich.console import Console
     from rich.progress import Progress
 

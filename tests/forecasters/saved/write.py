@@ -48,12 +48,18 @@ def small(name: str) -> Any:
 
 def series(name: str) -> pd.Series:
     """Return what a model learns from and what comes after: without dates there is no season."""
+    if name in ("symbol", "ngram"):
+        return pd.cut(SALES.diff().fillna(0), 4, labels=list("abcd")).astype(str)
     return SALES.reset_index(drop=True) if name == "mean" else SALES
 
 
 def forecasts(model: Any, y: pd.Series) -> pd.DataFrame:
     """Return what a model forecasts before and after it is given two values more."""
     n = len(model.panel_.values)
+    if hasattr(model, "predict_proba"):  # a row for each symbol
+        chances = [model.predict_proba(), model.update(y[n : n + 2]).predict_proba()]
+        columns = dict(zip(("before", "updated"), np.concatenate(chances), strict=True))
+        return pd.DataFrame(columns, index=pd.RangeIndex(1, chances[0].shape[1] + 1, name="step"))
     before = {"point": model.predict(6), "upper": model.predict_interval(6)["upper"]}
     after = {"updated": model.update(y[n : n + 2]).predict(6)}
     columns = {name: values.to_numpy() for name, values in (before | after).items()}

@@ -1,0 +1,243 @@
+"""Training on sequences of symbols, each of its own length, and reading them on."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from forecast.data.vocabulary import MISSING, START, as_inputs
+from forecast.engine.training import EMA_DECAY, STEPS_PER_EPOCH, clip, schedule
+from forecast.networks.base import pick, state_map
+from forecast.networks.symbols import Live, SymbolNetwork
+
+# Log-probabilities that are held at a time, for all symbols of the vocabulary.
+_AT_ONCE = 4_000_000
+
+
+class Batch(NamedTuple):
+    """Pieces of sequences: what is read, and what comes next, (B, T); their lengths, (B,).
+
+    Padding has no target: -1.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    lengths: Tensor
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What happened in one epoch."""
+
+    epoch: int
+    training_loss: float  # nats per symbol
+    validation_loss: float  # nats per symbol; NaN without a validation part
+    seconds: float  # since training began
+
+
+class Pieces:
+    """Draw pieces of sequences so that every symbol is as likely to be a target as any other.
+
+    A sequence of at most `context_length` symbols is one piece, and begins with the start symbol.
+    A longer one is cut at random: the pieces at its ends may be shorter.
+
+    Parameters
+    ----------
+    sequences : list of numpy.ndarray
+        Numbers of symbols (T,), MISSING where one is not known; none is empty.
+    context_length : int
+        Symbols of a piece at most.
+
+    Examples
+    --------
+    >>> pieces = Pieces([np.array([3, 4, 1])], context_length=5)
+    >>> inputs, targets, lengths = next(pieces.batches(1, torch.Generator().manual_seed(0)))
+    >>> inputs.tolist(), targets.tolist(), lengths.tolist()
+    ([[0, 3, 4]], [[3, 4, 1]], [3])
+    """
+
+    def __init__(self, sequences: Sequence[np.ndarray], context_length: int) -> None:
+        read = [np.concatenate(([START], one[:-1])) for one in sequences]
+        self.inputs = torch.from_numpy(as_inputs(np.concatenate(read)))
+        self.targets = torch.from_numpy(np.concatenate(sequences))
+        self.lengths = torch.tensor([len(one) for one in sequences])
+        self.offsets = self.lengths.cumsum(0) - self.lengths
+        self.most = context_length
+        # a symbol is in most of the T + most - 1 places at which a long sequence may be cut
+        places = (self.lengths + self.most - 1) / self.most
+        pieces = torch.where(self.lengths > self.most, places.round().long(), 1)
+        self.rows = torch.arange(len(pieces)).repeat_interleave(pieces)
+
+    def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+        """Yield batches for ever; all pieces are drawn before one is drawn again."""
+        queue = self.rows[:0]
+        while True:
+            while len(queue) < batch_size:
+                queue = torch.cat(
+                    [queue, self.rows[torch.randperm(len(self), generator=generator)]]
+                )
+            yield self.cut(queue[:batch_size], generator)
+            queue = queue[batch_size:]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def cut(self, rows: Tensor, generator: torch.Generator) -> Batch:
+        """Return a piece of each of these sequences, (B,)."""
+        batch_size, whole = len(rows), self.lengths[rows]
+        cuts = torch.rand(batch_size, generator=generator) * (whole + self.most - 1)
+        cuts = torch.where(whole > self.most, cuts.long() - self.most + 1, 0)
+        first, stop = cuts.clamp(min=0), torch.minimum(cuts + self.most, whole)
+        lengths = stop - first
+        steps = torch.arange(int(lengths.max()))
+        inside = steps < lengths[:, None]
+        places = (self.offsets[rows] + first)[:, None] + torch.where(inside, steps, 0)
+        return Batch(self.inputs[places], self.targets[places].where(inside, MISSING), lengths)
+
+
+def train(
+    model: SymbolNetwork,
+    batches: Iterator[Batch],
+    held_out: Sequence[np.ndarray],
+    *,
+    learning_rate: float,
+    weight_decay: float,
+    clip_norm: float | None,
+    max_epochs: int,
+    n_iter_no_change: int,
+) -> Iterator[Epoch]:
+    """Train in place by AdamW; yield a record after every epoch and keep the best weights.
+
+    As `training.train`, with the moving average of the weights and the same schedule. Without
+    held-out sequences all epochs are trained, and the last weights kept.
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss is not finite.
+    """
+    optimizer = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=weight_decay)
+    moving_average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY))
+    averaged = cast(SymbolNetwork, moving_average.module)
+    best, patience, began = math.inf, 0, time.perf_counter()
+    kept = averaged.state_dict()
+    for epoch in range(max_epochs):
+        model.train()
+        losses = []
+        for step in range(epoch * STEPS_PER_EPOCH, (epoch + 1) * STEPS_PER_EPOCH):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate * schedule(step / (max_epochs * STEPS_PER_EPOCH))
+            loss = batch_loss(model, next(batches))
+            optimizer.zero_grad()
+            loss.backward()
+            clip(list(model.parameters()), clip_norm, None)
+            optimizer.step()
+            moving_average.update_parameters(model)
+            losses.append(loss.detach())
+        training_loss = torch.stack(losses).mean().item()
+        if not math.isfinite(training_loss):
+            raise FloatingPointError(
+                f"The training loss is {training_loss} in epoch {epoch + 1}: the updates diverge. "
+                f"Lower `learning_rate` (now {learning_rate})."
+            )
+        loss_ahead = mean_loss(averaged.eval(), held_out)
+        yield Epoch(epoch + 1, training_loss, loss_ahead, time.perf_counter() - began)
+        if loss_ahead < best:
+            best, kept, patience = loss_ahead, copy.deepcopy(averaged.state_dict()), 0
+        elif math.isfinite(loss_ahead):
+            patience += 1
+        if patience >= n_iter_no_change:
+            break
+    model.load_state_dict(kept)
+    model.eval()
+
+
+def batch_loss(model: SymbolNetwork, batch: Batch) -> Tensor:
+    """Return the cross-entropy of a batch, in nats per symbol."""
+    state = model.network.initial_state(len(batch.inputs))
+    features, _ = model.absorb(batch.inputs, state, if_uneven(batch.lengths))
+    return model.loss(features, batch.targets)
+
+
+def if_uneven(lengths: Tensor) -> Tensor | None:
+    """Return the lengths of rows; None where all are equal, and nothing is padded."""
+    return None if (lengths == lengths[0]).all() else lengths
+
+
+def mean_loss(model: SymbolNetwork, sequences: Sequence[np.ndarray]) -> float:
+    """Return the cross-entropy of whole sequences, in nats per symbol; NaN if there are none."""
+    if not sequences:
+        return math.nan
+    log_probabilities, _ = read(model, sequences, begin(model, len(sequences)))
+    return float(-np.nanmean(np.concatenate(log_probabilities)))
+
+
+@torch.no_grad()
+def begin(model: SymbolNetwork, count: int) -> Live:
+    """Return what so many sequences leave behind that have had the start symbol."""
+    return model.begin(torch.full((count,), START))
+
+
+@torch.no_grad()
+def advance(model: SymbolNetwork, symbols: np.ndarray, live: Live) -> Live:
+    """Read one symbol of every sequence, (n,)."""
+    return model.advance(torch.from_numpy(as_inputs(symbols)), live)
+
+
+@torch.no_grad()
+def read(
+    model: SymbolNetwork, sequences: Sequence[np.ndarray], live: Live
+) -> tuple[list[np.ndarray], Live]:
+    """Read what came of n sequences, each of its own length.
+
+    Returns
+    -------
+    tuple
+        The log-probability that each symbol had before it came (T,), NaN where it is missing; and
+        what the sequences have left behind.
+    """
+    lengths = np.array([len(one) for one in sequences])
+    found = [np.full(length, np.nan) for length in lengths]
+    stretch = max(1, _AT_ONCE // (len(sequences) * len(model.possible)))
+    for first in range(0, int(lengths.max(initial=0)), stretch):
+        rows = np.flatnonzero(lengths > first).tolist()
+        pieces = [sequences[i][first : first + stretch] for i in rows]
+        log_probabilities, after = _read(model, pieces, pick(live, torch.tensor(rows)))
+        live = put(live, rows, after)
+        for i, part in zip(rows, log_probabilities, strict=True):
+            found[i][first : first + len(part)] = part
+    return found, live
+
+
+def _read(
+    model: SymbolNetwork, sequences: list[np.ndarray], live: Live
+) -> tuple[list[np.ndarray], Live]:
+    lengths = torch.tensor([len(one) for one in sequences])
+    symbols = np.full((len(sequences), int(lengths.max())), MISSING)
+    for padded, one in zip(symbols, sequences, strict=True):
+        padded[: len(one)] = one
+    features, state = model.absorb(
+        torch.from_numpy(as_inputs(symbols)), live.state, if_uneven(lengths)
+    )
+    before = torch.cat([live.features[:, None], features[:, :-1]], 1)
+    targets = torch.from_numpy(symbols)[..., None]
+    chosen = model.log_probabilities(before).gather(-1, targets.clamp(min=0))
+    chosen = chosen.masked_fill(targets == MISSING, torch.nan)[..., 0].double()
+    parts = [row[: len(one)] for row, one in zip(chosen.numpy(), sequences, strict=True)]
+    return parts, Live(features[torch.arange(len(lengths)), lengths - 1], state)
+
+
+def put(live: Live, rows: list[int], new: Live) -> Live:
+    """Return a copy in which some rows are replaced."""
+    places = torch.tensor(rows)
+    changed: Live = state_map(lambda old, part: old.index_copy(0, places, part), live, new)
+    return changed

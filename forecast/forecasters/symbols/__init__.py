@@ -1,0 +1,1 @@
+"""Symbols instead of values: what comes next among states, events or words."""
