@@ -79,11 +79,15 @@ def _rebuild(
     """Return the forecaster, after it has forecast its horizon, or the first part of it."""
     forecaster = cls(**{name: decode(value) for name, value in about["params"].items()})
     panel = panel_from_state(about["panel"], _under("panel/", arrays))
+    if not (forecaster.starts_cold or np.isfinite(panel.values[panel.offsets[:-1]]).all()):
+        raise ValueError("a series begins with a missing value")
     forecaster.panel_, forecaster.freq_ = panel, panel.freq
     forecaster.target_transform_ = None
     forecaster.outliers_ = Outliers.restore(about.get("outliers", [[], []]), panel)
     seen = forecaster.outliers_.hide(panel)
-    forecaster.bounds_ = Bounds.unknown(panel.n_series).after(seen, panel.lengths)
+    bounds = Bounds.unknown(panel.n_series).after(seen, panel.lengths)
+    others = Bounds(*(np.array([flag]) for flag in about.get("bounds_unobserved", (True, True))))
+    forecaster.bounds_ = bounds.or_of(others, panel)
     forecaster.calibration_ = Calibration.from_state(about.get("calibration"), panel.n_series)
     forecaster.unit_ = None if about.get("unit") is None else str(about["unit"])
     forecaster.season_length_ = positive_integer("season_length", about["season_length"])

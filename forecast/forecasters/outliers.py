@@ -89,7 +89,7 @@ def _suspicious(panel: Panel) -> np.ndarray:
     first, seen = panel.offsets[:-1], ~np.isnan(panel.values)
     count = np.add.reduceat(seen.astype(np.int64), first)
     values = np.where(seen, panel.values, 0.0).astype(np.float64)
-    mean = np.repeat(np.add.reduceat(values, first) / count, panel.lengths)
+    mean = np.repeat(np.add.reduceat(values, first) / np.maximum(count, 1), panel.lengths)
     away = np.where(seen, np.abs(values - mean), 0.0)
     most, total = np.maximum.reduceat(away, first), np.add.reduceat(away, first)
     # k outliers take a good part of the sum of all deviations

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from forecast.data.panel import Panel
 from forecast.data.writing import replace_file
+from forecast.forecasters.bounds import Bounds, observed
 from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import encode
 from forecast.forecasters.outliers import Outliers
@@ -38,6 +39,7 @@ class Savable(Protocol):
     unit_: str | None
     calibration_: Calibration | None
     outliers_: Outliers
+    bounds_: Bounds
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters of the constructor."""
@@ -76,6 +78,7 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
         )
     values, learned = forecaster._state()
     history, panel_arrays = panel_to_state(forecaster.panel_)
+    empty = ~observed(forecaster.panel_)
     about = {
         "format_version": FORMAT_VERSION,
         "class": name,
@@ -88,6 +91,8 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
         "unit": forecaster.unit_,
         "outliers": [part.tolist() for part in forecaster.outliers_],
         "calibration": forecaster.calibration_ and forecaster.calibration_.state(),
+        # the bounds of other series are read off the history
+        "bounds_unobserved": [bool(part[empty].all()) for part in forecaster.bounds_],
         "panel": history,
         "learned": encode(values, "a learned value"),
     }

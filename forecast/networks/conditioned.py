@@ -8,6 +8,7 @@ representations using RNN encoder-decoder".
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -96,9 +97,12 @@ class Conditioned(Network):
         if not self.every_step:
             return self.body.absorb(inputs, state, lengths)
         own, vector = state
-        beside = vector[:, None].expand(-1, inputs.shape[1], -1)
-        features, own = self.body.absorb(torch.cat([inputs, beside], -1), own, lengths)
+        both = torch.cat([inputs, self._beside(inputs, vector)], -1)
+        features, own = self.body.absorb(both, own, lengths)
         return features, (own, vector)
+
+    def _beside(self, inputs: Tensor, vector: Tensor) -> Tensor:
+        return vector[:, None].expand(-1, inputs.shape[1], -1)
 
     def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read the inputs of one step, (B, F)."""
@@ -150,8 +154,25 @@ class Described(Conditioned):
 
     def state_of(self, static: Tensor) -> State:
         """Return the state before any input, from real numbers, then codes, (B, A)."""
+        return self.conditioned(self.vector(static))
+
+    def vector(self, static: Tensor) -> Tensor:
+        """Return c (B, C), from real numbers, then codes, (B, A)."""
         real, codes = static.tensor_split([self.static_size], -1)
         told = embedded(self.from_category, codes, self.training)
         if self.static_size:
             told = told + self.from_real(real)
-        return self.conditioned(told.tanh())
+        return told.tanh()
+
+    def recurrence(self, inputs: Tensor, static: Tensor) -> tuple[Recurrent, Tensor]:
+        """Return the recurrent network alone, and all that it reads of series, (B, T, F or F + C).
+
+        Its initial state is that of these series, on average.
+        """
+        vector = self.vector(static)
+        if self.every_step:
+            return self.body, torch.cat([inputs, self._beside(inputs, vector)], -1)
+        body = copy.deepcopy(self.body)
+        parts = [part.mean(0) for part in leaves(self.conditioned(vector))]
+        body.initial.data.copy_(torch.stack(parts))
+        return body, inputs

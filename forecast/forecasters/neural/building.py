@@ -40,6 +40,7 @@ def build_model(
             n_params=head.n_params,
             n_rare=int(reader.mean),
             **features.sizes(panel),
+            **(features.static_sizes() if recipe.prior is None else {}),
         )
         for network in networks
     ]
@@ -61,6 +62,7 @@ def build_reader(recipe: Recipe, panel: Panel) -> Reader:
         driver_window=recipe.driver_window,
         trend=recipe.trend,
         mean=recipe.mean,
+        prior=recipe.prior,
     )
 
 
