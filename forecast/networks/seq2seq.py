@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -251,6 +251,17 @@ class AttentiveSeq2Seq(RememberingSeq2Seq):
         return self.decoder, *self.decoder.start(features, own, encoded, mask)
 
 
+class Attending(NamedTuple):
+    """The state of a decoder that attends."""
+
+    own: State  # of g, s_i
+    context: Tensor  # c_{i+1}, (B, D)
+    weights: Tensor  # the attention a_{i+1} that made it, (B, L)
+    encoded: Tensor  # h, (B, L, D)
+    keys: Tensor  # U h, (B, L, D)
+    mask: Tensor  # (B, L): 1 where there is an h, 0 where not
+
+
 class AttentiveDecoder(Cell):
     """A recurrent network that attends to an encoder's features h_1 ... h_L at every step.
 
@@ -258,9 +269,8 @@ class AttentiveDecoder(Cell):
         s_i = g(s_{i-1}, [y_i, c_i]).
 
     (Bahdanau et al., equations 5 to 7.) The features are tanh(M [s_i, c_{i+1}]): the context is
-    computed from s_i as soon as it is known, because the block after step i is read from both.
-
-    A state is (state of g, c_{i+1}, h, U h, mask): 1 in the mask where there is an h, 0 where not.
+    computed from s_i as soon as it is known, because the block after step i is read from both. A
+    state is an `Attending`.
 
     Parameters
     ----------
@@ -283,7 +293,7 @@ class AttentiveDecoder(Cell):
         """Return the state of a decoder that has one empty slot to attend to."""
         slot = self.score.weight.new_zeros(batch_size, 1, self.width)
         own = self.body.initial_state(batch_size)
-        return own, slot[:, 0], slot, slot, slot[..., 0]
+        return Attending(own, slot[:, 0], slot[..., 0], slot, slot, slot[..., 0])
 
     def start(
         self, features: Tensor, own: State, encoded: Tensor, mask: Tensor
@@ -294,7 +304,7 @@ class AttentiveDecoder(Cell):
 
     def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read a forecast value as inputs (B, F), with the context it was made from."""
-        own, context, *attended = state
+        own, context, _, *attended = state
         both = torch.cat([inputs, context], -1)
         hidden, own = self.body.absorb(both[:, None], own)  # whose gradient is one call too
         return self._attend(hidden[:, 0], own, *attended)
@@ -302,9 +312,10 @@ class AttentiveDecoder(Cell):
     def _attend(
         self, hidden: Tensor, own: State, encoded: Tensor, keys: Tensor, mask: Tensor
     ) -> tuple[Tensor, State]:
-        context = self.weights(hidden, keys, mask)[:, None] @ encoded  # c_i = sum_j a_ij h_j
-        features = self.mix(torch.cat([hidden, context[:, 0]], -1)).tanh()
-        return features, (own, context[:, 0], encoded, keys, mask)
+        weights = self.weights(hidden, keys, mask)
+        context = (weights[:, None] @ encoded)[:, 0]  # c_i = sum_j a_ij h_j
+        features = self.mix(torch.cat([hidden, context], -1)).tanh()
+        return features, Attending(own, context, weights, encoded, keys, mask)
 
     def weights(self, hidden: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
         """Return the attention a_ij (B, L) of one step: it adds up to 1; empty slots have none."""

@@ -83,12 +83,12 @@ def test_a_step_with_attention_is_what_its_equations_say():
 @pytest.mark.parametrize("seen", [1, 3, 9])
 def test_attention_is_a_share_of_what_is_there(seen):
     network = made(attention_length=6)
-    decoder, feature, (_, context, h, keys, mask) = after(network, draw(4, seen, 3))
+    decoder, _, (_, context, a, h, _, mask) = after(network, draw(4, seen, 3))
     empty = 6 - min(seen, 6)
-    a = decoder.weights(feature, keys, mask)
     assert (a >= 0).all() and (a[:, :empty] == 0).all()
     torch.testing.assert_close(a.sum(1), torch.ones(4, dtype=torch.float64))
-    assert context.shape == (4, 5) and mask.sum(1).eq(6 - empty).all()
+    torch.testing.assert_close(context, (a[..., None] * h).sum(1))
+    assert mask.sum(1).eq(6 - empty).all()
     assert torch.equal(h[:, :empty], torch.zeros(4, empty, 5))
 
 
