@@ -31,6 +31,8 @@ LEVELS = sorted(
     {*DECILES, *(round((1 + sign * band) / 2, 3) for band in BANDS for sign in (-1, 1))}
 )
 MODELS: dict[str, Callable[..., Any]] = {
+    "auto": forecast.AutoForecaster,
+    "auto, 1 s": lambda **options: forecast.AutoForecaster(budget=1, **options),
     "pre-trained": forecast.PretrainedForecaster,
     "LSTM": forecast.LSTMForecaster,
     "RNN": forecast.RNNForecaster,

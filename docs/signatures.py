@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from griffe import Class, Extension, Function, Module, Object, ParameterKind, Parameters
 
-SHARED = re.compile(r"^horizon, season_length, [\w, ]+(?=\n {4}As in every forecaster)", re.M)
 PROSE = re.compile(r"(?<=^Returns\n-------\n)(\S+ .*(?:\n\S.*)*)(?=\n\n|\Z)", re.M)
 
 
@@ -21,7 +22,8 @@ class Complete(Extension):
             if isinstance(one, Class) and one.name.endswith("Forecaster"):
                 own = Function("__init__", parameters=Parameters(*parameters(one)))
                 one.set_member("__init__", own)
-            if one.docstring:
+                one.docstring.value = inspect.cleandoc(str(imported(one).__doc__))
+            elif isinstance(one, Function) and one.docstring:
                 one.docstring.value = readable(one)
 
 
@@ -48,9 +50,12 @@ def parameters(one: Class) -> list[Any]:
     return sorted(taken.values(), key=lambda each: each.kind is ParameterKind.keyword_only)
 
 
-def readable(one: Object) -> str:
-    """Return a docstring with the shared parameters in one row, and prose results with a type."""
-    text = SHARED.sub("**common", one.docstring.value)  # type: ignore[union-attr]
-    if not isinstance(one, Function):
-        return text
+def imported(one: Class) -> Any:
+    """Return the class itself, whose docstring describes the parameters of its parents, too."""
+    return getattr(importlib.import_module(one.module.path), one.name)
+
+
+def readable(one: Function) -> str:
+    """Return a docstring whose results in prose have a type."""
+    text = one.docstring.value  # type: ignore[union-attr]
     return PROSE.sub(lambda found: f"{one.returns}\n    " + found[1].replace("\n", "\n    "), text)

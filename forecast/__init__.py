@@ -14,6 +14,8 @@ forecasters
     `forecast.forecasters.registry`; `load` reads a saved one.
 contest
     `compare` holds the contest: one table, one verdict.
+partitions
+    `Partitioned`: many series part by part, on several cores or machines.
 inspection
     Looks into fitted forecasters: how far back they look, what their gradients and states do.
 teaching
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from forecast.forecasters.loading import load as load
     from forecast.forecasters.registry import *  # noqa: F403
     from forecast.inspection.memory import effective_memory as effective_memory
+    from forecast.partitions.partitioned import Partitioned as Partitioned
 
 __version__ = "0.1.0"
 
@@ -51,6 +54,7 @@ _HOMES = HOMES | {
     "Comparison": "forecast.contest.comparison",
     "ConformalForecaster": "forecast.forecasters.conformal",
     "ForecastWarning": "forecast._checks",
+    "Partitioned": "forecast.partitions.partitioned",
     "RollingOrigin": "forecast.evaluation.splits",
     "backtest": "forecast.evaluation.backtest",
     "catalogue": "forecast.data.datasets",

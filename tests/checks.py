@@ -78,6 +78,10 @@ MAKERS: dict[str, Any] = {
 FORECASTER_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "NaiveForecaster": [{}, {"strategy": "seasonal"}, {"strategy": "drift"}],
     "ARIMAForecaster": [{}, {"order": (1, 0, 1), "seasonal_order": (0, 1, 1)}],
+    "AutoForecaster": [{}, {"budget": 5, "combine": "median"}],
+    "CombinedForecaster": [{}, {"combine": "median", "weights": (1, 2)}],
+    "CrostonForecaster": [{}, {"variant": "sba", "alpha": 0.3}, {"variant": "tsb"}],
+    "MedianForecaster": [{}, {"statistic": "mean", "n_seasons": 3}],
     "MarkovForecaster": [{}, {"regressor": Ridge()}],
     "MLPForecaster": [{}, {"head": "normal", "num_layers": 2}],
     "RNNForecaster": [{}, {"cell": "gru", "head": "huber"}],
@@ -94,7 +98,7 @@ FORECASTER_VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
 }
 # What makes a forecaster small and repeatable, where it has the parameter.
-SMALL = {"hidden_size": 8, "max_epochs": 2, "n_estimators": 1, "random_state": 0}
+SMALL = {"hidden_size": 8, "max_epochs": 2, "n_estimators": 1, "random_state": 0, "budget": 0.4}
 # Those whose quantile functions are averaged exactly, and shifted by their location.
 LOCATION_HEADS = [name for name, make in HEADS.items() if not make(1).counts]
 # (P, R, stride): patch, block, steps written before they are read again

@@ -471,3 +471,31 @@ def test_python_m_forecast_is_the_command_line() -> None:
         timeout=60,
     )
     assert done.returncode == 0 and done.stdout.startswith("forecast ")
+
+
+def test_a_folder_is_forecast_into_another(tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-01", periods=40, freq="D")
+    rows = [pd.DataFrame({"shop": k, "day": days, "sold": 5.0 + k}) for k in range(4)]
+    (tmp_path / "sales").mkdir()
+    pd.concat(rows).to_parquet(tmp_path / "sales" / "rows.parquet", index=False)
+    named = ("--id-col", "shop", "--time-col", "day", "--target-col", "sold")
+    place = tmp_path / "next"
+    result = run(
+        "predict",
+        tmp_path / "sales",
+        *named,
+        "--horizon",
+        3,
+        "--output",
+        place,
+        "--quantiles",
+        ".9",
+    )
+    assert "the forecasts are in" in result.stderr
+    found = pd.concat(pd.read_parquet(file) for file in place.glob("*.parquet"))
+    assert found.columns.tolist() == ["shop", "day", "sold", "q0.9"] and len(found) == 12
+    np.testing.assert_allclose(found["sold"], 5 + found["shop"])
+    result = run("predict", tmp_path / "sales", "--horizon", 3, code=2)
+    assert "--output" in result.stderr
+    result = run("predict", tmp_path / "sales", "--plot", "a.png", "--output", place, code=2)
+    assert "--plot" in result.stderr

@@ -21,6 +21,7 @@ ROOMS = {
     "evaluation": {"data"},
     "forecasters": {"data", "networks", "engine", "pretrained", "evaluation"},
     "contest": {"data", "evaluation", "forecasters"},
+    "partitions": {"data", "evaluation", "forecasters"},
     "inspection": {"data", "networks", "engine", "pretrained", "evaluation", "forecasters"},
     "teaching": {"data", "networks", "engine"},
     "generated": set(),

@@ -143,6 +143,7 @@ def fit(
         "predict sales.csv --model theta --coverage 0.8 --plot next.png",
         "predict --model-file sales.model --horizon 12",
         "predict newer-sales.csv --model-file sales.model > next.csv",
+        "predict sales/ --horizon 12 --output next/ --jobs 4",
     )
 )
 @options.grouped
@@ -151,8 +152,8 @@ def predict(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="A CSV or parquet file, or the name of a data set; with --model-file what came "
-            "since, if anything.",
+            help="A CSV or parquet file, a folder of parquet files, or the name of a data set; "
+            "with --model-file what came since, if anything.",
             metavar="DATA",
         ),
     ] = None,
@@ -167,9 +168,17 @@ def predict(
     output: options.Output = None,
     plot: options.Plot = None,
     series: options.Series = None,
+    jobs: options.Jobs = 1,
 ) -> None:
     """Forecast what comes next; print it as CSV, or as a table on a terminal."""
     levels = options.levels(quantiles)
+    if data is not None and Path(data).is_dir():
+        options.of_one_file(coverage=coverage, paths=paths, plot=plot, X=how.X)
+        from forecast.cli.work import forecast_folder, made_for_parts
+
+        model = made_for_parts(model_file, choice, how, random_state)
+        forecast_folder(model, Path(data), horizon, levels, output, jobs)
+        return
     if data is None and model_file is None:
         raise typer.BadParameter("give DATA, or --model-file FILE of a model that was saved.")
     from forecast.cli.work import fitted, load_and_update, make, read, tabulate

@@ -116,7 +116,11 @@ Metrics = Annotated[
     str | None,
     _output("Scores of the table, such as rmsse,crps; the first counts. See `forecast metrics`."),
 ]
-Output = Annotated[Path | None, _file("Write the table here: .csv or .parquet.")]
+Output = Annotated[
+    Path | None,
+    _file("Write the table here: .csv or .parquet; of a folder of data, a folder."),
+]
+Jobs = Annotated[int, _model("Processes that work on a folder; -1: one per core.")]
 Plot = Annotated[Path | None, _file("Draw a figure: .png or .svg.")]
 Series = Annotated[str | None, _output("The series to draw; by default the first.")]
 Report = Annotated[Path | None, _file("Write everything into one HTML file.")]
@@ -212,3 +216,12 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     call.__name__, call.__doc__ = command.__name__, command.__doc__
     call.__signature__ = inspect.Signature(typed)  # type: ignore[attr-defined]
     return call
+
+
+def of_one_file(**given: Any) -> None:
+    """Refuse options that a folder of files does not have."""
+    for name, value in given.items():
+        if value:
+            raise typer.BadParameter(
+                "this is for one file, not for a folder.", param_hint=f"--{name}"
+            )

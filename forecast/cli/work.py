@@ -23,6 +23,7 @@ from forecast.evaluation.metrics import evaluate
 from forecast.evaluation.registry import METRICS, column_named
 from forecast.forecasters.loading import load
 from forecast.forecasters.registry import SPELLINGS
+from forecast.partitions.partitioned import Partitioned
 
 if TYPE_CHECKING:
     from forecast.forecasters.base import BaseForecaster
@@ -63,7 +64,7 @@ def make(choice: Choice, how: Reading, **usual: Any) -> BaseForecaster:
             f"{choice.model} has no parameter {unknown[0]!r}; it has {', '.join(known)}.",
             param_hint="--set",
         )
-    usual |= {"season_length": how.season_length, "freq": frequency(how.freq), "verbose": 1}
+    usual = {"season_length": how.season_length, "freq": frequency(how.freq), "verbose": 1} | usual
     given = {key: value for key, value in usual.items() if key in known and value is not None}
     return model.set_params(**given | own)
 
@@ -74,6 +75,32 @@ def fitted(model: BaseForecaster, y: Target, X: pd.DataFrame | None) -> BaseFore
         return model.fit(y, X).set_params(verbose=0)
     with working(f"fitting {type(model).__name__}"):
         return model.fit(y, X)
+
+
+def made_for_parts(
+    model_file: Path | None, choice: Choice, how: Reading, random_state: int
+) -> BaseForecaster:
+    """Return the model of a file, or else the chosen one, not fitted."""
+    if model_file is not None:
+        return load(model_file)
+    named = {"id_col": columns(how.id_col), "time_col": how.time_col, "target_col": how.target_col}
+    return make(choice, how, random_state=random_state, verbose=0, **named)
+
+
+def forecast_folder(
+    model: BaseForecaster,
+    data: Path,
+    horizon: int | None,
+    levels: list[float],
+    output: Path | None,
+    jobs: int,
+) -> None:
+    """Forecast a folder of parquet files, part by part, into another folder."""
+    if output is None:
+        raise typer.BadParameter("say into which folder the forecasts go.", param_hint="--output")
+    parts = Partitioned(model, n_jobs=jobs, verbose=1)
+    parts.predict(data, horizon, levels=levels, output=output)
+    note(f"the forecasts are in {output}.")
 
 
 def load_and_update(

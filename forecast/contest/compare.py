@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from forecast.evaluation.metrics import evaluate
 from forecast.evaluation.registry import columns_of, metric_named
 from forecast.evaluation.table import central_intervals
 from forecast.forecasters.registry import NAIVE, default_models
+from forecast.forecasters.watching import watched
 
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 SCORES = ("mase", "smape", "mae", "wql", "coverage0.8")  # the first ranks
@@ -114,7 +115,7 @@ def compare(
     asked = columns | {"horizon": steps, "season_length": season_length}
     contestants = {name: _prepared(model, asked) for name, model in chosen.items()}
     tables, seconds, failures = {}, {}, {}
-    for name, model in _watched(contestants, verbose):
+    for name, model in watched(contestants, verbose):
         began = time.perf_counter()
         try:
             tables[name] = _run(model, y, steps, X=X, **origins, refit=refit)
@@ -221,21 +222,3 @@ def _scores(
             rest = [name for name in metrics[1:] if name != UNSCALED]
             scores = evaluate(forecasts, panel, season, metrics=[UNSCALED, *rest])
     return scores
-
-
-def _watched(contestants: dict[str, Any], verbose: int) -> Iterator[tuple[str, Any]]:
-    """Yield the contestants, with a progress bar if asked for one."""
-    if not verbose:
-        yield from contestants.items()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)  # what is printed on the other stream may go into a file
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
-        task = bar.add_task("", total=len(contestants))
-        for name, model in contestants.items():
-            bar.update(task, description=name)
-            yield name, model
-            bar.advance(task)

@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from forecast._checks import is_integer
-from forecast.data.aliases import cycle_of, parse_freq
+from forecast.data.aliases import cycle_of, hours_per_day, parse_freq
 from forecast.data.frequency import extend_grid
 from forecast.data.holidays import holiday_features
 from forecast.data.panel import Panel
@@ -44,6 +44,8 @@ def season_lengths(freq: Any) -> tuple[int, ...]:
     --------
     >>> season_lengths("h"), season_lengths("15min"), season_lengths("D"), season_lengths("MS")
     ((24, 168), (96, 672), (7,), (12,))
+    >>> season_lengths(pd.offsets.BusinessHour(start="09:00", end="17:00"))
+    (8, 40)
     >>> season_lengths("B"), season_lengths("W-SUN"), season_lengths("2Q"), season_lengths("YE")
     ((5,), (52,), (2,), (1,))
     """
@@ -56,6 +58,9 @@ def season_lengths(freq: Any) -> tuple[int, ...]:
         if step < 1:
             cycles = ("second", "minute")
         seasons = [_SECONDS[cycle] / step for cycle in cycles]
+    elif isinstance(offset, pd.offsets.BusinessHour):
+        day = hours_per_day(offset) / offset.n
+        seasons = [day, day * _open_days(offset)]
     else:
         seasons = [_steps_per_cycle(offset) / offset.n]
     whole = tuple(round(season) for season in seasons if abs(season - round(season)) < 1e-9)
@@ -225,8 +230,12 @@ def _unit(offset: BaseOffset) -> str:
 def _steps_per_cycle(offset: BaseOffset) -> int:
     """Return how many steps a week of days has, or a year of anything longer."""
     if isinstance(offset, pd.offsets.CustomBusinessDay):
-        return int(np.count_nonzero(np.busdaycalendar(offset.weekmask).weekmask))
+        return _open_days(offset)
     return _SEASONS.get(_unit(offset), 1)
+
+
+def _open_days(offset: Any) -> int:
+    return int(np.busdaycalendar(getattr(offset, "weekmask", None) or "1111100").weekmask.sum())
 
 
 def _cycles(offset: BaseOffset) -> list[str]:
@@ -235,6 +244,8 @@ def _cycles(offset: BaseOffset) -> list[str]:
         days = _seconds(offset) / _SECONDS["day"]
         names = ["hour"] if days % 1 else []
         return names + (["weekday", "weekend"] if days % 7 else []) + ["year"]
+    if isinstance(offset, pd.offsets.BusinessHour):
+        return ["hour", "weekday", "year"]
     unit = _unit(offset)
     if unit == "D":
         return ["weekday", "weekend", "year"] if offset.n % 7 else ["year"]

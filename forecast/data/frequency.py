@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from forecast._checks import is_integer
-from forecast.data.aliases import aliases_of_step, open_days, parse_freq
+from forecast.data.aliases import aliases_of_step, open_days, open_hours, parse_freq
 
 # Inference looks at the first steps inside the series; more would not change the most common one.
 _STEPS_LOOKED_AT = 100_000
@@ -270,7 +270,11 @@ def _usual_step(times: pd.Index, before: np.ndarray, after: np.ndarray) -> Step:
     days = usual / np.timedelta64(1, "D")
     if days < 1 or days != int(days):
         absolute = _absolute(times)
-        return parse_freq(pd.Timedelta(_mode(absolute[after] - absolute[before])))
+        length = pd.Timedelta(_mode(absolute[after] - absolute[before]))
+        opened = open_hours(times) if length == pd.Timedelta(hours=1) else None
+        if opened is not None and (_positions(times, opened) >= 0).all():
+            return opened
+        return parse_freq(length)
     candidates = [parse_freq(alias) for alias in aliases_of_step(times, int(days))]
     if days < 7 and (opened := open_days(times)) is not None:
         candidates.insert(0, opened)

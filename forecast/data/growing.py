@@ -77,6 +77,8 @@ class Growing(Panel):
         Its last time alone.
     later : pandas.Index
         Times that follow it, as far as they have been made.
+    futures : dict
+        What was asked for of them: a stream asks several times for the same steps.
     """
 
     base: Panel
@@ -84,6 +86,7 @@ class Growing(Panel):
     count: int
     last: pd.Index
     later: pd.Index
+    futures: dict[int, Future]
 
     def __new__(cls, *args: Any, **fields: Any) -> Panel:  # type: ignore[misc]
         """Return a plain panel: `dataclasses.replace` has asked for the flat arrays."""
@@ -101,7 +104,7 @@ class Growing(Panel):
         kept = ("starts", "ids", "X_names", "layout", "past_names")
         grown.__dict__.update({name: getattr(base, name) for name in kept})
         grown.__dict__.update(base=base, steps=steps.write(count, new), count=count + len(times))
-        grown.__dict__.update(last=times[-1:], later=later)
+        grown.__dict__.update(last=times[-1:], later=later, futures={})
         return grown
 
     def __reduce__(self) -> Any:
@@ -152,7 +155,10 @@ class Growing(Panel):
         """Return the times of the next `horizon` steps."""
         if len(self.later) < horizon:
             self.__dict__["later"] = self._made(horizon)
-        return Future(self.later[:horizon], np.zeros(self.n_series, dtype=np.int64))
+        if horizon not in self.futures:
+            starts = np.zeros(self.n_series, dtype=np.int64)
+            self.futures[horizon] = Future(self.later[:horizon], starts)
+        return self.futures[horizon]
 
     def _made(self, horizon: int) -> pd.Index:
         try:

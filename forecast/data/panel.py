@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ import pandas as pd
 
 from forecast._checks import short
 from forecast.data.frequency import following, freq_of, has_moved_midnight
+
+VALUES_AT_ONCE = 200_000  # by `Panel.blocks`
 
 
 @dataclass(frozen=True)
@@ -208,6 +211,23 @@ class Panel:
         times = following(self.grid, beyond)
         return known.append(times) if len(known) else times
 
+    def blocks(self) -> Iterator[slice]:
+        """Yield some series after the others: what is computed of each needs little memory.
+
+        Computed for all values of a large panel at once it would take many times that of the panel.
+
+        Examples
+        --------
+        >>> from forecast.data.frames import read_frames
+        >>> long = pd.DataFrame(np.ones((150_000, 3)))
+        >>> list(read_frames(long).blocks())
+        [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None)]
+        """
+        cuts = np.searchsorted(self.offsets, np.arange(0, self.offsets[-1], VALUES_AT_ONCE))
+        borders = np.unique(np.append(cuts, self.n_series)).tolist()
+        for low, high in pairwise(borders):
+            yield slice(low, high)
+
     def newest(self, count: int) -> Parts:
         """Return the last `count` steps of every series; none may be shorter."""
         rows = self.offsets[1:, None] + np.arange(-count, 0)
@@ -246,6 +266,31 @@ class Panel:
         X = None if self.X is None else self.X[rows]
         past = None if self.past is None else self.past[rows]
         return replace(self, values=self.values[rows], offsets=offsets, X=X, past=past)
+
+    def take(self, rows: np.ndarray) -> Panel:
+        """Return some of the series, (k,) places, on the same grid.
+
+        Examples
+        --------
+        >>> from forecast.data.frames import read_frames
+        >>> panel = read_frames([pd.Series([1.0, 2.0]), pd.Series([3.0, 4.0, 5.0])])
+        >>> panel.take(np.array([1])).values
+        array([3., 4., 5.])
+        """
+        lengths = self.lengths[rows]
+        places = ranges(self.offsets[:-1][rows], lengths)
+        parts = self.parts.map(lambda part: part[places])
+        names = self.layout.names
+        if self.layout.kind == "list":
+            names = tuple(names[row] for row in rows)
+        return replace(
+            self,
+            offsets=np.concatenate(([0], np.cumsum(lengths))),
+            starts=self.starts[rows],
+            ids=self.ids[rows],
+            layout=replace(self.layout, names=names),
+            **parts._asdict(),
+        )
 
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from pandas.tseries.offsets import BaseOffset, CustomBusinessDay, Day, Tick
+from pandas.tseries.offsets import BaseOffset, CustomBusinessDay, CustomBusinessHour, Day, Tick
 
 from forecast._checks import is_integer
 from forecast.data.aliases import cycle_of, monthly_aliases, parse_freq
@@ -223,7 +223,13 @@ def _stamp(start: pd.Timestamp, step: Any) -> pd.Timestamp:
 
 def _tell_closed(times: pd.DatetimeIndex, step: Any, positions: np.ndarray) -> None:
     """Say which days or hours never occur, whether they are left out or are gaps."""
-    if isinstance(step, CustomBusinessDay):
+    if isinstance(step, CustomBusinessHour):
+        opened: Any = step
+        _log.warning(
+            "only %s, %s to %s, occur: other hours are no steps; give freq='h' if they are",
+            opened.weekmask, *(f"{clock[0]:%H:%M}" for clock in (opened.start, opened.end)),
+        )  # fmt: skip
+    elif isinstance(step, CustomBusinessDay):
         _log.warning(
             "only %s occur: other days are no steps; give freq='D' if they are", step.weekmask
         )

@@ -17,22 +17,31 @@ from torch import Tensor
 
 from forecast.data.frames import Panel
 from forecast.engine.reader import Memory, Reader
+from forecast.networks.base import pick
 
-VALUES_AT_ONCE = 200_000  # of a panel, by `in_parts`
 SUM_EVERY = 64  # values between two running sums that are kept
 BEGIN = 0.5  # share of windows at the beginning of a series, where that is to be learned
 
 
 class Batch(NamedTuple):
-    """Windows of B series, read at T steps."""
+    """Windows of B series, read at T steps, of which S are origins: they forecast."""
 
     past: Memory  # M + T P values, covariates of the newest V + T P
     steps: Tensor  # (T,) the columns of `past.values` at which the network reads
-    targets: Tensor  # (B, T, R) raw values after each step
-    known: Tensor  # (B, T, R, K)
+    origins: Tensor  # (S,) which of the steps forecast, in rising order
+    targets: Tensor  # (B, S, R) raw values after each origin
+    known: Tensor  # (B, S, R, K)
     static: Tensor  # (B, A) of the series
     error_scale: Tensor  # (B,) what errors are divided by, in target units
     fresh: Tensor  # (B,) False where a window goes on from the same row of the batch before
+
+    def split(self, n_targets: int) -> Iterator[Batch]:
+        """Yield the same windows in turn, so many that they have at most `n_targets` targets."""
+        rows = max(n_targets // max(self.targets[0].numel(), 1), 1)
+        for first in range(0, len(self.fresh), rows):
+            some, shared = slice(first, first + rows), ("steps", "origins")
+            own = {k: pick(v, some) for k, v in self._asdict().items() if k not in shared}
+            yield self._replace(**own)
 
 
 class Windows:
@@ -165,19 +174,30 @@ class Windows:
         return (self.offsets[series][:, None] + local).clamp(0, len(self.values) - 1)
 
     def batch(
-        self, series: Tensor, first: Tensor, ends: Tensor, *, n_steps: int, reader: Reader
+        self,
+        series: Tensor,
+        first: Tensor,
+        ends: Tensor,
+        *,
+        n_steps: int,
+        reader: Reader,
+        origins: Tensor | None = None,
     ) -> Batch:
-        """Return windows of `n_steps` patches from `first` on, with their targets."""
+        """Return windows of `n_steps` patches from `first` on, with the targets of their origins.
+
+        `origins` (S,) are steps of the windows; by default all forecast.
+        """
         P, R, M = reader.patch, reader.block, reader.n_values
         T = n_steps * P
         past = self.read(series, first, T, ends, reader)
         steps = torch.arange(M + P - 1, M + T, P, device=self.device)
-        ahead = steps[:, None] - M + torch.arange(1, R + 1, device=self.device)  # (T, R)
+        origins = torch.arange(n_steps, device=self.device) if origins is None else origins
+        ahead = steps[origins, None] - M + torch.arange(1, R + 1, device=self.device)  # (S, R)
         known = self.known(series, first, T + R)[:, ahead]
         targets = self.take(series, first, T + R, ends)[:, ahead]
         of_series = self.static[series], self.error_scales[series]
         fresh = torch.ones(len(series), dtype=torch.bool, device=self.device)
-        return Batch(past, steps, targets, known, *of_series, fresh)
+        return Batch(past, steps, origins, targets, known, *of_series, fresh)
 
     def draw(
         self,
@@ -188,6 +208,7 @@ class Windows:
         reader: Reader,
         generator: torch.Generator,
         pieces: int = 1,
+        every: int = 1,
     ) -> Iterator[Batch]:
         """Draw random windows for ever, every series equally often.
 
@@ -198,6 +219,8 @@ class Windows:
 
         With several `pieces` a row of the batch holds consecutive windows of one series in so many
         batches, fewer if the series ends. Then it goes on elsewhere, with a `fresh` window.
+
+        Only each `every`-th step of a window is an origin, from a random one on.
         """
         P, length = reader.patch, n_steps * reader.patch
         width, cold = pieces * length, reader.prior is not None
@@ -210,7 +233,11 @@ class Windows:
             done = (share * windows).long()
         while True:
             begun = first + done * length
-            batch = self.batch(series, begun, ends[series], n_steps=n_steps, reader=reader)
+            offset = int(torch.randint(every, (), generator=generator)) if every > 1 else 0
+            origins = torch.arange(offset, n_steps, every, device=self.device)
+            batch = self.batch(
+                series, begun, ends[series], n_steps=n_steps, reader=reader, origins=origins
+            )
             yield batch._replace(fresh=fresh)
             done = done + 1
             fresh = (done == pieces) | (begun + length + P >= ends[series])
@@ -312,16 +339,11 @@ def seasonal_changes(panel: Panel, lengths: np.ndarray, season_length: int) -> n
 
 
 def in_parts(panel: Panel, lengths: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Yield some series at a time: which, and for their first values the series and the values.
-
-    What is computed for all values of a large panel at once would take many times its memory.
-    """
-    cuts = np.searchsorted(panel.offsets, np.arange(0, panel.offsets[-1], VALUES_AT_ONCE))
-    borders = np.unique(np.append(cuts, panel.n_series))
-    for low, high in zip(borders[:-1], borders[1:], strict=True):
-        first, own = panel.offsets[low], panel.lengths[low:high]
-        values = panel.values[first : panel.offsets[high]].astype(np.float64)
-        numbers = np.repeat(np.arange(high - low), own)
-        places = np.arange(len(values)) - np.repeat(panel.offsets[low:high] - first, own)
-        looked_at = places < np.repeat(lengths[low:high], own)
-        yield slice(low, high), numbers[looked_at], values[looked_at]
+    """Yield some series at a time: which, and for their first values the series and the values."""
+    for some in panel.blocks():
+        first, own = panel.offsets[some.start], panel.lengths[some]
+        values = panel.values[first : panel.offsets[some.stop]].astype(np.float64)
+        numbers = np.repeat(np.arange(len(own)), own)
+        places = np.arange(len(values)) - np.repeat(panel.offsets[some] - first, own)
+        looked_at = places < np.repeat(lengths[some], own)
+        yield some, numbers[looked_at], values[looked_at]

@@ -114,7 +114,7 @@ class Model(nn.Module):
         carried: State | None = None,
         origin: int | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, State]:
-        """Return the loss of every step, target and member of the ensemble.
+        """Return the loss of every origin, target and member of the ensemble.
 
         Targets are expressed in the scale of the step that forecasts them: the scale of a later
         one would contain the answer. Errors are then weighted so that they are divided by the error
@@ -134,23 +134,23 @@ class Model(nn.Module):
 
         Returns
         -------
-        loss : Tensor (B, T, E, R)
-        observed_mask : Tensor (B, T, 1, R)
+        loss : Tensor (B, S, E, R)
+        observed_mask : Tensor (B, S, 1, R)
             Which targets count: those observed, in a scale of enough values.
-        params, z : Tensor (B, T, E, R, n_params) and (B, T, 1, R)
+        params, z : Tensor (B, S, E, R, n_params) and (B, S, 1, R)
             Parameters of the head, and the targets in scaled units.
         state : State
             After the windows; with `origin`, after that.
         """
-        reading = self.reader.at(batch.past, batch.steps)
+        reading = self.reader.at(batch.past, batch.steps, origins=batch.origins)
         state = self.network.state_of(batch.static)
         state = state if carried is None else where(batch.fresh, state, carried)
         if origin is None:
             features, state = self.network.absorb(reading.inputs, state)
         else:
             features, state = self._teacher_forced(reading.inputs, state, origin)
-        static = batch.static[:, None].expand(-1, len(batch.steps), -1)
-        params = self.read_each(features, batch.known, reading, static)
+        static = batch.static[:, None].expand(-1, len(batch.origins), -1)
+        params = self.read_each(features[:, batch.origins], batch.known, reading, static)
         z = reading.scale.apply(batch.targets).to(params)[:, :, None]
         observed_mask = ~z.isnan() & (reading.scale.seen >= min_observed)[..., None, None]
         z = z.nan_to_num(0.0)  # masked, but NaN times zero would still be NaN in the gradient

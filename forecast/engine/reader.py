@@ -261,13 +261,23 @@ class Reader:
         """Return what the network is shown at chosen columns, (B, T, F): `at` without the rest."""
         return self._inputs(memory, steps, *self._moments(memory, steps))
 
-    def at(self, memory: Memory, steps: Tensor, spread: Tensor | None = None) -> ReaderOutput:
+    def at(
+        self,
+        memory: Memory,
+        steps: Tensor,
+        spread: Tensor | None = None,
+        origins: Tensor | None = None,
+    ) -> ReaderOutput:
         """Read at chosen columns of the values (B, N), each with M columns up to and before it.
 
-        The covariates (B, N', C) end where the values end; at each step V of them are shown.
+        The covariates (B, N', C) end where the values end; at each step V of them are shown. What
+        only the readout needs is for the steps at `origins` (S,) alone; by default for all.
         """
         before, scale = self._moments(memory, steps, spread)
-        return self._reading(memory, steps, scale, self._inputs(memory, steps, before, scale))
+        inputs = self._inputs(memory, steps, before, scale)
+        if origins is not None:
+            steps, scale = steps[origins], Scale(*(part[:, origins] for part in scale))
+        return self._reading(memory, steps, scale, inputs)
 
     def _moments(
         self, memory: Memory, steps: Tensor, spread: Tensor | None = None

@@ -8,18 +8,18 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from forecast.engine.batches import Batch
 from forecast.engine.model import Model
 from forecast.engine.reader import Reader
-from forecast.networks.base import state_map
+from forecast.networks.base import State, pick, stack, state_map
 
 STEPS_PER_EPOCH = 50  # windows are drawn, so an epoch has no natural length
+TARGETS_AT_ONCE = 2**14  # of a batch: what they need of memory is no more than a panel does
 EMA_DECAY = 0.98  # per step: the averaged weights are those of about the last epoch
 
 
@@ -86,8 +86,11 @@ def train(
     optimizer = torch.optim.AdamW(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
-    moving_average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY)).eval()
-    averaged = cast(Model, moving_average.module)
+    averaged, average = copy.deepcopy(model).eval(), get_ema_multi_avg_fn(EMA_DECAY)
+    # lists made once: torch's AveragedModel makes its own at every step, which takes longer than
+    # the average itself
+    weights, means_of_weights = list(model.parameters()), list(averaged.parameters())
+    parts = list(model.parts())
     total = settings.max_epochs * STEPS_PER_EPOCH
     best, patience, began = math.inf, 0, time.perf_counter()
     kept = averaged.state_dict()  # the newest weights, unless those of an epoch validate best
@@ -100,23 +103,20 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             batch = mask_at_random(next(batches), settings.mask_fraction, model.reader, generator)
-            loss, observed_mask, *_, state = model.losses(
-                batch,
-                min_observed=settings.min_observed,
-                carried=carried,
-                origin=draw_origin(model, batch, generator),
-            )
-            carried = state_map(Tensor.detach, state)
-            means = (loss * observed_mask).sum((0, 1, 3)) / observed_mask.sum().clamp(min=1)  # (E,)
             optimizer.zero_grad()
-            means.sum().backward()  # no weights are shared: each has its own mean's gradient
+            carried = None if batch.fresh.all() else carried
+            origin = draw_origin(model, batch, generator)
+            means, carried = backward(model, batch, settings.min_observed, carried, origin)
             if on_gradients is not None:
                 on_gradients(model)
-            for part in model.parts():
+            for part in parts:
                 norms.append(clip(part, settings.clip_norm, settings.clip_value))
             optimizer.step()
-            moving_average.update_parameters(model)
-            losses.append(means.detach().mean())
+            if step:
+                average(means_of_weights, weights, step)
+            else:
+                averaged.load_state_dict(model.state_dict())
+            losses.append(means.mean())
         training_loss = torch.stack(losses).mean().item()
         if not math.isfinite(training_loss):
             raise FloatingPointError(
@@ -137,6 +137,40 @@ def train(
             break
     model.load_state_dict(kept)
     model.eval()
+
+
+def backward(
+    model: Model, batch: Batch, min_observed: int, carried: State | None, origin: int | None
+) -> tuple[Tensor, State]:
+    """Leave the gradient of each member's mean loss in its weights.
+
+    Large batches go through in pieces, whose gradients add up: the memory of a step does not grow
+    with the batch. Parameters are those of `Model.losses`.
+
+    Returns
+    -------
+    means : Tensor (E,)
+        The mean losses.
+    state : State
+        After the windows, without its gradient.
+    """
+    totals, counts, states, done = [], [], [], 0
+    for piece in batch.split(TARGETS_AT_ONCE):
+        rows = slice(done, done := done + len(piece.fresh))
+        before = None if carried is None else pick(carried, rows)
+        loss, observed_mask, *_, state = model.losses(
+            piece, min_observed=min_observed, carried=before, origin=origin
+        )
+        total = (loss * observed_mask).sum((0, 1, 3))
+        total.sum().backward()  # no weights are shared: each has its own loss's gradient
+        totals.append(total.detach())
+        counts.append(observed_mask.sum())
+        states.append(state_map(Tensor.detach, state))
+    count = torch.stack(counts).sum().clamp(min=1)
+    for weights in model.parameters():
+        if weights.grad is not None:
+            weights.grad /= count
+    return torch.stack(totals).sum(0) / count, stack(states)
 
 
 @contextlib.contextmanager
@@ -173,11 +207,12 @@ def clip(parameters: list[Tensor], norm: float | None, value: float | None) -> T
 
     Returns the norm before either.
     """
-    before = nn.utils.clip_grad_norm_(parameters, math.inf if norm is None or value else norm)
+    bound = math.inf if norm is None or value else norm
+    before = nn.utils.clip_grad_norm_(parameters, bound, foreach=True)
     if value is not None:
-        nn.utils.clip_grad_value_(parameters, value)
+        nn.utils.clip_grad_value_(parameters, value, foreach=True)
         if norm is not None:
-            nn.utils.clip_grad_norm_(parameters, norm)
+            nn.utils.clip_grad_norm_(parameters, norm, foreach=True)
     return before
 
 

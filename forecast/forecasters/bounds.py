@@ -43,17 +43,14 @@ class Bounds(NamedTuple):
 
     def after(self, panel: Panel, added: np.ndarray) -> Bounds:
         """Return what is left of this when the last `added` (n,) values of each series are seen."""
-        owners = np.repeat(np.arange(panel.n_series), added)
         if (added == added[0]).all() and added[0] <= FEW:  # a stream lays no history out
-            values = np.ravel(panel.newest(int(added[0])).values)
-        else:
-            values = panel.values[ranges(panel.offsets[1:] - added, added)]
-        below, parts = values < 0, values % 1 > 0  # NaN is neither
-        positive, whole = (
-            flag & (np.bincount(owners[wrong], minlength=len(flag)) == 0)
-            for flag, wrong in zip(self, (below, parts), strict=True)
-        )
-        return Bounds(positive, whole)
+            wrong = _wrong(panel.newest(int(added[0])).values)
+            return self._and(*(np.logical_or.reduce(each, 1) for each in wrong))
+        found = zip(*(_broken(panel, added, some) for some in panel.blocks()), strict=True)
+        return self._and(*map(np.concatenate, found))
+
+    def _and(self, below: np.ndarray, parts: np.ndarray) -> Bounds:
+        return Bounds(self.positive & ~below, self.whole & ~parts)
 
     def or_of(self, others: Bounds, panel: Panel) -> Bounds:
         """Return this, but for series without a value what is true of all the others."""
@@ -71,3 +68,16 @@ def observed(panel: Panel) -> np.ndarray:
     """Tell which series have a value at all, (n,) bool."""
     seen: np.ndarray = np.logical_or.reduceat(~np.isnan(panel.values), panel.offsets[:-1])
     return seen
+
+
+def _broken(panel: Panel, added: np.ndarray, some: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Tell of some series whether their last `added` (n,) values hold negative ones, and parts."""
+    ends, own = panel.offsets[1:][some], added[some]
+    values, owners = panel.values[ranges(ends - own, own)], np.repeat(np.arange(len(own)), own)
+    below, parts = (np.bincount(owners[each], minlength=len(own)) > 0 for each in _wrong(values))
+    return below, parts
+
+
+def _wrong(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which values are below zero, and which are not whole; NaN is neither."""
+    return values < 0, values % 1 > 0

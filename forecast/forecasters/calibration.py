@@ -101,7 +101,7 @@ class Calibration:
         return type(self)(typical.repeat(n_series), self.growth, self.sides, self.independent)
 
 
-def pool(errors: np.ndarray) -> Calibration | None:
+def pool(errors: np.ndarray, apart: int = 1) -> Calibration | None:
     """Learn how wide bands should have been from errors of past forecasts.
 
     With r_kj the error of origin k at step j, as a multiple of the half width of the forecast's own
@@ -117,6 +117,8 @@ def pool(errors: np.ndarray) -> Calibration | None:
     ----------
     errors
         (n, K, H): series, origins, steps; NaN where nothing was observed.
+    apart
+        Steps from one origin to the next.
 
     Returns
     -------
@@ -137,7 +139,8 @@ def pool(errors: np.ndarray) -> Calibration | None:
     growth = _growth(errors, seen, steps)
     relative = errors / steps**growth
     # step j of neighbouring origins shares j - 1 shocks: every j-th is new
-    independent = (seen.sum(1) / steps).sum(1) / np.maximum(seen.any(1).sum(1), 1)  # (n,)
+    shared = np.maximum(steps / apart, 1.0)
+    independent = (seen.sum(1) / shared).sum(1) / np.maximum(seen.any(1).sum(1), 1)  # (n,)
     scale = _scales(relative, seen, independent)
     total = float(independent.sum())
     widening = student(total)

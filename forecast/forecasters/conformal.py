@@ -50,8 +50,6 @@ class ConformalForecaster(BaseForecaster):
     step_size
         How fast. With .1, 100 updates bring bands to within 5 points of their coverage after the
         errors have become three times as large.
-    horizon, season_length, freq, past_only, target_transform, id_col, time_col, target_col
-        As in every forecaster.
 
     Attributes
     ----------

@@ -9,12 +9,14 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
 from forecast._checks import short
+from forecast.forecasters.registry import HOMES, forecaster_class
 
 # Frequencies whose alias does not tell which days are free.
-_CALENDARS = {
+_CALENDARS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         pd.offsets.CustomBusinessDay,
+        pd.offsets.CustomBusinessHour,
         pd.offsets.CustomBusinessMonthBegin,
         pd.offsets.CustomBusinessMonthEnd,
     )
@@ -50,6 +52,8 @@ def encode(value: Any, what: str) -> Any:
         index, columns = list(value.index), {str(k): list(part) for k, part in value.items()}
         named = {"index": index, "name": value.index.name, "columns": columns}
         return {"frame": encode(named, what)}
+    if (name := type(value).__name__) in HOMES and forecaster_class(name) is type(value):
+        return {"forecaster": name, "params": encode(value.get_params(deep=False), what)}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: encode(entry, what) for key, entry in value.items()}}
     raise ValueError(
@@ -77,13 +81,27 @@ def decode(value: Any) -> Any:
     if "months" in value:
         return pd.DateOffset(months=value["months"], day=value["day"])
     if "calendar" in value:
+        hours = {name: value[name] for name in ("start", "end") if name in value}
         return _CALENDARS[value["calendar"]](
-            value["n"], weekmask=value["weekmask"], holidays=value["holidays"]
+            value["n"], weekmask=value["weekmask"], holidays=value["holidays"], **hours
         )
+    if "forecaster" in value:
+        return forecaster_class(value["forecaster"])(**decode(value["params"]))
     if "frame" in value:
         named = decode(value["frame"])
         return pd.DataFrame(named["columns"], pd.Index(named["index"], name=named["name"]))
     return {key: decode(entry) for key, entry in value["dict"].items()}
+
+
+def beneath(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Return the arrays whose names begin with a prefix, without it.
+
+    Examples
+    --------
+    >>> beneath({"panel/values": np.zeros(1), "learned/level": np.ones(1)}, "learned/")
+    {'level': array([1.])}
+    """
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
 
 def _encode_offset(offset: Any, what: str) -> Any:
@@ -94,6 +112,11 @@ def _encode_offset(offset: Any, what: str) -> Any:
     if kind in _CALENDARS:
         days = [str(day) for day in offset.holidays]
         told = {"calendar": kind, "n": offset.n, "weekmask": offset.weekmask, "holidays": days}
+        if kind == "CustomBusinessHour":
+            told |= {
+                name: [f"{clock:%H:%M}" for clock in getattr(offset, name)]
+                for name in ("start", "end")
+            }
     try:
         same = (decode(told) if kind in _CALENDARS else to_offset(told)) == offset
     except (TypeError, ValueError):

@@ -17,7 +17,7 @@ from forecast.data.panel import Panel
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.bounds import Bounds
 from forecast.forecasters.calibration import Calibration
-from forecast.forecasters.encoding import decode
+from forecast.forecasters.encoding import beneath, decode
 from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.panel_state import panel_from_state
 from forecast.forecasters.registry import HOMES, forecaster_class
@@ -58,27 +58,29 @@ def load(path: str | PathLike[str]) -> BaseForecaster:
         If there is none.
     """
     about, arrays = _read_file(Path(path))
-    cls = find_class(about.get("class"))
-    if cls is None:
+    if find_class(about.get("class")) is None:
         raise ValueError(
             f"{str(path)!r} holds a {short(about.get('class'))}, which is no known forecaster; "
             f"known are {', '.join(HOMES)}. Import your own class before loading."
         )
     try:
         with np.errstate(all="ignore"):
-            return _rebuild(cls, about, arrays)
+            panel = panel_from_state(about["panel"], beneath(arrays, "panel/"))
+            forecaster = rebuilt(about, beneath(arrays, "learned/"), panel)
+            restore(panel, _tried(forecaster))
+            return forecaster
     except Exception as error:  # a file that somebody else wrote can go wrong in any way
         raise ValueError(
             f"{str(path)!r} is damaged: {short(error)}. Save the model again."
         ) from error
 
 
-def _rebuild(
-    cls: type[BaseForecaster], about: dict[str, Any], arrays: dict[str, np.ndarray]
-) -> BaseForecaster:
-    """Return the forecaster, after it has forecast its horizon, or the first part of it."""
+def rebuilt(about: dict[str, Any], learned: dict[str, np.ndarray], panel: Panel) -> BaseForecaster:
+    """Return the forecaster that `saving.described` told of, with its history."""
+    cls = find_class(about["class"])
+    if cls is None:
+        raise ValueError(f"{short(about['class'])} is no known forecaster")
     forecaster = cls(**{name: decode(value) for name, value in about["params"].items()})
-    panel = panel_from_state(about["panel"], _under("panel/", arrays))
     if not (forecaster.starts_cold or np.isfinite(panel.values[panel.offsets[:-1]]).all()):
         raise ValueError("a series begins with a missing value")
     forecaster.panel_, forecaster.freq_ = panel, panel.freq
@@ -96,17 +98,17 @@ def _rebuild(
         raise ValueError(f"a horizon of {forecaster.horizon_} steps is none that anybody forecasts")
     if panel.X is not None:
         forecaster.n_features_in_ = panel.X.shape[1]
-    learned = _under("learned/", arrays)
     _check_sizes(learned, panel)
     forecaster._restore(seen, decode(about["learned"]), learned)
-    restore(panel, _tried(forecaster))
     return forecaster
 
 
 def _check_sizes(learned: dict[str, np.ndarray], panel: Panel) -> None:
     """Refuse numbers that no fit finds, and that overflow a few steps ahead."""
     with np.errstate(all="ignore"):
-        limit = LARGEST * max(1.0, float(np.nanmax(np.abs(panel.values.astype(np.float64)))))
+        limit = LARGEST * max(
+            1.0, float(np.abs(np.nan_to_num(panel.values.astype(np.float64))).max())
+        )
     for name, array in learned.items():
         if array.dtype.kind == "f" and array.size and max(array.max(), -array.min()) > limit:
             raise ValueError(f"{name!r} has numbers that no history leads to")
@@ -186,8 +188,3 @@ def find_class(name: Any) -> type[BaseForecaster] | None:
         candidates += cls.__subclasses__()
     named = [cls for cls in candidates if cls.__name__ == name and not isabstract(cls)]
     return named[-1] if named else None
-
-
-def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    start = len(prefix)
-    return {name[start:]: array for name, array in arrays.items() if name.startswith(prefix)}

@@ -86,10 +86,16 @@ class Outliers(NamedTuple):
 
 def _suspicious(panel: Panel) -> np.ndarray:
     """Tell, at little cost, which series may have outliers, (n,) bool."""
-    first, seen = panel.offsets[:-1], ~np.isnan(panel.values)
+    return np.concatenate([_suspicious_of(panel, some) for some in panel.blocks()])
+
+
+def _suspicious_of(panel: Panel, some: slice) -> np.ndarray:
+    begin, own = panel.offsets[some.start], panel.lengths[some]
+    values, first = panel.values[begin : panel.offsets[some.stop]], panel.offsets[some] - begin
+    seen = ~np.isnan(values)
     count = np.add.reduceat(seen.astype(np.int64), first)
-    values = np.where(seen, panel.values, 0.0).astype(np.float64)
-    mean = np.repeat(np.add.reduceat(values, first) / np.maximum(count, 1), panel.lengths)
+    values = np.where(seen, values, 0.0).astype(np.float64)
+    mean = np.repeat(np.add.reduceat(values, first) / np.maximum(count, 1), own)
     away = np.where(seen, np.abs(values - mean), 0.0)
     most, total = np.maximum.reduceat(away, first), np.add.reduceat(away, first)
     # k outliers take a good part of the sum of all deviations

@@ -8,6 +8,8 @@ from typing import Any, TypedDict
 
 from sklearn.base import BaseEstimator
 
+from forecast.forecasters.docstrings import inherit_parameters
+
 
 class Common(TypedDict, total=False):
     """The parameters of every forecaster, for the signature of a subclass that has its own.
@@ -81,7 +83,10 @@ class Parameters(BaseEstimator):
         self.target_col = target_col
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Put the parent's parameters in place of `**common`: scikit-learn reads them there."""
+        """Put the parent's parameters in place of `**common`: scikit-learn reads them there.
+
+        What the class does not say of them, its docstring takes from the parent's.
+        """
         super().__init_subclass__(**options)
         init = cls.__dict__.get("__init__")
         own = inspect.signature(init).parameters if init else {}
@@ -89,6 +94,9 @@ class Parameters(BaseEstimator):
             named = own | inspect.signature(super(cls, cls).__init__).parameters
             kept = [one for one in named.values() if one.kind is not one.VAR_KEYWORD]
             init.__signature__ = inspect.Signature(kept)  # type: ignore[union-attr]
+        if cls.__doc__ and (parent := super(cls, cls).__doc__):
+            names = inspect.signature(cls.__init__).parameters
+            cls.__doc__ = inherit_parameters(cls.__doc__, parent, names)
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that the first argument is the target itself, and may have gaps."""

@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from forecast.forecasters.classical.arima import ARIMAForecaster as ARIMAForecaster
     from forecast.forecasters.classical.ets import ETSForecaster as ETSForecaster
+    from forecast.forecasters.classical.intermittent import CrostonForecaster as CrostonForecaster
+    from forecast.forecasters.classical.median import MedianForecaster as MedianForecaster
     from forecast.forecasters.classical.naive import NaiveForecaster as NaiveForecaster
     from forecast.forecasters.classical.theta import ThetaForecaster as ThetaForecaster
+    from forecast.forecasters.combined.auto import AutoForecaster as AutoForecaster
+    from forecast.forecasters.combined.combined import CombinedForecaster as CombinedForecaster
     from forecast.forecasters.neural.pretrained import PretrainedForecaster as PretrainedForecaster
     from forecast.forecasters.neural.recurrent import LSTMForecaster as LSTMForecaster
     from forecast.forecasters.neural.recurrent import RNNForecaster as RNNForecaster
@@ -38,12 +42,15 @@ class Contestant(NamedTuple):
         The module that defines it, inside `forecast.forecasters`.
     options : mapping
         Parameters that differ from the defaults.
+    invited : bool
+        Whether it takes part in the contest that nobody chose the contestants of.
     """
 
     label: str
     forecaster: str
     file: str
     options: Mapping[str, Any] = MappingProxyType({})
+    invited: bool = True
 
     @property
     def spelling(self) -> str:
@@ -64,6 +71,7 @@ class Contestant(NamedTuple):
         return model
 
 
+CROSTON = "classical.intermittent"
 CONTESTANTS = (
     Contestant("naive", "NaiveForecaster", "classical.naive", {"strategy": "last"}),
     Contestant("seasonal naive", "NaiveForecaster", "classical.naive", {"strategy": "seasonal"}),
@@ -78,6 +86,12 @@ CONTESTANTS = (
     Contestant("LSTM", "LSTMForecaster", "neural.recurrent"),
     Contestant("deep LSTM", "LSTMForecaster", "neural.recurrent", {"num_layers": 3}),
     Contestant("Seq2Seq", "Seq2SeqForecaster", "neural.seq2seq"),
+    Contestant("median", "MedianForecaster", "classical.median", invited=False),
+    Contestant("Croston", "CrostonForecaster", CROSTON, invited=False),
+    Contestant("SBA", "CrostonForecaster", CROSTON, {"variant": "sba"}, invited=False),
+    Contestant("TSB", "CrostonForecaster", CROSTON, {"variant": "tsb"}, invited=False),
+    Contestant("auto", "AutoForecaster", "combined.auto", invited=False),
+    Contestant("combined", "CombinedForecaster", "combined.combined", invited=False),
 )
 # Class -> module. A saved file names a class, never a module to import.
 HOMES = {one.forecaster: f"forecast.forecasters.{one.file}" for one in CONTESTANTS}
@@ -114,7 +128,7 @@ def default_models(
     >>> list(default_models(season_length=1))[:3]
     ['naive', 'drift', 'pre-trained']
     """
-    models = {one.label: one.build(random_state) for one in CONTESTANTS}
+    models = {one.label: one.build(random_state) for one in CONTESTANTS if one.invited}
     if season_length == 1:
         del models["seasonal naive"]
     return models

@@ -70,32 +70,9 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
         If the file cannot be written.
     """
     check_is_fitted(forecaster)
-    name = type(forecaster).__name__
-    if name in HOMES and forecaster_class(name) is not type(forecaster):
-        raise ValueError(
-            f"the class {name} is not the one of this package, and would be read as that one. "
-            "Rename your class."
-        )
-    values, learned = forecaster._state()
+    own, learned = described(forecaster)
     history, panel_arrays = panel_to_state(forecaster.panel_)
-    empty = ~observed(forecaster.panel_)
-    about = {
-        "format_version": FORMAT_VERSION,
-        "class": name,
-        "params": {
-            name: encode(value, f"parameter `{name}`")
-            for name, value in forecaster.get_params(deep=False).items()
-        },
-        "season_length": forecaster.season_length_,
-        "horizon": forecaster.horizon_,
-        "unit": forecaster.unit_,
-        "outliers": [part.tolist() for part in forecaster.outliers_],
-        "calibration": forecaster.calibration_ and forecaster.calibration_.state(),
-        # the bounds of other series are read off the history
-        "bounds_unobserved": [bool(part[empty].all()) for part in forecaster.bounds_],
-        "panel": history,
-        "learned": encode(values, "a learned value"),
-    }
+    about = {"format_version": FORMAT_VERSION, **own, "panel": history}
     arrays = {f"panel/{name}": array for name, array in panel_arrays.items()}
     arrays |= {f"learned/{name}": np.asarray(array) for name, array in learned.items()}
     # The format stores memory as it lies: a transposed view would come back scrambled.
@@ -110,6 +87,34 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
             "Use joblib.dump(model, path), and load only what you trust."
         )
     replace_file(path, content)
+
+
+def described(forecaster: Savable) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return what a file says of a fitted forecaster beside its history: JSON, arrays by name."""
+    name = type(forecaster).__name__
+    if name in HOMES and forecaster_class(name) is not type(forecaster):
+        raise ValueError(
+            f"the class {name} is not the one of this package, and would be read as that one. "
+            "Rename your class."
+        )
+    values, learned = forecaster._state()
+    empty = ~observed(forecaster.panel_)
+    about = {
+        "class": name,
+        "params": {
+            name: encode(value, f"parameter `{name}`")
+            for name, value in forecaster.get_params(deep=False).items()
+        },
+        "season_length": forecaster.season_length_,
+        "horizon": forecaster.horizon_,
+        "unit": forecaster.unit_,
+        "outliers": [part.tolist() for part in forecaster.outliers_],
+        "calibration": forecaster.calibration_ and forecaster.calibration_.state(),
+        # those of other series are read off the history
+        "bounds_unobserved": [bool(part[empty].all()) for part in forecaster.bounds_],
+        "learned": encode(values, "a learned value"),
+    }
+    return about, learned
 
 
 def text_length(content: bytes) -> int:

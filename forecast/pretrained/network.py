@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from forecast.networks.base import State
+from forecast.networks.base import State, read_on
 from forecast.networks.heads.quantile import QuantileHead
 from forecast.networks.recurrent import Recurrent
 from forecast.pretrained.reader import (
@@ -19,8 +19,8 @@ from forecast.pretrained.reader import (
     TEMPLATES,
     Mistakes,
     Past,
+    look_back,
     marks,
-    mistakes,
     read,
     templates,
 )
@@ -157,15 +157,13 @@ class PretrainedNetwork(nn.Module):
         if before is None:
             features, state = self._absorb(inputs, (past.seen == 0).sum(1))
         else:
-            features, state = self.recurrence.absorb(inputs, before)
+            features, state = read_on(self.recurrence, inputs, before)
         return Reading(features, past, state, wrong)
 
     def inputs(self, past: Past, new: int) -> tuple[Tensor, Mistakes]:
         """Return what the recurrence reads at the `new` last steps, (B, new, F), and mistakes."""
-        steps = torch.arange(past.values.shape[1], device=past.values.device)[-new:]
-        wrong = mistakes(past, new)
-        shown, known = templates(past, steps, steps.new_ones(1))
-        inputs = torch.cat([marks(past, new), shown[:, :, 0], known[:, :, 0], told(wrong)], -1)
+        shown, known, wrong = look_back(past, new)
+        inputs = torch.cat([marks(past, new), shown, known, told(wrong)], -1)
         return inputs.to(self.readout.out.weight), wrong
 
     def _absorb(self, inputs: Tensor, lead: Tensor) -> tuple[Tensor, State]:

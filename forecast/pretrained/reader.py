@@ -144,7 +144,10 @@ def _change(values: Tensor) -> Tensor:
 
 def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
     """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one."""
-    said = _say(past, origins[None, :, None], steps[None, None])
+    return _scaled(past, origins, _say(past, origins[None, :, None], steps[None, None]))
+
+
+def _scaled(past: Past, origins: Tensor, said: Tensor) -> tuple[Tensor, Tensor]:
     level, spread = (part[:, origins, None, None] for part in (past.level, past.spread))
     z = ((said - level) / spread).float()
     known = ~z.isnan()
@@ -154,7 +157,7 @@ def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tenso
 def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
     """Return what the templates say, (B, n, h, J), NaN where there is none.
 
-    `at` are origins (1, n, 1) or (B, n, 1), `steps` lie ahead, (1, 1, h) or (B, 1, 1).
+    `at` are origins (1, n, 1) or (B, n, 1), `steps` lie ahead, (1, 1, h) or (B, n, 1).
 
     They are: the last value, it along the drift, along the damped drift, along the whole slope;
     the same phase of the last three seasons, the newest also along the drift; the mean so far; the
@@ -162,7 +165,7 @@ def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
     last eight, along the drift; the same phase of the second season, and its mean shape.
     """
     p, m, ahead = past, past.season[:, :, None], steps.double()
-    k = -(-steps // m)  # (B, 1, h)
+    k = -(-steps // m)  # (B, 1 or n, h)
     begun = p.seen > 0  # before the first value there is no level
 
     def now(values: Tensor) -> Tensor:
@@ -207,25 +210,36 @@ class Mistakes(NamedTuple):
     far: Tensor
 
 
-def mistakes(past: Past, new: int) -> Mistakes:
-    """Compare the `new` last values with what the templates said of them before they came."""
+def look_back(past: Past, new: int) -> tuple[Tensor, Tensor, Mistakes]:
+    """Compare the `new` last values with what the templates said of them before they came.
+
+    Returns also what the templates say of the step after each, as `templates` does, without the
+    axis of steps: all is asked in one call, which a stream of single values feels.
+    """
     p, n = past, past.values.shape[1]
     width = torch.maximum(2 * p.season, p.second).clamp(min=8)
     at = torch.arange(max(n - new - int(width.max()), 0), n, device=p.values.device)
     spread = p.spread[:, at, None]
-    agos = torch.ones_like(p.season), p.season
+    one = torch.ones_like(p.season)
+    next_to = torch.cat([at[:1] - 1, at]).expand(len(p.values), -1)
+    before = at - p.season  # (B, n)
+    ahead = torch.cat([one.expand_as(next_to), p.season.expand_as(before)], 1)
+    said = _say(past, torch.cat([next_to, before], 1)[..., None], ahead[..., None])[:, :, 0]
+    coming, season = said.tensor_split([len(at) + 1], 1)
     # an error beyond all measure would leave nothing but rounding in the running sums
     most = ABSURD * spread
-    step, season = (_errors(past, at, ago).clamp(-most, most) for ago in agos)
+    step, season = (
+        _errors(past, at, *pair).clamp(-most, most)
+        for pair in ((next_to[:, :-1], coming[:, :-1]), (before, season))
+    )
     newest = (step / spread).nan_to_num().clamp(-FAR, FAR).float()
     found = newest, *(_typical(part, width, spread) for part in (step, season))
-    return Mistakes(*(part[:, -new:] for part in found))
+    z, known = _scaled(past, at[-new:], coming[:, -new:, None])
+    return z[:, :, 0], known[:, :, 0], Mistakes(*(part[:, -new:] for part in found))
 
 
-def _errors(past: Past, at: Tensor, ago: Tensor) -> Tensor:
-    """Return the values at steps (n,) less what was said `ago` (B, 1) before, (B, n, J)."""
-    origin = at - ago  # (B, n)
-    said = _say(past, origin[..., None], ago[:, :, None])[:, :, 0]
+def _errors(past: Past, at: Tensor, origin: Tensor, said: Tensor) -> Tensor:
+    """Return the values at steps (n,) less what was `said` at the origins (B, n), (B, n, J)."""
     begun = past.seen.gather(1, origin.clamp(min=0)) > 0
     there = (origin >= 0) & begun & past.observed[:, at]
     return torch.where(there[..., None], past.values[:, at, None] - said, torch.nan)

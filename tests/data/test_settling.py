@@ -182,6 +182,30 @@ def test_days_that_never_occur_are_no_steps(
         assert read_frames(y, freq="D").freq == "D"
 
 
+@pytest.mark.parametrize("tz", [None, "Europe/Paris"])
+def test_hours_that_never_occur_are_no_steps(
+    tz: str | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hours = pd.date_range("2024-02-05 00:30", periods=24 * 7 * 9, freq="h", tz=tz)
+    open_ = hours[(hours.hour >= 7) & (hours.hour < 18) & (hours.day_of_week < 6)]
+    y = series(open_)
+    panel = read_frames(y.iloc[:400])
+    assert panel.values.tolist() == y.iloc[:400].tolist()
+    assert "only Mon Tue Wed Thu Fri Sat, 07:30 to 18:30, occur" in caplog.text
+    assert season_lengths(panel.freq) == (11, 66)
+    assert calendar_features(open_, panel.freq)[1][:4] == (
+        "hour_sin", "hour_cos", "weekday_sin", "weekday_cos"
+    )  # fmt: skip
+    model = NaiveForecaster(horizon=100).fit(y.iloc[:400])
+    assert model.predict().index.tolist() == open_[400:500].tolist()
+    model.save(tmp_path / "model")
+    pd.testing.assert_series_equal(load(tmp_path / "model").predict(), model.predict())
+    kept = y.drop(y.index[[20, 21, 150]])
+    assert np.isnan(read_frames(kept).values).sum() == 3
+    assert read_frames(y, freq="h").freq == "h"
+    assert read_frames(series(hours[hours.hour != 3][:200])).freq == "h"  # too short to tell
+
+
 def test_hours_that_never_occur_are_told(caplog: pytest.LogCaptureFixture) -> None:
     bars = pd.date_range("2024-01-01 09:30", periods=20_000, freq="5min")
     bars = bars[(bars.hour < 16) & (bars - bars.normalize() >= "09:30:00") & (bars.day_of_week < 5)]

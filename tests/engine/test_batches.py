@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
+from forecast.data import panel as panels
 from forecast.data.panel import Layout, Panel
-from forecast.engine import batches
 from forecast.engine.batches import Windows, seasonal_changes, typical_spreads
 from forecast.engine.reader import Reader
 from forecast.networks.base import leaves
@@ -182,6 +182,26 @@ def test_windows_are_drawn_from_all_series_and_all_places(reader, n_steps):
             assert last.max() == min(T, length) - 1
 
 
+@every_reader
+def test_every_third_step_of_a_window_is_an_origin_from_any_of_the_first_on(reader):
+    begun, ends = set(), torch.as_tensor(LENGTHS)
+
+    def drawn(every, seed):
+        generator = torch.Generator().manual_seed(seed)
+        options = {"n_steps": 7, "reader": reader, "generator": generator}
+        return next(ALL.draw(20, ends, every=every, **options))
+
+    for seed in range(12):
+        whole, some = drawn(1, seed), drawn(3, seed)
+        first = int(some.origins[0])
+        assert torch.equal(some.origins, torch.arange(first, 7, 3))
+        assert torch.equal(some.steps, whole.steps)  # all are read
+        for part, its in ((whole.targets, some.targets), (whole.known, some.known)):
+            assert torch.equal(its.nan_to_num(-1), part[:, some.origins].nan_to_num(-1))
+        begun.add(first)
+    assert begun == {0, 1, 2}
+
+
 def test_known_of_drawn_windows_belongs_to_their_targets():
     batch = draw(READERS[2], 3)
     there = ~batch.targets.isnan()
@@ -241,7 +261,7 @@ def test_a_window_carries_what_the_memory_would_lose():
 
 @pytest.mark.parametrize("stretch", [1, 100, 500_000])
 def test_the_mean_so_far_equals_numpys(stretch, monkeypatch):
-    monkeypatch.setattr(batches, "VALUES_AT_ONCE", stretch)
+    monkeypatch.setattr(panels, "VALUES_AT_ONCE", stretch)
     lengths = [200, 64, 63, 1, 130, 128]
     panel = some_panel(lengths, np.random.default_rng(stretch))
     own = Windows(panel, np.zeros((200, 0)), np.ones(6), torch.device("cpu"))
@@ -262,7 +282,7 @@ def test_typical_spreads_equal_numpys(monkeypatch):
     )
     whole = typical_spreads(panel, panel.lengths)
     assert np.allclose(whole, [np.arange(9).std(), 0, 0], rtol=1e-12, atol=0)
-    monkeypatch.setattr(batches, "VALUES_AT_ONCE", 4)
+    monkeypatch.setattr(panels, "VALUES_AT_ONCE", 4)
     first = typical_spreads(panel, np.array([5, 5, 1]))
     assert np.allclose(first, [np.arange(5).std(), 0, 0], rtol=1e-12, atol=0)
 
@@ -281,7 +301,7 @@ def some_panel(lengths, rng) -> Panel:
 @pytest.mark.parametrize("season", [1, 4, 12])
 @pytest.mark.parametrize("seed", range(5))
 def test_changes_and_spreads_equal_their_slow_twins(stretch, season, seed, monkeypatch):
-    monkeypatch.setattr(batches, "VALUES_AT_ONCE", stretch)
+    monkeypatch.setattr(panels, "VALUES_AT_ONCE", stretch)
     rng = np.random.default_rng(seed)
     panel = some_panel([1, *rng.integers(1, 40, 12), 3], rng)
     looked_at = rng.integers(1, panel.lengths + 1)

@@ -23,10 +23,11 @@ from forecast.engine.training import (
     schedule,
     train,
 )
+from forecast.networks.base import leaves, state_map
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads.point import PointHead
 from forecast.networks.recurrent import Recurrent
-from tests.checks import NetworkCase, as_windows, build_model, gappy_data
+from tests.checks import NetworkCase, as_windows, build_model, gappy_data, reads, same
 
 X, KNOWN = gappy_data(T=200)
 SETTINGS = Settings(
@@ -71,6 +72,26 @@ def weights(model):
 
 def equal(left, right):
     return all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_a_batch_in_pieces_has_the_gradient_and_the_state_of_the_whole(monkeypatch):
+    model = build_model(NetworkCase(Recurrent, {"cell": "lstm"}), (1, 4, 4), scale_window=24)
+    _, batches = drawing(model)
+    batch = next(batches)._replace(fresh=torch.tensor([True, False] * 4))
+    *_, carried = model.losses(next(batches), min_observed=8)
+    carried, found = state_map(torch.Tensor.detach, carried), []
+    for at_once in (10**6, 3 * batch.targets[0].numel()):
+        monkeypatch.setattr(training, "TARGETS_AT_ONCE", at_once)
+        model.zero_grad()
+        read = reads(model.network)
+        means, state = training.backward(model, batch, 8, carried, None)
+        gradients = [one.grad for one in model.parameters() if one.grad is not None]
+        found.append([means, *leaves(state), *gradients])
+        assert [rows for rows, _ in read] == ([8] if at_once == 10**6 else [3, 3, 2])
+    same(*found, 1e-10)
+    loss, observed_mask, *_ = model.losses(batch, min_observed=8, carried=carried)
+    mean = (loss * observed_mask).sum((0, 1, 3)) / observed_mask.sum()
+    same([found[0][0]], [mean.detach()], 1e-10)
 
 
 # The schedule
@@ -373,7 +394,7 @@ def reader(**options):
 def batch_of(values, drivers=None):
     drivers = torch.zeros(len(values), 1, 0) if drivers is None else drivers
     older = values.new_full((4, len(values)), 7.0)  # mean, number, spread, last value
-    return Batch(Memory(values, drivers, *older), *[torch.empty(0)] * 6)
+    return Batch(Memory(values, drivers, *older), *[torch.empty(0)] * 7)
 
 
 def test_hide_takes_a_tenth_of_the_values_of_a_share_of_the_windows():

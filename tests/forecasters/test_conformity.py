@@ -433,6 +433,8 @@ def in_double(model: Any) -> Any:
         model.model_.reader = dataclasses.replace(model.model_.reader, dtype=torch.float64)
     if hasattr(model, "network_"):
         model.network_ = copy.deepcopy(model.network_).double()
+    if hasattr(model, "members_"):
+        model.members_ = {name: in_double(one) for name, one in model.members_.items()}
     return model
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from forecast.generated.series import draw_series
-from forecast.pretrained.reader import INPUTS, TEMPLATES, marks, mistakes, read, templates
+from forecast.pretrained.reader import INPUTS, TEMPLATES, look_back, marks, read, templates
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def everything(values, season, second):
     past = read(values, season, second)
     steps = torch.arange(values.shape[1])
     z, known = templates(past, steps, torch.tensor([1, 5]))
-    wrong = mistakes(past, past.values.shape[1])
+    *_, wrong = look_back(past, past.values.shape[1])
     return past, torch.cat(
         [marks(past, past.values.shape[1]), z.flatten(2), known.flatten(2), *wrong], -1
     )
@@ -81,7 +81,7 @@ def test_templates_point_at_the_right_steps():
 def test_mistakes_are_values_less_what_was_said_of_them():
     y = torch.randn(1, 60).double()
     past = read(y, torch.tensor([7]), torch.tensor([0]))
-    wrong = mistakes(past, past.values.shape[1])
+    *_, wrong = look_back(past, past.values.shape[1])
     spread = past.spread[0, -1]
     last, season = 0, 4  # templates: the last value, and that of a season ago
     assert wrong.newest[0, -1, last] * spread == pytest.approx(
@@ -97,7 +97,7 @@ def test_mistakes_are_values_less_what_was_said_of_them():
 
 def test_a_template_that_is_right_is_known_to_be():
     y = torch.arange(80.0).remainder(5).double()[None]
-    wrong = mistakes(read(y, torch.tensor([5]), torch.tensor([0])), y.shape[1])
+    *_, wrong = look_back(read(y, torch.tensor([5]), torch.tensor([0])), y.shape[1])
     assert wrong.far[0, -1, 4] < 0.06
     assert wrong.far[0, -1, 0] < 0.06  # five steps on the last value is right as well
     assert wrong.near[0, -1, 0] > 0.5

@@ -1,1 +1,1 @@
-"""Forecasters of textbooks: naive, exponential smoothing, Theta, ARIMA."""
+"""Forecasters of textbooks: naive, medians, exponential smoothing, Theta, ARIMA, rare demand."""

@@ -54,8 +54,6 @@ class ARIMAForecaster(ResidualForecaster):
     seasonal_order
         (P, D, Q), the same in steps of a season. None: chosen; (0, 0, 0) for seasons longer than
         24, which sines and cosines follow.
-    horizon, season_length, freq, target_transform, id_col, time_col, target_col
-        As in every forecaster.
 
     Attributes
     ----------

@@ -62,11 +62,6 @@ class ETSForecaster(SmoothingForecaster):
 
     `update` runs the recursion over the new values; the parameters stay.
 
-    Parameters
-    ----------
-    horizon, season_length, freq, target_transform, id_col, time_col, target_col
-        As in every forecaster.
-
     Attributes
     ----------
     smoothing_

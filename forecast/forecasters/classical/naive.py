@@ -27,8 +27,6 @@ class NaiveForecaster(ResidualForecaster):
     strategy
         "last" repeats the last value; "seasonal" the last season; "drift" continues the line from
         the first to the last value.
-    horizon, season_length, freq, target_transform, id_col, time_col, target_col
-        As in every forecaster.
 
     Attributes
     ----------

@@ -346,7 +346,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         )
 
     def _device(self) -> torch.device:
-        return next(self.model_.parameters()).device
+        return self.model_.noise_factor.device
 
     def _windows(self, panel: Panel, error_scales: np.ndarray | None = None) -> Windows:
         return self.features_.windows(panel, self.spreads_, self._device(), error_scales)

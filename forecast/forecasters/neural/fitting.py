@@ -65,6 +65,7 @@ def train(
         reader=model.reader,
         generator=generator,
         pieces=pieces,
+        every=recipe.every,
     )
     stops = settings.n_iter_no_change is not None
     validate = judge.loss if stops else lambda model: math.nan

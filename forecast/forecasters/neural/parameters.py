@@ -104,8 +104,6 @@ class NeuralParameters(BaseForecaster):
         "auto" (CUDA, else the CPU) or a torch device.
     verbose : int
         1 shows a progress bar.
-    season_length, freq, target_transform, id_col, time_col, target_col
-        As in every forecaster.
     """
 
     def __init__(
@@ -127,7 +125,7 @@ class NeuralParameters(BaseForecaster):
         max_epochs: int = 60,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int = 5,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
         n_estimators: int | None = None,

@@ -15,6 +15,7 @@ from forecast.data.calendar import CANDIDATES, longer_seasons
 from forecast.data.panel import Panel
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.encoding import beneath
 from forecast.forecasters.history import shaped
 from forecast.forecasters.neural.effect import Effect, spreads
 from forecast.forecasters.parameters import Common
@@ -64,8 +65,8 @@ class PretrainedForecaster(BaseForecaster):
         Epochs, of 25 steps each, to go on learning from the history itself: for panels and long
         series. The last `horizon` values of every series judge; what got no better on them is not
         kept. 0: none.
-    horizon, season_length, freq, past_only, target_transform, id_col, time_col, target_col
-        As in every forecaster. `horizon` is also how far past origins are judged.
+    horizon
+        As in every forecaster, and how far past origins are judged.
 
     Attributes
     ----------
@@ -250,6 +251,8 @@ class PretrainedForecaster(BaseForecaster):
         size = max(VALUES // (int(lengths.max()) + 8 * steps), 1)
         with torch.inference_mode():
             parts = [work(rows) for rows in torch.from_numpy(order).split(size)]
+            if len(order) == 1:  # a stream of one series is felt to the tenth of a millisecond
+                return parts[0]
             return pick(stack(parts), torch.from_numpy(np.argsort(order)))
 
     def _newest(self, rows: Tensor, back: int = 0) -> Tensor:
@@ -275,8 +278,3 @@ class PretrainedForecaster(BaseForecaster):
         if self.effect_ is None or X is None:
             return values
         return values - self.effect_.of(X, self.effect_.scale[rows, None])
-
-
-def beneath(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Return the arrays whose names begin with a prefix, without it."""
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

@@ -32,6 +32,7 @@ class Recipe:
     min_observed: int  # fewest observed values in a scale whose targets count
     driver_window: int  # V, newest values whose covariates are shown at a step
     n_estimators: int  # E, networks trained side by side
+    every: int = 1  # steps of a training window between two origins, which have a loss
     trend: int = 0  # K, newest values whose two halves tell the trend; 0: no template follows it
     mean: bool = False  # whether the mean of all values so far is a template
     prior: tuple[float, float] | None = None  # level and spread before the first value
@@ -116,6 +117,20 @@ def batch_size(lengths: np.ndarray, block: int, n_steps: int) -> int:
     """
     targets = np.clip(int(lengths.sum()) // 4, 4096, 49152)
     return max(int(targets) // (block * n_steps), 4)
+
+
+def origins_apart(patch: int, block: int, n_steps: int) -> int:
+    """Return how many steps of a training window one origin lies after another.
+
+    Where blocks overlap, neighbouring origins forecast almost the same values and teach almost the
+    same. A quarter of them is enough, as long as each value is still forecast from one.
+
+    Examples
+    --------
+    >>> origins_apart(1, 18, 48), origins_apart(24, 48, 28), origins_apart(1, 1, 32)
+    (4, 2, 1)
+    """
+    return max(min(4, block // patch, n_steps), 1)
 
 
 def hidden_size(lengths: np.ndarray) -> int:
@@ -206,6 +221,7 @@ def recurrent_recipe(
         min_observed=min_observed(lengths, scale),
         driver_window=patch,
         n_estimators=n_estimators(lengths),
+        every=origins_apart(patch, block, n_steps),
         trend=trend_window(seasons, max([scale, *lags])),
         mean=mean_tells(seasons, lengths, scale),
     )
@@ -215,7 +231,8 @@ def cold_recipe(recipe: Recipe, panel: Panel, horizon: int) -> Recipe:
     """Return a recipe by which series are forecast before their first value, too.
 
     The block may be as long as a typical series, because every window that begins with a series
-    teaches all of it. Batches have 32 windows at least: only such windows teach it.
+    teaches all of it. Batches have 32 windows at least, and every step has a loss: only the first
+    steps of such windows teach it.
 
     Examples
     --------
@@ -233,6 +250,7 @@ def cold_recipe(recipe: Recipe, panel: Panel, horizon: int) -> Recipe:
         block=block,
         stride=block // recipe.patch * recipe.patch,
         batch_size=max(recipe.batch_size, 32),
+        every=1,
         min_observed=0,
         prior=(float(np.nanmean(panel.values)), float(np.nanstd(panel.values)) or 1.0),
     )
@@ -253,4 +271,5 @@ def seq2seq_recipe(
     """
     recipe = recurrent_recipe(seasons, lengths, horizon, context_length)
     block = math.ceil(recipe.block / (2 * recipe.patch)) * recipe.patch
-    return replace(recipe, block=block, stride=block)
+    every = origins_apart(recipe.patch, block, recipe.n_steps)
+    return replace(recipe, block=block, stride=block, every=every)

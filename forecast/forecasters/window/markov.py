@@ -63,8 +63,6 @@ class MarkovForecaster(ResidualForecaster):
         A scikit-learn regressor; a clone is fitted. None: `LinearRegression`.
     static
         Static features: a frame with a row per series, as in `NeuralForecaster`.
-    horizon, season_length, freq, past_only, target_transform, id_col, time_col, target_col
-        As in every forecaster.
 
     Attributes
     ----------

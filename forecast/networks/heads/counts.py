@@ -48,15 +48,15 @@ class DiscreteHead(CountHead):
     """
 
     @abc.abstractmethod
-    def domain_map(self, params: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean and the shape of the family in target units, (..., r), in float64."""
+    def domain_map(self, params: Tensor) -> tuple[Tensor, ...]:
+        """Return the mean and the shapes of the family in target units, (..., r), in float64."""
 
     @abc.abstractmethod
-    def log_prob(self, y: Tensor, mean: Tensor, shape: Tensor) -> Tensor:
+    def log_prob(self, y: Tensor, mean: Tensor, *shapes: Tensor) -> Tensor:
         """Return the log-probability of counts (..., r)."""
 
     @abc.abstractmethod
-    def distribution(self, mean: np.ndarray, shape: np.ndarray) -> Any:
+    def distribution(self, mean: np.ndarray, *shapes: np.ndarray) -> Any:
         """Return the frozen distribution of scipy."""
 
     def loss(self, params: Tensor, z: Tensor) -> Tensor:
@@ -72,8 +72,8 @@ class DiscreteHead(CountHead):
 
     def icdf(self, params: Tensor, score: Tensor) -> Tensor:
         """Return the quantiles; their slope, for gradients, is taken to be that of the mean."""
-        (level, spread), (mean, shape) = level_spread(params), self.domain_map(params)
-        y = by_numpy(self._quantile, score.expand(mean.shape).double(), mean, shape)
+        (level, spread), (mean, *shapes) = level_spread(params), self.domain_map(params)
+        y = by_numpy(self._quantile, score.expand(mean.shape).double(), mean, *shapes)
         return ((y - level + mean - mean.detach()) / spread).to(params)
 
     def normal_score(self, params: Tensor, z: Tensor) -> Tensor:
@@ -81,16 +81,16 @@ class DiscreteHead(CountHead):
         level, spread = level_spread(params)
         return by_numpy(self._score, level + spread * z, *self.domain_map(params)).to(params)
 
-    def _quantile(self, score: np.ndarray, mean: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    def _quantile(self, score: np.ndarray, *params: np.ndarray) -> np.ndarray:
         """Return the quantiles of Y + U - 1/2 at the levels Phi(score)."""
         # high levels are read from the upper tail: close to 1 they would lose their digits
-        tail, upper, family = ndtr(-np.abs(score)), score > 0, self.distribution(mean, shape)
+        tail, upper, family = ndtr(-np.abs(score)), score > 0, self.distribution(*params)
         k = np.where(upper, family.isf(tail), family.ppf(tail))
         share = np.where(upper, family.sf(k - 1) - tail, tail - family.cdf(k - 1)) / family.pmf(k)
         return np.asarray(k - 0.5 + share.clip(0, 1))
 
-    def _score(self, y: np.ndarray, mean: np.ndarray, shape: np.ndarray) -> np.ndarray:
-        k, family = np.floor(y + 0.5), self.distribution(mean, shape)
+    def _score(self, y: np.ndarray, *params: np.ndarray) -> np.ndarray:
+        k, family = np.floor(y + 0.5), self.distribution(*params)
         share = (y + 0.5 - k) * family.pmf(k)
         below, above = family.cdf(k - 1) + share, family.sf(k - 1) - share
         return np.where(below < 0.5, ndtri(below), -ndtri(above))

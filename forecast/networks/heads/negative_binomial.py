@@ -38,11 +38,12 @@ class NegativeBinomialHead(DiscreteHead):
         size = (mean / (spread * softplus(width) + 1e-9)).square()
         return mean, size.clamp(1e-6, 1e8)
 
-    def log_prob(self, y: Tensor, mean: Tensor, shape: Tensor) -> Tensor:
+    def log_prob(self, y: Tensor, mean: Tensor, *shapes: Tensor) -> Tensor:
         """Return log of Gamma(y + n) / (Gamma(n) y!) (m / (n + m))^y (n / (n + m))^n."""
+        (shape,) = shapes
         ways = (y + shape).lgamma() - shape.lgamma() - (y + 1).lgamma()
         return ways + (y * (mean.log() - (shape + mean).log()) - shape * (mean / shape).log1p())
 
-    def distribution(self, mean: np.ndarray, shape: np.ndarray) -> Any:
+    def distribution(self, mean: np.ndarray, *shapes: np.ndarray) -> Any:
         """Return `nbinom(n, n / (n + m))`."""
-        return nbinom(shape, shape / (shape + mean))
+        return nbinom(*shapes, shapes[0] / (shapes[0] + mean))

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
+import numpy as np
 import torch
+from scipy.special import expit
 from torch import Tensor
 from torch.nn.functional import logsigmoid
-from torch.special import ndtr, ndtri
 
-from forecast.networks.heads.counts import CountHead, level_spread
+from forecast.networks.heads.counts import DiscreteHead
 
 START = -2.0  # the logit that the share of additional zeros starts from
 
 
-class ZeroInflatedHead(CountHead):
+class _Inflated(NamedTuple):
+    """Counts of a distribution of `scipy.stats` with probability q, else zero."""
+
+    q: np.ndarray
+    counted: Any
+
+    def pmf(self, k: np.ndarray) -> np.ndarray:
+        return self.q * self.counted.pmf(k) + (1 - self.q) * (k == 0)
+
+    def cdf(self, k: np.ndarray) -> np.ndarray:
+        return self.q * self.counted.cdf(k) + (1 - self.q) * (k >= 0)
+
+    def sf(self, k: np.ndarray) -> np.ndarray:
+        return self.q * self.counted.sf(k) + (1 - self.q) * (k < 0)
+
+    def ppf(self, level: np.ndarray) -> np.ndarray:
+        return self.counted.ppf((1 - (1 - level) / self.q).clip(0)).clip(0)
+
+    def isf(self, tail: np.ndarray) -> np.ndarray:
+        return self.counted.isf((tail / self.q).clip(max=1)).clip(0)
+
+
+class ZeroInflatedHead(DiscreteHead):
     """Zero with probability p, else what a head of counts says (Lambert, 1992).
 
-    Its parameters are those of the head, then the logit of p, which members of an ensemble average.
+    Its parameters are those of the head, then the logit of p; members of an ensemble average both.
 
     Examples
     --------
@@ -26,64 +51,33 @@ class ZeroInflatedHead(CountHead):
     4.4
     """
 
-    def __init__(self, base: CountHead) -> None:
+    def __init__(self, base: DiscreteHead) -> None:
         super().__init__()
         self.base, self.n_params = base, base.n_params + 1
 
-    def attach_scale(self, params: Tensor, level: Tensor, spread: Tensor) -> Tensor:
-        """Append level and spread, after the logit of p, which starts low."""
-        logit = params[..., -1:] + START
-        return super().attach_scale(torch.cat([params[..., :-1], logit], -1), level, spread)
-
     def merge(self, params: Tensor) -> Tensor:
-        """Merge the parameters of the members as the wrapped head does; p is averaged."""
-        if params.shape[-3] == 1:
-            return params.squeeze(-3)
-        own, logit = _split(params)
-        merged, p = self.base.merge(own), logit.sigmoid().mean(-2)
-        return torch.cat([merged[..., :-2], p.logit(1e-12)[..., None], merged[..., -2:]], -1)
+        """Merge as the wrapped head does, and average the logits."""
+        merged, logit = self.base.merge(_own(params)), params[..., -3:-2].mean(-3)
+        return torch.cat([merged[..., :-2], logit, merged[..., -2:]], -1)
 
-    def loss(self, params: Tensor, z: Tensor) -> Tensor:
-        """Return the negative log-likelihood."""
-        (own, logit), (level, spread) = _split(params), params[..., -2:].unbind(-1)
-        counted = logsigmoid(-logit) - self.base.loss(own, z)
-        zero = torch.logaddexp(logsigmoid(logit) + spread.log(), counted)
-        return -torch.where(level + spread * z < 0.5, zero, counted)
+    def domain_map(self, params: Tensor) -> tuple[Tensor, ...]:
+        """Return the mean, the logit of p, and what the wrapped head returns."""
+        mean, *shapes = self.base.domain_map(_own(params))
+        logit = (params[..., -3].double() + START).clamp(max=30)  # never certain
+        return logit.neg().sigmoid() * mean, logit, mean, *shapes
 
-    def mean(self, params: Tensor) -> Tensor:
-        """Return the mean."""
-        (own, logit), (level, spread) = _split(params), params[..., -2:].unbind(-1)
-        zero = -level / spread
-        return zero + logit.neg().sigmoid() * (self.base.mean(own) - zero)
+    def log_prob(self, y: Tensor, mean: Tensor, *shapes: Tensor) -> Tensor:
+        """Return log(p [y = 0] + (1 - p) P(y))."""
+        logit, *own = shapes
+        counted = logsigmoid(-logit) + self.base.log_prob(y, *own)
+        return torch.where(y < 0.5, torch.logaddexp(logsigmoid(logit), counted), counted)
 
-    def icdf(self, params: Tensor, score: Tensor) -> Tensor:
-        """Return the quantiles: linear up to 1/2, then those of the wrapped head, further up."""
-        (own, level, spread, p, above), score = self._mixture(params), score.double()
-        u, q = ndtr(score), ndtr(-score)
-        counted = torch.where(score < 0, ndtri((u - p) / (1 - p)), -ndtri(q / (1 - p)))
-        beyond = self.base.icdf(own, counted.nan_to_num(0.0, 0.0, 0.0))
-        return torch.where(q < above, beyond, (u / (1 - above) - 0.5 - level) / spread).to(params)
-
-    def normal_score(self, params: Tensor, z: Tensor) -> Tensor:
-        """Return the normal scores of counts, or of numbers between them."""
-        own, level, spread, p, above = self._mixture(params)
-        y, counted = level + spread * z, self.base.normal_score(own, z.double())
-        u = torch.where(y < 0.5, (y + 0.5) * (1 - above), p + (1 - p) * ndtr(counted))
-        q = torch.where(y < 0.5, above + (0.5 - y) * (1 - above), (1 - p) * ndtr(-counted))
-        return torch.where(u < 0.5, ndtri(u), -ndtri(q)).to(params)
-
-    def calibrate(self, params: Tensor, z: Tensor, observed_mask: Tensor) -> None:
-        """Calibrate the wrapped head."""
-        self.base.calibrate(_split(params)[0], z, observed_mask)
-
-    def _mixture(self, params: Tensor) -> tuple[Tensor, ...]:
-        """Return the wrapped head's parameters, level, spread, p and P(Y > 0), in float64."""
-        own, logit = _split(params.double())
-        (level, spread), p = level_spread(params.detach()), logit.detach().sigmoid()
-        edge = self.base.normal_score(own.detach(), (0.5 - level) / spread)
-        return own, level, spread, p, (1 - p) * ndtr(-edge)
+    def distribution(self, mean: np.ndarray, *shapes: np.ndarray) -> _Inflated:
+        """Return the mixture."""
+        logit, *own = shapes
+        return _Inflated(expit(-logit), self.base.distribution(*own))
 
 
-def _split(params: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the parameters of the wrapped head, and the logit of p."""
-    return torch.cat([params[..., :-3], params[..., -2:]], -1), params[..., -3]
+def _own(params: Tensor) -> Tensor:
+    """Return the parameters of the wrapped head."""
+    return torch.cat([params[..., :-3], params[..., -2:]], -1)

@@ -49,6 +49,8 @@ def test_any_data_make_legal_sizes(
     # what most training windows cannot teach is left to the rollout
     assert chosen.block == min(horizon, max(int(np.median(sizes)) // 3, 1))
     assert chosen.stride % chosen.patch == 0
+    # every value is forecast from an origin of its window
+    assert 1 <= chosen.every <= max(min(chosen.n_steps, chosen.block // chosen.patch), 1)
     assert chosen.window >= chosen.patch
     assert min(chosen.n_steps, chosen.batch_size, chosen.scale_window, chosen.min_observed) >= 1
     assert chosen.min_observed <= chosen.scale_window

@@ -1,0 +1,75 @@
+"""Weights of forecasters from their past errors.
+
+Inverse errors: Bates and Granger, "The combination of forecasts", 1969; that weights must be shrunk
+to be better than equal ones: Stock and Watson, "Combination forecasts of output growth in a
+seven-country data set", 2004. Letters: n series, K past origins, M members.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+# A member that errs by a tenth less has 1.1^4 = 1.5 times the weight. From 3 to 6 made no
+# difference on the validation parts.
+POWER = 4.0
+# What all series have in common counts as so many independent origins of a series' own.
+COMMON = 5.0
+# A member forecasts alone where it erred least at so large a share of so many origins.
+ALONE, ORIGINS = 0.9, 10
+# An error counts as at least this share of the largest member's: one that is nearly zero says
+# little more than a small one.
+SMALLEST = 1e-2
+
+
+def weigh(
+    errors: np.ndarray, independent: np.ndarray, prior: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights of each series (n, M), and those of a series without errors (M,).
+
+    With r_im the mean error of member m in series i, as a multiple of the geometric mean of all
+    members', log r_im leans on its mean over the series; the weight is prior_m / r_im^4.
+
+    Parameters
+    ----------
+    errors
+        (n, K, M), mean absolute errors of each origin; NaN: not known.
+    independent
+        (n,), as how many independent origins those of a series count.
+    prior
+        (M,), weights where errors tell nothing.
+
+    Examples
+    --------
+    >>> errors = np.array([[[1.0, 2.0]] * 3])
+    >>> shares, _ = weigh(errors, independent=np.array([3.0]), prior=np.ones(2))
+    >>> shares.round(2).tolist()
+    [[0.94, 0.06]]
+    """
+    known = ~np.isnan(errors).any(2)  # (n, K)
+    count = np.maximum(known.sum(1), 1)[:, None]
+    mean = np.where(known[..., None], errors, 0.0).sum(1) / count  # (n, M)
+    largest = mean.max(1, keepdims=True)  # (n, 1)
+    told = largest > 0
+    worth = np.where(told, independent[:, None], 0.0)  # (n, 1)
+    size = np.log(np.where(told, np.maximum(mean, SMALLEST * largest), 1.0))
+    size -= size.mean(1, keepdims=True)
+    common = (worth * size).sum(0) / max(worth.sum(), 1e-9)  # (M,)
+    own = (worth * size + COMMON * common) / (worth + COMMON)
+    shares = np.where(_alone(errors, known), 1.0, 0.0)
+    shares = np.where(shares.any(1, keepdims=True), shares, _normed(own, prior))
+    return shares, _normed(common, prior)
+
+
+def _normed(size: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    weights = prior * np.exp(-POWER * size)
+    shares: np.ndarray = weights / weights.sum(-1, keepdims=True)
+    return shares
+
+
+def _alone(errors: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Tell which member forecasts a series alone, (n, M)."""
+    least = errors == np.where(known, errors.min(2), np.nan)[..., None]  # (n, K, M)
+    count = known.sum(1)[:, None]
+    alone: np.ndarray = (count >= ORIGINS) & (least.sum(1) >= ALONE * count)
+    # two that always forecast the same are no winner
+    return alone & (alone.sum(1, keepdims=True) == 1)

@@ -1,0 +1,140 @@
+"""Members that data and time allow, weighed, calibrated, and reported."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast import AutoForecaster, NaiveForecaster
+from forecast.forecasters.combined import auto
+from forecast.forecasters.combined.planning import CANDIDATES, Size
+from forecast.forecasters.combined.trial import Trial
+from forecast.forecasters.loading import load
+
+
+def seasonal(length: int, seed: int = 0, noise: float = 1.0) -> pd.Series:
+    t = np.arange(length)
+    values = 0.1 * t + 5 * np.sin(2 * np.pi * t / 12) + 20
+    values += noise * np.random.default_rng(seed).normal(size=length)
+    return pd.Series(values, pd.date_range("2000", periods=length, freq="MS"))
+
+
+def test_the_table_tells_what_became_of_every_candidate() -> None:
+    model = AutoForecaster(budget=1).fit(seasonal(96))
+    table = model.table_
+    assert set(table.index) == {one.label for one in CANDIDATES}
+    members = table.loc[list(model.members_)]
+    assert (members["note"] == "").all() and members["weight"].sum() == pytest.approx(1)
+    assert members.loc["seasonal naive", "error"] == 1
+    rest = table.drop(index=list(model.members_))
+    assert rest["note"].str.contains("beyond the budget|values on").all()
+    assert (rest["weight"] == 0).all()
+    np.testing.assert_allclose(model.weights_.sum(axis=1), 1)
+
+
+def test_more_time_and_more_values_bring_more_members() -> None:
+    found = [
+        list(AutoForecaster(budget=budget).fit(seasonal(length)).members_)
+        for budget, length in ((0.01, 96), (5, 20), (5, 96))
+    ]
+    assert found[0] == ["seasonal naive"]
+    assert set(found[1]) == {"seasonal naive", "drift", "pre-trained", "Theta"}
+    assert set(found[2]) == {*found[1], "Markov", "ETS", "ARIMA"}
+
+
+def test_the_budget_is_kept() -> None:
+    AutoForecaster(budget=1).fit(seasonal(48))  # what is imported only once
+    y = pd.DataFrame({f"s{i}": seasonal(96, i) for i in range(60)})
+    for budget in (0.5, 1.5):
+        began = time.thread_time()
+        AutoForecaster(budget=budget, horizon=12).fit(y)
+        assert time.thread_time() - began < 1.1 * budget
+
+
+def test_a_slow_machine_has_fewer_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    original, late = time.thread_time, [0.0]
+
+    def slow() -> float:
+        late[0] += 2.0
+        return original() + late[0]
+
+    monkeypatch.setattr(auto.time, "thread_time", slow)
+    model = AutoForecaster(budget=5).fit(seasonal(96))
+    assert "seasonal naive" in model.members_ and len(model.members_) < 4
+    assert model.table_["note"].str.contains("slower than planned").any()
+
+
+def test_a_member_that_fails_does_not_cost_the_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
+    from forecast.forecasters.classical.theta import ThetaForecaster
+
+    def fail(*_: Any) -> None:
+        raise FloatingPointError("diverged")
+
+    monkeypatch.setattr(ThetaForecaster, "_fit_series", fail)
+    model = AutoForecaster(budget=1).fit(seasonal(96))
+    assert model.table_.loc["Theta", "note"] == "failed: FloatingPointError: diverged"
+    assert "Theta" not in model.members_ and len(model.predict(6)) == 6
+
+
+def test_members_that_erred_less_weigh_more() -> None:
+    table = AutoForecaster(budget=1).fit(seasonal(120, noise=0.3)).table_
+    known = table[table["weight"] > 0]
+    prior = pd.Series({one.label: one.prior for one in CANDIDATES})
+    ranks = (known["weight"] / prior[known.index]).rank(ascending=False)
+    pd.testing.assert_series_equal(ranks, known["error"].rank(), check_names=False)
+
+
+def test_it_beats_the_naive_forecast_of_a_season() -> None:
+    ratios = []
+    for seed in range(3):
+        y = seasonal(108, seed)
+        naive = NaiveForecaster("seasonal")
+        errors = [
+            np.abs(one.fit(y[:96]).predict(12) - y[96:]).mean()
+            for one in (AutoForecaster(budget=1), naive)
+        ]
+        ratios.append(errors[0] / errors[1])
+    assert np.exp(np.mean(np.log(ratios))) < 0.85
+
+
+def test_bands_hold_what_they_say() -> None:
+    inside = []
+    for seed in range(8):
+        y = seasonal(156, seed)
+        band = AutoForecaster(budget=1, horizon=12).fit(y[:-12]).predict_interval(coverage=0.8)
+        inside.append(y[-12:].between(band["lower"], band["upper"]).mean())
+    assert 0.65 < np.mean(inside) < 0.95
+
+
+def test_series_that_are_not_tried_have_the_common_weights() -> None:
+    y = pd.DataFrame({f"s{i}": seasonal(40, i) for i in range(90)})
+    model = AutoForecaster(budget=3, horizon=6).fit(y)
+    trial = Trial.of(model.panel_, 6)
+    assert trial is not None and len(trial.rows) < 90
+    rest = np.setdiff1d(np.arange(90), trial.rows)
+    np.testing.assert_allclose(model.shares_[rest], model.common_[None].repeat(len(rest), 0))
+    assert (model.width_.scale[rest] == model.width_.scale[rest[0]]).all()
+
+
+def test_it_is_saved_with_its_table(tmp_path: Path) -> None:
+    model = AutoForecaster(budget=1).fit(seasonal(96))
+    model.save(tmp_path / "a.model")
+    twin = load(tmp_path / "a.model")
+    pd.testing.assert_frame_equal(twin.table_, model.table_)
+    pd.testing.assert_frame_equal(twin.weights_, model.weights_)
+
+
+def test_seconds_grow_with_the_work() -> None:
+    small, large = (Size(values, 12, values, values, 12) for values in (100, 10_000))
+    for one in CANDIDATES:
+        assert one.seconds(small) < one.seconds(large)
+
+
+def test_a_budget_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="`budget` must be a number in"):
+        AutoForecaster(budget=0).fit(seasonal(40))

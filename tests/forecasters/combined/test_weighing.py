@@ -1,0 +1,79 @@
+"""Weights from past errors: inverse, shrunk, and never those of a winner by chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecast.forecasters.combined.weighing import POWER, weigh
+
+RNG = np.random.default_rng(0)
+EVEN = np.ones(3)
+
+
+def errors_of(n: int, origins: int, sizes: tuple[float, ...]) -> np.ndarray:
+    """Return absolute errors of members of different sizes, (n, K, M)."""
+    return np.abs(RNG.normal(size=(n, origins, len(sizes)))) * np.array(sizes)
+
+
+def test_weights_are_inverse_errors_to_a_power() -> None:
+    errors = np.tile([1.0, 2.0, 4.0], (1, 4, 1))
+    shares, common = weigh(errors, np.array([4.0]), EVEN)
+    np.testing.assert_allclose(shares[0] / shares[0, 0], [1, 2**-POWER, 4**-POWER])
+    np.testing.assert_allclose(common, shares[0])
+
+
+def test_the_unit_of_a_series_does_not_matter() -> None:
+    errors = errors_of(5, 6, (1, 2, 3))
+    units = np.logspace(-6, 6, 5)[:, None, None]
+    left, right = (weigh(one, np.full(5, 3.0), EVEN)[0] for one in (errors, errors * units))
+    np.testing.assert_allclose(left, right)
+
+
+def test_without_errors_the_prior_counts() -> None:
+    errors, prior = np.full((2, 3, 2), np.nan), np.array([2.0, 1.0])
+    shares, common = weigh(errors, np.zeros(2), prior)
+    np.testing.assert_allclose(shares, [[2 / 3, 1 / 3]] * 2)
+    np.testing.assert_allclose(common, [2 / 3, 1 / 3])
+
+
+def test_a_series_without_errors_has_the_common_weights() -> None:
+    errors = errors_of(4, 8, (1, 2, 3))
+    errors[2] = np.nan
+    shares, common = weigh(errors, np.full(4, 5.0), EVEN)
+    np.testing.assert_allclose(shares[2], common)
+
+
+def test_a_series_of_constants_tells_nothing() -> None:
+    errors = errors_of(2, 8, (1, 2, 3))
+    errors[1] = 0.0
+    shares, common = weigh(errors, np.full(2, 5.0), EVEN)
+    np.testing.assert_allclose(shares[1], common)
+
+
+def test_the_more_origins_the_further_a_series_is_from_the_others() -> None:
+    errors = np.concatenate([np.tile([1.0, 2.0], (9, 4, 1)), np.tile([2.0, 1.0], (1, 4, 1))])
+    told = [weigh(errors, np.full(10, worth), np.ones(2))[0][9, 1] for worth in (1, 5, 50)]
+    assert told == sorted(told) and told[0] < 0.5 < told[2]
+
+
+@pytest.mark.parametrize(("won", "alone"), [(18, True), (17, False)])
+def test_one_forecasts_alone_only_where_it_wins_nine_of_ten_origins(won: int, alone: bool) -> None:
+    errors = np.tile([1.0, 1.1], (1, 20, 1))
+    errors[0, won:, 0] = 1.2
+    shares, _ = weigh(errors, np.array([10.0]), np.ones(2))
+    assert bool(shares[0].max() == 1.0) is alone
+
+
+def test_few_origins_and_equal_forecasts_have_no_winner() -> None:
+    few = np.tile([1.0, 9.0], (1, 9, 1))
+    assert weigh(few, np.array([9.0]), np.ones(2))[0].max() < 1
+    same = np.tile([1.0, 1.0, 9.0], (1, 20, 1))
+    shares = weigh(same, np.array([20.0]), EVEN)[0][0]
+    assert shares[0] == shares[1]
+
+
+def test_by_chance_none_of_alike_members_wins_much() -> None:
+    shares, _ = weigh(errors_of(200, 12, (1, 1, 1)), np.full(200, 3.0), EVEN)
+    assert shares.mean(0) == pytest.approx([1 / 3] * 3, abs=0.03)
+    assert np.quantile(shares.max(1), 0.9) < 0.7
