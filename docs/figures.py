@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from five_shapes import five_shapes
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from sklearn.preprocessing import FunctionTransformer
@@ -31,7 +32,16 @@ def main() -> None:
     mpl.use("Agg")
     # the same picture must give the same file
     mpl.rcParams["svg.hashsalt"] = "forecast"
-    for draw in (pretrained, contest, first_forecast, fan, error_by_step, steps, transform):
+    for draw in (
+        pretrained,
+        contest,
+        five_shapes,
+        first_forecast,
+        fan,
+        error_by_step,
+        steps,
+        transform,
+    ):
         figure = draw()
         form = "png" if draw in (pretrained, contest) else "svg"  # a README shows them
         path = IMAGES / f"{draw.__name__.replace('_', '-')}.{form}"
