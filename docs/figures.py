@@ -16,10 +16,12 @@ from forecast import (
     MarkovForecaster,
     NaiveForecaster,
     PretrainedForecaster,
+    SequenceClassifier,
     backtest,
     compare,
     load_dataset,
 )
+from forecast.evaluation.canvas import BLUE, PALE, VERMILLION, draw_line, dress
 from forecast.evaluation.plots import plot_error_by_step, plot_forecast, plot_steps
 from forecast.forecasters.registry import CONTESTANTS
 
@@ -32,18 +34,10 @@ def main() -> None:
     mpl.use("Agg")
     # the same picture must give the same file
     mpl.rcParams["svg.hashsalt"] = "forecast"
-    for draw in (
-        pretrained,
-        contest,
-        five_shapes,
-        first_forecast,
-        fan,
-        error_by_step,
-        steps,
-        transform,
-    ):
+    pages = (five_shapes, first_forecast, fan, error_by_step, steps, transform, sequences)
+    for draw in (pretrained, contest, *pages):
         figure = draw()
-        form = "png" if draw in (pretrained, contest) else "svg"  # a README shows them
+        form = "svg" if draw in pages else "png"  # a README shows the others
         path = IMAGES / f"{draw.__name__.replace('_', '-')}.{form}"
         figure.savefig(path, dpi=150, metadata={"Date": None} if form == "svg" else None)
         plt.close(figure)
@@ -124,6 +118,26 @@ def transform() -> Figure:
         plot_forecast(past, model.predict(24), bands, future, tail=40, label=label, ax=ax)
     axes[0].set_ylabel("real GDP (billions of dollars)", fontsize=axes[0].yaxis.label.get_size())
     axes[1].set_ylabel("")
+    return figure
+
+
+def sequences() -> Figure:
+    """Draw a pump until it breaks, and the risk that is told day by day."""
+    pumps = load_dataset("pump_failures")
+    fails = pumps.groupby("unique_id").cumcount(ascending=False) < 30
+    judged = pumps["unique_id"] == "pump02"
+    model = SequenceClassifier(each_step=True, max_epochs=8, random_state=0)
+    model.set_params(learning_rate=0.01).fit(pumps[~judged], fails[~judged])
+    one = pumps[judged].set_index("ds")
+    risk = model.predict_proba(pumps[judged])[True].set_axis(one.index)
+    figure, axes = plt.subplots(2, 1, figsize=(9, 4.6), sharex=True, layout="constrained")
+    draw_line(axes[0], one["y"], BLUE, "vibration")
+    draw_line(axes[1], risk, VERMILLION, "risk")
+    for ax in axes:
+        ax.axvspan(one.index[-30], one.index[-1], color=PALE, alpha=0.5, lw=0)
+    axes[0].text(one.index[-30], one["y"].max(), "last 30 days ", ha="right", va="top")
+    dress(axes[0], "", "vibration (mm/s)")
+    dress(axes[1], "day", "probability of a failure\nwithin 30 days")
     return figure
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from griffe import Class, Extension, Function, Module, Object, ParameterKind, Parameters
 
+SHOWN = ("Forecaster", "Classifier", "Regressor")  # their constructors pass parameters on
 PROSE = re.compile(r"(?<=^Returns\n-------\n)(\S+ .*(?:\n\S.*)*)(?=\n\n|\Z)", re.M)
 
 
@@ -19,7 +20,7 @@ class Complete(Extension):
     def on_package(self, *, pkg: Module, **_: Any) -> None:
         """Go through a package once all of it is read."""
         for one in objects(pkg):
-            if isinstance(one, Class) and one.name.endswith("Forecaster"):
+            if isinstance(one, Class) and one.name.endswith(SHOWN):
                 own = Function("__init__", parameters=Parameters(*parameters(one)))
                 one.set_member("__init__", own)
                 one.docstring.value = inspect.cleandoc(str(imported(one).__doc__))

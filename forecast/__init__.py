@@ -12,6 +12,9 @@ evaluation
 forecasters
     What users hold, from `NaiveForecaster` to `Seq2SeqForecaster`, listed in
     `forecast.forecasters.registry`; `load` reads a saved one.
+sequences
+    `SequenceClassifier` and `SequenceRegressor`: a class, an alarm or a number of whole units,
+    or at every step.
 contest
     `compare` holds the contest: one table, one verdict.
 partitions
@@ -29,7 +32,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from forecast.forecasters.registry import HOMES
+from forecast.forecasters.registry import CLASSES
 
 if TYPE_CHECKING:
     from forecast._checks import ForecastWarning as ForecastWarning
@@ -47,10 +50,12 @@ if TYPE_CHECKING:
     from forecast.forecasters.registry import *  # noqa: F403
     from forecast.inspection.memory import effective_memory as effective_memory
     from forecast.partitions.partitioned import Partitioned as Partitioned
+    from forecast.sequences.classifier import SequenceClassifier as SequenceClassifier
+    from forecast.sequences.regressor import SequenceRegressor as SequenceRegressor
 
 __version__ = "0.1.0"
 
-_HOMES = HOMES | {
+_HOMES = CLASSES | {
     "Comparison": "forecast.contest.comparison",
     "ConformalForecaster": "forecast.forecasters.conformal",
     "ForecastWarning": "forecast._checks",

@@ -134,6 +134,14 @@ def test_fit_saves_and_predict_continues(messy: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(again["Umsatz"], shown["Umsatz"])
 
 
+def test_a_combination_within_a_budget_is_fitted_saved_and_read(tmp_path: Path) -> None:
+    SALES.to_csv(tmp_path / "sales.csv")
+    arguments = ["--model", "auto", "--set", "budget=0.3", "--horizon", 6]
+    run("fit", tmp_path / "sales.csv", *arguments, "--model-file", tmp_path / "m.model")
+    shown = table(run("predict", "--model-file", tmp_path / "m.model", "--coverage", 0.8))
+    assert len(shown) == 6 and (shown["lower"] < shown["upper"]).all()
+
+
 def test_a_saved_long_model_is_updated(wide: Path, tmp_path: Path) -> None:
     frame = read_file(wide).melt(ignore_index=False, var_name="shop", value_name="y").reset_index()
     frame.to_csv(tmp_path / "all.csv", index=False)

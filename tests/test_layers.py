@@ -22,7 +22,10 @@ ROOMS = {
     "forecasters": {"data", "networks", "engine", "pretrained", "evaluation"},
     "contest": {"data", "evaluation", "forecasters"},
     "partitions": {"data", "evaluation", "forecasters"},
-    "inspection": {"data", "networks", "engine", "pretrained", "evaluation", "forecasters"},
+    "sequences": {"data", "networks", "engine", "evaluation", "forecasters"},
+    "inspection": {
+        *("data", "networks", "engine", "pretrained", "evaluation", "forecasters", "sequences"),
+    },
     "teaching": {"data", "networks", "engine"},
     "generated": set(),
 }

@@ -101,6 +101,14 @@ def test_gain_from_depth_is_printed():
 
 
 @pytest.mark.slow
+@pytest.mark.mission("M48", "M53")
+def test_pumps_are_warned_of_before_they_fail():
+    printed = executed("10-early-warning.ipynb")
+    assert number(printed, "LSTM at 2 %:") >= 16 and number(printed, "median lead") >= 10
+    assert number(printed, "\nLSTM") > number(printed, "\nage") + 0.2  # average precision
+
+
+@pytest.mark.slow
 @pytest.mark.mission("M47")
 def test_prices_are_compared_or_the_missing_data_is_named():
     printed = executed("11-is-an-lstm-a-must-for-prices.ipynb")

@@ -15,7 +15,6 @@ import pytest
 from matplotlib.axes import Axes
 
 import forecast
-from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.registry import HOMES
 
 if TYPE_CHECKING:
@@ -61,7 +60,12 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     assert_type(model.plot(3, X), Axes)
     assert_type(model.history_, pd.DataFrame)
     model.save("a.model")
-    assert_type(forecast.load("a.model"), BaseForecaster)
+    assert_type(forecast.load("a.model"), Any)  # a forecaster, or an estimator of sequences
+    # sequences
+    alarms = forecast.SequenceClassifier(each_step=True, class_weight="balanced")
+    assert_type(alarms.fit([y], [y]), forecast.SequenceClassifier)
+    assert_type(alarms.classes_, np.ndarray[Any, np.dtype[Any]])
+    assert_type(forecast.SequenceRegressor(cell="gru").fit(X, y), forecast.SequenceRegressor)
     # data, contest, evaluation
     assert_type(forecast.catalogue(), pd.DataFrame)
     assert_type(forecast.read_file("a.csv", id_col="shop"), pd.Series[Any] | pd.DataFrame)

@@ -1,4 +1,4 @@
-"""The training loop: random windows, loss at every step, validation by rollout."""
+"""The training loop: random windows, a loss at many of their steps, validation by rollout."""
 
 from __future__ import annotations
 

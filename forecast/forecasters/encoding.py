@@ -56,6 +56,8 @@ def encode(value: Any, what: str) -> Any:
         return {"forecaster": name, "params": encode(value.get_params(deep=False), what)}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: encode(entry, what) for key, entry in value.items()}}
+    if isinstance(value, dict):  # JSON has text for keys
+        return {"items": [[encode(key, what), encode(one, what)] for key, one in value.items()]}
     raise ValueError(
         f"{what} must be numbers and text to be saved to a file that holds no code, got "
         f"{short(value)}. Use joblib.dump(model, path), and load only what you trust."
@@ -85,6 +87,8 @@ def decode(value: Any) -> Any:
         return _CALENDARS[value["calendar"]](
             value["n"], weekmask=value["weekmask"], holidays=value["holidays"], **hours
         )
+    if "items" in value:
+        return dict(decode(value["items"]))
     if "forecaster" in value:
         return forecaster_class(value["forecaster"])(**decode(value["params"]))
     if "frame" in value:

@@ -20,7 +20,7 @@ from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import beneath, decode
 from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.panel_state import panel_from_state
-from forecast.forecasters.registry import HOMES, forecaster_class
+from forecast.forecasters.registry import CLASSES, forecaster_class
 from forecast.forecasters.saving import (
     FORMAT_VERSION,
     MOST_BYTES,
@@ -38,8 +38,8 @@ LARGEST = (
 )
 
 
-def load(path: str | PathLike[str]) -> BaseForecaster:
-    """Read a forecaster that `save` wrote; it forecasts and updates as before.
+def load(path: str | PathLike[str]) -> Any:
+    """Read a forecaster, or an estimator of sequences, that `save` wrote; it goes on as before.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def load(path: str | PathLike[str]) -> BaseForecaster:
 
     Returns
     -------
-    The fitted forecaster.
+    The fitted forecaster or estimator.
 
     Raises
     ------
@@ -58,21 +58,28 @@ def load(path: str | PathLike[str]) -> BaseForecaster:
         If there is none.
     """
     about, arrays = _read_file(Path(path))
-    if find_class(about.get("class")) is None:
+    cls = find_class(about.get("class"))
+    if cls is None:
         raise ValueError(
             f"{str(path)!r} holds a {short(about.get('class'))}, which is no known forecaster; "
-            f"known are {', '.join(HOMES)}. Import your own class before loading."
+            f"known are {', '.join(CLASSES)}. Import your own class before loading."
         )
     try:
         with np.errstate(all="ignore"):
-            panel = panel_from_state(about["panel"], beneath(arrays, "panel/"))
-            forecaster = rebuilt(about, beneath(arrays, "learned/"), panel)
-            restore(panel, _tried(forecaster))
-            return forecaster
+            rebuild = _forecaster if issubclass(cls, BaseForecaster) else cls.rebuild
+            return rebuild(about, arrays)
     except Exception as error:  # a file that somebody else wrote can go wrong in any way
         raise ValueError(
             f"{str(path)!r} is damaged: {short(error)}. Save the model again."
         ) from error
+
+
+def _forecaster(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> BaseForecaster:
+    """Return the forecaster, after it has forecast its horizon, or the first part of it."""
+    panel = panel_from_state(about["panel"], beneath(arrays, "panel/"))
+    forecaster = rebuilt(about, beneath(arrays, "learned/"), panel)
+    restore(panel, _tried(forecaster))
+    return forecaster
 
 
 def rebuilt(about: dict[str, Any], learned: dict[str, np.ndarray], panel: Panel) -> BaseForecaster:
@@ -177,11 +184,11 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return about, arrays
 
 
-def find_class(name: Any) -> type[BaseForecaster] | None:
-    """Return the forecaster of a name: this package's, else the one defined last, else None."""
+def find_class(name: Any) -> type[Any] | None:
+    """Return the class of a name: this package's, else the one defined last, else None."""
     if not isinstance(name, str):
         return None
-    if name in HOMES:
+    if name in CLASSES:
         return forecaster_class(name)
     candidates = list(BaseForecaster.__subclasses__())
     for cls in candidates:  # grows on the way

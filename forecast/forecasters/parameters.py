@@ -29,7 +29,27 @@ class Common(TypedDict, total=False):
     target_col: str
 
 
-class Parameters(BaseEstimator):
+class SharedSignature:
+    """The parent of estimators whose constructors pass `**parameters` on to their parents'."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Put the parent's parameters in place of `**common`: scikit-learn reads them there.
+
+        What the class does not say of them, its docstring takes from the parent's.
+        """
+        super().__init_subclass__(**options)
+        init = cls.__dict__.get("__init__")
+        own = inspect.signature(init).parameters if init else {}
+        if any(one.kind is one.VAR_KEYWORD for one in own.values()):
+            named = own | inspect.signature(super(cls, cls).__init__).parameters
+            kept = [one for one in named.values() if one.kind is not one.VAR_KEYWORD]
+            init.__signature__ = inspect.Signature(kept)  # type: ignore[union-attr]
+        if cls.__doc__ and (parent := super(cls, cls).__doc__):
+            names = inspect.signature(cls.__init__).parameters
+            cls.__doc__ = inherit_parameters(cls.__doc__, parent, names)
+
+
+class Parameters(SharedSignature, BaseEstimator):
     """The constructor of every forecaster: it only stores.
 
     Parameters
@@ -81,22 +101,6 @@ class Parameters(BaseEstimator):
         self.id_col = id_col
         self.time_col = time_col
         self.target_col = target_col
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        """Put the parent's parameters in place of `**common`: scikit-learn reads them there.
-
-        What the class does not say of them, its docstring takes from the parent's.
-        """
-        super().__init_subclass__(**options)
-        init = cls.__dict__.get("__init__")
-        own = inspect.signature(init).parameters if init else {}
-        if any(one.kind is one.VAR_KEYWORD for one in own.values()):
-            named = own | inspect.signature(super(cls, cls).__init__).parameters
-            kept = [one for one in named.values() if one.kind is not one.VAR_KEYWORD]
-            init.__signature__ = inspect.Signature(kept)  # type: ignore[union-attr]
-        if cls.__doc__ and (parent := super(cls, cls).__doc__):
-            names = inspect.signature(cls.__init__).parameters
-            cls.__doc__ = inherit_parameters(cls.__doc__, parent, names)
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn that the first argument is the target itself, and may have gaps."""

@@ -95,19 +95,24 @@ CONTESTANTS = (
 )
 # Class -> module. A saved file names a class, never a module to import.
 HOMES = {one.forecaster: f"forecast.forecasters.{one.file}" for one in CONTESTANTS}
+# Every class that a saved file may name: estimators of sequences are no contestants.
+CLASSES = HOMES | {
+    "SequenceClassifier": "forecast.sequences.classifier",
+    "SequenceRegressor": "forecast.sequences.regressor",
+}
 SPELLINGS = {one.spelling: one for one in CONTESTANTS}
 NAIVE = tuple(one.label for one in CONTESTANTS if one.forecaster == "NaiveForecaster")
 
 
 def forecaster_class(name: str) -> type[Any]:
-    """Return the class of a name out of `HOMES`; its file is loaded only now.
+    """Return the class of a name out of `CLASSES`; its file is loaded only now.
 
     Examples
     --------
     >>> forecaster_class("NaiveForecaster")(strategy="drift")
     NaiveForecaster(strategy='drift')
     """
-    cls: type[Any] = getattr(importlib.import_module(HOMES[name]), name)
+    cls: type[Any] = getattr(importlib.import_module(CLASSES[name]), name)
     return cls
 
 

@@ -22,7 +22,7 @@ from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import encode
 from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.panel_state import panel_to_state
-from forecast.forecasters.registry import HOMES, forecaster_class
+from forecast.forecasters.registry import CLASSES, forecaster_class
 
 FORMAT_VERSION = 1
 # What a file may hold at most, so that one which somebody forged is refused before it costs.
@@ -72,9 +72,22 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
     check_is_fitted(forecaster)
     own, learned = described(forecaster)
     history, panel_arrays = panel_to_state(forecaster.panel_)
-    about = {"format_version": FORMAT_VERSION, **own, "panel": history}
     arrays = {f"panel/{name}": array for name, array in panel_arrays.items()}
     arrays |= {f"learned/{name}": np.asarray(array) for name, array in learned.items()}
+    write(path, own | {"panel": history}, arrays)
+
+
+def write(path: str | PathLike[str], about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Write what a file says, and its arrays, signed; an existing file is replaced at the end.
+
+    Raises
+    ------
+    ValueError
+        If it is too large.
+    OSError
+        If it cannot be written.
+    """
+    about = {"format_version": FORMAT_VERSION, **about}
     # The format stores memory as it lies: a transposed view would come back scrambled.
     arrays = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
     text = json.dumps(about | {"sha256": checksum(about, arrays)})
@@ -91,20 +104,9 @@ def save(forecaster: Savable, path: str | PathLike[str]) -> None:
 
 def described(forecaster: Savable) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return what a file says of a fitted forecaster beside its history: JSON, arrays by name."""
-    name = type(forecaster).__name__
-    if name in HOMES and forecaster_class(name) is not type(forecaster):
-        raise ValueError(
-            f"the class {name} is not the one of this package, and would be read as that one. "
-            "Rename your class."
-        )
     values, learned = forecaster._state()
     empty = ~observed(forecaster.panel_)
-    about = {
-        "class": name,
-        "params": {
-            name: encode(value, f"parameter `{name}`")
-            for name, value in forecaster.get_params(deep=False).items()
-        },
+    about = named(forecaster) | {
         "season_length": forecaster.season_length_,
         "horizon": forecaster.horizon_,
         "unit": forecaster.unit_,
@@ -115,6 +117,27 @@ def described(forecaster: Savable) -> tuple[dict[str, Any], dict[str, np.ndarray
         "learned": encode(values, "a learned value"),
     }
     return about, learned
+
+
+def named(estimator: Any) -> dict[str, Any]:
+    """Return what a file says first of any estimator: its class and parameters.
+
+    Raises
+    ------
+    ValueError
+        If a parameter cannot be written as text, or the name of the class is taken.
+    """
+    name = type(estimator).__name__
+    if name in CLASSES and forecaster_class(name) is not type(estimator):
+        raise ValueError(
+            f"the class {name} is not the one of this package, and would be read as that one. "
+            "Rename your class."
+        )
+    params = {
+        name: encode(value, f"parameter `{name}`")
+        for name, value in estimator.get_params(deep=False).items()
+    }
+    return {"class": name, "params": params}
 
 
 def text_length(content: bytes) -> int:

@@ -44,7 +44,8 @@ def state_gradients(forecaster: Inspected, series: Any = None) -> pd.DataFrame:
     forecaster
         A fitted recurrent forecaster; its history is what the states have read.
     series
-        Which one, by its id; None: the first.
+        Which one, by its id; None: the first. For an estimator of sequences the sequence itself, an
+        array (T,) or (T, F), or a frame indexed by time.
 
     Returns
     -------
@@ -147,7 +148,7 @@ def gates(forecaster: Inspected, layer: int = 0, series: Any = None) -> pd.DataF
     layer
         Counted from 0, the one that reads the values.
     series
-        Which one, by its id; None: the first.
+        As in `state_gradients`.
 
     Returns
     -------
@@ -236,7 +237,7 @@ def hidden_states(forecaster: Inspected, series: Any = None) -> pd.DataFrame:
     forecaster
         A fitted recurrent forecaster.
     series
-        Which one, by its id; None: the first.
+        As in `state_gradients`.
 
     Returns
     -------

@@ -20,6 +20,8 @@ from forecast.data.frames import append
 from forecast.data.panel import Panel, ranges
 from forecast.evaluation.canvas import span
 from forecast.forecasters.base import BaseForecaster
+from forecast.sequences.base import SequenceEstimator
+from forecast.sequences.reading import read_array
 
 ROUNDING = 1e-5  # of the largest response: what single precision can do by itself
 VALUES_AT_ONCE = 2**17  # values that are read at once
@@ -101,6 +103,11 @@ def effective_memory(
     last lag whose response is at least `threshold` of the largest. It is the same definition for
     a window and for a state, for a regression and for a network.
 
+    Estimators of sequences are given units in any form of their `fit`; a unit is as much history as
+    the shortest has steps. One step is moved, all its features by their spread in `fit`, and the
+    answer at the end is looked at: in spreads of what was learned, of a classifier the probability
+    that changes most.
+
     Parameters
     ----------
     forecasters
@@ -143,20 +150,28 @@ def effective_memory(
     responses, grids = {}, []
     for name, forecaster in _named(forecasters).items():
         check_is_fitted(forecaster)
-        panel = append(forecaster.panel_, forecaster._read(y, X, forecaster.freq_))
-        steps = forecaster.horizon_ if horizon is None else positive_integer("horizon", horizon)
-        responses[name] = _responses(forecaster, panel, steps)
+        responses[name], grid = _measured(forecaster, y, X, horizon)
         if not responses[name].max() > 0:
             raise ValueError(
                 f"The forecast of {name!r} depends on none of the last {len(responses[name])} "
                 "values, so it has no memory to measure. Give a longer `y`."
             )
-        grids.append(panel.grid)
+        grids.append(grid)
     return EffectiveMemory(pd.DataFrame(responses).rename_axis("lag"), threshold, grids[0])
 
 
+def _measured(forecaster: Any, y: Any, X: Any, horizon: int | None) -> tuple[pd.Series, pd.Index]:
+    """Return the response to every lag, and the axis that says how long one is."""
+    if isinstance(forecaster, SequenceEstimator):
+        responses = _responses_to_steps(forecaster, y)
+        return responses, pd.RangeIndex(len(responses))
+    panel = append(forecaster.panel_, forecaster._read(y, X, forecaster.freq_))
+    steps = forecaster.horizon_ if horizon is None else positive_integer("horizon", horizon)
+    return _responses(forecaster, panel, steps), panel.grid
+
+
 def _named(forecasters: Any) -> dict[str, Any]:
-    if isinstance(forecasters, BaseForecaster):
+    if isinstance(forecasters, BaseForecaster | SequenceEstimator):
         forecasters = [forecasters]
     if isinstance(forecasters, Mapping):
         return dict(forecasters)
@@ -195,6 +210,31 @@ def _responses(forecaster: BaseForecaster, panel: Panel, horizon: int) -> pd.Ser
         change = np.abs(forecasts - usual).max(-1) / spread  # (n, copies)
         changes.append(np.where(np.isnan(values), np.nan, change))
     return pd.DataFrame(np.hstack(changes), columns=range(1, lags + 1)).mean()
+
+
+def _responses_to_steps(estimator: SequenceEstimator, X: Any) -> pd.Series:
+    """Return the mean response of the last answer to every lag."""
+    sequences, reader = estimator._read(X), estimator.model_.reader
+    mean, spread = (part.cpu().numpy() for part in (reader.mean, reader.spread))
+    lags = np.arange(1, sequences.lengths.min() + 1)
+    changes = []
+    for unit in np.split(sequences.values, sequences.ends[:-1] + 1):
+        usual, parts = _last_answers(estimator, unit[None]), []
+        for some in np.array_split(lags, -(-len(lags) * len(unit) // VALUES_AT_ONCE)):
+            moved = np.repeat(unit[None], len(some), 0)
+            places = np.arange(len(some)), len(unit) - some
+            values = moved[places]
+            moved[places] = values - np.where(values < mean, -spread, spread)
+            parts.append(np.abs(_last_answers(estimator, moved) - usual).max(-1))
+        changes.append(np.concatenate(parts))
+    return pd.DataFrame(changes, columns=lags).mean()
+
+
+def _last_answers(estimator: SequenceEstimator, units: np.ndarray) -> np.ndarray:
+    """Return probabilities (n, K), or a number in spreads of what was learned, (n, 1)."""
+    answers = estimator._answers_of(read_array(units))
+    answers = answers.reshape(*units.shape[:2], -1)[:, -1]
+    return answers / float(getattr(estimator.model_.head, "spread", 1.0))
 
 
 def _forecast(forecaster: BaseForecaster, horizon: int) -> np.ndarray:

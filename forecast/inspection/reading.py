@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+import numpy as np
 import pandas as pd
 import torch
 from sklearn.utils.validation import check_is_fitted
@@ -17,12 +18,13 @@ from forecast.forecasters.neural.base import NeuralForecaster
 from forecast.forecasters.neural.pretrained import PretrainedForecaster
 from forecast.forecasters.transform import forward
 from forecast.pretrained.sweep import look
+from forecast.sequences.base import SequenceEstimator
 
 if TYPE_CHECKING:
     from forecast.engine.batches import Windows
     from forecast.networks.base import Network
 
-Inspected = NeuralForecaster | PretrainedForecaster
+Inspected = NeuralForecaster | PretrainedForecaster | SequenceEstimator
 
 
 class Along(NamedTuple):
@@ -47,7 +49,12 @@ class Along(NamedTuple):
 
 
 def along(forecaster: Inspected, series: Any) -> Along:
-    """Return what a fitted forecaster with a state read of a series; None is the first."""
+    """Return what a fitted forecaster with a state read of a series; None is the first.
+
+    An estimator of sequences keeps none: it is given one, (T,) or (T, F), or indexed by time.
+    """
+    if isinstance(forecaster, SequenceEstimator):
+        return _of_a_sequence(forecaster, series)
     place = place_in(forecaster, series)
     if isinstance(forecaster, PretrainedForecaster):
         return _by_the_view_believed(forecaster, place)
@@ -63,6 +70,21 @@ def along(forecaster: Inspected, series: Any) -> Along:
     network, inputs = states.recurrence(network, inputs, windows.static[[place]])
     times = forecaster.panel_.times(place)[steps.numpy()]
     return Along(network, inputs, times, forecaster.recipe_.patch)
+
+
+def _of_a_sequence(estimator: SequenceEstimator, sequence: Any) -> Along:
+    check_is_fitted(estimator)
+    if sequence is None:
+        raise TypeError(
+            f"`series` must be a sequence for {short(estimator)} to read, an array (T,) or (T, F), "
+            "got None."
+        )
+    read = estimator._read([np.asarray(sequence)])
+    inputs = estimator.model_.reader(estimator._units(read).values[None]).cpu().double()
+    indexed = isinstance(sequence, pd.Series | pd.DataFrame)
+    times = sequence.index if indexed else pd.RangeIndex(inputs.shape[1])
+    member = cast("Network", estimator.model_.network.members[0])
+    return Along(states.exact(member), inputs, times, 1)
 
 
 def place_in(forecaster: Inspected, series: Any, kind: Any = Inspected) -> int:

@@ -40,6 +40,9 @@ BUILD = {
     "arima": lambda: ARIMAForecaster(season_length=4).fit(SALES),
     "markov": lambda: forecast.MarkovForecaster(order=3).fit(SALES, PRICE),
     "mlp": lambda: forecast.MLPForecaster(season_length=4, num_layers=2, **TINY).fit(WIDE),
+    "combined": lambda: forecast.CombinedForecaster(
+        [forecast.NaiveForecaster("drift"), ThetaForecaster()], season_length=4
+    ).fit(WIDE),
     "lstm": lambda: forecast.LSTMForecaster(season_length=14, **TINY).fit(SALES, PRICE),
 }
 

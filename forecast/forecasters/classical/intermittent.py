@@ -31,7 +31,7 @@ class CrostonForecaster(BaseForecaster):
     means over the history. `predict` gives this mean. The distribution is that of a demand which
     comes with probability mean / z and is as large as past ones were, in units of z.
 
-    A demand is a value above zero. Missing values take no part.
+    A demand is a value that is not zero. Missing values take no part.
 
     Parameters
     ----------
@@ -43,11 +43,11 @@ class CrostonForecaster(BaseForecaster):
     Attributes
     ----------
     size_ : array (n,)
-        z, the size of a demand; 0 where there was none.
+        z, the absolute size of a demand; 0 where there was none.
     probability_ : array (n,)
         That a step has a demand.
     ratios_ : array
-        Sizes of past demands as multiples of their mean, rising in each series.
+        Past demands as multiples of their mean absolute size, rising in each series.
     offsets_ : array (n + 1,)
         Series i owns ratios_[offsets_[i]:offsets_[i + 1]].
 
@@ -80,10 +80,10 @@ class CrostonForecaster(BaseForecaster):
         number_between("alpha", self.alpha, 0, 1)
         series = [panel.series(i).astype(np.float64) for i in range(panel.n_series)]
         observed = [one[~np.isnan(one)] for one in series]
-        demands = [one[one > 0] for one in observed]
-        self.size_ = np.array([self._smoothed(one) for one in demands])
-        self.probability_ = np.array([self._probability(one > 0) for one in observed])
-        ratios = [np.sort(one / one.mean()) for one in demands if len(one)]
+        demands = [one[one != 0] for one in observed]
+        self.size_ = np.array([self._smoothed(np.abs(one)) for one in demands])
+        self.probability_ = np.array([self._probability(one != 0) for one in observed])
+        ratios = [np.sort(one) / np.abs(one).mean() for one in demands if len(one)]
         self.ratios_ = np.concatenate([*ratios, np.empty(0)])
         self.offsets_ = np.concatenate(([0], np.cumsum([len(one) for one in demands])))
 
@@ -111,7 +111,18 @@ class CrostonForecaster(BaseForecaster):
         self._fit(panel)
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
-        return np.repeat((self.probability_ * self.size_)[:, None], horizon, axis=1)
+        mean = np.bincount(self._owners, self.ratios_, len(self.size_)) / self._counts
+        return np.repeat((self.probability_ * self.size_ * mean)[:, None], horizon, axis=1)
+
+    @property
+    def _owners(self) -> np.ndarray:
+        """The series of each ratio."""
+        return np.repeat(np.arange(len(self.size_)), np.diff(self.offsets_))
+
+    @property
+    def _counts(self) -> np.ndarray:
+        """How many demands each series had, or 1, (n,)."""
+        return np.maximum(np.diff(self.offsets_), 1)
 
     def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
@@ -133,13 +144,17 @@ class CrostonForecaster(BaseForecaster):
         return np.stack(steps, axis=2)
 
     def _icdf(self, levels: np.ndarray) -> np.ndarray:
-        """Return the values at levels (n, S): zero, or one of the past sizes."""
-        p, counts = self.probability_[:, None], np.diff(self.offsets_)[:, None]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            within = np.nan_to_num((levels - (1 - p)) / p, nan=-1.0)  # below 0: no demand
-        rank = np.clip((within * counts).astype(np.int64), 0, np.maximum(counts - 1, 0))
+        """Return the values at levels (n, S): one of the past sizes, or zero, which lies between.
+
+        Sizes below zero, as of returned goods, have the lowest levels.
+        """
+        n, p, counts = len(self.size_), self.probability_[:, None], self._counts[:, None]
+        below = np.bincount(self._owners[self.ratios_ < 0], minlength=n)[:, None] * p / counts
+        zero = (levels >= below) & (levels < below + 1 - p) | (p == 0)
+        asked = np.where(levels < below, levels, levels - (1 - p)) / np.where(p > 0, p, 1.0)
+        rank = np.clip((asked * counts).astype(np.int64), 0, counts - 1)
         ratios = np.append(self.ratios_, 0.0)[self.offsets_[:-1, None] + rank]
-        return np.where((within > 0) & (counts > 0), self.size_[:, None] * ratios, 0.0)
+        return np.where(zero, 0.0, self.size_[:, None] * ratios)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         names = ("size", "probability", "ratios", "offsets")

@@ -59,11 +59,11 @@ def from_arrays(
     """
     with torch.device("meta"):  # shapes alone: they take no memory
         like = build()
-        weights = _fitting(like.state_dict(), arrays)
+        weights = fitting(like.state_dict(), arrays)
         empty = _empty_stream(like, panel, features, n_phases)
         packed = stream.pack(empty, like.reader)
         scales = _empty_scales(like, panel)
-    parts = _fitting(_named(packed) | scales, arrays)
+    parts = fitting(_named(packed) | scales, arrays)
     with torch.random.fork_rng():
         model = build()
     model.load_state_dict(weights)
@@ -111,7 +111,7 @@ def _named(packed: State) -> dict[str, Tensor]:
     return {f"stream.{i}": part for i, part in enumerate(leaves(packed))}
 
 
-def _fitting(like: dict[str, Tensor], arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
+def fitting(like: dict[str, Tensor], arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
     """Return the arrays of these names as tensors, if they have these shapes and types."""
     found = {name: torch.from_numpy(arrays[name]) for name in like}
     for name, part in found.items():

@@ -82,6 +82,14 @@ def test_without_any_demand_there_is_none_to_come() -> None:
     assert (model.sample(4, random_state=0)["never"] == 0).to_numpy().all()
 
 
+def test_returned_goods_have_the_lowest_levels() -> None:
+    y = pd.Series([0.0, 2.5, 0.0, -2.5, 0.0, 2.5, 0.0, -2.5] * 5)
+    model = CrostonForecaster().fit(y)
+    assert model.predict(1).item() == pytest.approx(0, abs=0.02)
+    quantiles = model.predict_quantiles(1, levels=[0.1, 0.3, 0.5, 0.7, 0.9]).iloc[0]
+    np.testing.assert_allclose(quantiles, [-2.5, 0, 0, 0, 2.5], atol=0.1)
+
+
 def test_all_three_have_their_names() -> None:
     for name in VARIANTS:
         assert SPELLINGS[name].build().variant == name

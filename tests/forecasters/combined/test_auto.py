@@ -49,8 +49,8 @@ def test_more_time_and_more_values_bring_more_members() -> None:
 
 def test_the_budget_is_kept() -> None:
     AutoForecaster(budget=1).fit(seasonal(48))  # what is imported only once
-    y = pd.DataFrame({f"s{i}": seasonal(96, i) for i in range(60)})
-    for budget in (0.5, 1.5):
+    y = pd.DataFrame({f"s{i}": seasonal(96, i) for i in range(40)})
+    for budget in (0.5, 1.0):
         began = time.thread_time()
         AutoForecaster(budget=budget, horizon=12).fit(y)
         assert time.thread_time() - began < 1.1 * budget
@@ -104,7 +104,7 @@ def test_it_beats_the_naive_forecast_of_a_season() -> None:
 
 def test_bands_hold_what_they_say() -> None:
     inside = []
-    for seed in range(8):
+    for seed in range(5):
         y = seasonal(156, seed)
         band = AutoForecaster(budget=1, horizon=12).fit(y[:-12]).predict_interval(coverage=0.8)
         inside.append(y[-12:].between(band["lower"], band["upper"]).mean())
