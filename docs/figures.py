@@ -19,7 +19,9 @@ from forecast import (
     SequenceClassifier,
     backtest,
     compare,
+    explain,
     load_dataset,
+    what_if,
 )
 from forecast.evaluation.canvas import BLUE, PALE, VERMILLION, draw_line, dress
 from forecast.evaluation.plots import plot_error_by_step, plot_forecast, plot_steps
@@ -34,7 +36,17 @@ def main() -> None:
     mpl.use("Agg")
     # the same picture must give the same file
     mpl.rcParams["svg.hashsalt"] = "forecast"
-    pages = (five_shapes, first_forecast, fan, error_by_step, steps, transform, sequences)
+    pages = (
+        five_shapes,
+        first_forecast,
+        fan,
+        error_by_step,
+        steps,
+        transform,
+        explaining,
+        what_if_promoted,
+        sequences,
+    )
     for draw in (pretrained, contest, *pages):
         figure = draw()
         form = "svg" if draw in pages else "png"  # a README shows the others
@@ -119,6 +131,25 @@ def transform() -> Figure:
     axes[0].set_ylabel("real GDP (billions of dollars)", fontsize=axes[0].yaxis.label.get_size())
     axes[1].set_ylabel("")
     return figure
+
+
+def explaining() -> Figure:
+    """Draw what the past, the price and promotions contribute to the sales of a shop."""
+    sales = load_dataset("shop_sales")
+    keys = ["unique_id", "ds"]
+    past, X = sales[sales["ds"] < "2019-11"], sales[[*keys, "price", "promotion"]]
+    model = MarkovForecaster(order=4, horizon=8).fit(past[[*keys, "y"]], X)
+    return explain(model, 8, X, blocks=[1, 4]).plot("shop02")[0].figure
+
+
+def what_if_promoted() -> Figure:
+    """Draw the sales of a shop with and without a promotion."""
+    sales = load_dataset("shop_sales").query("unique_id == 'shop02'").set_index("ds")[:"2019-10"]
+    model = MarkovForecaster(order=4, horizon=8).fit(sales["y"], sales[["price", "promotion"]])
+    base = model.future_frame(8).assign(price=5.0, promotion=0)
+    promoted = base.assign(promotion=[0, 0, 1, 1, 0, 0, 0, 0])
+    plans = what_if(model, {"base": base, "promotion": promoted}, coverage=0.8)
+    return plans.plot()[0].figure
 
 
 def sequences() -> Figure:

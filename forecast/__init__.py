@@ -3,12 +3,13 @@
 The map
 -------
 data
-    Frames become arrays: `read_file`, `load_dataset`, `catalogue`, frequencies, calendars, windows.
+    Frames become arrays: `read_file`, `load_dataset`, `catalogue`, frequencies, calendars, windows,
+    hierarchies.
 networks, engine
     Tensors: cells and heads; training, rollout, streaming.
 evaluation
     Forecast tables become numbers and pictures: `backtest`, `evaluate`, `RollingOrigin`,
-    `stream`.
+    `stream`, `watch`, `reconcile`.
 forecasters
     What users hold, from `NaiveForecaster` to `Seq2SeqForecaster`, listed in
     `forecast.forecasters.registry`; `load` reads a saved one.
@@ -20,7 +21,8 @@ contest
 partitions
     `Partitioned`: many series part by part, on several cores or machines.
 inspection
-    Looks into fitted forecasters: how far back they look, what their gradients and states do.
+    Looks into fitted forecasters: `explain`, `what_if`, how far back they look, what their
+    gradients and states do.
 teaching
     Cells, tasks and backpropagation written from their equations, for lectures and experiments.
 
@@ -41,14 +43,19 @@ if TYPE_CHECKING:
     from forecast.data.datasets import catalogue as catalogue
     from forecast.data.datasets import load_dataset as load_dataset
     from forecast.data.files import read_file as read_file
+    from forecast.data.hierarchy import Hierarchy as Hierarchy
     from forecast.evaluation.backtest import backtest as backtest
     from forecast.evaluation.metrics import evaluate as evaluate
+    from forecast.evaluation.reconciliation import reconcile as reconcile
     from forecast.evaluation.splits import RollingOrigin as RollingOrigin
     from forecast.evaluation.streaming import stream as stream
+    from forecast.evaluation.watching import watch as watch
     from forecast.forecasters.conformal import ConformalForecaster as ConformalForecaster
     from forecast.forecasters.loading import load as load
     from forecast.forecasters.registry import *  # noqa: F403
+    from forecast.inspection.explaining import explain as explain
     from forecast.inspection.memory import effective_memory as effective_memory
+    from forecast.inspection.what_if import what_if as what_if
     from forecast.partitions.partitioned import Partitioned as Partitioned
     from forecast.sequences.classifier import SequenceClassifier as SequenceClassifier
     from forecast.sequences.regressor import SequenceRegressor as SequenceRegressor
@@ -59,6 +66,7 @@ _HOMES = CLASSES | {
     "Comparison": "forecast.contest.comparison",
     "ConformalForecaster": "forecast.forecasters.conformal",
     "ForecastWarning": "forecast._checks",
+    "Hierarchy": "forecast.data.hierarchy",
     "Partitioned": "forecast.partitions.partitioned",
     "RollingOrigin": "forecast.evaluation.splits",
     "backtest": "forecast.evaluation.backtest",
@@ -66,10 +74,14 @@ _HOMES = CLASSES | {
     "compare": "forecast.contest.compare",
     "effective_memory": "forecast.inspection.memory",
     "evaluate": "forecast.evaluation.metrics",
+    "explain": "forecast.inspection.explaining",
     "load": "forecast.forecasters.loading",
     "load_dataset": "forecast.data.datasets",
     "read_file": "forecast.data.files",
+    "reconcile": "forecast.evaluation.reconciliation",
     "stream": "forecast.evaluation.streaming",
+    "watch": "forecast.evaluation.watching",
+    "what_if": "forecast.inspection.what_if",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605

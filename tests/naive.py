@@ -41,3 +41,23 @@ def take(
     """Return values first ... first + width - 1 of series i, NaN outside 0 ... end - 1."""
     series = values[offsets[i] : offsets[i + 1]]
     return np.array([series[t] if 0 <= t < end else np.nan for t in range(first, first + width)])
+
+
+def projection(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return S G with G = (S' W^-1 S)^-1 S' W^-1, as the books have it."""
+    S = np.vstack([sums, np.eye(sums.shape[1])])
+    inverse = np.linalg.inv(weights)
+    return S @ np.linalg.inv(S.T @ inverse @ S) @ S.T @ inverse
+
+
+def shrinkage(errors: np.ndarray) -> float:
+    """Return the share of the diagonal, pair by pair of nodes."""
+    T, N = errors.shape
+    doubt = size = 0.0
+    for i in range(N):
+        for j in range(N):
+            if i != j:
+                products = errors[:, i] * errors[:, j]
+                size += products.mean() ** 2
+                doubt += np.var(products) / (T - 1)
+    return float(np.clip(doubt / size, 1e-6, 1))

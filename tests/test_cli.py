@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 import forecast
 from forecast.cli import app, options
+from forecast.cli.following import appended
 from forecast.cli.screen import spelled_as_options
 from forecast.data.files import read_file
 from forecast.forecasters.classical.naive import NaiveForecaster
@@ -479,6 +480,41 @@ def test_python_m_forecast_is_the_command_line() -> None:
         timeout=60,
     )
     assert done.returncode == 0 and done.stdout.startswith("forecast ")
+
+
+@pytest.fixture
+def sensor(tmp_path: Path) -> Path:
+    path = tmp_path / "sensor.csv"
+    y = pd.Series(np.random.default_rng(0).normal(size=203).round(3), name="volt")
+    y.iloc[-2] = 12.0
+    y.index = pd.date_range("2024-01-01", periods=203, freq="h", name="time")
+    y.to_csv(path)
+    return path
+
+
+def test_watch_prints_each_of_the_last_values_and_its_alarm(sensor: Path) -> None:
+    printed = run("watch", sensor, "--model", "markov", "--last", 3, "--wait", 0).stdout
+    table = pd.read_csv(io.StringIO(printed))
+    assert table["time"].tolist() == [f"2024-01-09 {hour}:00:00" for hour in ("08", "09", "10")]
+    assert table["value"].iloc[1] == 12
+    assert table["alarm"].tolist()[1] == "alarm"
+    assert table["alarm"].isna().sum() == 2
+
+
+def test_watch_reads_whole_lines_that_are_appended(sensor: Path) -> None:
+    last = pd.Timestamp("2024-01-09 10:00")
+    items = appended(str(sensor), options.Reading(), last, wait=0.0)
+    with sensor.open("a") as file:
+        file.write("2024-01-09 11:00:00,1.5\n2024-01-09 12:00:00,2.5\n")
+    assert next(items)[0].tolist() == [1.5]
+    assert next(items)[0].tolist() == [2.5]
+    with sensor.open("a") as file:
+        file.write("2024-01-09 13:00:00,3")
+    assert list(items) == []
+    with sensor.open("a") as file:
+        file.write(".5\n")
+    new = appended(str(sensor), options.Reading(), last, wait=0.0)
+    assert [rows.item() for rows, _ in new] == [1.5, 2.5, 3.5]
 
 
 def test_a_folder_is_forecast_into_another(tmp_path: Path) -> None:

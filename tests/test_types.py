@@ -79,6 +79,12 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     assert_type(table, pd.DataFrame)
     assert_type(forecast.evaluate(table, y), pd.DataFrame)
     assert_type(next(forecast.stream(model, [y])).recent_skill, float)
+    assert_type(next(forecast.watch(model, [y], false_alarms=0.001)).alarm, bool)
+    hierarchy = forecast.Hierarchy.of(wide, ["region", "shop"])
+    assert_type(hierarchy.add_up(wide), pd.DataFrame)
+    assert_type(forecast.reconcile(model.predict(3), hierarchy, "ols"), pd.DataFrame)
+    assert_type(forecast.explain(model, 3, X, blocks=[1, 12]).parts, pd.DataFrame)
+    assert_type(forecast.what_if(model, {"a": X, "b": X}).differences, pd.DataFrame)
     assert issubclass(forecast.ForecastWarning, UserWarning)
     assert_type(forecast.RollingOrigin(3, horizon=12).get_n_splits(), int)
     # a misspelt parameter, a wrong one and a missing one are seen

@@ -239,6 +239,43 @@ def backtest(
         _draw(lambda: draw(history=panel, season_length=season), plot)
 
 
+@app.command(
+    epilog=_examples(
+        "watch sensor.csv --model ets",
+        "watch sensor.csv --last 200 --wait 0 --false-alarms 0.001",
+    )
+)
+@options.grouped
+def watch(
+    *,
+    data: options.Data,
+    choice: options.Choice,
+    false_alarms: options.FalseAlarms = 0.01,
+    last: options.Last = 0,
+    wait: options.Wait = None,
+    random_state: options.RandomState = 0,
+    how: options.Reading,
+) -> None:
+    """Watch a file grow: print each new value as CSV, with its forecast and how odd it is."""
+    import csv
+    import sys
+    from dataclasses import fields
+
+    from forecast.cli.following import appended, line, watched, without_last
+    from forecast.cli.work import fitted, make, read
+    from forecast.evaluation.watching import Watched
+
+    y, X = read(data, how)
+    history = without_last(y, last)
+    model = fitted(make(choice, how, horizon=1, random_state=random_state), history, X)
+    after = history.index.get_level_values(-1).max()
+    write = csv.writer(sys.stdout, lineterminator="\n").writerow
+    write([one.name for one in fields(Watched)])
+    for seen in watched(model, appended(data, how, after, wait), false_alarms=false_alarms):
+        write(line(seen))
+        sys.stdout.flush()
+
+
 @app.command(epilog=_examples("datasets", "compare nile"))
 def datasets() -> None:
     """List the data sets that can be named in place of a file."""

@@ -124,6 +124,13 @@ Jobs = Annotated[int, _model("Processes that work on a folder; -1: one per core.
 Plot = Annotated[Path | None, _file("Draw a figure: .png or .svg.")]
 Series = Annotated[str | None, _output("The series to draw; by default the first.")]
 Report = Annotated[Path | None, _file("Write everything into one HTML file.")]
+FalseAlarms = Annotated[float, _output("Share of usual values that may raise an alarm.")]
+Last = Annotated[
+    int, _data("Begin with so many of the last times that are there.", min=0, metavar="<int>")
+]
+Wait = Annotated[
+    float | None, _data("Stop if no line came for so many seconds; by default never.", min=0)
+]
 RandomState = Annotated[int, _model("Seed of networks and paths.")]
 
 

@@ -116,7 +116,9 @@ class Comparison:
             unit=self.unit,
         )
 
-    def report(self, path: str | PathLike[str], *, title: str | None = None) -> None:
+    def report(
+        self, path: str | PathLike[str], *, title: str | None = None, explanation: Any = None
+    ) -> None:
         """Write everything to one HTML file that needs no other and no network.
 
         Parameters
@@ -125,6 +127,8 @@ class Comparison:
             The file.
         title
             Its heading. Default: the names of the data and of the contest.
+        explanation
+            What `explain` says of a fitted contestant, to be drawn on the page.
         """
         from forecast.evaluation.report import render_report
 
@@ -143,6 +147,7 @@ class Comparison:
             settings=self._settings(),
             models={name: repr(model) for name, model in self.models.items()},
             failures=self.failures,
+            explanation=explanation,
         )
         replace_file(path, page.encode())
 

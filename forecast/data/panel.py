@@ -221,7 +221,7 @@ class Panel:
         >>> from forecast.data.frames import read_frames
         >>> long = pd.DataFrame(np.ones((150_000, 3)))
         >>> list(read_frames(long).blocks())
-        [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None)]
+        [slice(0, 2, None), slice(2, 3, None)]
         """
         cuts = np.searchsorted(self.offsets, np.arange(0, self.offsets[-1], VALUES_AT_ONCE))
         borders = np.unique(np.append(cuts, self.n_series)).tolist()
@@ -268,7 +268,7 @@ class Panel:
         return replace(self, values=self.values[rows], offsets=offsets, X=X, past=past)
 
     def take(self, rows: np.ndarray) -> Panel:
-        """Return some of the series, (k,) places, on the same grid.
+        """Return some of the series, (k,) places, on the same grid; one may be taken several times.
 
         Examples
         --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,26 @@ def values_of(panel: Panel, table: Any) -> np.ndarray:
     return values.T if layout.kind == "wide" else values.reshape(n, -1)
 
 
+def columns_of(panel: Panel, table: Any) -> np.ndarray:
+    """Return the numbers of a table that `restore_columns` made of a history, (n, H, C) float64.
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> panel = read_frames(pd.Series([1.0, 2.0]))
+    >>> columns_of(panel, restore_columns(panel, np.array([[[5.0, 6.0]]]), ["lower", "upper"]))
+    array([[[5., 6.]]])
+    """
+    layout, n = panel.layout, panel.n_series
+    if layout.kind == "list":
+        return np.stack([one.to_numpy(np.float64) for one in table])
+    table = backends.pandas_table(table, str(layout.id_col), str(layout.time_col))
+    values = table.drop(columns=layout.keys, errors="ignore").to_numpy(np.float64)
+    if layout.kind == "wide":
+        return values.reshape(len(values), n, -1).transpose(1, 0, 2)
+    return values.reshape(n, -1, values.shape[1])
+
+
 def restore_columns(panel: Panel, values: np.ndarray, columns: Sequence[Hashable]) -> Any:
     """Return forecasts that have several columns per series: quantiles, bounds, paths.
 
@@ -162,6 +183,30 @@ def complete(panel: Panel) -> Any:
         pd.Series(panel.series(i), panel.times(i), name=name) for i, name in enumerate(layout.names)
     ]
     return each if layout.kind == "list" else each[0]
+
+
+def covariates_of(panel: Panel) -> pd.DataFrame | None:
+    """Return the covariates of a history as a pandas table of its kind, or None without any.
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> y, X = pd.Series([1.0, 2.0]), pd.DataFrame({"price": [3.0, 4.0]})
+    >>> covariates_of(read_frames(y, X))
+       price
+    0    3.0
+    1    4.0
+    """
+    parts = [part for part in (panel.X, panel.past) if part is not None]
+    if not parts:
+        return None
+    names, places = [*panel.X_names, *panel.past_names], ranges(panel.starts, panel.lengths)
+    frame = pd.DataFrame(np.hstack(parts), columns=names)
+    if panel.layout.kind in ("long", "multi"):
+        layout = replace(panel.layout, backend="pandas")
+        return _with_keys(frame, panel.ids.repeat(panel.lengths), panel.grid[places], layout)
+    _, first = np.unique(places, return_index=True)  # the same rows serve all series
+    return frame.iloc[first].set_axis(panel.grid[np.unique(places)], axis=0)
 
 
 def future_frame(panel: Panel, horizon: int) -> Any:

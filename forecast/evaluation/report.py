@@ -58,6 +58,7 @@ def render_report(
     settings: Mapping[str, Any] | None = None,
     models: Mapping[str, str] | None = None,
     failures: Mapping[str, str] | None = None,
+    explanation: Any = None,
 ) -> str:
     """Return the report of a contest as an HTML page that loads nothing.
 
@@ -83,6 +84,8 @@ def render_report(
     settings, models, failures
         What else is told: names with values, models with their parameters, models with what kept
         them from forecasting.
+    explanation
+        What `explain` returned: its `plot()` is drawn.
 
     Returns
     -------
@@ -107,7 +110,10 @@ def render_report(
         verdict=verdict,
         columns=columns.values(),
         rows=list(_rows(table, columns, naive)),
-        figures=list(_figures(table, forecasts, history, metric, season_length, naive, unit)),
+        figures=[
+            *_figures(table, forecasts, history, metric, season_length, naive, unit),
+            *_why(explanation),
+        ],
         settings=settings or {},
         models=models or {},
         failures=failures or {},
@@ -202,6 +208,16 @@ def _figures(
             ax,
             "How often the actual value was below each quantile. On the diagonal a forecast keeps "
             "its promise; flatter than it, bands are too narrow.",
+        )
+
+
+def _why(explanation: Any) -> Iterator[dict[str, Any]]:
+    if explanation is not None:
+        yield _picture(
+            explanation.plot()[0],
+            "Why: what each part of the past and of the plan adds to the next forecast. Left: the "
+            "mean size; right: step by step.",
+            wide=True,
         )
 
 

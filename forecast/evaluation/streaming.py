@@ -7,15 +7,15 @@ Each item is forecast before it is absorbed (test-then-train; Gama, Sebastião a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from forecast._checks import positive_integer
 from forecast.data.frames import append, read_update
-from forecast.data.panel import last_observed, last_steps
+from forecast.data.panel import Panel, last_observed, last_steps
 from forecast.data.restoring import values_of
 from forecast.evaluation.table import Array, given, read_columns
 
@@ -87,16 +87,43 @@ def stream(
     3 1.5 1.25 0.5
     """
     scores = _Scores(last_observed(model.panel_), positive_integer("window", window))
+    for item in followed(model, source, X, lambda steps, x: model.predict(steps, **x)):
+        error = scores.add(item.truth, values_of(item.before, item.forecast))
+        yield Scored(item.after.last_time, item.forecast, error, scores.mae, *scores.recent())
+
+
+class Item(NamedTuple):
+    """What came, and what had been forecast of it.
+
+    Attributes
+    ----------
+    before, after : Panel
+        The history without and with the item.
+    truth : array (n, T)
+        The values of its steps, NaN where there is none.
+    forecast
+        As the model returned it.
+    """
+
+    before: Panel
+    after: Panel
+    truth: Array
+    forecast: Any
+
+
+def followed(
+    model: Any, source: Iterable[Any], X: Iterable[Any] | None, ask: Callable[[int, Any], Any]
+) -> Iterator[Item]:
+    """Yield each item of a source beside its forecast, `ask(steps, {"X": ...})`; absorb it."""
     columns = read_columns(model)
     items = ((y, None) for y in source) if X is None else zip(source, X, strict=True)
     for y, x in items:
         before = model.panel_
         after = append(before, read_update(before, y, x, **columns))
         added = after.lengths - before.lengths
-        forecast = model.predict(int(added.max()), **given(x))
+        forecast = ask(int(added.max()), given(x))
         model.update(y, **given(x))
-        error = scores.add(last_steps(after, added), values_of(before, forecast))
-        yield Scored(after.last_time, forecast, error, scores.mae, *scores.recent())
+        yield Item(before, after, last_steps(after, added), forecast)
 
 
 class _Scores:

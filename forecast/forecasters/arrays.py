@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from forecast.data.panel import Panel
+from forecast.forecasters.occlusion import Occluded
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,20 @@ class ArrayForecaster(ABC):
             f"{type(self).__name__} learns each series on its own, so it knows nothing of others. "
             "Fit a new one."
         )
+
+    def _answer(self, asked: Occluded, horizon: int) -> np.ndarray:
+        """Return the forecasts (N, H) that other histories would have; by default learn from them.
+
+        Who learns more than a rule keeps what was learned of each series, and only reads again.
+        """
+        learner = copy.copy(self)
+        learner.panel_ = asked.panel
+        learner._fit(asked.panel)
+        return learner._predict(horizon, asked.known)
+
+    def _additive(self, horizon: int) -> dict[str, np.ndarray] | None:
+        """Return parts (n, H) by name whose sum is the forecast; None: `_answer` tells them."""
+        return None
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what `_fit` learned: values that JSON can hold, and arrays by name."""

@@ -18,6 +18,7 @@ from forecast.data.panel import Panel
 from forecast.forecasters.arrays import ArrayForecaster
 from forecast.forecasters.bounds import Bounds
 from forecast.forecasters.calibration import Calibration, calibrate
+from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.transform import backward, fit_transformer, forward
 
@@ -75,6 +76,12 @@ class DistributionForecaster(ArrayForecaster):
     def _seen(self, panel: Panel) -> Panel:
         """Return a longer history as the model sees it: transformed, without outliers."""
         return self.outliers_.hide(forward(self.target_transform_, panel))
+
+    def _answered(self, asked: Occluded, steps: int) -> np.ndarray:
+        """Return the forecasts (N, H) of other histories, both in the units of the user."""
+        seen = forward(self.target_transform_, asked.panel)
+        answers = self._answer(asked._replace(panel=seen), steps)
+        return backward(self.target_transform_, answers, seen.ids)
 
     def _point(self, steps: int, known: np.ndarray | None) -> np.ndarray:
         """Return the forecast (n, H)."""

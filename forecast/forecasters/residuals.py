@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import fdtrc, ndtri, stdtrit
 
+from forecast.data.panel import ranges
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.history import SHORT, shaped
 
@@ -131,6 +132,14 @@ class Residuals(NamedTuple):
     def pooled(self, n_series: int) -> Residuals:
         """Return the errors of all, for each of other series."""
         return self.of(self.values, np.zeros(n_series + 1, dtype=np.int64))
+
+    def take(self, series: np.ndarray) -> Residuals:
+        """Return those of some series by their numbers, (N,); one may be taken several times."""
+        counts = np.diff(self.offsets)[series]
+        rows = ranges(self.offsets[:-1][series], counts)
+        offsets = np.concatenate(([0], np.cumsum(counts)))
+        own = self.values[rows] if len(rows) else self.values
+        return Residuals(own, offsets, self.mirrored[series], self.rhythm[series])
 
     def locate(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return which error each level (n, S) in [0, 1) stands for, counted in its series.

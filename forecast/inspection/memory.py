@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from forecast._checks import number_between, positive_integer
 from forecast.data.covariates import held_plan
 from forecast.data.frames import append
-from forecast.data.panel import Panel, ranges
+from forecast.data.panel import Panel
 from forecast.evaluation.canvas import span
 from forecast.forecasters.base import BaseForecaster
 from forecast.sequences.base import SequenceEstimator
@@ -245,17 +245,7 @@ def _forecast(forecaster: BaseForecaster, horizon: int) -> np.ndarray:
 
 def _repeated(panel: Panel, copies: int) -> Panel:
     """Return a panel that holds every series several times, copies side by side."""
-    lengths = np.repeat(panel.lengths, copies)
-    rows = ranges(np.repeat(panel.offsets[:-1], copies), lengths)
-    return replace(
-        panel,
-        values=panel.values[rows],
-        offsets=np.concatenate(([0], np.cumsum(lengths))),
-        starts=np.repeat(panel.starts, copies),
-        ids=panel.ids.repeat(copies),
-        X=None if panel.X is None else panel.X[rows],
-        past=None if panel.past is None else panel.past[rows],
-    )
+    return panel.take(np.repeat(np.arange(panel.n_series), copies))
 
 
 def _tiled(forecaster: Any, copies: int) -> Any:

@@ -17,13 +17,16 @@ from matplotlib.axes import Axes
 
 from forecast.evaluation.canvas import (
     BLACK,
+    BLUE,
     COLOURS,
     GREY,
     MEDIUM,
     PALE,
     SMALL,
+    VERMILLION,
     axis_label,
     cadence,
+    draw_bands,
     draw_line,
     drawn,
     dress,
@@ -230,6 +233,97 @@ def plot_states(
     bar.set_label(drawn(label.name or "label"), fontsize=MEDIUM)
     bar.ax.tick_params(labelsize=SMALL)
     return ax
+
+
+def plot_parts(parts: pd.DataFrame, *, unit: str | None = None) -> npt.NDArray[np.object_]:
+    """Draw what contributes to a forecast: bars of mean sizes, and a map of all steps.
+
+    Parameters
+    ----------
+    parts
+        A row per time, a column per part, in the units of the values.
+    unit
+        Their unit.
+
+    Returns
+    -------
+    array of two Axes
+    """
+    names, places = [drawn(name) for name in parts], np.arange(parts.shape[1])
+    figure, axes = plt.subplots(
+        1,
+        2,
+        figsize=(10, 1.6 + 0.34 * len(names)),
+        sharey=True,
+        layout="constrained",
+        width_ratios=(1, 1.8),
+    )
+    means = parts.mean()
+    colours = np.where(means < 0, VERMILLION, BLUE)
+    axes[0].barh(places, parts.abs().mean(), color=colours, height=0.68)
+    dress(axes[0], axis_label("mean size", unit), "")
+    axes[0].set_yticks(places, names, fontsize=SMALL)
+    axes[0].invert_yaxis()
+    axes[0].grid(visible=False, axis="y")
+    most = max(float(parts.abs().max().max()), 1e-12)
+    image = axes[1].pcolormesh(
+        placed(parts.index),
+        places,
+        parts.T.to_numpy(),
+        cmap="RdBu",
+        vmin=-most,
+        vmax=most,
+        shading="nearest",
+    )
+    dress(axes[1], time_label(parts.index), "")
+    axes[1].grid(visible=False)
+    time_ticks(axes[1], parts.index)
+    bar = figure.colorbar(image, ax=axes[1], pad=0.02)
+    bar.set_label(axis_label("adds to the forecast", unit), fontsize=MEDIUM)
+    return axes
+
+
+def plot_scenarios(
+    forecasts: pd.DataFrame,
+    bands: pd.DataFrame,
+    differences: pd.DataFrame,
+    *,
+    unit: str | None = None,
+) -> npt.NDArray[np.object_]:
+    """Draw forecasts under several plans, and below them what each plan makes of the first.
+
+    Parameters
+    ----------
+    forecasts
+        A row per time, a column per plan.
+    bands
+        The columns (plan, "lower") and (plan, "upper").
+    differences
+        Of all plans but the first, the same and (plan, "difference").
+    unit
+        The unit of the values.
+
+    Returns
+    -------
+    array of two Axes
+    """
+    axes: npt.NDArray[np.object_]
+    figure, axes = plt.subplots(
+        2, 1, figsize=(8, 5.6), sharex=True, layout="constrained", height_ratios=(1.6, 1)
+    )
+    for (name, values), colour in zip(forecasts.items(), cycle((GREY, *COLOURS)), strict=False):
+        draw_line(axes[0], values, colour, str(name), lw=2.2)
+        draw_bands(axes[0], pd.DataFrame(bands[name]), colour)
+        if name in differences.columns.get_level_values(0):
+            draw_line(axes[1], differences[name]["difference"], colour, str(name), lw=2.2)
+            draw_bands(axes[1], pd.DataFrame(differences[name]), colour)
+    axes[1].axhline(0, color=GREY, lw=2.2, zorder=1.2)
+    dress(axes[0], "", axis_label("forecast", unit))
+    dress(axes[1], time_label(forecasts.index), axis_label("difference", unit))
+    time_ticks(axes[1], forecasts.index)
+    legend_above(axes[0], {})
+    figure.align_ylabels()
+    return axes
 
 
 def _axes(ax: Axes | None) -> Axes:

@@ -19,6 +19,7 @@ from matplotlib import pyplot as plt
 from forecast.contest.compare import NAIVE, Comparison, compare
 from forecast.forecasters.classical.naive import NaiveForecaster
 from forecast.forecasters.window.markov import MarkovForecaster
+from forecast.inspection.explaining import explain
 
 VOID = {"br", "col", "hr", "img", "input", "link", "meta"}
 HOSTILE = """<script>alert("x")</script>&amp; "A" 'B'"""
@@ -112,6 +113,15 @@ def test_the_page_loads_nothing(comparison: Comparison, tmp_path: Path) -> None:
         assert kind == "data:image/svg+xml" and b"<svg" in base64.b64decode(data)
     assert re.findall(r"https?:|@import|url\(", source) == []
     assert plt.get_fignums() == []
+
+
+def test_the_reasons_of_a_forecast_are_on_the_page(comparison: Comparison, tmp_path: Path) -> None:
+    y = pd.Series(np.arange(20.0) % 4, name="y")
+    why = explain(MarkovForecaster(order=2).fit(y), 2)
+    for explanation in (None, why):
+        comparison.report(tmp_path / "page.html", explanation=explanation)
+        page = (tmp_path / "page.html").read_text()
+        assert ("what each part of the past" in page) == (explanation is why)
 
 
 def test_the_same_contest_gives_the_same_page(comparison: Comparison, tmp_path: Path) -> None:

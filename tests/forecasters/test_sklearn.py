@@ -95,7 +95,7 @@ def test_html_diagram_shows_the_forecaster(kind: type[BaseForecaster]) -> None:
 def test_cross_validation_of_every_forecaster(
     kind: type[BaseForecaster], monthly: pd.Series
 ) -> None:
-    small = {"max_epochs": 2, "hidden_size": 4, "n_estimators": 1, "random_state": 0}
+    small = {"max_epochs": 2, "hidden_size": 4, "n_estimators": 1, "random_state": 0, "budget": 1}
     model = kind(horizon=6)
     model.set_params(**{k: v for k, v in small.items() if k in model.get_params()})
     with warnings.catch_warnings():

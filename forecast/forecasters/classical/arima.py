@@ -6,6 +6,7 @@ Forecasting", 2008; the filter is that of statsmodels.
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Unpack
 
 import numpy as np
@@ -24,6 +25,7 @@ from forecast.forecasters.classical.arma import (
 from forecast.forecasters.classical.statespace import Fit, Triple, filter_series
 from forecast.forecasters.classical.stationarity import difference, strong_season, wanders
 from forecast.forecasters.history import RECENT, SHORT, fill_gaps
+from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals, inflation
 
@@ -117,6 +119,13 @@ class ARIMAForecaster(ResidualForecaster):
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         self._follow(panel)
+
+    def _answer(self, asked: Occluded, horizon: int) -> np.ndarray:
+        other = copy.copy(self)
+        other.panel_, other.fits_ = asked.panel, [self.fits_[i] for i in asked.owners]
+        other._follow(asked.panel)
+        other.residuals_ = self.residuals_.take(asked.owners)
+        return other._predict(horizon, asked.known)
 
     def _respond(
         self, horizon: int, known: np.ndarray | None

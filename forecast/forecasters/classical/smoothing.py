@@ -15,6 +15,7 @@ import numpy as np
 from forecast.data.panel import Panel, last_steps
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.history import RECENT, SHORT, fill_gaps, shaped
+from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals, inflation
 
 
@@ -78,6 +79,36 @@ class SmoothingForecaster(ResidualForecaster):
     def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
         recursion = Recursion(self.smoothing_, noise.n_samples)
         return np.stack([recursion.emit(noise.errors()) for _ in range(horizon)], axis=2)
+
+    def _answer(self, asked: Occluded, horizon: int) -> np.ndarray:
+        """Return the forecast, and what another history changes.
+
+        Both histories are read from the same state: where trend and season are added, the change
+        does not depend on it.
+        """
+        own = self._seen(self.panel_).take(asked.owners)
+        change = self._read_again(asked.panel, asked.owners, horizon)
+        change = change - self._read_again(own, asked.owners, horizon)
+        return self._predict(horizon, None)[asked.owners] + change
+
+    def _read_again(self, panel: Panel, owners: np.ndarray, horizon: int) -> np.ndarray:
+        """Return forecasts (N, H) after histories that are read from where recursions stand."""
+        now = Smoothing(*(part[owners] for part in self.smoothing_))
+        m = now.season.shape[1]
+        first = (np.arange(m) - panel.lengths[:, None]) % m  # the season of the first value
+        now = now._replace(season=np.take_along_axis(now.season, first, axis=1))
+        recursion, none = Recursion(now, 1), np.zeros((len(owners), 1))
+        for step, values in enumerate(last_steps(panel, panel.lengths).T):
+            recursion.absorb(values[:, None], (step < panel.lengths)[:, None])
+        return np.concatenate([recursion.emit(none) for _ in range(horizon)], axis=1)
+
+    def _additive(self, horizon: int) -> dict[str, np.ndarray]:
+        """Return the level that goes on, what the trend adds to it, and what the season does."""
+        now, steps = self.smoothing_, np.arange(1, horizon + 1)
+        grown = np.cumsum(now.damping[:, None] ** steps, axis=1) * now.trend[:, None]
+        level = np.repeat(now.level[:, None], horizon, axis=1)
+        forecast = self._run(horizon, None, Noise(self.residuals_))[:, 0]
+        return {"level": level, "trend": grown, "season": forecast - level - grown}
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return {}, self.smoothing_._asdict() | self.residuals_.arrays()

@@ -16,6 +16,7 @@ from forecast.forecasters.combined.blending import MEDIAN, blend, carried
 from forecast.forecasters.encoding import beneath
 from forecast.forecasters.history import shaped
 from forecast.forecasters.loading import rebuilt
+from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.saving import described
 from forecast.pretrained.network import LEVELS
 
@@ -78,6 +79,10 @@ class Combination(BaseForecaster):
         if type(member)._apply is BaseForecaster._apply:
             return self._fitted(member, panel)
         return member._with_history(panel)
+
+    def _answer(self, asked: Occluded, horizon: int) -> np.ndarray:
+        found = np.stack([one._answered(asked, horizon) for one in self.members_.values()])
+        return blend(found, self.shares_[asked.owners], self.combine)
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
         return self._centered(horizon, (), known)[0]

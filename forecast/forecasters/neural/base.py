@@ -7,6 +7,7 @@ recipe of its sizes.
 from __future__ import annotations
 
 import abc
+import copy
 import dataclasses
 import itertools
 import math
@@ -41,6 +42,7 @@ from forecast.forecasters.neural.features import Features
 from forecast.forecasters.neural.parameters import GIVEN, NeuralParameters
 from forecast.forecasters.neural.persistence import Learned
 from forecast.forecasters.neural.recipe import Recipe, usable_seasons
+from forecast.forecasters.occlusion import Occluded
 from forecast.networks.base import Network, pick, state_map
 from forecast.networks.heads.registry import HEADS
 
@@ -277,6 +279,16 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         self.features_ = dataclasses.replace(self.features_, static=self.static)
         self.spreads_ = typical_spreads(panel, panel.lengths)
         self.stream_ = self._read_all(self._windows(panel))
+
+    def _answer(self, asked: Occluded, horizon: int) -> np.ndarray:
+        other = copy.copy(self)
+        other.panel_, other.spreads_ = asked.panel, self.spreads_[asked.owners]
+        live = other._read_all(other._windows(asked.panel))
+        live = live._replace(static=live.static.masked_fill(self._tensor(asked.static)[:, None], 0))
+        ahead, own = other._told(asked.panel, horizon, asked.known), len(self.panel_.X_names)
+        usual = self._tensor(self.features_.usual_calendar(self.panel_))
+        ahead[self._tensor(asked.calendar), :, : ahead.shape[2] - own] = usual
+        return other._written(live, ahead, self.point)
 
     # Used by these
 

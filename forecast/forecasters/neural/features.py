@@ -117,6 +117,11 @@ class Features:
     def _beside(self, calendar: np.ndarray, known: np.ndarray | None) -> np.ndarray:
         return calendar if known is None else np.concatenate([calendar, self._scaled(known)], -1)
 
+    def usual_calendar(self, panel: Panel) -> np.ndarray:
+        """Return the mean of the calendar features of a history."""
+        mean: np.ndarray = self._calendar(panel.grid).mean(0)
+        return mean
+
     def encode_static(self, ids: pd.Index) -> np.ndarray | None:
         """Return the static features of series as numbers, (n, A): reals, then codes."""
         if self.reader is None:
@@ -145,6 +150,7 @@ class Features:
     def _frame(self, ids: pd.Index) -> Any:
         if not isinstance(self.static, str):
             return self.static
+        ids = ids.unique()
         return pd.DataFrame({"id": ids.astype(str)}, index=ids)
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, Unpack
 
@@ -18,6 +19,7 @@ from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.encoding import beneath
 from forecast.forecasters.history import shaped
 from forecast.forecasters.neural.effect import Effect, spreads
+from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
 from forecast.networks.base import pick, stack
 from forecast.pretrained import calibration
@@ -173,6 +175,15 @@ class PretrainedForecaster(BaseForecaster):
         scores = np.stack(list(calibration.chained(draws, self.correlation_)), 1)  # (n, H, S)
         paths = calibration.icdf(self._table(horizon, known), scores * self.widths_[:, None, None])
         return paths.transpose(0, 2, 1)
+
+    def _answer(self, asked: Occluded, horizon: int) -> np.ndarray:
+        other = copy.copy(self)
+        other.panel_ = other.seen_ = asked.panel
+        other.weights_ = self.weights_[asked.owners]
+        if self.effect_ is not None:
+            other.effect_ = self.effect_._replace(scale=self.effect_.scale[asked.owners])
+        other.live_ = other._look()
+        return other._predict(horizon, asked.known)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         values = {"views": [list(view) for view in self.views_], "width": self.common_width_}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -17,6 +18,7 @@ from forecast.data.static import StaticReader
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import Frame
 from forecast.forecasters.history import fill_gaps, series_numbers, shaped, tails
+from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.residuals import (
     Noise,
@@ -195,6 +197,19 @@ class MarkovForecaster(ResidualForecaster):
         self._update(panel, panel.lengths)
         if self.regressor is None:
             self._keep_coefficients(self.regressor_.coef_, self.regressor_.intercept_)
+
+    def _answer(self, asked: Occluded, horizon: int) -> np.ndarray:
+        other = copy.copy(self)
+        other.panel_ = asked.panel
+        other.center_, other.scale_ = self.center_[asked.owners], self.scale_[asked.owners]
+        other.residuals_ = self.residuals_.take(asked.owners)
+        other._update(asked.panel, asked.panel.lengths)
+        other.range_ = self.range_[asked.owners]
+        if other.static_reader_ is not None:
+            before = len(self.panel_.X_names) + len(self.panel_.past_names)
+            usual = self.X_center_[before:]
+            other.held_[asked.static, -len(usual) :] = usual
+        return other._predict(horizon, asked.known)
 
     def _standardised(self, panel: Panel) -> np.ndarray:
         """Return all values (N,) in the spreads of their series."""

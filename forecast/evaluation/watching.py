@@ -1,0 +1,194 @@
+"""Is this value odd? Hold each new value against the errors that the model has made before.
+
+A value's score is its distance to the forecast, in half widths of the model's own 80 % band on its
+side. Its p-value is conformal: the share of past scores that are as large, this one included
+(Vovk, Gammerman and Shafer, "Algorithmic learning in a random world", 2005; for anomalies:
+Laxhammar and Falkman, "Conformal prediction for distribution-independent anomaly detection in
+streaming vessel data", 2010). So whatever the model promised, an alarm at p <= a is false in a
+share a of the values, as long as errors stay as they were.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from forecast._checks import number_between, positive_integer
+from forecast.data.restoring import columns_of, complete, covariates_of
+from forecast.evaluation.backtest import backtest
+from forecast.evaluation.streaming import Item, followed
+from forecast.evaluation.table import Array, given
+
+LEVELS = (0.1, 0.5, 0.9)
+PAST = 200  # origins of the history whose errors count
+KEPT = 1000  # scores that are remembered of each series
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One value of a stream, and how odd it is.
+
+    Parameters
+    ----------
+    time, series : Any
+        Which value it is.
+    value, forecast : float
+        What came, and the median that was forecast.
+    lower, upper : float
+        The band outside of which a value raises an alarm.
+    p_value : float
+        The share of past errors that were as large, relative to their own bands.
+    alarm : bool
+        Whether the p-value is at most `false_alarms`.
+    drift : float
+        How far the mean of the last p-values lies below one half, in standard errors: above 3 the
+        errors as a whole have grown, although none may have raised an alarm: fit again.
+    """
+
+    time: Any
+    series: Any
+    value: float
+    forecast: float
+    lower: float
+    upper: float
+    p_value: float
+    alarm: bool
+    drift: float
+
+
+def watch(
+    model: Any,
+    source: Iterable[Any],
+    X: Iterable[Any] | None = None,
+    *,
+    false_alarms: float = 0.01,
+    window: int = 100,
+) -> Iterator[Watched]:
+    """Forecast each new value, say how odd it is, and absorb it.
+
+    What errors are usual is learned from the history: a clone of the model is fitted to the first
+    part and forecasts the last 200 values (half of them, if there are fewer), one step ahead. Each
+    new score joins them. Scores are compared within a series. Up to 1 / `false_alarms` of them the
+    tail is taken for that of a normal distribution.
+
+    Parameters
+    ----------
+    model
+        A fitted forecaster; it is updated.
+    source
+        Tables of new values as `update` takes them; best one step each.
+    X
+        The covariates of each item, if `fit` had X.
+    false_alarms
+        Share of usual values that may raise an alarm.
+    window
+        Values over which `drift` is taken.
+
+    Yields
+    ------
+    Watched
+        For each value that is observed, series after series.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from forecast import NaiveForecaster
+    >>> y = pd.Series(np.random.default_rng(0).normal(size=302).cumsum())
+    >>> y.iloc[301] += 8
+    >>> for seen in watch(NaiveForecaster().fit(y[:300]), (y[k : k + 1] for k in (300, 301))):
+    ...     print(seen.time, round(seen.p_value, 3), seen.alarm)
+    300 0.245 False
+    301 0.0 True
+    """
+    share = number_between("false_alarms", false_alarms, 0, 1)
+    usual = _past_scores(model, positive_integer("window", window))
+
+    def ask(steps: int, x: Any) -> Any:
+        return model.predict_quantiles(steps, **x, levels=LEVELS)
+
+    for item in followed(model, source, X, ask):
+        bands = columns_of(item.before, item.forecast)
+        for i, step in np.argwhere(~np.isnan(item.truth)):
+            yield _watched(item, int(i), int(step), bands[i, step], usual[i], share)
+
+
+def _watched(item: Item, i: int, step: int, band: Array, usual: _Usual, share: float) -> Watched:
+    value, (low, median, high) = float(item.truth[i, step]), band.tolist()
+    p_value, reach = usual.p_value(_score(value, band)), usual.radius(share)
+    usual.add(_score(value, band), p_value)
+    return Watched(
+        time=item.after.grid[item.before.ends[i] + step],
+        series=item.before.ids[i],
+        value=value,
+        forecast=median,
+        lower=median - reach * (median - low),
+        upper=median + reach * (high - median),
+        p_value=p_value,
+        alarm=p_value <= share,
+        drift=usual.drift,
+    )
+
+
+def _score(value: Any, bands: Array) -> Any:
+    """Return the distance of values (...) to the median of bands (..., 3) in half widths."""
+    low, median, high = np.moveaxis(bands, -1, 0)
+    away = value - median
+    width = np.where(away > 0, high - median, median - low)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(away == 0, 0.0, np.abs(away) / width)
+
+
+class _Usual:
+    """The scores of one series so far, and its newest p-values."""
+
+    def __init__(self, scores: Array, window: int) -> None:
+        self.scores = deque(scores.tolist(), maxlen=KEPT)
+        self.recent: deque[float] = deque(maxlen=window)
+
+    def p_value(self, score: float) -> float:
+        """Return the share of scores that are as large, this one included."""
+        scores, share = np.array(self.scores), 1 / (len(self.scores) + 1)
+        largest = scores.max(initial=0.0)
+        if score > largest > 0:
+            return float(2 * ndtr(ndtri(share / 2) * score / largest))
+        return float(share * (1 + (scores >= score).sum()))
+
+    def radius(self, share: float) -> float:
+        """Return the score whose p-value is `share`."""
+        scores, least = np.sort(self.scores), 1 / (len(self.scores) + 1)
+        if not len(scores):
+            return float("inf")
+        if share <= least:
+            return float(scores[-1] * ndtri(share / 2) / ndtri(least / 2))
+        return float(scores[-int(share / least + 1e-9)])
+
+    def add(self, score: float, p_value: float) -> None:
+        """Remember a score."""
+        self.scores.append(score)
+        self.recent.append(p_value)
+
+    @property
+    def drift(self) -> float:
+        """How far the mean p-value lies below one half, in its standard errors."""
+        count, known = len(self.recent), len(self.scores) - len(self.recent)
+        variance = (1 / count + 1 / max(known, 1)) / 12  # what is usual is not known for certain
+        return float((0.5 - np.mean(self.recent)) / np.sqrt(variance))
+
+
+def _past_scores(model: Any, window: int) -> list[_Usual]:
+    """Return what the errors of the history have been, series by series."""
+    panel = model.panel_
+    count = min(PAST, int(panel.lengths.min()) // 2)
+    if count == 0:
+        return [_Usual(np.empty(0), window) for _ in panel.ids]
+    table = backtest(
+        model, complete(panel), 1, **given(covariates_of(panel)), n_windows=count, quantiles=LEVELS
+    )
+    bands = table[[f"q{level:g}" for level in LEVELS]].to_numpy(np.float64)
+    scores = _score(table["y"].to_numpy(np.float64), bands).reshape(count, panel.n_series)
+    return [_Usual(own[np.isfinite(own)], window) for own in scores.T]

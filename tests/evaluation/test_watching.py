@@ -1,0 +1,152 @@
+"""What is usual raises few alarms, what is odd raises one."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast import ETSForecaster, MarkovForecaster, NaiveForecaster, watch
+from forecast.evaluation.watching import Watched
+
+HISTORY = 300
+
+
+def streams(kind: str, steps: int, n: int, seed: int = 0) -> pd.DataFrame:
+    """Return n series side by side: noise, an autoregression, heavy tails, a season, a walk."""
+    rng = np.random.default_rng(seed)
+    shape = (HISTORY + steps, n)
+    noise = rng.standard_t(4, shape) if kind == "heavy" else rng.normal(size=shape)
+    memory = {"noise": 0.0, "walk": 1.0}.get(kind, 0.7)
+    x = noise.copy()
+    for t in range(1, len(x)):
+        x[t] += memory * x[t - 1]
+    if kind == "season":
+        x += 3 * np.sin(2 * np.pi * np.arange(len(x)) / 7)[:, None]
+    return pd.DataFrame(x)
+
+
+def seen(model: Any, y: pd.DataFrame | pd.Series, **options: Any) -> pd.DataFrame:
+    """Watch what comes after the history, one by one."""
+    rows = (y[a:b] for a, b in pairwise(range(HISTORY, len(y) + 1)))
+    return pd.DataFrame(watch(model.fit(y[:HISTORY]), rows, **options))
+
+
+def false_alarm_rate(model: Any, kind: str, steps: int) -> float:
+    return seen(model, streams(kind, steps, 200))["alarm"].mean()
+
+
+def share_found(model: Any, kind: str, n: int = 200) -> float:
+    """Return how many of n shifts by 4 spreads are found within 3 values."""
+    y = streams(kind, 3, n)
+    y.iloc[HISTORY:] += 4 * y[:HISTORY].std()
+    return seen(model, y).groupby("series")["alarm"].any().mean()
+
+
+def test_one_in_a_hundred_usual_values_raises_an_alarm():
+    assert 0.005 <= false_alarm_rate(MarkovForecaster(order=2), "noise", 20) <= 0.02
+
+
+def test_a_shift_of_the_level_is_found():
+    assert share_found(MarkovForecaster(order=2), "season", 100) >= 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        (MarkovForecaster(order=2), "memory"),
+        (MarkovForecaster(order=2), "heavy"),
+        (MarkovForecaster(order=8), "season"),
+        (NaiveForecaster(), "walk"),
+        (ETSForecaster(season_length=1), "memory"),
+    ],
+)
+def test_other_streams_and_models_keep_the_rate_and_find_the_shift(model, kind):
+    assert 0.005 <= false_alarm_rate(model, kind, 100) <= 0.02
+    # the spread of a walk grows with its length; heavy tails hide a shift: 77 % are found
+    if kind not in ("walk", "heavy"):
+        assert share_found(model, kind) >= 0.95
+
+
+@pytest.mark.parametrize("share", [0.002, 0.01, 0.2])
+def test_a_value_raises_an_alarm_if_and_only_if_it_leaves_its_band(share):
+    found = seen(NaiveForecaster(), streams("walk", 30, 10), false_alarms=share)
+    outside = (found["value"] < found["lower"]) | (found["value"] > found["upper"])
+    assert outside.equals(found["alarm"])
+    assert found["alarm"].equals(found["p_value"] <= share)
+    assert found["alarm"].any() or share < 0.1
+
+
+def test_the_odder_a_value_the_smaller_its_p_value():
+    y, p_values = streams("walk", 1, 1)[0], []
+    for away in (0.1, 1, 3, 10, 20):
+        y[HISTORY] = y[HISTORY - 1] + away
+        p_values.append(seen(NaiveForecaster(), y).loc[0, "p_value"])
+    assert p_values == sorted(p_values, reverse=True)
+    assert p_values[0] > 0.8
+    assert p_values[-1] < 1e-4
+
+
+def test_errors_that_grow_are_a_drift():
+    y = streams("noise", 40, 20)
+    y.iloc[HISTORY:, :10] *= 5
+    drift = seen(NaiveForecaster(), y).groupby("series")["drift"].last()
+    assert (drift[:10] > 3).all()
+    assert (drift[10:].abs() < 3).all()
+
+
+def test_it_forecasts_as_the_model_does_and_absorbs():
+    y = streams("season", 5, 2)
+    model = MarkovForecaster(order=8)
+    found = seen(model, y)
+    before = MarkovForecaster(order=8).fit(y[:HISTORY])
+    medians = before.predict_quantiles(1, levels=[0.5]).to_numpy()[0]
+    np.testing.assert_allclose(found["forecast"][:2], medians)
+    pd.testing.assert_frame_equal(model.predict(3), before.update(y[HISTORY:]).predict(3))
+    assert found["time"].tolist() == np.repeat(range(HISTORY, HISTORY + 5), 2).tolist()
+    assert found["series"].tolist() == [0, 1] * 5
+
+
+def test_missing_values_are_not_judged_and_covariates_are_used():
+    y, X = streams("noise", 4, 1)[0], pd.DataFrame({"x": np.arange(HISTORY + 4) % 3.0})
+    y += 9 * X["x"]
+    y[HISTORY + 1] = np.nan
+    model = MarkovForecaster(order=1).fit(y[:HISTORY], X)
+    places = range(HISTORY, HISTORY + 4)
+    found = list(watch(model, (y[k : k + 1] for k in places), (X[k : k + 1] for k in places)))
+    assert [one.time for one in found] == [HISTORY, HISTORY + 2, HISTORY + 3]
+    assert found[0].p_value > 0.02
+    assert found[0].upper - found[0].lower < 9
+
+
+@pytest.mark.parametrize("kind", ["list", "long", "multi"])
+def test_any_kind_of_frame_is_watched(kind):
+    y = streams("walk", 2, 2).rename(columns=str)
+
+    def shaped(part: pd.DataFrame) -> Any:
+        if kind == "list":
+            return [part["0"], part["1"]]
+        long = part.rename_axis("ds").reset_index().melt("ds", var_name="unique_id", value_name="y")
+        return long if kind == "long" else long.set_index(["unique_id", "ds"])["y"]
+
+    model = NaiveForecaster().fit(shaped(y[:HISTORY]))
+    found = list(watch(model, [shaped(y[k : k + 1]) for k in (HISTORY, HISTORY + 1)]))
+    expected = list(seen(NaiveForecaster(), y).itertuples(index=False))
+    for one, other in zip(found, expected, strict=True):
+        assert one == Watched(one.time, other.series, *other[2:])
+
+
+def test_a_short_history_has_a_band_too():
+    y = pd.Series([1.0, 2.0, 1.5, 2.5, 1.0, 9.0])
+    (found,) = watch(NaiveForecaster().fit(y[:5]), [y[5:]])
+    assert found.alarm
+    assert np.isfinite([found.lower, found.upper]).all()
+
+
+def test_a_share_of_alarms_must_be_one():
+    with pytest.raises(ValueError, match="`false_alarms` must be a number in"):
+        next(watch(NaiveForecaster().fit(pd.Series([1.0, 2.0])), [], false_alarms=2))
