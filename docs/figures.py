@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from five_shapes import five_shapes
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from sklearn.preprocessing import FunctionTransformer
@@ -37,6 +38,7 @@ def main() -> None:
     # the same picture must give the same file
     mpl.rcParams["svg.hashsalt"] = "forecast"
     pages = (
+        five_shapes,
         first_forecast,
         fan,
         error_by_step,

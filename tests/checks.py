@@ -49,6 +49,21 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "Jordan": [{}, {"output_size": 2, "activation": "relu"}],
     "Stacked": [{"num_layers": 3}, {"cell": textbook.LSTM}],
     "Seq2Seq": [{"cell": "lstm", "num_layers": 2}, {"cell": "tanh"}],
+    "ContextSeq2Seq": [
+        {"context": context, "context_to": way, "cell": cell, "num_layers": layers}
+        for context, way, cell, layers in [
+            ("last", "every_step", "gru", 1),
+            ("transformed", "initial_state", "lstm", 2),
+            ("transformed", "every_step", "tanh", 1),
+            ("all", "initial_state", "mgu", 2),
+            ("all", "every_step", "lstm", 1),
+        ]
+    ],
+    "Conditioned": [{"to": "initial_state", "learn_initial_state": True}, {"to": "every_step"}],
+    "Described": [
+        {"to": "initial_state", "static_size": 2, "categories": (3,)},
+        {"to": "every_step", "static_size": 2},
+    ],
     "AttentiveSeq2Seq": [
         {"attention_length": 6},
         {"attention_length": 50, "cell": "gru", "num_layers": 2},
@@ -71,7 +86,11 @@ FORECASTER_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "MLPForecaster": [{}, {"head": "normal", "num_layers": 2}],
     "RNNForecaster": [{}, {"cell": "gru", "head": "huber"}],
     "PretrainedForecaster": [{}, {"fine_tune": 1}],
-    "Seq2SeqForecaster": [{}, {"attention": True, "cell": "gru", "n_estimators": 2}],
+    "Seq2SeqForecaster": [
+        {},
+        {"attention": True, "cell": "gru", "n_estimators": 2},
+        {"context": "all", "context_to": "every_step"},
+    ],
     "LSTMForecaster": [
         {},
         {"num_layers": 2, "dropout": 0.2, "point": "mean"},

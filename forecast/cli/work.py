@@ -104,7 +104,7 @@ def saved_forecaster(path: Path) -> BaseForecaster:
         If it holds another kind of estimator, which the command line has no verbs for.
     """
     model = load(path)
-    if not isinstance(model, BaseForecaster):
+    if not hasattr(model, "panel_"):  # a history to continue
         raise ValueError(
             f"{str(path)!r} holds a {type(model).__name__}, which continues no series. In Python, "
             "forecast.load reads it and its predict answers for sequences."

@@ -21,7 +21,7 @@ from forecast.data.appending import append
 from forecast.data.arriving import next_steps
 from forecast.data.frequency import extend_grid
 from forecast.data.panel import Layout, Panel
-from forecast.data.placing import place
+from forecast.data.placing import Unobserved, place
 from forecast.data.reading import read_table
 from forecast.data.restoring import future_frame, restore, restore_columns
 
@@ -52,6 +52,7 @@ def read_frames(
     target_col: str = "y",
     past_only: Sequence[str] = (),
     allow_unobserved: bool = False,
+    allow_empty: bool = False,
     sparse: bool = False,
 ) -> Panel:
     """Read any kind of table into a Panel: rows sorted, gaps found, every series on one grid.
@@ -80,6 +81,8 @@ def read_frames(
         The columns of X whose future is not known. They may have missing values and rows.
     allow_unobserved
         Whether a series may be missing at its start or throughout, as in an update.
+    allow_empty
+        Whether a series may be missing throughout. One row before its first value is kept.
     sparse
         Whether all rows of a series may be more than a step apart, `freq` being that of a history.
         Else such a frequency is taken for a mistake.
@@ -107,7 +110,9 @@ def read_frames(
     ([1.0, 2.0, nan, 4.0], 'D')
     """
     table = read_table(y, id_col=id_col, time_col=time_col, target_col=target_col)
-    panel = place(table, freq, allow_unobserved=allow_unobserved, sparse=sparse)
+    unobserved: Unobserved = "keep_one" if allow_empty else "refuse"
+    unobserved = "keep" if allow_unobserved else unobserved
+    panel = place(table, freq, unobserved=unobserved, sparse=sparse)
     return _with_covariates(panel, X, past_only)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,7 @@ _LARGEST = np.float64(1e150)
 _ROWS_TO_TELL = 8
 
 Read = Callable[[int, int], np.ndarray]
+Unobserved: TypeAlias = Literal["keep", "keep_one", "refuse"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +87,7 @@ class Columns:
     freq: Any = None
 
 
-def place(table: Rows | Columns, freq: Any, *, allow_unobserved: bool, sparse: bool) -> Panel:
+def place(table: Rows | Columns, freq: Any, *, unobserved: Unobserved, sparse: bool) -> Panel:
     """Return the panel that holds the values of a table.
 
     Parameters
@@ -95,8 +96,9 @@ def place(table: Rows | Columns, freq: Any, *, allow_unobserved: bool, sparse: b
         The rows or columns.
     freq
         What the user said, or None to read the frequency from the times.
-    allow_unobserved
-        Whether a series may be missing at its start or throughout.
+    unobserved
+        Whether to keep the rows before the first value of a series, or the last of them; else a
+        series without any value is refused.
     sparse
         Whether all rows of a series may be more than a step apart.
 
@@ -110,11 +112,11 @@ def place(table: Rows | Columns, freq: Any, *, allow_unobserved: bool, sparse: b
     if freq is None or (isinstance(freq, str) and freq == own):
         freq = table.freq  # which may have holidays of its own, where pandas shows a mere "C"
     if isinstance(table, Rows):
-        return _place_rows(table, freq, allow_unobserved, sparse)
-    return _place_columns(table, freq, allow_unobserved, sparse)
+        return _place_rows(table, freq, unobserved, sparse)
+    return _place_columns(table, freq, unobserved, sparse)
 
 
-def _place_rows(rows: Rows, freq: Any, allow_unobserved: bool, sparse: bool) -> Panel:
+def _place_rows(rows: Rows, freq: Any, unobserved: Unobserved, sparse: bool) -> Panel:
     series, before, after = _neighbours(rows)
     try:
         times, step, places = settled(rows.times, freq, before, after, sparse=sparse)
@@ -124,7 +126,7 @@ def _place_rows(rows: Rows, freq: Any, allow_unobserved: bool, sparse: bool) -> 
     if not sparse:
         _check_one_frequency(rows, series, places[after] - places[before], step)
     lows, starts, ends = _spans(rows, places)
-    starts = lows if allow_unobserved else _observed(rows.ids, starts, starts <= ends)
+    starts = _begun(rows.ids, lows, starts, ends, unobserved)
     offsets, spans = _offsets(ends + 1 - starts), _offsets(ends + 1 - lows)
     i = int(np.argmax(ends - lows))
     own = np.searchsorted(places, [lows[i], ends[i]])
@@ -142,7 +144,7 @@ def _place_rows(rows: Rows, freq: Any, allow_unobserved: bool, sparse: bool) -> 
     return _panel(rows, times, values, offsets, starts, step, places)
 
 
-def _place_columns(table: Columns, freq: Any, allow_unobserved: bool, sparse: bool) -> Panel:
+def _place_columns(table: Columns, freq: Any, unobserved: Unobserved, sparse: bool) -> Panel:
     n, T = len(table.ids), len(table.times)
     if T < len(table.slots):
         twice = pd.Series(table.slots).duplicated().to_numpy()
@@ -161,7 +163,7 @@ def _place_columns(table: Columns, freq: Any, allow_unobserved: bool, sparse: bo
             raise ValueError(_infinite(table.ids[part.start + k], values[row, k], time))
         never = np.where(np.isnan(values), length, positions[:, None])
         starts[part] = never.min(axis=0)
-    starts = starts * 0 if allow_unobserved else _observed(table.ids, starts, starts < length)
+    starts = _begun(table.ids, starts * 0, starts, np.full(n, length - 1), unobserved)
     offsets = _offsets(length - starts)
     flat = np.empty(offsets[-1], dtype=table.dtype)
     for part in stretches:
@@ -189,10 +191,20 @@ def _spans(rows: Rows, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
     return lows, starts, ends
 
 
-def _observed(ids: pd.Index, starts: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Return the starts, if every series has one."""
-    if not seen.all():
-        empty = np.flatnonzero(~seen)
+def _begun(
+    ids: pd.Index,
+    lows: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    unobserved: Unobserved,
+) -> np.ndarray:
+    """Return where series begin, of their first, first observed and last positions, (n,) each."""
+    if unobserved == "keep":
+        return lows
+    if unobserved == "keep_one":
+        return np.clip(starts - 1, lows, ends)
+    empty = np.flatnonzero(starts > ends)
+    if len(empty):
         more = f" ({len(empty)} such series)" if len(empty) > 1 else ""
         raise ValueError(
             f"series {short(ids[empty[0]])} must have at least one observed value, got none{more}. "

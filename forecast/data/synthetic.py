@@ -141,6 +141,41 @@ def random_walk(length: int = 1000, *, sigma: float = 1.0, seed: int) -> pd.Seri
     return _series("random_walk", np.cumsum(_noise(length, sigma, seed)), sigma**2)
 
 
+def described_curves(
+    n_series: int = 500, length: int = 60, *, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Make curves that a few numbers tell whole: y_t = A sin(w t + phase) + b t.
+
+    A ~ U(.5, 2), w ~ U(.1, .4), phase ~ U(0, 2 pi), b ~ U(-.02, .02): nothing is left to chance.
+
+    Returns
+    -------
+    curves, static
+        A column per curve, and a row per curve: A, w, cosine and sine of the phase, b.
+
+    Examples
+    --------
+    >>> curves, static = described_curves(2, 3, seed=0)
+    >>> curves.shape, static.columns.tolist()
+    ((3, 2), ['amplitude', 'frequency', 'cosine', 'sine', 'slope'])
+    >>> one = static.iloc[0]
+    >>> phase = np.arctan2(one.sine, one.cosine)
+    >>> y = one.amplitude * np.sin(one.frequency + phase) + one.slope
+    >>> bool(np.isclose(y, curves.iloc[0, 0]))
+    True
+    """
+    rng = np.random.default_rng(seed)
+    ranges = {"amplitude": (0.5, 2), "frequency": (0.1, 0.4), "slope": (-0.02, 0.02)}
+    drawn = {name: rng.uniform(*ends, n_series) for name, ends in ranges.items()}
+    phase = rng.uniform(0, 2 * np.pi, n_series)
+    t = np.arange(1, length + 1)[:, None]
+    waves = drawn["amplitude"] * np.sin(drawn["frequency"] * t + phase)
+    names = [f"curve{i}" for i in range(n_series)]
+    curves = pd.DataFrame(waves + drawn["slope"] * t, pd.RangeIndex(1, length + 1), names)
+    static = pd.DataFrame(drawn | {"cosine": np.cos(phase), "sine": np.sin(phase)}, names)
+    return curves, static[["amplitude", "frequency", "cosine", "sine", "slope"]]
+
+
 def ar1_floor(phi: float, sigma: float, step: int) -> float:
     """Return the least mean squared error of AR(1) so many steps ahead.
 

@@ -128,3 +128,35 @@ def validation_lengths(panel: Panel, fraction: float, horizon: int) -> np.ndarra
         judged = np.linspace(0, panel.n_series - 1, count).astype(np.int64)
         held_out[np.setdiff1d(np.arange(panel.n_series), judged)] = 0
     return np.asarray(panel.lengths - held_out)
+
+
+def held_out_series(panel: Panel, fraction: float) -> np.ndarray:
+    """Return how many values of each series are for training: none of some, spread evenly.
+
+    Who forecasts series without a history is judged by series never seen.
+
+    Parameters
+    ----------
+    panel
+        The series, two at least.
+    fraction
+        Wanted share of them for validation, in (0, 1); at least one series, at most `MOST`.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64 of shape (n,): 0 or the length.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from forecast.data.frames import read_frames
+    >>> panel = read_frames([pd.Series(range(9))] * 5)
+    >>> held_out_series(panel, 0.4).tolist()
+    [9, 0, 9, 0, 9]
+    """
+    fraction = number_between("validation_fraction", fraction, 0, 1)
+    count = int(np.clip(round(fraction * panel.n_series), 1, min(MOST, panel.n_series - 1)))
+    lengths = panel.lengths.copy()
+    lengths[((np.arange(count) + 0.5) * panel.n_series / count).astype(np.int64)] = 0
+    return lengths

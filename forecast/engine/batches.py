@@ -20,6 +20,7 @@ from forecast.engine.reader import Memory, Reader
 from forecast.networks.base import pick
 
 SUM_EVERY = 64  # values between two running sums that are kept
+BEGIN = 0.5  # share of windows at the beginning of a series, where that is to be learned
 
 
 class Batch(NamedTuple):
@@ -218,13 +219,16 @@ class Windows:
         A window begins up to P - 1 steps before its series, because the first patch of a forecast
         may be short, too. Values past `ends` (n,) are unobserved.
 
+        Where series without values have a scale, half of the windows begin a patch before one.
+
         With several `pieces` a row of the batch holds consecutive windows of one series in so many
         batches, fewer if the series ends. Then it goes on elsewhere, with a `fresh` window.
 
         Only each `every`-th step of a window is an origin, from a random one on.
         """
         P, length = reader.patch, n_steps * reader.patch
-        series, first = self._places(batch_size, ends, pieces * length, P, generator)
+        width, cold = pieces * length, reader.prior is not None
+        series, first = self._places(batch_size, ends, width, P, cold, generator)
         fresh = torch.ones(batch_size, dtype=torch.bool, device=self.device)
         done = torch.zeros_like(series)
         if pieces > 1:  # rows begin in the middle, else a batch would see the same part of each
@@ -242,19 +246,29 @@ class Windows:
             done = done + 1
             fresh = (done == pieces) | (begun + length + P >= ends[series])
             if fresh.any():
-                others = self._places(batch_size, ends, pieces * length, P, generator)
+                others = self._places(batch_size, ends, width, P, cold, generator)
                 series = torch.where(fresh, others[0], series)
                 first = torch.where(fresh, others[1], first)
                 done = done.masked_fill(fresh, 0)
 
     def _places(
-        self, batch_size: int, ends: Tensor, width: int, patch: int, generator: torch.Generator
+        self,
+        batch_size: int,
+        ends: Tensor,
+        width: int,
+        patch: int,
+        cold: bool,
+        generator: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
         """Draw a series, (B,), and a place in it where `width` values begin, (B,)."""
         series = torch.randint(self.n_series, (batch_size,), generator=generator).to(self.device)
         latest = (ends[series] - width - 1).clamp(min=0)  # one target at least, if possible
         share = torch.rand(batch_size, generator=generator, dtype=torch.float64).to(self.device)
-        return series, (share * (latest + patch)).long() - (patch - 1)
+        if not cold:
+            return series, (share * (latest + patch)).long() - (patch - 1)
+        begins = torch.rand(batch_size, generator=generator).to(self.device) < BEGIN
+        back = (share * patch).long() - (2 * patch - 1)  # a patch before the first value at least
+        return series, torch.where(begins, back, (share * (latest + patch)).long() - (patch - 1))
 
 
 def _inside(local: Tensor, ends: Tensor) -> Tensor:

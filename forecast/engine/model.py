@@ -143,7 +143,7 @@ class Model(nn.Module):
             After the windows; with `origin`, after that.
         """
         reading = self.reader.at(batch.past, batch.steps, origins=batch.origins)
-        state = self.network.initial_state(len(batch.fresh))
+        state = self.network.state_of(batch.static)
         state = state if carried is None else where(batch.fresh, state, carried)
         if origin is None:
             features, state = self.network.absorb(reading.inputs, state)
@@ -155,6 +155,8 @@ class Model(nn.Module):
         observed_mask = ~z.isnan() & (reading.scale.seen >= min_observed)[..., None, None]
         z = z.nan_to_num(0.0)  # masked, but NaN times zero would still be NaN in the gradient
         weight = (reading.scale.spread / batch.error_scale[:, None]).clamp(*WEIGHT_RANGE).to(params)
+        if self.reader.prior is not None:
+            weight = weight * balanced(observed_mask, reading.scale.seen).to(params)
         return weight[..., None, None] * self.head.loss(params, z), observed_mask, params, z, state
 
     def _teacher_forced(self, inputs: Tensor, state: State, origin: int) -> tuple[Tensor, State]:
@@ -169,3 +171,24 @@ class Model(nn.Module):
         decoder, first, begun = self.network.begin(features[:, -1], state)
         written, _ = decoder.absorb(ahead, begun)
         return torch.cat([features[:, :-1], first[:, None], written], 1), state
+
+
+def balanced(observed_mask: Tensor, seen: Tensor) -> Tensor:
+    """Return weights (B, T) by which steps before the first value weigh as much as all others.
+
+    One step in a window comes before the first value; left alone it would hardly be learned.
+
+    Parameters
+    ----------
+    observed_mask : Tensor (B, T, 1, R)
+    seen : Tensor (B, T)
+        How many values each step has seen.
+
+    Examples
+    --------
+    >>> balanced(torch.ones(1, 4, 1, 2), torch.tensor([[0, 1, 2, 3]]))
+    tensor([[3., 1., 1., 1.]])
+    """
+    targets, before = observed_mask.sum((2, 3)), seen == 0
+    ratio = (targets * ~before).sum() / (targets * before).sum().clamp(min=1)
+    return torch.where(before, ratio, 1.0)

@@ -82,6 +82,10 @@ class Reader:
     mean : bool
         Offer the mean of all values so far as a template: what a stationary series returns to, of
         which the last W values tell little.
+    prior : (float, float), optional
+        Level and spread of series without values yet, in target units; they give way to the values
+        of a series one by one, as these come. By default a series speaks for itself from its first
+        value on.
     dtype : torch.dtype
         Precision of what the network sees.
     n_known, n_past : int
@@ -113,6 +117,7 @@ class Reader:
     driver_window: int = 1
     trend: int = 0
     mean: bool = False
+    prior: tuple[float, float] | None = None
 
     @property
     def input_size(self) -> int:
@@ -290,7 +295,8 @@ class Reader:
     def _scales(self, memory: Memory, columns: Tensor, spread: Tensor | None = None) -> Scale:
         # the last older value stands before the others: a window without any value has its level
         padded = torch.cat([memory.last[:, None], memory.values], 1)
-        scales = scale_at(padded, columns + 1, self.scale_window, memory.fallback_spread[:, None])
+        fallback = memory.fallback_spread[:, None]
+        scales = scale_at(padded, columns + 1, self.scale_window, fallback, self.prior)
         return scales if spread is None else scales._replace(spread=spread.expand_as(scales.spread))
 
     def _inputs(self, memory: Memory, steps: Tensor, before: Scale, scale: Scale) -> Tensor:

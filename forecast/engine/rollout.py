@@ -6,7 +6,7 @@ validation differ only in how a value is chosen from the distribution of its ste
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from torch import Tensor
 from forecast.engine.model import Model
 from forecast.engine.scale import Scale
 from forecast.engine.stream import Stream
-from forecast.networks.base import tile
+from forecast.networks.base import State, tile
 
 # params (B, r, n_params), the block's number -> scaled values (B, r)
 Choose = Callable[[Tensor, int], Tensor]
@@ -48,26 +48,35 @@ def rollout(
     Tensor (B, H)
         In target units, in the precision of the values read.
     """
+    parts = blocks(model, stream, known, choose, hold_spread=hold_spread)
+    return torch.cat([values for values, _ in parts], 1)
+
+
+def blocks(
+    model: Model, stream: Stream, known: Tensor, choose: Choose, *, hold_spread: bool = True
+) -> Iterator[tuple[Tensor, State]]:
+    """Yield what `rollout` joins, block by block: values (B, r), and the state they were read from.
+
+    Its parameters are those of `rollout`.
+    """
     horizon, P = known.shape[1], model.reader.patch
     memory = stream.memory
     reading = model.reader.newest(memory)
     held = reading.scale.spread if hold_spread else None
     writer, features, state = model.network.begin(stream.features, stream.phases[-1])
-    written: list[Tensor] = []
     # The stride is never cut to the horizon, so that a longer forecast begins like a shorter one.
     for block, start in enumerate(range(0, horizon, model.stride)):
         r = min(model.stride, horizon - start)
         ahead = known[:, start : start + r]
         params = model.read_out(features, ahead, reading, stream.static)
         values = model.values(reading.scale, choose(params, block))  # (B, r)
-        written.append(values)
+        yield values, state
         if start + r < horizon:
             # here r is the stride, a multiple of P: only the last block is cut, and not read back
             drivers = model.drivers(ahead)
             read_back, memory = model.reader.absorb(values, memory, drivers, every=P, spread=held)
             read, state = writer.absorb(read_back.inputs, state)
             features, reading = read[:, -1], read_back.newest()
-    return torch.cat(written, 1)
 
 
 def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Tensor]:

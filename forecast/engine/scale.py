@@ -39,12 +39,20 @@ def drift(before: Scale, scale: Scale) -> Tensor:
     return moved.clamp(-8, 8) * (before.seen > 0)[..., None]
 
 
-def scale_at(values: Tensor, steps: Tensor, width: int, fallback: Tensor | None = None) -> Scale:
+def scale_at(
+    values: Tensor,
+    steps: Tensor,
+    width: int,
+    fallback: Tensor | None = None,
+    prior: tuple[float, float] | None = None,
+) -> Scale:
     """Return level and spread of the last `width` values up to chosen columns, (B, T) each.
 
     `values` (B, N) have at least `width` columns up to the first of `steps` (T,). A window without
     any observed value has the last one observed before it as its level. A spread of zero is
     replaced by `fallback` (B, 1); if that is zero or NaN, by the size of the level, or by 1.
+    With a `prior`, level and spread, the columns before the first value count as so many values
+    of that mean and standard deviation.
     """
     # Windows are gathered rather than summed cumulatively: the differences of cumulative sums lose
     # digits at high levels, and would depend on where the window of a batch begins.
@@ -59,6 +67,8 @@ def scale_at(values: Tensor, steps: Tensor, width: int, fallback: Tensor | None 
     if (count == 0).any():
         before = forward_fill(values).nan_to_num(0.0)[:, steps]
         level = torch.where(count > 0, level, before)
+    if prior is not None:
+        level, variance = _with_prior(values, steps, width, Scale(level, variance, count), *prior)
     flat = variance.sqrt() <= 64 * torch.finfo(values.dtype).eps * level.abs()
     size = torch.where(level == 0, 1.0, level.abs())
     if fallback is not None:
@@ -66,6 +76,22 @@ def scale_at(values: Tensor, steps: Tensor, width: int, fallback: Tensor | None 
     # The inner `where` keeps zeros from the root, whose slope there is infinite: the gradient would
     # be NaN even though the outer `where` takes nothing from it.
     return Scale(level, torch.where(flat, size, torch.where(flat, 1.0, variance).sqrt()), count)
+
+
+def _with_prior(
+    values: Tensor, steps: Tensor, width: int, own: Scale, mean: float, spread: float
+) -> tuple[Tensor, Tensor]:
+    """Return level and variance, (B, T) each; of `own`, too, the second part is a variance.
+
+    The pooled moments of n values and k of the prior, which as many new ones will replace.
+    """
+    first = (~values.isnan()).cumsum(1).eq(0).sum(1, keepdim=True)  # (B, 1)
+    k = (first - (steps - width + 1)).clamp(0, width)  # (B, T)
+    share = k / (k + own.seen).clamp(min=1)
+    level = own.level + share * (mean - own.level)
+    within = (1 - share) * own.spread + share * spread**2
+    between = (1 - share) * (own.level - level) ** 2 + share * (mean - level) ** 2
+    return level, within + between
 
 
 def change_at(values: Tensor, steps: Tensor, width: int) -> Tensor:

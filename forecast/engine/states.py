@@ -14,6 +14,7 @@ from torch import Tensor
 from forecast.engine.batches import Windows
 from forecast.engine.model import Model
 from forecast.networks.base import Network, State, leaves, stack, state_map
+from forecast.networks.conditioned import Described
 from forecast.networks.recurrent import Recurrent
 from forecast.networks.seq2seq import Seq2Seq
 
@@ -22,6 +23,13 @@ def exact(network: Network) -> Network:
     """Return a copy in double precision on the CPU, without dropout; of a Seq2Seq, its encoder."""
     network = network.encoder if isinstance(network, Seq2Seq) else network
     return copy.deepcopy(network).cpu().double().eval()
+
+
+def recurrence(network: Network, inputs: Tensor, static: Tensor) -> tuple[Network, Tensor]:
+    """Return the network that carries the state, and all that it reads, static features too."""
+    if not isinstance(network, Described):
+        return network, inputs
+    return network.recurrence(inputs, static.to(inputs))
 
 
 def inputs_along(model: Model, windows: Windows, series: int) -> tuple[Tensor, Tensor]:

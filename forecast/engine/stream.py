@@ -45,7 +45,7 @@ def begin(
 ) -> Stream:
     """Return the stream of series without any value yet."""
     static = torch.empty(batch_size, 0) if static is None else static
-    states = (model.network.initial_state(batch_size),) * model.reader.patch
+    states = (model.network.state_of(static),) * model.reader.patch
     features = leaves(states)[0].new_zeros(batch_size, model.network.width)
     memory = model.reader.initial_state(batch_size, dtype)
     return Stream(memory, static, features, states)
@@ -123,7 +123,7 @@ def read(
 ) -> Stream:
     """Return the stream, of its newest phase alone, of histories that are `shown` in pieces."""
     network, B = model.network, len(static)
-    state = network.initial_state(B)
+    state = network.state_of(static)
     newest = memory.values.new_zeros(B, network.width).to(model.reader.dtype)
     for inputs, left in pieces:
         T = inputs.shape[1]

@@ -24,7 +24,7 @@ class Validation:
     ----------
     model : Model
         What its network is shown, the same whatever its weights, is kept from the first epoch on.
-        Errors are divided by its reader's spread at their origin.
+        Errors are divided by its reader's spread at their origin; if it has a prior, by that.
     windows : Windows
         Whole series, the held-out part included.
     held_out : Tensor (n,)
@@ -59,6 +59,8 @@ class Validation:
         self.targets = windows.take(self.series, self.origins, horizon, ends)
         self.memory = windows.read(self.series, self.origins, 0, self.origins, reader)
         self.spread = reader.newest(self.memory).scale.spread
+        if reader.prior is not None:  # the same at all origins, so that the first ones count
+            self.spread = torch.full_like(self.spread, reader.prior[1])
         limit = max(context, CONTEXT)
         self.pieces = list(shown(model, windows, self.series, self.origins, limit))
         naive = naive_forecasts(windows, self.series, self.origins, horizon, season_length)

@@ -56,6 +56,11 @@ class ArrayForecaster(ABC):
         """Whether `_predict` returns a mean, which may lie outside a band and has decimals."""
         return False
 
+    @property
+    def starts_cold(self) -> bool:
+        """Whether series without a history can be forecast, by `apply`."""
+        return False
+
     @abstractmethod
     def _fit(self, panel: Panel) -> None:
         """Learn from the history; set attributes that end in an underscore.

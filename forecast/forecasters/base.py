@@ -261,7 +261,8 @@ class BaseForecaster(FramedForecaster):
         Parameters
         ----------
         y
-            The other history, of the same frequency; of any kind and any number of series.
+            The other history, of the same frequency; of any kind and any number of series. If the
+            forecaster `starts_cold`, a series may have no value at all, but rows.
         X
             Its covariates, the same columns as in `fit`.
 
@@ -275,7 +276,7 @@ class BaseForecaster(FramedForecaster):
             If the forecaster learns each series on its own, as ETS does: fit a new one.
         """
         check_is_fitted(self)
-        panel = self._read(y, X, self.freq_, sparse=True)
+        panel = self._read(y, X, self.freq_, sparse=True, allow_empty=self.starts_cold)
         arguments.same_columns(panel, self.panel_)
         other = self._with_history(panel)
         other.unit_ = arguments.unit_of(y)

@@ -52,11 +52,22 @@ class Bounds(NamedTuple):
     def _and(self, below: np.ndarray, parts: np.ndarray) -> Bounds:
         return Bounds(self.positive & ~below, self.whole & ~parts)
 
+    def or_of(self, others: Bounds, panel: Panel) -> Bounds:
+        """Return this, but for series without a value what is true of all the others."""
+        pairs = zip(self, others, strict=True)
+        return Bounds(*(np.where(observed(panel), own, other.all()) for own, other in pairs))
+
     def hold(self, values: np.ndarray, *, mean: bool = False) -> np.ndarray:
         """Return the nearest forecasts (n, ...) that the series can take; a mean has decimals."""
         positive, whole = (flag.reshape(-1, *(1,) * (values.ndim - 1)) for flag in self)
         held = values if mean else np.where(whole, np.round(values) + 0.0, values)
         return np.where(positive, np.maximum(held, 0.0), held)
+
+
+def observed(panel: Panel) -> np.ndarray:
+    """Tell which series have a value at all, (n,) bool."""
+    seen: np.ndarray = np.logical_or.reduceat(~np.isnan(panel.values), panel.offsets[:-1])
+    return seen
 
 
 def _broken(panel: Panel, added: np.ndarray, some: slice) -> tuple[np.ndarray, np.ndarray]:

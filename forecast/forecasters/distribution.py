@@ -58,6 +58,7 @@ class DistributionForecaster(ArrayForecaster):
         other = copy.copy(self)
         other.panel_ = panel
         seen = other._without_outliers(forward(self.target_transform_, panel))
+        other.bounds_ = other.bounds_.or_of(self.bounds_, seen)
         if self.calibration_ is not None:
             other.calibration_ = self.calibration_.borrowed(panel.n_series)
         other._apply(seen)

@@ -88,11 +88,15 @@ def rebuilt(about: dict[str, Any], learned: dict[str, np.ndarray], panel: Panel)
     if cls is None:
         raise ValueError(f"{short(about['class'])} is no known forecaster")
     forecaster = cls(**{name: decode(value) for name, value in about["params"].items()})
+    if not (forecaster.starts_cold or np.isfinite(panel.values[panel.offsets[:-1]]).all()):
+        raise ValueError("a series begins with a missing value")
     forecaster.panel_, forecaster.freq_ = panel, panel.freq
     forecaster.target_transform_ = None
     forecaster.outliers_ = Outliers.restore(about.get("outliers", [[], []]), panel)
     seen = forecaster.outliers_.hide(panel)
-    forecaster.bounds_ = Bounds.unknown(panel.n_series).after(seen, panel.lengths)
+    bounds = Bounds.unknown(panel.n_series).after(seen, panel.lengths)
+    others = Bounds(*(np.array([flag]) for flag in about.get("bounds_unobserved", (True, True))))
+    forecaster.bounds_ = bounds.or_of(others, panel)
     forecaster.calibration_ = Calibration.from_state(about.get("calibration"), panel.n_series)
     forecaster.unit_ = None if about.get("unit") is None else str(about["unit"])
     forecaster.season_length_ = positive_integer("season_length", about["season_length"])
@@ -121,7 +125,9 @@ def horizon_in(about: dict[str, Any], longest: int) -> int:
 def _check_sizes(learned: dict[str, np.ndarray], panel: Panel) -> None:
     """Refuse numbers that no fit finds, and that overflow a few steps ahead."""
     with np.errstate(all="ignore"):
-        limit = LARGEST * max(1.0, float(np.nanmax(np.abs(panel.values.astype(np.float64)))))
+        limit = LARGEST * max(
+            1.0, float(np.abs(np.nan_to_num(panel.values.astype(np.float64))).max())
+        )
     for name, array in learned.items():
         if array.dtype.kind == "f" and array.size and max(array.max(), -array.min()) > limit:
             raise ValueError(f"{name!r} has numbers that no history leads to")

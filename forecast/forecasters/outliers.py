@@ -95,7 +95,7 @@ def _suspicious_of(panel: Panel, some: slice) -> np.ndarray:
     seen = ~np.isnan(values)
     count = np.add.reduceat(seen.astype(np.int64), first)
     values = np.where(seen, values, 0.0).astype(np.float64)
-    mean = np.repeat(np.add.reduceat(values, first) / count, own)
+    mean = np.repeat(np.add.reduceat(values, first) / np.maximum(count, 1), own)
     away = np.where(seen, np.abs(values - mean), 0.0)
     most, total = np.maximum.reduceat(away, first), np.add.reduceat(away, first)
     # k outliers take a good part of the sum of all deviations

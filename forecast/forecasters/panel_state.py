@@ -90,7 +90,6 @@ def _fits(panel: Panel) -> bool:
         and bool((panel.lengths > 0).all())
         and bool(((0 <= starts) & (starts < len(panel.grid))).all())
         and int(panel.ends.max()) <= len(panel.grid)
-        and bool(np.isfinite(values[offsets[:-1]]).all())
         and not np.isinf(values).any()
     )
 

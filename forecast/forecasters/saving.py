@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from forecast.data.panel import Panel
 from forecast.data.writing import replace_file
+from forecast.forecasters.bounds import Bounds, observed
 from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import encode
 from forecast.forecasters.outliers import Outliers
@@ -38,6 +39,7 @@ class Savable(Protocol):
     unit_: str | None
     calibration_: Calibration | None
     outliers_: Outliers
+    bounds_: Bounds
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters of the constructor."""
@@ -103,12 +105,15 @@ def write(path: str | PathLike[str], about: dict[str, Any], arrays: dict[str, np
 def described(forecaster: Savable) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return what a file says of a fitted forecaster beside its history: JSON, arrays by name."""
     values, learned = forecaster._state()
+    empty = ~observed(forecaster.panel_)
     about = named(forecaster) | {
         "season_length": forecaster.season_length_,
         "horizon": forecaster.horizon_,
         "unit": forecaster.unit_,
         "outliers": [part.tolist() for part in forecaster.outliers_],
         "calibration": forecaster.calibration_ and forecaster.calibration_.state(),
+        # those of other series are read off the history
+        "bounds_unobserved": [bool(part[empty].all()) for part in forecaster.bounds_],
         "learned": encode(values, "a learned value"),
     }
     return about, learned

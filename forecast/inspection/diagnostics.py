@@ -22,12 +22,14 @@ from sklearn.preprocessing import StandardScaler
 
 from forecast._checks import positive_integer, short
 from forecast.data.covariates import held_plan
-from forecast.engine import gradients, rollout, states
+from forecast.engine import gradients, rollout, states, stream
+from forecast.forecasters.arguments import steps_ahead
 from forecast.forecasters.neural.base import NeuralForecaster
 from forecast.forecasters.neural.pretrained import PretrainedForecaster
 from forecast.inspection.reading import Inspected, along, place_in, windows_of
 from forecast.networks.base import leaves
 from forecast.networks.recurrent import Recurrent
+from forecast.networks.seq2seq import AttentiveSeq2Seq
 from forecast.pretrained.network import LEVELS
 from forecast.pretrained.sweep import look, mix
 
@@ -209,6 +211,65 @@ def gates(forecaster: Inspected, layer: int = 0, series: Any = None) -> pd.DataF
     parts = states.lstm_gates(network, inputs, layer)
     frames = {name: pd.DataFrame(part.numpy(), times) for name, part in parts.items()}
     return pd.concat(frames, axis=1, names=["part", "unit"])
+
+
+def attention(
+    forecaster: NeuralForecaster, horizon: int | None = None, series: Any = None
+) -> pd.DataFrame:
+    """Return where a decoder looks while it forecasts: the attention a_ij, which adds up to 1.
+
+    Of an ensemble that of the first member. Attention tells what was read, not what mattered: that
+    tells `forecast_gradients`.
+
+    Parameters
+    ----------
+    forecaster
+        A fitted `Seq2SeqForecaster` with attention.
+    horizon
+        Steps ahead. None: `horizon_`.
+    series
+        Which one, by its id; None: the first.
+
+    Returns
+    -------
+    DataFrame
+        A row for each block that the decoder writes, by its first step; a column for each step of
+        the encoder, by the time of the newest value that it read.
+
+    Raises
+    ------
+    TypeError
+        If the forecaster does not attend.
+
+    Examples
+    --------
+    >>> from forecast import Seq2SeqForecaster, load_dataset
+    >>> model = Seq2SeqForecaster(attention=True, horizon=12, max_epochs=1, random_state=0)
+    >>> weights = attention(model.fit(load_dataset("elnino")), horizon=24)
+    >>> weights.index.tolist(), bool((weights.sum(axis=1).round(5) == 1).all())
+    ([1, 7, 13, 19], True)
+    """
+    place = place_in(forecaster, series)
+    pretrained = isinstance(forecaster, PretrainedForecaster)
+    if pretrained or not isinstance(forecaster.model_.network.members[0], AttentiveSeq2Seq):
+        raise TypeError(
+            f"`forecaster` must attend, got {short(forecaster)}. Fit a "
+            "Seq2SeqForecaster(attention=True)."
+        )
+    panel, steps = forecaster.panel_, steps_ahead(horizon, forecaster.horizon_)
+    ahead = forecaster.features_.ahead(panel, steps, held_plan(panel, steps))
+    model, windows = copy.deepcopy(forecaster.model_).cpu().eval(), windows_of(forecaster)
+    row = torch.tensor([place])
+    with torch.inference_mode():
+        live = stream.encode(model, windows, row, windows.lengths[row])
+        known, choose = torch.as_tensor(ahead[[place]]), rollout.greedy(model, forecaster.point)
+        looks = [state[0] for _, state in rollout.blocks(model, live, known, choose)]
+    there = looks[0].mask[0] > 0
+    weights = torch.stack([state.weights[0, there] for state in looks])
+    own = panel.times(place)
+    times = own[::-1][:: forecaster.recipe_.patch][: int(there.sum())][::-1]
+    first = pd.RangeIndex(1, steps + 1, model.stride, name="step ahead")
+    return pd.DataFrame(weights.numpy(), first, times.rename("time"))
 
 
 def hidden_states(forecaster: Inspected, series: Any = None) -> pd.DataFrame:

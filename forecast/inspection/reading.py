@@ -65,7 +65,9 @@ def along(forecaster: Inspected, series: Any) -> Along:
             f"`forecaster` must carry a state, got {short(forecaster)}, whose network has none. "
             "`effective_memory` takes any forecaster."
         )
-    inputs, steps = states.inputs_along(forecaster.model_, windows_of(forecaster), place)
+    windows = windows_of(forecaster)
+    inputs, steps = states.inputs_along(forecaster.model_, windows, place)
+    network, inputs = states.recurrence(network, inputs, windows.static[[place]])
     times = forecaster.panel_.times(place)[steps.numpy()]
     return Along(network, inputs, times, forecaster.recipe_.patch)
 

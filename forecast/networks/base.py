@@ -44,6 +44,13 @@ class Network(nn.Module, abc.ABC):
     def initial_state(self, batch_size: int) -> State:
         """Return the state before any input: tensors (B, ...) or tuples of them."""
 
+    def state_of(self, static: Tensor) -> State:
+        """Return the state before any input of series with static features (B, A).
+
+        Here that of any series; a network that is told of them knows better.
+        """
+        return self.initial_state(len(static))
+
     @abc.abstractmethod
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None

@@ -47,6 +47,10 @@ class Ensemble(Network):
         """Return every member's state before any input."""
         return tuple(member.initial_state(batch_size) for member in self.members)  # type: ignore[operator]
 
+    def state_of(self, static: Tensor) -> tuple[State, ...]:
+        """Return every member's state before any input of series with static features (B, A)."""
+        return tuple(member.state_of(static) for member in self.members)  # type: ignore[operator]
+
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:

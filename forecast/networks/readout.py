@@ -145,11 +145,22 @@ class Readout(nn.Module):
         total = known.new_zeros(UNITS)
         if static is not None and static.shape[-1]:
             reals, codes = static.tensor_split([self.static_size], -1)
-            codes = codes.long()
-            if self.training:  # so that the code of an unknown category is learned as well
-                lost = torch.rand(codes.shape, device=codes.device) < UNKNOWN
-                codes = codes.masked_fill(lost, 0)
-            for embedding, code in zip(self.from_category, codes.unbind(-1), strict=True):
-                total = total + embedding(code)[..., None, :]
+            if len(self.from_category):
+                total = total + embedded(self.from_category, codes, self.training)[..., None, :]
             known = torch.cat([known, reals[..., None, :].expand(*known.shape[:-1], -1)], -1)
         return total + self.from_known(known) if self.n_inputs else total
+
+
+def embedded(embeddings: nn.ModuleList, codes: Tensor, training: bool) -> Tensor:
+    """Return the sum of the embeddings of codes (..., C) of categories, (..., units).
+
+    In training some codes become 0, so that an unknown category is learned as well.
+    """
+    codes = codes.long()
+    if training:
+        lost = torch.rand(codes.shape, device=codes.device) < UNKNOWN
+        codes = codes.masked_fill(lost, 0)
+    total = torch.zeros((), device=codes.device)
+    for embedding, code in zip(embeddings, codes.unbind(-1), strict=True):
+        total = total + embedding(code)
+    return total

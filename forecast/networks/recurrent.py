@@ -216,9 +216,12 @@ class Recurrent(Network):
 
     def initial_state(self, batch_size: int) -> State:
         """Return the state of a cell, with a depth: (h,), for an LSTM (h, c), (B, layers, D)."""
-        parts = iter(self.initial)
-        like = self.layers[0].initial_state(1)
-        return state_map(lambda _: next(parts).expand(batch_size, -1, -1), like)
+        return self.arranged(self.initial.expand(batch_size, -1, -1, -1))
+
+    def arranged(self, numbers: Tensor) -> State:
+        """Return numbers (B, tensors of a state, layers, D) as a state."""
+        parts = iter(numbers.unbind(1))
+        return state_map(lambda _: next(parts), self.layers[0].initial_state(1))
 
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None

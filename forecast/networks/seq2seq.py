@@ -7,12 +7,15 @@ Bengio, 2015, "Neural machine translation by jointly learning to align and trans
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from forecast.networks.base import Cell, Network, State
+from forecast.networks.conditioned import Conditioned
 from forecast.networks.recurrent import Recurrent
 
 
@@ -31,6 +34,8 @@ class Seq2Seq(Network):
         F, numbers per step, of observed values as of written ones.
     hidden_size : int
         D, units per layer.
+    decoder : callable
+        Makes the decoder, from the sizes and the options.
     **options
         Those of `Recurrent`: cell, num_layers, dropout, residual.
 
@@ -46,14 +51,18 @@ class Seq2Seq(Network):
     hands_over = True
     decoder: Network
 
-    def __init__(self, input_size: int, hidden_size: int, **options: Any) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        decoder: Callable[..., Network] = Recurrent,
+        **options: Any,
+    ) -> None:
         super().__init__()
         self.width = hidden_size
         self.encoder = Recurrent(input_size, hidden_size, **options)
-        self.decoder = self._decoder(input_size, **options)
-
-    def _decoder(self, input_size: int, **options: Any) -> Network:
-        return Recurrent(input_size, self.width, **options)
+        self.decoder = decoder(input_size, hidden_size, **options)
 
     def initial_state(self, batch_size: int) -> State:
         """Return the encoder's state before any input."""
@@ -70,38 +79,32 @@ class Seq2Seq(Network):
         return self.decoder, features, state
 
 
-class AttentiveSeq2Seq(Seq2Seq):
-    """An encoder and a decoder that looks back at each of the encoder's last L features.
+class RememberingSeq2Seq(Seq2Seq):
+    """An encoder that keeps its last L features beside its state, for a decoder to look at.
 
-    One last state is a bottleneck. Here each step of the decoder takes what it needs from the
-    encoder's newest features. They are a part of the state, so an update has a constant cost.
+    They are a part of the state, so an update has a constant cost.
 
     Parameters
     ----------
     input_size, hidden_size, **options
         As in `Seq2Seq`.
     attention_length : int
-        L, how many of the encoder's newest features are attended to.
+        L, how many of the encoder's newest features are kept.
 
     Examples
     --------
-    >>> network = AttentiveSeq2Seq(3, 8, attention_length=7)
+    >>> network = RememberingSeq2Seq(3, 8, attention_length=7)
     >>> features, state = network.absorb(torch.zeros(4, 5, 3), network.initial_state(4))
     >>> _, encoded, mask = state
     >>> encoded.shape, mask[0].tolist()  # two of the slots hold nothing yet
     (torch.Size([4, 7, 8]), [0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0])
     """
 
-    decoder: AttentiveDecoder
-
     def __init__(
         self, input_size: int, hidden_size: int, *, attention_length: int = 64, **options: Any
     ) -> None:
         super().__init__(input_size, hidden_size, **options)
         self.attention_length = attention_length
-
-    def _decoder(self, input_size: int, **options: Any) -> Network:
-        return AttentiveDecoder(input_size, self.width, **options)
 
     def initial_state(self, batch_size: int) -> State:
         """Return the encoder's state, L empty slots (B, L, D), and their mask (B, L): zeros."""
@@ -123,10 +126,140 @@ class AttentiveSeq2Seq(Seq2Seq):
         mask = torch.cat([mask, mask.new_ones(B, T)], 1).take_along_dim(newest, 1)
         return features, (own, encoded, mask)
 
+
+class ContextSeq2Seq(RememberingSeq2Seq):
+    """An encoder that hands over one vector c, the context, and nothing else.
+
+        "last":         c = h_T;
+        "transformed":  c = tanh(Q h_T + b);
+        "all":          c = tanh(Q sum_j a_j h_j + b),   a = softmax over j of v tanh(U h_j).
+
+    The decoder is a `Conditioned` network: c makes its initial state or is an input of each of its
+    steps. The first block is read from what the decoder makes of c, so nothing passes it by.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        F and D.
+    context : {"last", "transformed", "all"}
+        What c is made of: the newest feature, or all of the newest L.
+    context_to : {"initial_state", "every_step"}
+        Where c goes.
+    attention_length : int
+        L, of "all".
+    **options
+        Those of `Recurrent`.
+
+    Examples
+    --------
+    >>> network = ContextSeq2Seq(3, 8, context="all", context_to="every_step")
+    >>> features, state = network.absorb(torch.zeros(4, 5, 3), network.initial_state(4))
+    >>> writer, feature, (_, c) = network.begin(features[:, -1], state)
+    >>> feature.shape, c.shape
+    (torch.Size([4, 8]), torch.Size([4, 8]))
+    """
+
+    decoder: Conditioned
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        context: str = "transformed",
+        context_to: str = "initial_state",
+        attention_length: int = 64,
+        **options: Any,
+    ) -> None:
+        kept = attention_length if context == "all" else 1
+        decoder = partial(Conditioned, to=context_to)
+        options |= {"attention_length": kept, "decoder": decoder}
+        super().__init__(input_size, hidden_size, **options)
+        self.context = CONTEXTS[context](hidden_size)
+
+    def begin(self, features: Tensor, state: State) -> tuple[Network, Tensor, State]:
+        """Hand over to the decoder, which is told the context."""
+        _, encoded, mask = state
+        return self.decoder, *self.decoder.start(self.context(encoded, mask))
+
+
+class LastFeature(nn.Module):
+    """c = h_T."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+
+    def forward(self, encoded: Tensor, mask: Tensor) -> Tensor:
+        """Return the context (B, D) from features (B, L, D) and their mask (B, L)."""
+        return encoded[:, -1]
+
+
+class TransformedFeature(nn.Module):
+    """c = tanh(Q h_T + b)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.transform = nn.Linear(width, width)  # Q, b
+
+    def forward(self, encoded: Tensor, mask: Tensor) -> Tensor:
+        """Return the context (B, D) from features (B, L, D) and their mask (B, L)."""
+        return self.transform(encoded[:, -1]).tanh()
+
+
+class PooledFeatures(nn.Module):
+    """c = tanh(Q sum_j a_j h_j + b), a = softmax of v tanh(U h_j): attention without a question.
+
+    Lin et al., 2017, "A structured self-attentive sentence embedding".
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.key = nn.Linear(width, width, bias=False)  # U
+        self.score = nn.Linear(width, 1, bias=False)  # v
+        self.transform = nn.Linear(width, width)  # Q, b
+
+    def forward(self, encoded: Tensor, mask: Tensor) -> Tensor:
+        """Return the context (B, D) from features (B, L, D) and their mask (B, L)."""
+        weights = masked_softmax(self.score(self.key(encoded).tanh())[..., 0], mask)
+        return self.transform((weights[:, None] @ encoded)[:, 0]).tanh()
+
+
+CONTEXTS: dict[str, type[nn.Module]] = {
+    "last": LastFeature,
+    "transformed": TransformedFeature,
+    "all": PooledFeatures,
+}
+
+
+class AttentiveSeq2Seq(RememberingSeq2Seq):
+    """An encoder and a decoder that looks back at each of the encoder's last L features.
+
+    One context is a bottleneck. Here each step of the decoder takes what it needs from the
+    encoder's newest features.
+
+    Its parameters are those of `RememberingSeq2Seq`.
+    """
+
+    decoder: AttentiveDecoder
+
+    def __init__(self, input_size: int, hidden_size: int, **options: Any) -> None:
+        super().__init__(input_size, hidden_size, decoder=AttentiveDecoder, **options)
+
     def begin(self, features: Tensor, state: State) -> tuple[Network, Tensor, State]:
         """Hand over to the decoder, which has attended to the features once."""
         own, encoded, mask = state
         return self.decoder, *self.decoder.start(features, own, encoded, mask)
+
+
+class Attending(NamedTuple):
+    """The state of a decoder that attends."""
+
+    own: State  # of g, s_i
+    context: Tensor  # c_{i+1}, (B, D)
+    weights: Tensor  # the attention a_{i+1} that made it, (B, L)
+    encoded: Tensor  # h, (B, L, D)
+    keys: Tensor  # U h, (B, L, D)
+    mask: Tensor  # (B, L): 1 where there is an h, 0 where not
 
 
 class AttentiveDecoder(Cell):
@@ -136,9 +269,8 @@ class AttentiveDecoder(Cell):
         s_i = g(s_{i-1}, [y_i, c_i]).
 
     (Bahdanau et al., equations 5 to 7.) The features are tanh(M [s_i, c_{i+1}]): the context is
-    computed from s_i as soon as it is known, because the block after step i is read from both.
-
-    A state is (state of g, c_{i+1}, h, U h, mask): 1 in the mask where there is an h, 0 where not.
+    computed from s_i as soon as it is known, because the block after step i is read from both. A
+    state is an `Attending`.
 
     Parameters
     ----------
@@ -161,7 +293,7 @@ class AttentiveDecoder(Cell):
         """Return the state of a decoder that has one empty slot to attend to."""
         slot = self.score.weight.new_zeros(batch_size, 1, self.width)
         own = self.body.initial_state(batch_size)
-        return own, slot[:, 0], slot, slot, slot[..., 0]
+        return Attending(own, slot[:, 0], slot[..., 0], slot, slot, slot[..., 0])
 
     def start(
         self, features: Tensor, own: State, encoded: Tensor, mask: Tensor
@@ -172,7 +304,7 @@ class AttentiveDecoder(Cell):
 
     def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read a forecast value as inputs (B, F), with the context it was made from."""
-        own, context, *attended = state
+        own, context, _, *attended = state
         both = torch.cat([inputs, context], -1)
         hidden, own = self.body.absorb(both[:, None], own)  # whose gradient is one call too
         return self._attend(hidden[:, 0], own, *attended)
@@ -180,13 +312,19 @@ class AttentiveDecoder(Cell):
     def _attend(
         self, hidden: Tensor, own: State, encoded: Tensor, keys: Tensor, mask: Tensor
     ) -> tuple[Tensor, State]:
-        context = self.weights(hidden, keys, mask)[:, None] @ encoded  # c_i = sum_j a_ij h_j
-        features = self.mix(torch.cat([hidden, context[:, 0]], -1)).tanh()
-        return features, (own, context[:, 0], encoded, keys, mask)
+        weights = self.weights(hidden, keys, mask)
+        context = (weights[:, None] @ encoded)[:, 0]  # c_i = sum_j a_ij h_j
+        features = self.mix(torch.cat([hidden, context], -1)).tanh()
+        return features, Attending(own, context, weights, encoded, keys, mask)
 
     def weights(self, hidden: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
         """Return the attention a_ij (B, L) of one step: it adds up to 1; empty slots have none."""
         scores = self.score((self.query(hidden)[:, None] + keys).tanh())[..., 0]  # e_ij
-        # not minus infinity: where all slots are empty, the softmax would be 0 / 0
-        scores = scores.masked_fill(mask == 0, torch.finfo(scores.dtype).min)
-        return scores.softmax(-1) * mask
+        return masked_softmax(scores, mask)
+
+
+def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
+    """Return the softmax of scores (B, L) where the mask is 1, and 0 where it is 0."""
+    # not minus infinity: where all slots are empty, the softmax would be 0 / 0
+    scores = scores.masked_fill(mask == 0, torch.finfo(scores.dtype).min)
+    return scores.softmax(-1) * mask

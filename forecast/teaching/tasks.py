@@ -164,6 +164,98 @@ def logistic(batch_size: int, step: int, rng: np.random.Generator) -> Task:
     return Task(x, y)
 
 
+class Translation(NamedTuple):
+    """A batch of sequences of unequal lengths, and of answers of other lengths.
+
+    Attributes
+    ----------
+    inputs : array (B, L, F)
+        Padded on the right.
+    lengths : array (B,)
+        Of the inputs.
+    told : array (B, m - 1, F)
+        What a decoder is told at each step but the first, which comes before any.
+    targets : array (B, m, q)
+        NaN where nothing is asked.
+    """
+
+    inputs: np.ndarray
+    lengths: np.ndarray
+    told: np.ndarray
+    targets: np.ndarray
+
+
+def reversal(batch_size: int, length: int, rng: np.random.Generator) -> Translation:
+    """Make the reversal: the same values from U(-1, 1), the last one first.
+
+    Beside each value stands its position, one-hot; a decoder is told its own. One context must hold
+    all values at once, attention looks each of them up.
+
+    Examples
+    --------
+    >>> task = reversal(1, 3, np.random.default_rng(0))
+    >>> bool((task.inputs[0, ::-1, 0] == task.targets[0, :, 0]).all()), task.told[0].tolist()
+    (True, [[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])
+    """
+    values = rng.uniform(-1, 1, (batch_size, length))
+    lengths = np.full(batch_size, length)
+    told = _with_positions(np.zeros((batch_size, length)), length)[:, :-1]
+    return Translation(_with_positions(values, length), lengths, told, values[:, ::-1, None])
+
+
+def template(
+    batch_size: int, period: int, cycles: int, rng: np.random.Generator, *, sigma: float = 0.1
+) -> Translation:
+    """Make a season: a random template, repeated with noise; its next cycle is asked for.
+
+    The best forecast is the mean of what was seen at the same place of each cycle, with a mean
+    squared error of sigma^2 (1 + 1 / cycles). Positions in the cycle are told, one-hot.
+
+    Examples
+    --------
+    >>> task = template(1, 2, 3, np.random.default_rng(0), sigma=0.0)
+    >>> values = task.inputs[0, :, 0]
+    >>> bool((values[:2] == values[4:]).all() and (values[:2] == task.targets[0, :, 0]).all())
+    True
+    """
+    season = np.tile(rng.standard_normal((batch_size, period)), cycles + 1)
+    values = season + sigma * rng.standard_normal(season.shape)
+    past, ahead = values[:, :-period], values[:, -period:]
+    lengths = np.full(batch_size, past.shape[1])
+    told = _with_positions(np.zeros_like(ahead), period)[:, :-1]
+    return Translation(_with_positions(past, period), lengths, told, ahead[..., None])
+
+
+def weekly_sums(batch_size: int, rng: np.random.Generator) -> Translation:
+    """Make sums of weeks from days: 14 to 42 values from U(0, 1) become 2 to 6, and an end.
+
+    The answers of a step are the sum, in units of its standard deviation and from its mean, and
+    whether it is the last.
+
+    Examples
+    --------
+    >>> task = weekly_sums(3, np.random.default_rng(0))
+    >>> task.inputs.shape, task.lengths.tolist(), (task.targets[..., 1] == 1).sum(1).tolist()
+    ((3, 42, 1), [42, 35, 28], [1, 1, 1])
+    """
+    weeks = rng.integers(2, 7, batch_size)
+    days = rng.random((batch_size, 42))
+    days[np.arange(42) >= 7 * weeks[:, None]] = 0.0
+    sums = (days.reshape(batch_size, 6, 7).sum(-1) - 3.5) / np.sqrt(7 / 12)
+    last = np.arange(6) == weeks[:, None] - 1
+    targets = np.stack([sums, last], -1)
+    targets[np.arange(6) >= weeks[:, None]] = np.nan
+    return Translation(days[..., None], 7 * weeks, np.zeros((batch_size, 5, 1)), targets)
+
+
+def _with_positions(values: np.ndarray, period: int) -> np.ndarray:
+    """Return values (B, T) with their positions in a period, one-hot, (B, T, 1 + period)."""
+    positions = np.eye(period)[np.arange(values.shape[1]) % period]
+    return np.concatenate(
+        [values[..., None], np.broadcast_to(positions, (len(values), *positions.shape))], -1
+    )
+
+
 def _at_the_end(answers: np.ndarray, length: int) -> np.ndarray:
     targets = np.full((len(answers), length, 1), np.nan)
     targets[:, -1, 0] = answers

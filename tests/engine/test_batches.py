@@ -13,6 +13,7 @@ from forecast.engine.batches import Windows, seasonal_changes, typical_spreads
 from forecast.engine.reader import Reader
 from forecast.networks.base import leaves
 from tests import naive
+from tests.checks import as_windows
 
 LENGTHS = np.array([30, 7, 1, 55, 12])
 STARTS = np.array([0, 20, 3, 5, 48])
@@ -325,3 +326,14 @@ def test_a_batch_has_the_units_of_its_series():
     series, zero = torch.tensor([3, 1, 3]), torch.zeros(3, dtype=torch.long)
     batch = own.batch(series, zero, own.lengths[series], n_steps=1, reader=READERS[0])
     assert torch.equal(batch.error_scale, series.double())
+
+
+def test_half_of_the_windows_begin_before_a_series_where_that_is_learned():
+    windows = as_windows(torch.arange(400.0, dtype=torch.float64)[None])
+    reader = Reader(patch=4, window=4, block=4, scale_window=8, prior=(0.0, 1.0))
+    generator, ends = torch.Generator().manual_seed(0), torch.tensor([400])
+    batch = next(windows.draw(2000, ends, n_steps=3, reader=reader, generator=generator))
+    before = batch.past.values[:, -12:].isnan().sum(1)  # of 12 values
+    begun = before >= 4
+    assert begun.float().mean().item() == pytest.approx(0.5, abs=0.05)
+    assert sorted(set(before[begun].tolist())) == [4, 5, 6, 7]

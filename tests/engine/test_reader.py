@@ -294,3 +294,23 @@ def test_a_memory_comes_back_from_the_table_that_files_hold(mean):
     assert table.shape == (5, machine.n_values + (4 if mean else 2))
     for mine, its in zip(memory, machine.unpack(table, memory.drivers), strict=True):
         assert torch.equal(mine.nan_to_num(), its.nan_to_num())
+
+
+def test_a_prior_stands_in_for_values_that_have_not_come():
+    """As if so many values of its mean and spread had come before, the oldest leaving first."""
+    x = torch.tensor([[3.0, 9.0, 5.0, 7.0, 1.0, 4.0]], dtype=torch.float64)
+    stand_in = torch.tensor([[8.0, 12.0] * 2], dtype=torch.float64)  # mean 10, spread 2
+    steps = 4 + torch.arange(-1, 6)
+    alone = torch.cat([torch.full_like(stand_in, torch.nan), x], 1)
+    scale = scale_at(alone, steps, 4, prior=(10.0, 2.0))
+    both = scale_at(torch.cat([stand_in, x], 1), steps, 4)
+    even = [0, 2, 4, 5, 6]  # an odd number of 8 and 12 has another mean
+    torch.testing.assert_close(scale.level[:, even], both.level[:, even])
+    torch.testing.assert_close(scale.spread[:, even], both.spread[:, even])
+    assert scale.seen.tolist() == [[0, 1, 2, 3, 4, 4, 4]]
+    assert 3 < scale.level[0, 1] < 10 and scale.level[0, 1] == (3 * 10 + 3) / 4
+    gap = torch.where(x == 9, torch.nan, x)  # after the first value nothing stands in
+    torch.testing.assert_close(
+        rolling_scale(gap, 4)[0][:, 3:],
+        scale_at(torch.cat([stand_in * torch.nan, gap], 1), steps, 4, prior=(10.0, 2.0))[0][:, 4:],
+    )

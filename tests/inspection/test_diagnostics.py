@@ -15,7 +15,9 @@ from forecast import (
     RNNForecaster,
     Seq2SeqForecaster,
 )
+from forecast.evaluation.plots import plot_weights
 from forecast.inspection.diagnostics import (
+    attention,
     forecast_gradients,
     gates,
     hidden_states,
@@ -210,3 +212,17 @@ def test_a_probe_needs_a_label_everywhere():
     label = pd.Series(1.0, hidden.index[:-1])
     with pytest.raises(ValueError, match=r"got none at 2024-01-03 01:00:00"):
         probe(hidden, label)
+
+
+@pytest.mark.mission("M34", "M52")
+def test_attention_is_told_for_every_block_and_drawn(panel):
+    model = Seq2SeqForecaster(attention=True, **QUICK).fit(hourly())
+    weights = attention(model, horizon=72)
+    assert weights.index.tolist() == [1, 25, 49] and weights.index.name == "step ahead"
+    assert weights.columns[-1] == hourly().index[-1]
+    assert (np.diff(weights.columns) == pd.Timedelta(hours=24)).all()
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
+    ax = plot_weights(weights, "attention")
+    np.testing.assert_array_equal(ax.images[0].get_array(), weights)
+    with pytest.raises(TypeError, match=r"must attend, got RNNForecaster"):
+        attention(panel)

@@ -7,7 +7,13 @@ import torch
 
 from forecast.networks.base import leaves
 from forecast.networks.ensemble import Ensemble
-from forecast.networks.seq2seq import AttentiveSeq2Seq, Seq2Seq
+from forecast.networks.seq2seq import AttentiveSeq2Seq, ContextSeq2Seq, Seq2Seq
+
+FORMS = [
+    {"context": context, "context_to": way}
+    for context in ("last", "transformed", "all")
+    for way in ("initial_state", "every_step")
+]
 
 
 def made(kind=AttentiveSeq2Seq, **options):
@@ -48,6 +54,7 @@ def test_an_ensemble_hands_over_to_the_ensemble_of_decoders():
         torch.testing.assert_close(written[..., mine], own.absorb(v, state)[0])
 
 
+@pytest.mark.mission("M34")
 def test_a_step_with_attention_is_what_its_equations_say():
     network, u, y = made(cell="tanh", attention_length=6), draw(1, 6, 3), draw(1, 1, 3)
     h, _ = network.encoder.absorb(u, network.encoder.initial_state(1))
@@ -72,15 +79,16 @@ def test_a_step_with_attention_is_what_its_equations_say():
     torch.testing.assert_close(feature[0], torch.tanh(M @ torch.cat([s, look(s)]) + m))
 
 
+@pytest.mark.mission("M34")
 @pytest.mark.parametrize("seen", [1, 3, 9])
 def test_attention_is_a_share_of_what_is_there(seen):
     network = made(attention_length=6)
-    decoder, feature, (_, context, h, keys, mask) = after(network, draw(4, seen, 3))
+    decoder, _, (_, context, a, h, _, mask) = after(network, draw(4, seen, 3))
     empty = 6 - min(seen, 6)
-    a = decoder.weights(feature, keys, mask)
     assert (a >= 0).all() and (a[:, :empty] == 0).all()
     torch.testing.assert_close(a.sum(1), torch.ones(4, dtype=torch.float64))
-    assert context.shape == (4, 5) and mask.sum(1).eq(6 - empty).all()
+    torch.testing.assert_close(context, (a[..., None] * h).sum(1))
+    assert mask.sum(1).eq(6 - empty).all()
     assert torch.equal(h[:, :empty], torch.zeros(4, empty, 5))
 
 
@@ -105,13 +113,80 @@ def test_only_the_last_features_are_remembered_at_a_constant_size():
     assert sizes[0] == sizes[1]
 
 
-@pytest.mark.parametrize("kind", [Seq2Seq, AttentiveSeq2Seq])
-def test_histories_and_futures_of_unequal_lengths_go_in_one_batch(kind):
-    network, u, v = made(kind), draw(2, 7, 3), draw(2, 20, 3)
+@pytest.mark.mission("M33")
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(Seq2Seq, {}), (AttentiveSeq2Seq, {}), *((ContextSeq2Seq, form) for form in FORMS)],
+)
+def test_histories_and_futures_of_unequal_lengths_go_in_one_batch(kind, options):
+    network, u, v = made(kind, **options), draw(2, 7, 3), draw(2, 20, 3)
     u[1, 3:] = 1e9
-    writer, _, state = after(network, u, torch.tensor([7, 3]))
+    writer, first, state = after(network, u, torch.tensor([7, 3]))
     together, _ = writer.absorb(v, state)
     for row, (past, future) in enumerate([(7, 3), (3, 20)]):
-        alone, _, state = after(network, u[row : row + 1, :past])
+        alone, begun, state = after(network, u[row : row + 1, :past])
         single, _ = alone.absorb(v[row : row + 1, :future], state)
+        torch.testing.assert_close(first[row : row + 1], begun)
         torch.testing.assert_close(together[row : row + 1, :future], single)
+
+
+def without_recurrence(network):
+    """Return a network of Elman cells whose states know nothing of the state before."""
+    torch.nn.init.zeros_(network.layers[0].weight_hh_l0)
+    return network
+
+
+def slopes(outputs, by):
+    """Return the largest derivative of each of the outputs (B, T, D), by any of the inputs."""
+    return [
+        max(
+            gradient.abs().max().item()
+            for gradient in torch.autograd.grad(
+                outputs[:, t].sum(), by, retain_graph=True, allow_unused=True
+            )
+            if gradient is not None
+        )
+        for t in range(outputs.shape[1])
+    ]
+
+
+@pytest.mark.mission("M33")
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(form.values()))
+def test_all_hidden_states_are_in_the_context_or_the_last_one_alone(form):
+    network = made(ContextSeq2Seq, cell="tanh", **form)
+    without_recurrence(network.encoder)
+    u = draw(1, 6, 3).requires_grad_()
+    _, first, _ = after(network, u)
+    (gradient,) = torch.autograd.grad(first.sum(), u)
+    felt = gradient[0].abs().sum(1) > 0
+    assert felt.tolist() == [form["context"] == "all"] * 5 + [True]
+
+
+@pytest.mark.mission("M33")
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(form.values()))
+def test_a_context_is_told_once_or_at_every_step(form):
+    network = made(ContextSeq2Seq, cell="tanh", **form)
+    without_recurrence(network.decoder.body)
+    u = draw(1, 6, 3).requires_grad_()
+    writer, first, state = after(network, u)
+    written = torch.cat([first[:, None], writer.absorb(draw(1, 4, 3), state)[0]], 1)
+    told = [bool(slope > 0) for slope in slopes(written, [u])]
+    assert told == [True] + [form["context_to"] == "every_step"] * 4
+
+
+@pytest.mark.mission("M34")
+def test_where_attention_looks_is_decided_before_the_input_is_known():
+    network, u, y = made(attention_length=6), draw(2, 6, 3), draw(2, 3, 3)
+    decoder, _, state = after(network, u)
+
+    def looks(y):
+        seen, now = [state[1]], state
+        for step in y.unbind(1):
+            _, now = decoder.advance(step, now)
+            seen.append(now[1])
+        return seen
+
+    other = y.clone()
+    other[:, 1] += 1
+    for step, (one, changed) in enumerate(zip(looks(y), looks(other), strict=True)):
+        assert torch.equal(one, changed) == (step < 2)  # c_2 is made before y_2 is read

@@ -26,14 +26,16 @@ def test_only_what_is_asked_is_scored():
 
 
 def test_scores_by_hand():
-    class Echo(torch.nn.Module):
-        def forward(self, inputs):
+    class Echo(Learner):
+        def forward(self, inputs, truncation=None):
             return inputs
 
     targets = np.array([[[1.0], [-1.0], [1.0], [np.nan]]])
     task = Task(np.array([[[0.5], [-1.0], [-2.0], [7.0]]]), targets)
-    assert accuracy(Echo(), task) == pytest.approx(2 / 3)
-    assert error(Echo(), task) == pytest.approx((0.25 + 0 + 9) / 3 / np.var([1, -1, 1], ddof=1))
+    assert accuracy(Echo(Recurrent(1, 1)), task) == pytest.approx(2 / 3)
+    assert error(Echo(Recurrent(1, 1)), task) == pytest.approx(
+        (0.25 + 0 + 9) / 3 / np.var([1, -1, 1], ddof=1)
+    )
 
 
 def test_training_repeats_and_a_clipped_step_is_small():

@@ -100,13 +100,17 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         """Return through how many consecutive training windows the state passes."""
         return 1
 
+    def _held_out(self, panel: Panel) -> np.ndarray:
+        """Return how many first values of each series are for training; the rest validates."""
+        return validation_lengths(panel, self.validation_fraction, self.horizon_)
+
     # The methods of every forecaster, see `arrays.py`
 
     def _fit(self, panel: Panel) -> None:
         self._check_parameters()
         self.recipe_ = self._sizes(panel)
-        held_out = validation_lengths(panel, self.validation_fraction, self.horizon_)
-        self.spreads_ = typical_spreads(panel, held_out)
+        held_out = self._held_out(panel)
+        self.spreads_ = typical_spreads(panel, np.where(held_out > 0, held_out, panel.lengths))
         # transformed values are bounded by the inverse, if at all
         plain = self.target_transform_ is None
         self.support_ = Support.of(panel.values) if plain else Support()
@@ -272,6 +276,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         self.n_parameters_ = count_parameters(self.model_)
 
     def _apply(self, panel: Panel) -> None:
+        self.features_ = dataclasses.replace(self.features_, static=self.static)
         self.spreads_ = typical_spreads(panel, panel.lengths)
         self.stream_ = self._read_all(self._windows(panel))
 
@@ -296,8 +301,13 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         seasons = (self.season_length_, *longer_seasons(self.season_length_, panel.freq))
         seasons = usable_seasons(seasons, panel.lengths, self.horizon_)
         recipe = self._recipe(seasons, panel.lengths, self.horizon_, self._window)
+        recipe = self._suited(recipe, panel)
         given = {name: getattr(self, name) for name in GIVEN if getattr(self, name) is not None}
         return dataclasses.replace(recipe, **given)
+
+    def _suited(self, recipe: Recipe, panel: Panel) -> Recipe:
+        """Return the recipe for what is asked of this forecaster beyond its class."""
+        return recipe
 
     def _build(self, panel: Panel) -> Model:
         """Return the untrained model for a panel."""

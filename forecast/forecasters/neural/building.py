@@ -41,6 +41,7 @@ def build_model(
             n_params=head.n_params,
             n_rare=int(reader.mean),
             **features.sizes(panel),
+            **(features.static_sizes() if recipe.prior is None else {}),
         )
         for network in networks
     ]
@@ -62,6 +63,7 @@ def build_reader(recipe: Recipe, panel: Panel) -> Reader:
         driver_window=recipe.driver_window,
         trend=recipe.trend,
         mean=recipe.mean,
+        prior=recipe.prior,
     )
 
 

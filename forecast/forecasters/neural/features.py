@@ -61,10 +61,15 @@ class Features:
         )
 
     def sizes(self, panel: Panel) -> dict[str, Any]:
-        """Return the sizes that a readout needs, by the names of its parameters."""
+        """Return the sizes of what is known of the future, by the names a readout has for them."""
         return {
             "known_size": self._calendar(panel.grid[:1]).shape[1] + len(panel.X_names),
             "plan_size": len(panel.X_names),
+        }
+
+    def static_sizes(self) -> dict[str, Any]:
+        """Return the sizes of static features, by the names that networks have for them."""
+        return {
             "static_size": 0 if self.reader is None else len(self.reader.means),
             "categories": () if self.reader is None else self.reader.sizes,
         }

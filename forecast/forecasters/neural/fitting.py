@@ -87,6 +87,7 @@ def gradient_trouble(
     text = gradients.exploded(norms, clip_norm)
     if text is None and asked and states.width(network):
         inputs = model.reader.inputs(batch.past, batch.steps).cpu().double()
+        network, inputs = states.recurrence(network, inputs, batch.static.cpu())
         text = gradients.vanished(gradients.backward_norms(network, inputs), model.reader.patch)
     return text
 

@@ -83,7 +83,9 @@ def restore_recipe(saved: dict[str, Any], n_estimators: int | None, n_arrays: in
     names = {"warm": "min_observed"}
     sizes = {"n_estimators": n_estimators} | {names.get(k, k): v for k, v in saved.items()}
     positive_integer("n_estimators", sizes["n_estimators"])
-    recipe = Recipe(**{**sizes, "lags": tuple(sizes["lags"])})
+    prior = sizes.get("prior")
+    pairs = {"lags": tuple(sizes["lags"]), "prior": None if prior is None else tuple(prior)}
+    recipe = Recipe(**{**sizes, **pairs})
     if recipe.num_layers * recipe.n_estimators > n_arrays:
         raise ValueError(
             f"the weights of {recipe.n_estimators} x {recipe.num_layers} layers are missing"

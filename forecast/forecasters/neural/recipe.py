@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from forecast.data.panel import Panel
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -33,6 +35,7 @@ class Recipe:
     every: int = 1  # steps of a training window between two origins, which have a loss
     trend: int = 0  # K, newest values whose two halves tell the trend; 0: no template follows it
     mean: bool = False  # whether the mean of all values so far is a template
+    prior: tuple[float, float] | None = None  # level and spread before the first value
 
 
 def usable_seasons(seasons: tuple[int, ...], lengths: np.ndarray, horizon: int) -> tuple[int, ...]:
@@ -221,6 +224,35 @@ def recurrent_recipe(
         every=origins_apart(patch, block, n_steps),
         trend=trend_window(seasons, max([scale, *lags])),
         mean=mean_tells(seasons, lengths, scale),
+    )
+
+
+def cold_recipe(recipe: Recipe, panel: Panel, horizon: int) -> Recipe:
+    """Return a recipe by which series are forecast before their first value, too.
+
+    The block may be as long as a typical series, because every window that begins with a series
+    teaches all of it. Batches have 32 windows at least, and every step has a loss: only the first
+    steps of such windows teach it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from forecast.data.frames import read_frames
+    >>> panel = read_frames([pd.Series([1.0, 5.0] * 20)] * 2)
+    >>> recipe = recurrent_recipe((), panel.lengths, 30, None)
+    >>> cold = cold_recipe(recipe, panel, 30)
+    >>> recipe.block, cold.block, cold.prior
+    (13, 30, (3.0, 2.0))
+    """
+    block = min(horizon, int(np.median(panel.lengths)))
+    return replace(
+        recipe,
+        block=block,
+        stride=block // recipe.patch * recipe.patch,
+        batch_size=max(recipe.batch_size, 32),
+        every=1,
+        min_observed=0,
+        prior=(float(np.nanmean(panel.values)), float(np.nanstd(panel.values)) or 1.0),
     )
 
 

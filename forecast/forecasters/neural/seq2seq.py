@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any, Unpack
 
 from forecast._checks import boolean, one_of
 from forecast.forecasters.neural.base import NeuralForecaster
 from forecast.forecasters.neural.parameters import Trained
 from forecast.forecasters.neural.recipe import seq2seq_recipe
 from forecast.networks.base import Network
+from forecast.networks.conditioned import WAYS
 from forecast.networks.recurrent import CELLS
-from forecast.networks.seq2seq import AttentiveSeq2Seq, Seq2Seq
+from forecast.networks.seq2seq import CONTEXTS, AttentiveSeq2Seq, ContextSeq2Seq, Seq2Seq
 
 
 class Seq2SeqForecaster(NeuralForecaster):
@@ -25,10 +26,17 @@ class Seq2SeqForecaster(NeuralForecaster):
     ----------
     cell : str
         The recurrence of both: a name of `forecast.networks.recurrent.CELLS`.
+    context : {"last", "transformed", "all"}
+        What the encoder hands over: its last state, a transformation of its last hidden state, or
+        one of its newest hidden states together, as many as a training window has steps.
+    context_to : {"initial_state", "every_step"}
+        Where the context goes: it makes the decoder's initial state, or is an input of each of its
+        steps (Cho et al., 2014).
     attention : bool
         Let each step of the decoder look back at the encoder's newest features, as many as a
-        training window has steps, instead of the last state alone (Bahdanau, Cho and Bengio, 2015).
-        About six times slower: the decoder runs step by step.
+        training window has steps, instead of one context (Bahdanau, Cho and Bengio, 2015), so
+        `context` and `context_to` keep their defaults. About six times slower: the decoder runs
+        step by step. `forecast.inspection.diagnostics.attention` tells where it looks.
     **parameters
         Those of `NeuralParameters`.
     """
@@ -36,27 +44,47 @@ class Seq2SeqForecaster(NeuralForecaster):
     _recipe = staticmethod(seq2seq_recipe)
 
     def __init__(
-        self, *, cell: str = "lstm", attention: bool = False, **parameters: Unpack[Trained]
+        self,
+        *,
+        cell: str = "lstm",
+        context: str = "last",
+        context_to: str = "initial_state",
+        attention: bool = False,
+        **parameters: Unpack[Trained],
     ) -> None:
         super().__init__(**parameters)
         self.cell = cell
+        self.context = context
+        self.context_to = context_to
         self.attention = attention
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
         one_of("cell", self.cell, tuple(CELLS))
-        boolean("attention", self.attention)
+        one_of("context", self.context, tuple(CONTEXTS))
+        one_of("context_to", self.context_to, WAYS)
+        if boolean("attention", self.attention) and not self._hands_over_its_state:
+            raise ValueError(
+                "`attention` takes the place of one context: leave `context` and `context_to` at "
+                f"their defaults, got context={self.context!r}, context_to={self.context_to!r}."
+            )
+
+    @property
+    def _hands_over_its_state(self) -> bool:
+        return (self.context, self.context_to) == ("last", "initial_state")
 
     def _network(self, input_size: int) -> Network:
         sizes = self.recipe_
-        options = {
+        options: dict[str, Any] = {
             "cell": self.cell,
             "num_layers": sizes.num_layers,
             "dropout": self.dropout,
             "residual": self.residual,
         }
+        if not self.attention and self._hands_over_its_state:
+            return Seq2Seq(input_size, sizes.hidden_size, **options)
+        options["attention_length"] = sizes.n_steps
         if self.attention:
-            return AttentiveSeq2Seq(
-                input_size, sizes.hidden_size, attention_length=sizes.n_steps, **options
-            )
-        return Seq2Seq(input_size, sizes.hidden_size, **options)
+            return AttentiveSeq2Seq(input_size, sizes.hidden_size, **options)
+        options |= {"context": self.context, "context_to": self.context_to}
+        return ContextSeq2Seq(input_size, sizes.hidden_size, **options)
