@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import typer
 
+from forecast._checks import short
 from forecast.cli.options import Choice, Reading, columns, frequency, settings
 from forecast.cli.screen import note, working
 from forecast.contest.compare import default_horizon
@@ -48,6 +49,11 @@ def read(data: str, how: Reading, *, symbols: bool = False) -> tuple[Target, pd.
             param_hint="DATA",
         )
     words = isinstance(y, pd.Series) and isinstance(y.dtype, pd.CategoricalDtype)
+    if words and how.target_col is not None and not symbols:
+        raise ValueError(
+            f"{how.target_col!r} must hold numbers, got {short(y.dropna().iloc[0])}. "
+            "--model symbols forecasts words."
+        )
     if words and y.index.nlevels == 1 and not symbols:
         note(
             f"{data} holds words: each is a series, 1 where it occurs and 0 elsewhere; "

@@ -106,6 +106,8 @@ def looks_like_a_number(column: pd.Series, decimal: str) -> bool:
 def symbols_of(table: pd.DataFrame, texts: list[str]) -> list[str]:
     """Return the only one of some columns of text in which a word occurs twice on average.
 
+    None where a column seems to hold numbers in another notation: it is what is meant.
+
     Examples
     --------
     >>> events = pd.DataFrame({"what": list("abab"), "who": list("vwxy")})
@@ -113,7 +115,8 @@ def symbols_of(table: pd.DataFrame, texts: list[str]) -> list[str]:
     ['what']
     """
     again = [name for name in texts if _come_again(table[name])]
-    return again if len(again) == 1 else []
+    meant = any(looks_like_a_number(table[name], mark) for name in texts for mark in ".,")
+    return again if len(again) == 1 and not meant else []
 
 
 def _come_again(column: pd.Series) -> bool:
