@@ -153,8 +153,12 @@ class Described(Conditioned):
         self.from_category = nn.ModuleList(nn.Embedding(n, hidden_size) for n in categories)
 
     def state_of(self, static: Tensor) -> State:
-        """Return the state before any input, from real numbers, then codes, (B, A)."""
-        return self.conditioned(self.vector(static))
+        """Return the state before any input, from real numbers, then codes, (B, A).
+
+        Where nothing is told (A = 0), it is that of a vector of zeros.
+        """
+        told = static.shape[-1] > 0
+        return self.conditioned(self.vector(static)) if told else self.initial_state(len(static))
 
     def vector(self, static: Tensor) -> Tensor:
         """Return c (B, C), from real numbers, then codes, (B, A)."""

@@ -7,6 +7,7 @@ Bengio, 2015, "Neural machine translation by jointly learning to align and trans
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -80,7 +81,7 @@ class Seq2Seq(Network):
 
 
 class RememberingSeq2Seq(Seq2Seq):
-    """An encoder that keeps its last L features beside its state, for a decoder to look at.
+    """An encoder that keeps its last L features beside its state for a decoder (abstract).
 
     They are a part of the state, so an update has a constant cost.
 
@@ -93,7 +94,7 @@ class RememberingSeq2Seq(Seq2Seq):
 
     Examples
     --------
-    >>> network = RememberingSeq2Seq(3, 8, attention_length=7)
+    >>> network = AttentiveSeq2Seq(3, 8, attention_length=7)
     >>> features, state = network.absorb(torch.zeros(4, 5, 3), network.initial_state(4))
     >>> _, encoded, mask = state
     >>> encoded.shape, mask[0].tolist()  # two of the slots hold nothing yet
@@ -125,6 +126,10 @@ class RememberingSeq2Seq(Seq2Seq):
         encoded = torch.cat([encoded, features], 1).take_along_dim(newest[..., None], 1)
         mask = torch.cat([mask, mask.new_ones(B, T)], 1).take_along_dim(newest, 1)
         return features, (own, encoded, mask)
+
+    @abc.abstractmethod
+    def begin(self, features: Tensor, state: State) -> tuple[Network, Tensor, State]:
+        """Hand over to the decoder, with what it needs of the features that were kept."""
 
 
 class ContextSeq2Seq(RememberingSeq2Seq):
