@@ -298,11 +298,16 @@ def forecaster_cases() -> list[ForecasterCase]:
 
 
 def slow_variants(cases: list[ForecasterCase]) -> list[Any]:
-    """Return the cases as parameters of a test: every class at once, its options when slow."""
-    return [
-        pytest.param(case, id=str(case), marks=[pytest.mark.slow] * bool(case.options))
-        for case in cases
-    ]
+    """Return the cases as parameters of a test: every class at once, its options when slow.
+
+    What `AutoForecaster` does beside its members, `CombinedForecaster` does at once.
+    """
+
+    def marks(case: ForecasterCase) -> list[Any]:
+        slow = bool(case.options) or case.kind.__name__ == "AutoForecaster"
+        return [pytest.mark.slow] * slow
+
+    return [pytest.param(case, id=str(case), marks=marks(case)) for case in cases]
 
 
 def same_frames(left: Any, right: Any, rtol: float = 0.0) -> None:

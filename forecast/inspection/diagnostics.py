@@ -244,7 +244,8 @@ def attention(
     Examples
     --------
     >>> from forecast import Seq2SeqForecaster, load_dataset
-    >>> model = Seq2SeqForecaster(attention=True, horizon=12, max_epochs=1, random_state=0)
+    >>> quick = {"max_epochs": 1, "n_estimators": 1, "hidden_size": 8, "random_state": 0}
+    >>> model = Seq2SeqForecaster(attention=True, horizon=12, **quick)
     >>> weights = attention(model.fit(load_dataset("elnino")), horizon=24)
     >>> weights.index.tolist(), bool((weights.sum(axis=1).round(5) == 1).all())
     ([1, 7, 13, 19], True)

@@ -82,7 +82,8 @@ def origins():
     return rows, ends
 
 
-@pytest.mark.parametrize("kind", [pytest.param("mlp", marks=pytest.mark.slow), "gru"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["mlp", "gru"])
 def test_the_sum_of_24_steps_is_covered(kind):
     # independent draws within a block make the sum's band a third of what it must be
     model, windows = trained(kind), as_windows(Y)

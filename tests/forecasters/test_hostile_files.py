@@ -240,7 +240,7 @@ def test_a_flipped_bit_is_noticed(
     assert said is None or same(said, answers(saved[family]))
 
 
-@pytest.mark.parametrize("family", BUILD)
+@each_family
 def test_a_truncated_file_is_refused(family: str, saved: dict[str, Path], tmp_path: Path) -> None:
     whole = saved[family].read_bytes()
     path = tmp_path / "a.model"

@@ -140,6 +140,7 @@ def test_time_series_split_scores_equal_fits_by_hand(
     np.testing.assert_array_equal(scores, by_hand)
 
 
+@pytest.mark.slow
 @pytest.mark.mission("M43")
 def test_two_processes_give_the_same_bits(wide: pd.DataFrame, X: pd.DataFrame) -> None:
     cv = TimeSeriesSplit(4, test_size=8)

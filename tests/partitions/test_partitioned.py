@@ -53,6 +53,7 @@ def test_a_fitted_forecaster_is_applied_to_every_part(kind, y):
     pd.testing.assert_frame_equal(found, whole, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_processes_answer_as_one_to_the_bit(y):
     model = PretrainedForecaster(horizon=4)
     one, two = (

@@ -296,6 +296,7 @@ def test_a_warning_says_when_naive_would_be_better(few_steps: None) -> None:
     assert caught[0].filename == __file__  # the line of the user
 
 
+@pytest.mark.slow
 def test_no_warning_where_the_network_is_better() -> None:
     model = MLPForecaster(max_epochs=6, random_state=0, horizon=4, season_length=1)
     with warnings.catch_warnings():
