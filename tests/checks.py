@@ -297,14 +297,15 @@ def forecaster_cases() -> list[ForecasterCase]:
     ]
 
 
-def slow_variants(cases: list[ForecasterCase]) -> list[Any]:
+def slow_variants(cases: list[ForecasterCase], later: tuple[str, ...] = ()) -> list[Any]:
     """Return the cases as parameters of a test: every class at once, its options when slow.
 
-    What `AutoForecaster` does beside its members, `CombinedForecaster` does at once.
+    Classes named by `later` are slow, too; so is `AutoForecaster`, for what it does beside its
+    members `CombinedForecaster` does.
     """
 
     def marks(case: ForecasterCase) -> list[Any]:
-        slow = bool(case.options) or case.kind.__name__ == "AutoForecaster"
+        slow = bool(case.options) or case.kind.__name__ in ("AutoForecaster", *later)
         return [pytest.mark.slow] * slow
 
     return [pytest.param(case, id=str(case), marks=marks(case)) for case in cases]
