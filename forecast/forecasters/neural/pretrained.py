@@ -41,7 +41,7 @@ from forecast.pretrained.tuning import Histories, fine_tune
 from forecast.pretrained.weights import build_network, shipped_network
 
 CONTEXT = 1400  # values read at most: training showed no more
-VALUES = 2**15  # values, or steps ahead, that are looked at in one call
+VALUES = 2**17  # values, or steps ahead, that are looked at in one call
 YEAR = 365
 REREAD = 8  # from so many new values on, reading everything anew is cheaper
 MANY = 20  # series from which the season of whole-number steps is told by all together
