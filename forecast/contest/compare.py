@@ -20,8 +20,8 @@ from forecast.evaluation.backtest import backtest, rolling_origins
 from forecast.evaluation.metrics import evaluate
 from forecast.evaluation.registry import columns_of, metric_named
 from forecast.evaluation.table import central_intervals
+from forecast.forecasters.progress import watched
 from forecast.forecasters.registry import NAIVE, default_models
-from forecast.forecasters.watching import watched
 
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 SCORES = ("mase", "smape", "mae", "wql", "coverage0.8")  # the first ranks

@@ -23,7 +23,7 @@ from forecast.forecasters.combined.planning import CANDIDATES, Candidate, Size, 
 from forecast.forecasters.combined.trial import Trial
 from forecast.forecasters.combined.weighing import weigh
 from forecast.forecasters.parameters import Common
-from forecast.forecasters.watching import watched
+from forecast.forecasters.progress import watched
 from forecast.pretrained.weights import shipped_network
 
 # As a share of the budget: what a slow machine may take.
