@@ -127,6 +127,25 @@ def boolean(name: str, value: Any) -> bool:
     return bool(value)
 
 
+def training_parameters(estimator: Any) -> None:
+    """Check the parameters of everything that the training loop teaches.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is wrong; the message names it.
+    """
+    for name in ("max_epochs", "n_iter_no_change"):
+        positive_integer(name, getattr(estimator, name))
+    number_between("dropout", estimator.dropout, 0, 1, ends="left")
+    number_between("validation_fraction", estimator.validation_fraction, 0, 1)
+    number_between("learning_rate", estimator.learning_rate, 0, math.inf)
+    number_between("weight_decay", estimator.weight_decay, 0, math.inf, ends="left")
+    if estimator.clip_norm is not None:
+        number_between("clip_norm", estimator.clip_norm, 0, math.inf)
+    boolean("early_stopping", estimator.early_stopping)
+
+
 # What moves a cursor, reorders text, or has no place in XML: control characters, line separators,
 # changes of direction, halves of surrogate pairs, and two that are no characters.
 _UNPRINTABLE = re.compile(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast._checks import short
 from forecast.data.panel import Layout
 
 
@@ -117,3 +118,25 @@ def keyed_index(ids: pd.Index, times: pd.Index, layout: Layout) -> pd.MultiIndex
 
 def _is_dated(level: pd.Index) -> bool:
     return isinstance(level, pd.PeriodIndex) or pd.api.types.is_datetime64_any_dtype(level.dtype)
+
+
+def rows_of(table: pd.DataFrame, series: Any = None) -> pd.DataFrame:
+    """Return the rows of one series of a table indexed by (id, time), by time; None: the first.
+
+    Raises
+    ------
+    ValueError
+        If there is no such series.
+
+    Examples
+    --------
+    >>> keys = pd.MultiIndex.from_tuples([("a", 1), ("b", 1)])
+    >>> rows_of(pd.DataFrame({"y": [0.5, 1.5]}, keys), "b")["y"].to_dict()
+    {1: 1.5}
+    """
+    ids = table.index.get_level_values(0)
+    if series is not None and series not in ids:
+        raise ValueError(
+            f"`series` must be one of {short(list(ids.unique()))}, got {short(series)}."
+        )
+    return table.loc[[ids[0] if series is None else series]].droplevel(0)

@@ -17,6 +17,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer, short
+from forecast.data.keys import rows_of
 from forecast.forecasters.arguments import place_of
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.conformal import ConformalForecaster
@@ -49,12 +50,7 @@ class Explanation:
 
     def of(self, series: Any = None) -> pd.DataFrame:
         """Return the parts of one series, a row per time; None: the first."""
-        ids = self.parts.index.get_level_values(0)
-        if series is not None and series not in ids:
-            raise ValueError(
-                f"`series` must be one of {short(list(ids.unique()))}, got {short(series)}."
-            )
-        return self.parts.loc[[ids[0] if series is None else series]].droplevel(0)
+        return rows_of(self.parts, series)
 
     def plot(self, series: Any = None) -> np.ndarray:
         """Draw the parts of one series: their size as bars, and step by step as a map.

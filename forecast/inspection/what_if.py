@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer, short
+from forecast.data.keys import rows_of
 from forecast.forecasters import arguments
 from forecast.forecasters.base import BaseForecaster
 
@@ -55,13 +56,8 @@ class Scenarios:
         """
         from forecast.inspection.plots import plot_scenarios
 
-        ids = self.forecasts.index.get_level_values(0)
-        if series is not None and series not in ids:
-            known = short(list(ids.unique()))
-            raise ValueError(f"`series` must be one of {known}, got {short(series)}.")
-        chosen = ids[0] if series is None else series
         frames = (self.forecasts, self.bands, self.differences)
-        return plot_scenarios(*(one.loc[[chosen]].droplevel(0) for one in frames), unit=self.unit)
+        return plot_scenarios(*(rows_of(one, series) for one in frames), unit=self.unit)
 
     def __repr__(self) -> str:
         return repr(self.forecasts)

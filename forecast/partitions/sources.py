@@ -81,11 +81,14 @@ class Table(Source):
         codes, distinct = pd.factorize(pd.Series(key_text(y[list(id_cols)]), dtype=object))
         first = np.unique(codes, return_index=True)[1]
         self._divide(y[list(id_cols)].iloc[first], len(y), part_size)
-        self.codes = codes
+        # sorted once: a look at all rows for every part would take as long as the work on them
+        owner = self.part_of[codes]
+        self.order = np.argsort(owner, kind="stable")
+        self.bounds = np.searchsorted(owner[self.order], np.arange(self.n_parts + 1))
 
     def part(self, part: int) -> pd.DataFrame:
         """Return the rows of a part."""
-        return self.y[self.part_of[self.codes] == part]
+        return self.y.iloc[self.order[self.bounds[part] : self.bounds[part + 1]]]
 
     def fingerprint(self) -> str:
         """Hash the values."""

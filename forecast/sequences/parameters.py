@@ -8,13 +8,13 @@ from typing import TypedDict
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from forecast._checks import boolean, number_between, one_of, positive_integer
+from forecast._checks import boolean, one_of, positive_integer, training_parameters
 from forecast.forecasters.parameters import SharedSignature
 from forecast.networks.initialisation import STARTS
 from forecast.networks.recurrent import CELLS
 
 # Parameters that are whole numbers, at least 1.
-COUNTS = "hidden_size num_layers batch_size max_epochs n_iter_no_change n_estimators".split()
+COUNTS = "hidden_size num_layers batch_size n_estimators".split()
 
 
 class Common(TypedDict, total=False):
@@ -134,17 +134,11 @@ class SequenceParameters(SharedSignature, BaseEstimator, abc.ABC):
         self.time_col = time_col
 
     def _check_parameters(self) -> None:
+        training_parameters(self)
         for name in COUNTS:
             positive_integer(name, getattr(self, name))
         if self.truncation is not None:
             positive_integer("truncation", self.truncation)
-        if self.clip_norm is not None:
-            number_between("clip_norm", self.clip_norm, 0, np.inf)
-        number_between("dropout", self.dropout, 0, 1, ends="left")
-        number_between("validation_fraction", self.validation_fraction, 0, 1)
-        number_between("learning_rate", self.learning_rate, 0, np.inf)
-        number_between("weight_decay", self.weight_decay, 0, np.inf, ends="left")
-        for name in ("each_step", "early_stopping"):
-            boolean(name, getattr(self, name))
+        boolean("each_step", self.each_step)
         one_of("cell", self.cell, CELLS)
         one_of("initialisation", self.initialisation, STARTS)

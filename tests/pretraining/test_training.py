@@ -13,6 +13,7 @@ from safetensors import safe_open
 from forecast.pretrained.network import LEVELS, PretrainedNetwork
 from forecast.pretrained.weights import load_network
 from pretraining import train as training
+from pretraining.likeness import SHOWN, errors
 from pretraining.train import Course, draw_batch
 from pretraining.validate import Task, forecast, held_out
 
@@ -114,3 +115,13 @@ def test_validation_reads_no_test_part(tmp_path):
     np.testing.assert_array_equal(held.future, np.arange(14.0, 20))
     np.testing.assert_array_equal(held.past, np.arange(14.0))
     assert forecast(PretrainedNetwork(width=8), [held])[0].shape == (6, len(LEVELS))
+
+
+def test_a_template_that_is_right_is_told_from_the_last_value():
+    """`likeness` compares a prior with real series by the errors of templates."""
+    season = np.tile([0.0, 4.0, 1.0, 5.0], 20) + 0.01 * np.random.default_rng(0).normal(size=80)
+    found = errors(season[None], Task("any", 4, 0, 4))[0]
+    repeated = SHOWN["a season ago"]
+    assert found.shape[0] == 2 and (found[:, 0] == 0).all()  # the last value, beside itself
+    assert found[0, repeated] < -1  # one step ahead it errs less by far
+    assert found[1, repeated] == pytest.approx(0, abs=0.1)  # a season ahead they say the same

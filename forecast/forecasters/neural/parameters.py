@@ -8,7 +8,7 @@ from typing import Unpack
 import numpy as np
 import pandas as pd
 
-from forecast._checks import boolean, number_between, one_of, positive_integer
+from forecast._checks import boolean, number_between, one_of, positive_integer, training_parameters
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.parameters import Common
 from forecast.networks.heads.registry import HEADS
@@ -160,21 +160,15 @@ class NeuralParameters(BaseForecaster):
         self.verbose = verbose
 
     def _check_parameters(self) -> None:
-        for name in ("max_epochs", "n_iter_no_change"):
-            positive_integer(name, getattr(self, name))
+        training_parameters(self)
         for name in ("context_length", *GIVEN):
             if getattr(self, name) is not None:
                 positive_integer(name, getattr(self, name))
         if self.random_state is not None:
             positive_integer("random_state", self.random_state, minimum=0)
-        number_between("dropout", self.dropout, 0, 1, ends="left")
-        number_between("validation_fraction", self.validation_fraction, 0, 1)
-        number_between("learning_rate", self.learning_rate, 0, np.inf)
-        number_between("weight_decay", self.weight_decay, 0, np.inf, ends="left")
-        for name in ("clip_norm", "clip_value"):
-            if getattr(self, name) is not None:
-                number_between(name, getattr(self, name), 0, np.inf)
-        for name in ("residual", "calendar", "early_stopping"):
+        if self.clip_value is not None:
+            number_between("clip_value", self.clip_value, 0, np.inf)
+        for name in ("residual", "calendar"):
             boolean(name, getattr(self, name))
         if not isinstance(self.verbose, bool):
             positive_integer("verbose", self.verbose, minimum=0)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from forecast._checks import boolean, number_between, one_of, positive_integer
+from forecast._checks import one_of, positive_integer, training_parameters
 from forecast.data.vocabulary import OWN, START, UNKNOWN, as_inputs
 from forecast.engine import symbols
 from forecast.engine.training import one_thread
@@ -142,20 +142,13 @@ class SymbolForecaster(BaseSymbolForecaster):
 
     def _check_parameters(self) -> None:
         one_of("cell", self.cell, CELLS)
-        for name in ("hidden_size", "num_layers", "context_length", "max_epochs"):
+        training_parameters(self)
+        for name in ("hidden_size", "num_layers", "context_length"):
             positive_integer(name, getattr(self, name))
-        positive_integer("n_iter_no_change", self.n_iter_no_change)
         for name in ("batch_size", "embedding_size"):
             optional(name, getattr(self, name))
         if self.random_state is not None:
             positive_integer("random_state", self.random_state, minimum=0)
-        boolean("early_stopping", self.early_stopping)
-        number_between("dropout", self.dropout, 0, 1, ends="left")
-        number_between("validation_fraction", self.validation_fraction, 0, 1)
-        number_between("learning_rate", self.learning_rate, 0, np.inf)
-        number_between("weight_decay", self.weight_decay, 0, np.inf, ends="left")
-        if self.clip_norm is not None:
-            number_between("clip_norm", self.clip_norm, 0, np.inf)
 
     def _build(self) -> SymbolNetwork:
         m = len(self.vocabulary_)
