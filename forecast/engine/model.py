@@ -150,7 +150,9 @@ class Model(nn.Module):
         else:
             features, state = self._teacher_forced(reading.inputs, state, origin)
         static = batch.static[:, None].expand(-1, len(batch.origins), -1)
-        params = self.read_each(features[:, batch.origins], batch.known, reading, static)
+        params = self.read_each(
+            features.index_select(1, batch.origins), batch.known, reading, static
+        )
         z = reading.scale.apply(batch.targets).to(params)[:, :, None]
         observed_mask = ~z.isnan() & (reading.scale.seen >= min_observed)[..., None, None]
         z = z.nan_to_num(0.0)  # masked, but NaN times zero would still be NaN in the gradient

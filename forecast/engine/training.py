@@ -20,7 +20,7 @@ from forecast.engine.reader import Reader
 from forecast.networks.base import State, pick, stack, state_map
 
 STEPS_PER_EPOCH = 50  # windows are drawn, so an epoch has no natural length
-TARGETS_AT_ONCE = 2**14  # of a batch: what they need of memory is no more than a panel does
+TARGETS_AT_ONCE = 3 * 2**13  # of a batch: what they need of memory is no more than a panel does
 EMA_DECAY = 0.98  # per step: the averaged weights are those of about the last epoch
 
 

@@ -3,6 +3,9 @@
 Hansen and Salamon, 1990, "Neural network ensembles"; Lakshminarayanan et al., 2017, "Simple and
 scalable predictive uncertainty estimation using deep ensembles". The members differ by their random
 start alone. Their forecasts are averaged as quantile functions (Vincent, 1912): `Head.merge`.
+
+They may be trained in bfloat16 (Kalamkar et al., 2019, "A study of BFLOAT16 for deep learning
+training").
 """
 
 from __future__ import annotations
@@ -12,8 +15,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from forecast.networks.base import Network, State
+from forecast.networks.base import Network, State, state_map
 from forecast.networks.readout import Readout
+
+# By their names: what products of matrices are rounded to; None: as their factors are.
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
 
 
 class Ensemble(Network):
@@ -25,6 +31,9 @@ class Ensemble(Network):
     ----------
     members : iterable of Network
         All of one kind and size.
+    precision : str
+        A name of `PRECISIONS`: in what products of matrices are computed while training. Weights,
+        features and states stay what they are, and so does all that is no training.
 
     Examples
     --------
@@ -35,9 +44,10 @@ class Ensemble(Network):
     (torch.Size([4, 5, 16]), 2)
     """
 
-    def __init__(self, members: Iterable[Network]) -> None:
+    def __init__(self, members: Iterable[Network], precision: str = "float32") -> None:
         super().__init__()
         networks = list(members)
+        self.precision = precision
         self.members = nn.ModuleList(networks)
         self.width = sum(network.width for network in networks)
         self.reach = networks[0].reach
@@ -55,8 +65,14 @@ class Ensemble(Network):
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
         """Read inputs (B, T, F) with every member into (B, T, E D)."""
-        pairs = zip(self.members, state, strict=True)
-        return _side_by_side(member.absorb(inputs, own, lengths) for member, own in pairs)  # type: ignore[operator]
+        reduced = PRECISIONS[self.precision] if self.training else None
+        with torch.autocast(inputs.device.type, reduced, enabled=reduced is not None):
+            pairs = zip(self.members, state, strict=True)
+            read = (member.absorb(inputs, own, lengths) for member, own in pairs)  # type: ignore[operator]
+            features, after = _side_by_side(read)
+        if reduced is None:
+            return features, after
+        return features.to(inputs), state_map(lambda part, old: part.to(old), after, state)
 
     def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read the inputs of one step, (B, F), with every member into (B, E D)."""
@@ -73,7 +89,8 @@ class Ensemble(Network):
             for member, *pair in zip(self.members, own, state, strict=True)
         ]
         writers, first, states = zip(*begun, strict=True)
-        return Ensemble(writers), torch.cat(first, -1), states
+        precision = self.precision if self.training else "float32"
+        return Ensemble(writers, precision), torch.cat(first, -1), states
 
 
 def _side_by_side(read: Iterable[tuple[Tensor, State]]) -> tuple[Tensor, tuple[State, ...]]:

@@ -122,14 +122,15 @@ class Readout(nn.Module):
             if self.plan_size:
                 added = torch.cat([spread * added[..., :1], added[..., 1:]], -1)
             numbers = numbers + added
-        params, logits = numbers.tensor_split([self.n_params], -1)
+        sizes = [1, self.n_params - 1, self.n_numbers - self.n_params]
+        correction, others, logits = numbers.split(sizes, -1)  # its gradient is one copy, not three
         # over the first axis: a softmax over a short last one is seven times slower
         weights = logits.movedim(-1, 0).softmax(0)[:-1]  # the level, zero in scaled units, is last
         location = (weights * templates.movedim(-1, 0)).sum(0)[..., None]
         if self.plan_size:
             response = self._response(known[..., -self.plan_size :])[..., None]
             location = location + spread * response
-        return torch.cat([params[..., :1] + location, params[..., 1:]], -1)
+        return torch.cat([correction + location, others], -1)
 
     def _response(self, plan: Tensor) -> Tensor:
         """Return the response to a plan (..., r, C) at every step, (..., r)."""

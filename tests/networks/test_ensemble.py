@@ -65,3 +65,20 @@ def test_every_member_is_read_out_by_its_own_readout():
     for k, (member, part) in enumerate(zip(members, features.chunk(3, -1), strict=True)):
         assert torch.equal(raw[:, k], member(part, *beside))
     assert (raw[:, 0] - raw[:, 1]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bfloat16_is_for_training_alone(kind):
+    members = [KINDS[kind]() for _ in range(2)]
+    exact, reduced = Ensemble(members), Ensemble(members, "bfloat16")
+    state = exact.initial_state(4)
+    whole = exact.absorb(INPUTS, state)
+    rounded = reduced.absorb(INPUTS, state)
+    assert not equal(whole, rounded)
+    for mine, its in zip(tensors(whole), tensors(rounded), strict=True):
+        assert mine.dtype == its.dtype
+        torch.testing.assert_close(mine, its, atol=0.05, rtol=0.05)
+    rounded[0].sum().backward()
+    learned = [weights for weights in members[0].parameters() if weights.requires_grad]
+    assert all(weights.grad.dtype == weights.dtype for weights in learned)
+    assert equal(whole, reduced.eval().absorb(INPUTS, state))

@@ -311,9 +311,8 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
 
     def _build(self, panel: Panel) -> Model:
         """Return the untrained model for a panel."""
-        return build_model(
-            self.recipe_, panel, self.features_, self.support_, self.head, self._network
-        )
+        given = self.recipe_, panel, self.features_, self.support_
+        return build_model(*given, self.head, self.precision, self._network)
 
     def _train(self, windows: Windows, held_out: np.ndarray, generator: torch.Generator) -> None:
         """Train the model, calibrate it, and warn if a naive forecast is better."""

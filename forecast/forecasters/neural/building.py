@@ -27,6 +27,7 @@ def build_model(
     features: Features,
     support: Support,
     head_name: str,
+    precision: str,
     make_network: Callable[[int], Network],
 ) -> Model:
     """Return the untrained model of a recipe; `make_network` takes F, numbers per step."""
@@ -45,7 +46,7 @@ def build_model(
         )
         for network in networks
     ]
-    members = Ensemble(networks), EnsembleReadout(readouts)
+    members = Ensemble(networks, precision), EnsembleReadout(readouts)
     return Model(reader, *members, head, recipe.stride, support)
 
 

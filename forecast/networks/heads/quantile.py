@@ -52,12 +52,17 @@ class QuantileHead(Head):
 
     def quantiles(self, params: Tensor) -> Tensor:
         """Return the increasing quantiles (..., r, Q) at the head's own levels."""
-        steps = softplus(params[..., 1:] - self.softplus_shift) + 1e-4
-        return params[..., :1] + steps @ self.ladder.to(steps)
+        return params[..., :1] + self._offsets(params[..., 1:])
+
+    def _offsets(self, widths: Tensor) -> Tensor:
+        """Return by how much each quantile differs from the location, (..., r, Q)."""
+        steps = softplus(widths - self.softplus_shift) + 1e-4
+        return steps @ self.ladder.to(steps)
 
     def loss(self, params: Tensor, z: Tensor) -> Tensor:
         """Return 2 max(a e, (a - 1) e) = |e| + (2 a - 1) e, e = z - q_a, averaged over levels a."""
-        return pinball(self.quantiles(params), z, self.levels)
+        location, widths = params.split([1, self.n_params - 1], -1)
+        return pinball(self._offsets(widths), z - location[..., 0], self.levels)
 
     def icdf(self, params: Tensor, score: Tensor) -> Tensor:
         """Interpolate the quantiles at the normal score."""
