@@ -21,7 +21,7 @@ from forecast.engine.model import Model
 from forecast.engine.reader import Memory, Reader
 from forecast.networks.base import State, leaves, pick, stack, state_map, where
 
-STEPS_AT_ONCE = 256  # of the network, in one call
+STEPS_AT_ONCE = 64  # of the network, in one call
 
 
 class Stream(NamedTuple):
