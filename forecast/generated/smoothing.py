@@ -60,7 +60,7 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     # years follow their level and their trend, and bend it, more than shorter steps do
     yearly, rare, short, monthly = season == 1, season <= 4, season > 20, season == 12
     alpha = some(0.9, rng.beta(np.where(rare, 1.5, 0.9), np.where(rare, 1.0, 1.6)))
-    beta = some(0.6, alpha * rng.beta(1, np.where(yearly, 2.5, 6)))
+    beta = some(0.6, alpha * rng.beta(1, np.select([yearly, monthly], [2.5, 12], 6)))
     gamma = some(0.6, (1 - alpha) * rng.beta(1, 8, size))
     damping = np.where(
         rng.random(size) < np.where(yearly, 0.9, 0.55), 1.0, rng.uniform(0.8, 0.99, size)
@@ -79,7 +79,7 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     width = np.exp(rng.normal(wide, 1.2, size)) * shown * (season > 1)
     # a step of a year moves farther along its trend than that of an hour; most things that are
     # counted over years grow (three quarters of the yearly series of the M competitions do)
-    far = np.select([short, yearly, monthly], [0.3, 24.0, 2.0], 4.0)
+    far = np.select([short, yearly, monthly], [0.3, 24.0, 1.5], 4.0)
     grows = np.where(rng.random(size) < np.where(short, 0.5, np.where(yearly, 0.9, 0.72)), 1, -1)
     slope = grows * np.abs(rng.standard_normal(size)) * np.exp(rng.normal(-3, 1, size))
     slope = some(0.75, far * slope)
