@@ -21,7 +21,9 @@ from forecast.engine.model import Model
 from forecast.engine.reader import Memory, Reader
 from forecast.networks.base import State, leaves, pick, stack, state_map, where
 
-STEPS_AT_ONCE = 64  # of the network, in one call
+# Steps of the network in one call, of all series together, whose features take up to 2 kB each; but
+# no fewer than some of each, else calls cost more than steps, and no more than are any faster.
+STEPS_AT_ONCE, FEWEST, MOST = 2**13, 64, 256
 
 
 class Stream(NamedTuple):
@@ -109,9 +111,10 @@ def shown(
     limits = [limit for limit in (max_steps, reach) if limit is not None]
     n_steps = n_steps.clamp(max=min(limits)) if limits else n_steps
     first = ends - n_steps * P
-    for done in range(0, max(int(n_steps.max()), 1), STEPS_AT_ONCE):
-        # a long history at once would take many times its own memory
-        left = (n_steps - done).clamp(0, STEPS_AT_ONCE)
+    # a long history at once would take many times its own memory
+    at_once = min(max(STEPS_AT_ONCE // len(series), FEWEST), MOST)
+    for done in range(0, max(int(n_steps.max()), 1), at_once):
+        left = (n_steps - done).clamp(0, at_once)
         T = max(int(left.max()), 1)
         past = windows.read(series, first + done * P, T * P, ends, reader)
         steps = torch.arange(M + P - 1, M + T * P, P, device=series.device)

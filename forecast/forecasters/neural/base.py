@@ -47,7 +47,6 @@ from forecast.networks.base import Network, pick, state_map
 from forecast.networks.heads.registry import HEADS
 
 ROLLOUT_ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
-ENCODED_VALUES = 2**14  # values of histories read at once: their features take up to 2 kB each
 
 
 class NeuralForecaster(NeuralParameters, abc.ABC):
@@ -366,8 +365,8 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         """Read every series to its end."""
         ends = windows.lengths
         rows = torch.arange(windows.n_series, device=windows.device)
-        longest = min(int(ends.max()), stream.STEPS_AT_ONCE * self.recipe_.patch)
-        together = max(ENCODED_VALUES // longest, 64)  # series read at once
+        longest = min(int(ends.max()) // self.recipe_.patch + 1, stream.FEWEST)
+        together = max(stream.STEPS_AT_ONCE // longest, 64)  # series read at once
         read = stream.encode_phases if phases else stream.encode
         with torch.inference_mode():
             parts = (read(self.model_, windows, some, ends[some]) for some in rows.split(together))
