@@ -94,12 +94,14 @@ def draw(rows: pd.DataFrame) -> None:
         ax.annotate(
             f"{name} {last['mase']:.2f}",
             (last["seconds"], last["mase"]),
-            xytext=(0, 8),
+            xytext=(0, -8),
             textcoords="offset points",
             ha="right",
+            va="top",
             color=colour,
             size=MEDIUM,
         )
+    ax.margins(y=0.12)
     ax.set_xscale("log")
     ax.set_xlabel("seconds, fit and forecast, one core", size=MEDIUM)
     ax.set_ylabel("MASE of the last 48 hours", size=MEDIUM)
