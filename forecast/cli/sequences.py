@@ -39,7 +39,8 @@ def taught(model: SequenceEstimator, data: str, how: Reading) -> SequenceEstimat
     with warnings.catch_warnings():
         # that only the label is read here is no news: the features are read next
         warnings.simplefilter("ignore", ForecastWarning)
-        labels = read_file(data, id_col=columns(how.id_col), target_col=how.target_col, **how.form)
+        ids = columns(how.id_col)
+        labels: Any = read_file(data, id_col=ids, target_col=how.target_col, **how.form)
     if labels.index.nlevels != 2:
         raise ValueError(
             f"one column must name the units, got {labels.index.nlevels - 1} in {data!r}. Name "
@@ -71,7 +72,7 @@ def _labels(rows: pd.Series, *, each_step: bool) -> pd.Series:
     return given.first()
 
 
-def answered(model: SequenceEstimator, data: str | None, how: Reading) -> pd.DataFrame:
+def answered(model: Any, data: str | None, how: Reading) -> pd.DataFrame:
     """Return a row for each unit of a file, or with `each_step` for each of its rows.
 
     The column `predicted` holds the answer; those of a classifier named p_ and a label hold how
