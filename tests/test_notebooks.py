@@ -158,3 +158,13 @@ def test_a_network_taught_beforehand_tells_a_new_level_from_an_outlier():
         outlier[int(step)], level[int(step)] = map(float, shares)
     assert outlier[1] == level[1] < 0.6
     assert outlier[5] < 0.3 and level[5] > 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.mission("M53")
+def test_nobody_wins_the_contest_everywhere():
+    printed = executed("13-the-contest.ipynb")
+    assert number(printed, "; best on") < 8
+    rows = re.findall(r"^(naive|ARIMA|LSTM) +([\d.]+) ", printed, re.MULTILINE)
+    against = {name: float(ratio) for name, ratio in rows}
+    assert against["naive"] == 1 and max(against["ARIMA"], against["LSTM"]) < 0.7
