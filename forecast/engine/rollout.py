@@ -102,7 +102,7 @@ def greedy(model: Model, point: str = "median") -> Choose:
     """Return the rule that chooses the median of each step, or its mean."""
     if point == "mean":
         return lambda params, block: model.head.mean(params)
-    return lambda params, block: model.quantile(params, 0.5)
+    return lambda params, block: model.quantiles(params, (0.5,))[..., 0]
 
 
 def sampled(model: Model, generator: torch.Generator) -> Choose:

@@ -183,8 +183,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         def read(live: Stream, ahead: Tensor) -> Tensor:
             block = ahead[:, : self.recipe_.stride]
             scale, raw = rollout.first_block(self.model_, live, block)
-            z = [self.model_.quantile(raw, level) for level in (0.5, *levels)]
-            return self.model_.values(scale, torch.stack(z, -1))  # (B, r, 1 + Q)
+            return self.model_.values(scale, self.model_.quantiles(raw, (0.5, *levels)))
 
         return self._write(live, ahead, read)
 
