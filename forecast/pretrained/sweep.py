@@ -196,8 +196,8 @@ def _look(
 
 def _rows(values: Tensor, views: Sequence[View]) -> tuple[Tensor, Tensor, Tensor]:
     """Return values (B V, N), and the seasons (B V,) by which each row is read."""
-    seasons = torch.tensor([view[:2] for view in views]).repeat(len(values), 1)
-    return values.repeat_interleave(len(views), 0), *seasons.unbind(1)
+    season, second = torch.tensor([view[:2] for view in views]).repeat(len(values), 1).unbind(1)
+    return values.repeat_interleave(len(views), 0), season, second
 
 
 def _as_rows(part: Tensor) -> Tensor:
