@@ -114,7 +114,7 @@ CANDIDATES = (
     Candidate("Theta", 1.0, 8, 0, 0, 0.01, 1e-5, 0.0, 1e-4),
     Candidate("Markov", 0.5, 72, 0, 0, 0.01, 3e-6, 0.0, 1e-4),
     Candidate("ETS", 0.5, 72, 3, 0, 0.05, 1.1e-3, 0.0, 1e-4),
-    Candidate("ARIMA", 0.25, 72, 3, 0, 0.1, 2e-3, 1e-4, 1e-4),
+    Candidate("ARIMA", 0.1, 72, 3, 0, 0.1, 2e-3, 1e-4, 1e-4),
     Candidate("MLP", 1.0, 72, 3, 500, 10.0, 2e-3, 0.0, 1e-4),
     Candidate("RNN", 1.0, 72, 3, 1000, 10.0, 3e-3, 0.0, 1e-4),
     Candidate("LSTM", 1.0, 72, 3, 1000, 12.0, 4e-3, 0.0, 1e-4),
