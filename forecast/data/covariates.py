@@ -125,7 +125,7 @@ def column_names(X: pd.DataFrame, layout: Layout) -> tuple[str, ...]:
     names = X.columns.drop(keys)
     if names.has_duplicates:
         name = names[names.duplicated()][0]
-        raise ValueError(f"`X` must name each column once, got {name!r} twice.")
+        raise ValueError(f"`X` must name each column once, got {short(name)} twice.")
     if not len(names):
         raise ValueError("`X` must have at least one covariate column, got none.")
     return tuple(str(name) for name in names)
@@ -216,7 +216,7 @@ def known_values(
     if len(bad):
         i, k = bad[0]
         raise ValueError(
-            f"covariate {names[k]!r} must be a finite number, got {values[i, k]} at "
+            f"covariate {short(names[k])} must be a finite number, got {values[i, k]} at "
             f"{places.name(i)}. Fill it, for example with X.ffill(), or, if its future is not "
             "known either, name it in `past_only`."
         )
@@ -239,7 +239,7 @@ def past_values(
     if len(bad):
         i, k = bad[0]
         raise ValueError(
-            f"past-only covariate {names[k]!r} must be finite, got {values[i, k]} at "
+            f"past-only covariate {short(names[k])} must be finite, got {values[i, k]} at "
             f"{places.name(i)}. Replace it, or mark it as missing with NaN."
         )
     return values
@@ -250,7 +250,7 @@ def _columns(X: pd.DataFrame, names: tuple[str, ...], rows: np.ndarray) -> np.nd
     keys = {str(column): column for column in X.columns}
     values = np.empty((len(rows), len(names)))
     for k, name in enumerate(names):
-        values[:, k] = numbers(X[keys[name]], f"covariate {name!r}")[rows]
+        values[:, k] = numbers(X[keys[name]], f"covariate {short(name)}")[rows]
     return values
 
 
@@ -258,7 +258,8 @@ def _keys(X: pd.DataFrame, layout: Layout, ids: pd.Index) -> tuple[pd.Index, np.
     """Return the time of each row of X and the number of its series, -1 if it is not known."""
     if layout.kind in ("long", "multi"):
         columns, times = row_keys(X, layout)
-        what = f"column {layout.time_col!r}" if layout.kind == "long" else "the times in the index"
+        named = f"column {short(layout.time_col)}"
+        what = named if layout.kind == "long" else "the times in the index"
         return as_times(times, f"{what} of `X`"), owners(columns, ids)
     return as_times(X.index, "the index of `X`"), np.zeros(len(X), dtype=np.int64)
 
