@@ -87,6 +87,8 @@ def aliases_of_step(times: pd.DatetimeIndex, days: int) -> list[str]:
         found += monthly_aliases(months, first.month)
     if days % 7 == 0:
         found.append(f"{days // 7 if days > 7 else ''}W-{DAYS[first.day_of_week]}")
+    if days in (14, 15, 16):
+        found += ["SMS", "SME"]
     weekend = (times.day_of_week >= 5).any()
     spans_weekend = (times[-1] - first).days > 4 - first.day_of_week
     if days == 1 and not weekend and spans_weekend:

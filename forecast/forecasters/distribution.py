@@ -24,6 +24,7 @@ from forecast.forecasters.transform import backward, fit_transformer, forward
 
 # Equal values from which on a series is thought to be constant.
 _VALUES_TO_TELL = 3
+_LONG = 100  # steps in which they are taken for granted
 
 
 class DistributionForecaster(ArrayForecaster):
@@ -100,9 +101,9 @@ class DistributionForecaster(ArrayForecaster):
 
     def _tell_no_width(self, quantiles: np.ndarray) -> None:
         """Warn of bands (n, H, Q) without width that are no certainty, but too little history."""
-        narrow = np.flatnonzero(np.ptp(quantiles, axis=-1).max(axis=-1) == 0)
-        panel = self.panel_
-        few = [i for i in narrow if np.count_nonzero(~np.isnan(panel.series(i))) < _VALUES_TO_TELL]
+        panel, narrow = self.panel_, np.ptp(quantiles, axis=-1).max(axis=-1) == 0
+        unsure = np.flatnonzero(narrow & (panel.lengths < _LONG))
+        few = [i for i in unsure if np.count_nonzero(~np.isnan(panel.series(i))) < _VALUES_TO_TELL]
         if few and quantiles.shape[-1] > 1:
             warnings.warn(
                 f"{len(few)} of {panel.n_series} series, the first {short(panel.ids[few[0]])}, "
