@@ -158,9 +158,10 @@ def test_warnings_are_left_as_they_were() -> None:
     assert warnings.filters == before
 
 
+# Imports of other libraries change filters for their own warnings, and the environment.
 FIRST_FIT = """
 import os, warnings
-import numpy, pandas, scipy.optimize, forecast
+import numpy, pandas, polars, sklearn.base, statsmodels.tsa.exponential_smoothing.ets, forecast
 before = list(warnings.filters), dict(os.environ)
 forecast.ETSForecaster().fit(pandas.Series(numpy.arange(24.0) % 5)).predict(2)
 assert before == (list(warnings.filters), dict(os.environ))
