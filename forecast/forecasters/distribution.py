@@ -102,7 +102,7 @@ class DistributionForecaster(ArrayForecaster):
     def _tell_no_width(self, quantiles: np.ndarray) -> None:
         """Warn of bands (n, H, Q) without width that are no certainty, but too little history."""
         panel, narrow = self.panel_, np.ptp(quantiles, axis=-1).max(axis=-1) == 0
-        unsure = np.flatnonzero(narrow & (panel.lengths < _LONG))
+        unsure = np.flatnonzero(narrow & (panel.lengths < _LONG)).tolist()
         few = [i for i in unsure if np.count_nonzero(~np.isnan(panel.series(i))) < _VALUES_TO_TELL]
         if few and quantiles.shape[-1] > 1:
             warnings.warn(
