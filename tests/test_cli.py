@@ -290,6 +290,46 @@ def test_compare_prints_table_and_verdict_and_writes(messy: Path, tmp_path: Path
     assert "<title>Forecasting messy</title>" in files["html"].read_text()
 
 
+FORMS = {
+    "household power": (
+        pd.date_range("2006-12-16 17:24", periods=300, freq="min"),
+        "Date;Time;Global_active_power;Voltage",
+        lambda t, k: f"{t:%d/%m/%Y;%H:%M:%S};{k % 60}.216;{'?' if k == 7 else 234.84}",
+        ["Global_active_power", "Voltage"],
+    ),
+    "CO2": (
+        pd.date_range("1958-03-01", periods=96, freq="MS"),
+        "year,month,decimal date,average,deseasonalized",
+        lambda t, k: f"{t.year},{t.month},{t.year + (t.month - 0.5) / 12:.4f},{315 + k % 12},{k}",
+        ["average", "deseasonalized"],
+    ),
+    "bike sharing": (
+        pd.date_range("2011-01-01", periods=400, freq="h"),
+        "instant,dteday,season,yr,mnth,hr,weekday,temp,cnt",
+        lambda t, k: (
+            f"{k + 1},{t:%Y-%m-%d},1,{t.year - 2011},{t.month},{t.hour},"
+            f"{(t.day_of_week + 1) % 7},0.{k % 24:02d},{10 + k % 24}"
+        ),
+        ["season", "temp", "cnt"],
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_well_known_files_need_no_option(form: str, tmp_path: Path) -> None:
+    times, header, line, names = FORMS[form]
+    path = tmp_path / "file.csv"
+    path.write_text("\n".join([header, *(line(t, k) for k, t in enumerate(times)), ""]))
+    shown = table(run("predict", path, "--model", "seasonal-naive", "--horizon", 2))
+    assert shown.columns.tolist()[1:] == names
+    step = times[1] - times[0]
+    first = shown.iloc[0, 0] if form != "CO2" else shown.iloc[0, 0] + "-01"
+    expected = times[-1] + (pd.DateOffset(months=1) if form == "CO2" else step)
+    assert pd.Timestamp(first) == expected
+    output = run("compare", path, "--models", "naive", "--horizon", 2).output
+    assert f"{len(names)} series" in output
+
+
 def test_compare_takes_a_data_set_by_name() -> None:
     shown = run("compare", "nile", "--models", "naive", "--horizon", 5, "--windows", 2).stdout
     assert "5 steps ahead, 2 origins" in shown.replace("\n", " ")

@@ -215,10 +215,14 @@ def _scores(
     forecasts: pd.DataFrame, panel: Panel, season: int, metrics: Sequence[str]
 ) -> pd.DataFrame:
     """Return the scores; the metric that ranks comes first."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ForecastWarning)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
         scores = evaluate(forecasts, panel, season, metrics=metrics)
         if scores.iloc[:, 0].isna().all():
+            told.clear()
             rest = [name for name in metrics[1:] if name != UNSCALED]
             scores = evaluate(forecasts, panel, season, metrics=[UNSCALED, *rest])
+            told.clear()
+    for one in told:
+        warnings.warn(one.message, stacklevel=4)
     return scores

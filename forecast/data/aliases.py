@@ -6,7 +6,6 @@ import re
 import warnings
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 from pandas.tseries.offsets import BaseOffset
@@ -24,7 +23,6 @@ _DATE_ALIASES |= {"BM": "BME", "BQ": "BQE", "BA": "BYE", "BY": "BYE", "BAS": "BY
 _PERIOD_ALIASES = _NEW_ALIASES | {"ME": "M", "QE": "Q", "YE": "Y", "A": "Y"}
 _ALIAS = re.compile(r"(\d*)([A-Za-z]+)(-[A-Z]{3})?")
 
-_WEEKS_TO_TELL = 4
 _DAYS_PER_MONTH = 365.2425 / 12
 
 
@@ -89,82 +87,13 @@ def aliases_of_step(times: pd.DatetimeIndex, days: int) -> list[str]:
         found += monthly_aliases(months, first.month)
     if days % 7 == 0:
         found.append(f"{days // 7 if days > 7 else ''}W-{DAYS[first.day_of_week]}")
+    if days in (14, 15, 16):
+        found += ["SMS", "SME"]
     weekend = (times.day_of_week >= 5).any()
     spans_weekend = (times[-1] - first).days > 4 - first.day_of_week
     if days == 1 and not weekend and spans_weekend:
         found.append("B")
     return [*found, f"{days if days > 1 else ''}D"]
-
-
-def open_days(times: pd.DatetimeIndex) -> BaseOffset | None:
-    """Return the step of the days of the week that occur, if some never do; None if all do.
-
-    It takes four weeks to tell that a day never occurs, and most of the others must; the days from
-    Monday to Friday have an alias of their own.
-
-    Examples
-    --------
-    >>> days = pd.date_range("2024-01-01", periods=60)
-    >>> open_days(days[days.day_of_week < 6]).weekmask
-    'Mon Tue Wed Thu Fri Sat'
-    """
-    seen = np.bincount(times.day_of_week, minlength=7)
-    weeks = (times[-1] - times[0]).days / 7
-    is_open = seen > 0
-    if weeks < _WEEKS_TO_TELL or is_open.all() or 2 * seen.sum() < weeks * is_open.sum():
-        return None
-    if is_open.tolist() == [True] * 5 + [False] * 2:
-        return None
-    return pd.offsets.CustomBusinessDay(weekmask=_weekmask(is_open))
-
-
-def open_hours(times: pd.DatetimeIndex) -> BaseOffset | None:
-    """Return the step of the hours that occur on open days, if others never do; None if all do.
-
-    As `open_days` it takes four weeks, and most hours between the first and the last of a day must
-    be there. All times must have the same minute.
-
-    Examples
-    --------
-    >>> hours = pd.date_range("2024-01-01", periods=1000, freq="h")
-    >>> open_hours(hours[(hours.hour >= 7) & (hours.hour < 18) & (hours.day_of_week < 6)])
-    <CustomBusinessHour: cbh=07:00-18:00>
-    """
-    wall = times.tz_localize(None)
-    clocks = np.unique(wall - wall.normalize())
-    hours, rest = np.divmod(clocks, np.timedelta64(1, "h"))
-    count, is_open = hours[-1] - hours[0] + 1, np.bincount(wall.day_of_week, minlength=7) > 0
-    weeks = (wall[-1] - wall[0]).days / 7
-    usual = weeks * is_open.sum() * count
-    if weeks < _WEEKS_TO_TELL or count > 23 or (rest != rest[0]).any() or 2 * len(wall) < usual:
-        return None
-    start, end = (
-        (pd.Timestamp(0) + each).strftime("%H:%M")
-        for each in (clocks[0], clocks[-1] + np.timedelta64(1, "h"))
-    )
-    by_hour: Any = pd.offsets.CustomBusinessHour
-    opened: BaseOffset = by_hour(weekmask=_weekmask(is_open), start=start, end=end)
-    return opened
-
-
-def _weekmask(is_open: np.ndarray) -> str:
-    return " ".join(day.capitalize() for day, here in zip(DAYS, is_open, strict=True) if here)
-
-
-def hours_per_day(offset: Any) -> float:
-    """Return how many hours a day of opening hours has.
-
-    Examples
-    --------
-    >>> spans = pd.offsets.CustomBusinessHour(start=["08:00", "14:00"], end=["12:00", "17:30"])
-    >>> hours_per_day(spans)
-    7.5
-    """
-    clocks = (
-        [60 * clock.hour + clock.minute for clock in part] for part in (offset.start, offset.end)
-    )
-    spans = ((end - start) % 1440 for start, end in zip(*clocks, strict=True))
-    return sum(span or 1440 for span in spans) / 60
 
 
 def cycle_of(offset: BaseOffset) -> BaseOffset:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from forecast._checks import short
+
 if TYPE_CHECKING:
     import narwhals as nw
 
@@ -79,8 +81,8 @@ def float_type(frame: nw.DataFrame[Any], columns: list[str]) -> np.dtype:
     for name, kind in kinds.items():
         if not (kind.is_numeric() or kind == nw.Boolean):
             raise TypeError(
-                f"column {name!r} must hold real numbers, got {kind}; convert it, or, if it names "
-                "the series of a long frame, pass id_col=, time_col= and target_col=."
+                f"column {short(name)} must hold real numbers, got {kind}; convert it, or, if it "
+                "names the series of a long frame, pass id_col=, time_col= and target_col=."
             )
     single = all(kind == nw.Float32 for kind in kinds.values())
     return np.dtype(np.float32 if single else np.float64)

@@ -10,9 +10,10 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from forecast._checks import is_integer
-from forecast.data.aliases import cycle_of, hours_per_day, parse_freq
+from forecast.data.aliases import cycle_of, parse_freq
 from forecast.data.frequency import extend_grid
 from forecast.data.holidays import holiday_features
+from forecast.data.opening import OPENINGS, steps_per_day
 from forecast.data.panel import Panel
 
 AHEAD = 64  # times beyond those asked for whose features are made with them
@@ -58,8 +59,8 @@ def season_lengths(freq: Any) -> tuple[int, ...]:
         if step < 1:
             cycles = ("second", "minute")
         seasons = [_SECONDS[cycle] / step for cycle in cycles]
-    elif isinstance(offset, pd.offsets.BusinessHour):
-        day = hours_per_day(offset) / offset.n
+    elif isinstance(offset, OPENINGS):
+        day = steps_per_day(offset)
         seasons = [day, day * _open_days(offset)]
     else:
         seasons = [_steps_per_cycle(offset) / offset.n]
@@ -244,7 +245,7 @@ def _cycles(offset: BaseOffset) -> list[str]:
         days = _seconds(offset) / _SECONDS["day"]
         names = ["hour"] if days % 1 else []
         return names + (["weekday", "weekend"] if days % 7 else []) + ["year"]
-    if isinstance(offset, pd.offsets.BusinessHour):
+    if isinstance(offset, OPENINGS):
         return ["hour", "weekday", "year"]
     unit = _unit(offset)
     if unit == "D":

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from forecast._checks import ForecastWarning
+from forecast._checks import ForecastWarning, short
 
 # A number of more digits is a name.
 WHOLE = r"-?\d{1,18}(?:\.0+)?"
@@ -89,7 +89,7 @@ def _meaning_of_points(cells: list[pd.Series], marked: pd.Series) -> str:
 
 def _tell_mark(cell: str, number: str, otherwise: str, mark: str) -> None:
     warnings.warn(
-        f"{cell!r} is read as {number}; if its {otherwise}, say so: decimal={mark!r}.",
+        f"{short(cell)} is read as {number}; if its {otherwise}, say so: decimal={mark!r}.",
         ForecastWarning,
         stacklevel=4,
     )
@@ -164,7 +164,7 @@ def read_numbers(column: pd.Series, decimal: str) -> pd.Series:
     wrong = column[numbers.isna() & column.notna()]
     if len(wrong):
         raise ValueError(
-            f"column {column.name!r} must hold numbers, got {wrong.iloc[0]!r} in "
+            f"column {short(column.name)} must hold numbers, got {short(wrong.iloc[0])} in "
             f"{where(wrong)} ({len(wrong)} such cells). Mend it, or leave the cell empty."
         )
     _tell_dress(column, numbers)
@@ -254,7 +254,8 @@ def _tell_dress(column: pd.Series, numbers: pd.Series) -> None:
     if len(dressed):
         number = numbers.iloc[int(is_dressed.argmax())]
         warnings.warn(
-            f"column {column.name!r}: cells such as {dressed.iloc[0]!r} are read as {number:g}.",
+            f"column {short(column.name)}: cells such as {short(dressed.iloc[0])} are read as "
+            f"{number:g}.",
             ForecastWarning,
             stacklevel=4,
         )
@@ -270,6 +271,7 @@ def _check_one_unit(column: pd.Series, units: pd.Series) -> None:
     if len(others) and (signed.iloc[0] == "%" or units[other].notna().any()):
         cell = column[units.notna()].iloc[0]
         raise ValueError(
-            f"column {column.name!r} must have its numbers in one unit, got {cell!r} in "
-            f"{where(signed)} and {others.iloc[0]!r} in {where(others)}. Write all of them alike."
+            f"column {short(column.name)} must have its numbers in one unit, got {short(cell)} in "
+            f"{where(signed)} and {short(others.iloc[0])} in {where(others)}. Write all of them "
+            "alike."
         )

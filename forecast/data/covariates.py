@@ -12,7 +12,8 @@ import pandas as pd
 
 from forecast._checks import short
 from forecast.data import backends
-from forecast.data.frequency import as_times, locate, same_clock
+from forecast.data.cells import is_text
+from forecast.data.frequency import as_times, freq_of, locate, same_clock
 from forecast.data.keys import owners, row_keys
 from forecast.data.panel import Layout, Panel, ranges
 from forecast.data.reading import numbers
@@ -125,7 +126,7 @@ def column_names(X: pd.DataFrame, layout: Layout) -> tuple[str, ...]:
     names = X.columns.drop(keys)
     if names.has_duplicates:
         name = names[names.duplicated()][0]
-        raise ValueError(f"`X` must name each column once, got {name!r} twice.")
+        raise ValueError(f"`X` must name each column once, got {short(name)} twice.")
     if not len(names):
         raise ValueError("`X` must have at least one covariate column, got none.")
     return tuple(str(name) for name in names)
@@ -182,9 +183,11 @@ def _tell_between(grid: pd.Index, times: pd.Index) -> None:
     inside = times[np.asarray((times > grid[0]) & (times < grid[-1]))]
     between = np.count_nonzero(locate(grid, inside) < 0)
     if 2 * between > len(inside):
+        freq = freq_of(grid)
+        how = f"X.resample({freq!r}).mean()" if isinstance(freq, str) else "X.groupby(...).mean()"
         _log.warning(
-            "%d of %d rows of `X` are between the times of `y` and not used; aggregate them first: "
-            "X.groupby(...).sum() or X.resample(...).mean()", between, len(inside),
+            "%d of %d rows of `X` are between the times of `y` and not used; aggregate them first, "
+            "of each series: %s, or .sum()", between, len(inside), how,
         )  # fmt: skip
 
 
@@ -211,12 +214,12 @@ def known_values(
             f"`X` must have a row for every time of `y` and of the forecast: {len(absent)} "
             f"missing, the first at {places.name(absent[0])}."
         )
-    values = _columns(X, names, rows)
+    values = _columns(X, names, rows, places.layout.backend)
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         i, k = bad[0]
         raise ValueError(
-            f"covariate {names[k]!r} must be a finite number, got {values[i, k]} at "
+            f"covariate {short(names[k])} must be a finite number, got {values[i, k]} at "
             f"{places.name(i)}. Fill it, for example with X.ffill(), or, if its future is not "
             "known either, name it in `past_only`."
         )
@@ -234,31 +237,51 @@ def past_values(
         If a value is infinite.
     """
     values = np.full((len(rows), len(names)), np.nan)
-    values[rows >= 0] = _columns(X, names, rows[rows >= 0])
+    values[rows >= 0] = _columns(X, names, rows[rows >= 0], places.layout.backend)
     bad = np.argwhere(np.isinf(values))
     if len(bad):
         i, k = bad[0]
         raise ValueError(
-            f"past-only covariate {names[k]!r} must be finite, got {values[i, k]} at "
+            f"past-only covariate {short(names[k])} must be finite, got {values[i, k]} at "
             f"{places.name(i)}. Replace it, or mark it as missing with NaN."
         )
     return values
 
 
-def _columns(X: pd.DataFrame, names: tuple[str, ...], rows: np.ndarray) -> np.ndarray:
+def _columns(X: pd.DataFrame, names: tuple[str, ...], rows: np.ndarray, backend: str) -> np.ndarray:
     """Return rows of some columns, one column after the other, for most of X is not wanted."""
     keys = {str(column): column for column in X.columns}
     values = np.empty((len(rows), len(names)))
     for k, name in enumerate(names):
-        values[:, k] = numbers(X[keys[name]], f"covariate {name!r}")[rows]
+        column = X[keys[name]]
+        if is_text(column) or isinstance(column.dtype, pd.CategoricalDtype):
+            raise TypeError(_no_number(column, backend))
+        values[:, k] = numbers(column, f"covariate {short(name)}")[rows]
     return values
+
+
+def _no_number(column: pd.Series, backend: str) -> str:
+    """Return why words are no covariate, and what makes numbers of them."""
+    name, some = short(column.name), column.dropna().iloc[:1].tolist()
+    if pd.to_numeric(column, errors="coerce").notna().equals(column.notna()):
+        remedy = f"convert it: X[{name}] = pd.to_numeric(X[{name}])"
+    elif backend == "polars":
+        remedy = f"make a column of zeros and ones of each word: X = X.to_dummies({name})"
+    else:
+        made = f"pd.get_dummies(X, columns=[{name}], dtype=float)"
+        remedy = f"make a column of zeros and ones of each word: X = {made}"
+    return (
+        f"covariate {name} must hold real numbers, got {column.dtype} such as "
+        f"{short(some[0] if some else '')}; {remedy}, for the past and the future at once."
+    )
 
 
 def _keys(X: pd.DataFrame, layout: Layout, ids: pd.Index) -> tuple[pd.Index, np.ndarray]:
     """Return the time of each row of X and the number of its series, -1 if it is not known."""
     if layout.kind in ("long", "multi"):
         columns, times = row_keys(X, layout)
-        what = f"column {layout.time_col!r}" if layout.kind == "long" else "the times in the index"
+        named = f"column {short(layout.time_col)}"
+        what = named if layout.kind == "long" else "the times in the index"
         return as_times(times, f"{what} of `X`"), owners(columns, ids)
     return as_times(X.index, "the index of `X`"), np.zeros(len(X), dtype=np.int64)
 

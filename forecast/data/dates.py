@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast._checks import ForecastWarning
+from forecast._checks import ForecastWarning, short
 from forecast.data.cells import WHOLE, all_match, is_text, some, where, whole_numbers
 from forecast.data.frequency import regular_positions
 from forecast.data.numbered_times import calendar_name, from_numbers
@@ -100,7 +100,7 @@ def read_times(column: pd.Series, day_first: bool | None = None) -> pd.Series:
     missing = column[column.isna()]
     if len(missing):
         raise ValueError(
-            f"each row must have a time: column {column.name!r} is empty in {where(missing)} "
+            f"each row must have a time: column {short(column.name)} is empty in {where(missing)} "
             f"({len(missing)} such rows). Fill or remove it."
         )
     if not is_text(column):
@@ -164,9 +164,9 @@ def _without_faults(times: pd.Series, column: pd.Series) -> pd.Series:
     wrong = column[times.isna()]
     if len(wrong):
         raise ValueError(
-            f"column {column.name!r} must hold times such as 2024-01-31, with months as numbers or "
-            f"in English, got {wrong.iloc[0]!r} in {where(wrong)} ({len(wrong)} such cells). Mend "
-            "or remove the row, or name another time_col."
+            f"column {short(column.name)} must hold times such as 2024-01-31, with months as "
+            f"numbers or in English, got {short(wrong.iloc[0])} in {where(wrong)} ({len(wrong)} "
+            "such cells). Mend or remove the row, or name another time_col."
         )
     return times
 
@@ -180,8 +180,8 @@ def _day_first(column: pd.Series, numeric: pd.DataFrame, given: bool | None) -> 
             column[numeric.index][seen].iloc[0] for seen in (day_leads, day_follows) if seen.any()
         ]
         raise ValueError(
-            f"column {column.name!r} must have the day first, or the month first, throughout: got "
-            f"{' and '.join(map(repr, cells))}. Mend the dates"
+            f"column {short(column.name)} must have the day first, or the month first, throughout: "
+            f"got {' and '.join(map(short, cells))}. Mend the dates"
             + ("." if given is None else f", or leave out day_first={given}.")
         )
     if must or given is not None:
@@ -191,12 +191,12 @@ def _day_first(column: pd.Series, numeric: pd.DataFrame, given: bool | None) -> 
     # Of equals, dots mean the day first: nobody writes the month first with them.
     if regular[True] == regular[False] and "." not in cell:
         raise ValueError(
-            f"column {column.name!r} must tell the day from the month, {cell!r} can be read both "
-            "ways. Say which: day_first=True or day_first=False."
+            f"column {short(column.name)} must tell the day from the month, {short(cell)} can be "
+            "read both ways. Say which: day_first=True or day_first=False."
         )
     found = regular[True] >= regular[False]
     warnings.warn(
-        f"dates such as {cell!r} are read with the {'day' if found else 'month'} first "
+        f"dates such as {short(cell)} are read with the {'day' if found else 'month'} first "
         f"(otherwise: day_first={not found}).",
         ForecastWarning,
         stacklevel=4,
@@ -239,9 +239,9 @@ def _is_zoned(text: pd.Series) -> bool:
     if offsets.isna().any():
         plain, zoned = clock[offsets.isna()], clock[offsets.notna()]
         raise ValueError(
-            f"column {text.name!r} must have an offset from UTC in all cells or in none, got "
-            f"{zoned.iloc[0]!r} in {where(zoned)} and {plain.iloc[0]!r} in {where(plain)}. Write "
-            "it everywhere, such as 2024-01-31T12:00Z, or nowhere."
+            f"column {short(text.name)} must have an offset from UTC in all cells or in none, got "
+            f"{short(zoned.iloc[0])} in {where(zoned)} and {short(plain.iloc[0])} in "
+            f"{where(plain)}. Write it everywhere, such as 2024-01-31T12:00Z, or nowhere."
         )
     abroad = sorted(set(offsets) - {"Z", "+00:00", "+0000"})
     if abroad:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from forecast._checks import ForecastWarning
+from forecast._checks import ForecastWarning, short
 from forecast.data.cells import looks_like_a_number
 from forecast.data.dates import looks_like_a_time
 
@@ -58,7 +58,7 @@ def read_fields(path: Path) -> pd.DataFrame:
     table = table.set_axis(pd.Index(names, dtype=object), axis=1).loc[:, ~nameless]
     if table.columns.has_duplicates:
         name = table.columns[table.columns.duplicated()][0]
-        raise ValueError(f"{path.name!r} must name each column once: {name!r} occurs twice.")
+        raise ValueError(f"{path.name!r} must name each column once: {short(name)} occurs twice.")
     return table
 
 

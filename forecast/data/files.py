@@ -224,7 +224,7 @@ def _open(path: Path) -> pd.DataFrame:
         taken = [name for name in names if name in table or names.count(name) > 1]
         if taken:
             raise ValueError(
-                f"{path.name!r} must name each column once: {taken[0]!r} occurs twice."
+                f"{path.name!r} must name each column once: {short(taken[0])} occurs twice."
             )
         table = table.reset_index(names=names)
     if not len(table):
@@ -261,8 +261,8 @@ def _check_columns(table: pd.DataFrame, **names: list[str]) -> None:
         for name in wanted:
             if name not in table:
                 raise ValueError(
-                    f"`{argument}` must be a column of the table, got {name!r}; its columns are "
-                    f"{short(list(table))}."
+                    f"`{argument}` must be a column of the table, got {short(name)}; its columns "
+                    f"are {short(list(table))}."
                 )
 
 
@@ -336,7 +336,7 @@ def _join(
     for name in ids:
         if (absent := table.index[table[name].isna()]).size:
             raise ValueError(
-                f"each row must name its series: column {name!r} is empty in "
+                f"each row must name its series: column {short(name)} is empty in "
                 f"{table.index.name} {absent[0]} ({len(absent)} such rows). Fill or remove it."
             )
     keys = {name: table[name] for name in ids} | {str(times.name): times}

@@ -9,7 +9,8 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from forecast._checks import is_integer
-from forecast.data.aliases import aliases_of_step, open_days, open_hours, parse_freq
+from forecast.data.aliases import aliases_of_step, parse_freq
+from forecast.data.opening import open_days, open_hours
 
 # Inference looks at the first steps inside the series; more would not change the most common one.
 _STEPS_LOOKED_AT = 100_000
@@ -271,7 +272,7 @@ def _usual_step(times: pd.Index, before: np.ndarray, after: np.ndarray) -> Step:
     if days < 1 or days != int(days):
         absolute = _absolute(times)
         length = pd.Timedelta(_mode(absolute[after] - absolute[before]))
-        opened = open_hours(times) if length == pd.Timedelta(hours=1) else None
+        opened = open_hours(times, length) if days < 1 else None
         if opened is not None and (_positions(times, opened) >= 0).all():
             return opened
         return parse_freq(length)

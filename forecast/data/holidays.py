@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from forecast._checks import short
+from forecast.data.opening import OPENINGS
 
 _DAY = np.timedelta64(1, "D")
 # A month rarely has more holidays from Monday to Friday.
@@ -99,7 +100,7 @@ def _span(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the first and the last day of each step, (G,) each."""
     days = times.to_numpy().astype("M8[D]")
-    if unit in ("B", "C") or (isinstance(offset, Tick) and not isinstance(offset, Day)):
+    if unit in ("B", "C") or isinstance(offset, (Tick, *OPENINGS)) and not isinstance(offset, Day):
         return days, days
     if unit == "D":
         return days, days + (offset.n - 1) * _DAY

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from forecast._checks import ForecastWarning
+from forecast._checks import ForecastWarning, short
 from forecast.data.panel import Panel
 
 # Steps by which a column may run ahead of the target, the pairs that are compared and needed.
@@ -35,8 +35,9 @@ def warn_of_leaks(panel: Panel, known: np.ndarray, names: tuple[str, ...]) -> No
             if _is_copy(known[later, k], y[later + lead]):
                 ahead = f" {lead} step{'s' if lead > 1 else ''} later" if lead else ""
                 warnings.warn(
-                    f"covariate {name!r} is the target{ahead}: with it forecasts are no forecasts. "
-                    "If it is not known in advance, name it in past_only, or leave it out.",
+                    f"covariate {short(name)} is the target{ahead}: with it forecasts are no "
+                    "forecasts. If it is not known in advance, name it in past_only, or leave it "
+                    "out.",
                     ForecastWarning,
                     stacklevel=6,
                 )

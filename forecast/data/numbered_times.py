@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from forecast._checks import ForecastWarning
+from forecast._checks import ForecastWarning, short
 
 # Seconds since 1970 between 1980 and 2100, in each unit in which they are written.
 _EPOCH = pd.Timestamp("1980").timestamp(), pd.Timestamp("2100").timestamp()
@@ -63,8 +63,8 @@ def from_numbers(column: pd.Series) -> pd.Series:
         return found
     if (column % 1 != 0).any():
         raise ValueError(
-            f"column {column.name!r} must hold times such as 2024-01-31, got {column.iloc[0]!r}. "
-            "Write them as dates, or name another time_col."
+            f"column {short(column.name)} must hold times such as 2024-01-31, got "
+            f"{short(column.iloc[0])}. Write them as dates, or name another time_col."
         )
     return column.astype(np.int64)
 
@@ -120,4 +120,4 @@ def _decimal_years(column: pd.Series) -> pd.Series | None:
 
 
 def _tell(column: pd.Series, what: str) -> None:
-    warnings.warn(f"column {column.name!r} is read as {what}.", ForecastWarning, stacklevel=5)
+    warnings.warn(f"column {short(column.name)} is read as {what}.", ForecastWarning, stacklevel=5)

@@ -109,7 +109,7 @@ def _floats(column: pd.Series | pd.DataFrame, dtype: np.dtype) -> np.ndarray:
 def _read_series(y: pd.Series) -> Columns:
     name = "y" if y.name is None else y.name
     layout = Layout("series", names=(y.name,))
-    return _read_columns(y.to_frame(), pd.Index([name]), layout, f"series {name!r}")
+    return _read_columns(y.to_frame(), pd.Index([name]), layout, f"series {short(name)}")
 
 
 def _read_wide(y: pd.DataFrame) -> Columns:
@@ -122,7 +122,7 @@ def _read_wide(y: pd.DataFrame) -> Columns:
         raise ValueError(f"`y` must have at least one column, got {short(y)}.")
     if y.columns.has_duplicates:
         name = y.columns[y.columns.duplicated()][0]
-        raise ValueError(f"`y` must name each series once: column {name!r} occurs twice.")
+        raise ValueError(f"`y` must name each series once: column {short(name)} occurs twice.")
     layout = Layout("wide", names=(y.columns.name,))
     return _read_columns(y, y.columns.rename(None), layout, "series {0!r}")
 
@@ -150,19 +150,19 @@ def _read_list(y: list[pd.Series]) -> Rows:
     ids = pd.Index(list(names)) if unique else pd.RangeIndex(len(y))
     for name, one in zip(ids, y, strict=True):
         if not len(one):
-            raise ValueError(f"series {name!r} must have at least one row, got none.")
+            raise ValueError(f"series {short(name)} must have at least one row, got none.")
     indexes = [
-        as_times(one.index, f"the index of series {name!r}")
+        as_times(one.index, f"the index of series {short(name)}")
         for name, one in zip(ids, y, strict=True)
     ]
     for name, index in zip(ids, indexes, strict=True):
         if _kind(index) != _kind(indexes[0]):
             raise TypeError(
                 f"all series must have the same kind of index: series {short(ids[0])} has "
-                f"{_kind(indexes[0])}, series {name!r} has {_kind(index)}."
+                f"{_kind(indexes[0])}, series {short(name)} has {_kind(index)}."
             )
     values = np.concatenate(
-        [numbers(one, f"series {name!r}") for name, one in zip(ids, y, strict=True)]
+        [numbers(one, f"series {short(name)}") for name, one in zip(ids, y, strict=True)]
     )
     slots, times = _distinct(indexes[0].append(indexes[1:]))
     freqs = {_own_freq(one.index) for one in y}
@@ -188,8 +188,8 @@ def _read_long(y: pd.DataFrame, layout: Layout) -> Rows:
                 f"{short(list(y.columns))}. For one series pass a Series with times as its index."
             )
     _no_further_columns(y.columns.drop([*layout.keys, target_col]))
-    where = f"column {time_col!r}"
-    return _read_keys(*row_keys(y, layout), y[target_col], layout, where, f"column {target_col!r}")
+    where, what = f"column {short(time_col)}", f"column {short(target_col)}"
+    return _read_keys(*row_keys(y, layout), y[target_col], layout, where, what)
 
 
 def _read_multi(y: pd.Series | pd.DataFrame, columns: Layout) -> Rows:
@@ -208,8 +208,8 @@ def _read_multi(y: pd.Series | pd.DataFrame, columns: Layout) -> Rows:
     layout = Layout(
         "multi", one_or_several(names), time_col, y.name, as_frame=as_frame, time_level=level
     )
-    where = f"the level {time_col!r} of the index"
-    return _read_keys(*row_keys(y, layout), y, layout, where, f"column {y.name!r}")
+    where = f"the level {short(time_col)} of the index"
+    return _read_keys(*row_keys(y, layout), y, layout, where, f"column {short(y.name)}")
 
 
 def _read_keys(
@@ -244,7 +244,7 @@ def _series(keys: list[pd.Index], layout: Layout) -> tuple[np.ndarray, pd.Index]
         ids = pd.CategoricalIndex(ids, dtype=keys[0].dtype)
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
-        raise ValueError(f"each row must name its series: row {row} has no {layout.id_col!r}.")
+        raise ValueError(f"each row must name its series: row {row} has no {short(layout.id_col)}.")
     used = np.zeros(len(ids), dtype=bool)
     used[codes] = True
     try:
@@ -265,7 +265,7 @@ def _read_foreign(frame: nw.DataFrame[Any], columns: Layout) -> Rows | Columns:
     backend, time_col = backends.backend_of(frame), str(columns.time_col)
     if time_col not in frame.columns:
         raise ValueError(
-            f"a {backend} frame must have its times in the column {time_col!r}, got "
+            f"a {backend} frame must have its times in the column {short(time_col)}, got "
             f"{short(frame.columns)}. Say which column they are in: time_col=."
         )
     dates = backends.holds_dates(frame, time_col)
@@ -274,7 +274,7 @@ def _read_foreign(frame: nw.DataFrame[Any], columns: Layout) -> Rows | Columns:
         return _read_long(backends.to_pandas(frame, frame.columns), layout)
     names = [name for name in frame.columns if name != time_col]
     if not names:
-        raise ValueError(f"`y` must have a column of values beside {time_col!r}, got none.")
+        raise ValueError(f"`y` must have a column of values beside {short(time_col)}, got none.")
     one = len(names) == 1
     layout = Layout(
         "series" if one else "wide",
@@ -286,7 +286,7 @@ def _read_foreign(frame: nw.DataFrame[Any], columns: Layout) -> Rows | Columns:
     )
     dtype = backends.float_type(frame, names)
     index = pd.Index(backends.to_pandas(frame, [time_col])[time_col])
-    slots, times = _distinct(as_times(index, f"column {time_col!r}"))
+    slots, times = _distinct(as_times(index, f"column {short(time_col)}"))
     return Columns(
         ids=pd.Index(names),
         times=times.rename(None),

@@ -6,7 +6,7 @@ import warnings
 
 import pandas as pd
 
-from forecast._checks import ForecastWarning
+from forecast._checks import ForecastWarning, short
 from forecast.data.naming import FEW_COPIES
 
 
@@ -38,7 +38,7 @@ def cut_empty_end(rows: pd.DataFrame, ids: list[str], targets: list[str]) -> pd.
     series = rows.groupby(ids).ngroup() if ids else pd.Series(0, rows.index)
     keep = backwards.groupby(series[::-1]).cummax()[::-1]
     if not keep.any():
-        raise ValueError(f"column {targets[0]!r} must hold a value, got empty cells only.")
+        raise ValueError(f"column {short(targets[0])} must hold a value, got empty cells only.")
     if not keep.all():
         warn(f"{_rows(int((~keep).sum()))} left out: without a value, at the end.")
     return rows[keep].reset_index(drop=True)
@@ -53,7 +53,7 @@ def _not_once(rows: pd.DataFrame, keys: list[str], names: list[str]) -> str:
     time = str(first[keys[-1]]).removesuffix(" 00:00:00")
     of = f" of series {', '.join(repr(first[key]) for key in keys[:-1])}" if len(keys) > 1 else ""
     return (
-        f"column {name!r} must have one value per time{of}, got {first[name]:.10g} and "
+        f"column {short(name)} must have one value per time{of}, got {first[name]:.10g} and "
         f"{second[name]:.10g} at {time} ({rows.index.name} {first.name} and "
         f"{second.name}). Keep one or aggregate them; if columns name the series of a long table, "
         "or tell the time together, say which: id_col, time_col."

@@ -12,11 +12,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from pandas.tseries.offsets import BaseOffset, CustomBusinessDay, CustomBusinessHour, Day, Tick
+from pandas.tseries.offsets import BaseOffset, CustomBusinessDay, Day, Tick
 
 from forecast._checks import is_integer
 from forecast.data.aliases import cycle_of, monthly_aliases, parse_freq
 from forecast.data.frequency import Step, locate, regular_positions
+from forecast.data.opening import OPENINGS, told
 
 # Times, and their step if it is known; None if they mean no regular axis.
 _Found: TypeAlias = "tuple[pd.DatetimeIndex, BaseOffset | None] | None"
@@ -223,12 +224,9 @@ def _stamp(start: pd.Timestamp, step: Any) -> pd.Timestamp:
 
 def _tell_closed(times: pd.DatetimeIndex, step: Any, positions: np.ndarray) -> None:
     """Say which days or hours never occur, whether they are left out or are gaps."""
-    if isinstance(step, CustomBusinessHour):
-        opened: Any = step
-        _log.warning(
-            "only %s, %s to %s, occur: other hours are no steps; give freq='h' if they are",
-            opened.weekmask, *(f"{clock[0]:%H:%M}" for clock in (opened.start, opened.end)),
-        )  # fmt: skip
+    if isinstance(step, OPENINGS):
+        _log.warning("only %s, occur: other times are no steps; give freq=%r if they are",
+                     *told(step))  # fmt: skip
     elif isinstance(step, CustomBusinessDay):
         _log.warning(
             "only %s occur: other days are no steps; give freq='D' if they are", step.weekmask

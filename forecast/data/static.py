@@ -81,7 +81,7 @@ class StaticReader:
             raise ValueError(
                 f"`static` must have a row for every series: {len(absent)} missing, the first "
                 f"{short(absent[:5].tolist())}. Name the series in its index or in a column "
-                f"{id_col!r}."
+                f"{short(id_col)}."
             )
         if not table.shape[1]:
             raise ValueError("`static` must have at least one column besides the ids, got none.")
@@ -162,11 +162,11 @@ def _keyed(frame: Any, id_col: Hashable) -> pd.DataFrame:
         table = table.set_axis(flat_index([one[0] if len(one) == 1 else one for one in ids]))
     if table.index.has_duplicates:
         twice = table.index[table.index.duplicated()][0]
-        raise ValueError(f"`static` must have one row per series, got two for {twice!r}.")
+        raise ValueError(f"`static` must have one row per series, got two for {short(twice)}.")
     table = table.set_axis(table.columns.map(str), axis=1)
     if table.columns.has_duplicates:
         name = table.columns[table.columns.duplicated()][0]
-        raise ValueError(f"`static` must name each column once, got {name!r} twice.")
+        raise ValueError(f"`static` must name each column once, got {short(name)} twice.")
     return table
 
 
@@ -179,15 +179,15 @@ def _is_category(column: pd.Series) -> bool:
 def _reals(column: pd.Series, name: str) -> npt.NDArray[np.float64]:
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise TypeError(
-            f"static column {name!r} must hold real numbers, got {column.dtype}. Convert it, or "
-            "make it a category in `fit` and later: .astype(str)."
+            f"static column {short(name)} must hold real numbers, got {column.dtype}. Convert it, "
+            "or make it a category in `fit` and later: .astype(str)."
         )
-    values = numbers(column, f"static column {name!r}").astype(np.float64)
+    values = numbers(column, f"static column {short(name)}").astype(np.float64)
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         raise ValueError(
-            f"static column {name!r} must be finite, got {values[infinite[0]]} for series "
-            f"{column.index[infinite[0]]!r}. Replace it, or mark it as missing with NaN."
+            f"static column {short(name)} must be finite, got {values[infinite[0]]} for series "
+            f"{short(column.index[infinite[0]])}. Replace it, or mark it as missing with NaN."
         )
     return values
 

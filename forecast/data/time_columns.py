@@ -225,9 +225,9 @@ def _counting(table: pd.DataFrame, names: list[str]) -> list[str]:
         column = table[name]
         if has_foreign_months(column):
             raise ValueError(
-                f"column {name!r} must have months as numbers or in English to be the time, got "
-                f"{column.iloc[0]!r}. Write 2024-01-31; or, if it names the series, say so: "
-                "id_col."
+                f"column {short(name)} must have months as numbers or in English to be the time, "
+                f"got {short(column.iloc[0])}. Write 2024-01-31; or, if it names the series, say "
+                "so: id_col."
             )
         called = calendar_name(name) or name.lower() in _TIMES
         if called and _are_nearly_whole(column):
@@ -292,9 +292,9 @@ def _within_the_day(column: pd.Series) -> pd.Series:
         wrong = column[pd.to_numeric(column, errors="coerce").isna()]
         cell = wrong if len(wrong) else column
         raise ValueError(
-            f"column {column.name!r} must hold times of day such as 13:30, or the hours or parts "
-            f"of a day counted, got {cell.iloc[0]!r} in {where(cell)}. Mend it, or name another "
-            "time_col."
+            f"column {short(column.name)} must hold times of day such as 13:30, or the hours or "
+            f"parts of a day counted, got {short(cell.iloc[0])} in {where(cell)}. Mend it, or name "
+            "another time_col."
         )
     if _part(_word(column.name)) == "hour":
         return whole * pd.Timedelta(hours=1)
@@ -347,7 +347,7 @@ def _number(column: pd.Series, part: str) -> pd.Series:
         cell = "an empty cell" if wrong.isna().iloc[0] else repr(wrong.iloc[0])
         low, high = _PARTS[part][1]
         raise ValueError(
-            f"column {column.name!r} must hold a {part} from {low} to {high}, got {cell} in "
+            f"column {short(column.name)} must hold a {part} from {low} to {high}, got {cell} in "
             f"{where(wrong)} ({len(wrong)} such cells). Mend or remove the row, or name another "
             "time_col."
         )

@@ -7,7 +7,7 @@ import warnings
 
 import pandas as pd
 
-from forecast._checks import ForecastWarning
+from forecast._checks import ForecastWarning, short
 from forecast.data.cells import looks_like_a_number, whole_numbers
 from forecast.data.time_columns import MONTHS, telling
 
@@ -78,8 +78,8 @@ def _rows(
     numbers = [name for name in others if name != times and looks_like_a_number(table[name], ".")]
     besides = f"; {', '.join(map(repr, numbers))} left out" if numbers else ""
     warnings.warn(
-        f"the columns {next(iter(columns))!r} to {list(columns)[-1]!r} are read as the {kind}s of "
-        f"column {times!r}{besides}.",
+        f"the columns {short(next(iter(columns)))} to {short(list(columns)[-1])} are read as the "
+        f"{kind}s of column {short(times)}{besides}.",
         ForecastWarning,
         stacklevel=4,
     )

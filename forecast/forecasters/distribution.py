@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from forecast._checks import ForecastWarning, boolean
+from forecast._checks import ForecastWarning, boolean, short
 from forecast.data.panel import Panel
 from forecast.forecasters.arrays import ArrayForecaster
 from forecast.forecasters.bounds import Bounds
@@ -21,6 +21,10 @@ from forecast.forecasters.calibration import Calibration, calibrate
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.transform import backward, fit_transformer, forward
+
+# Equal values from which on a series is thought to be constant.
+_VALUES_TO_TELL = 3
+_LONG = 100  # steps in which they are taken for granted
 
 
 class DistributionForecaster(ArrayForecaster):
@@ -91,7 +95,22 @@ class DistributionForecaster(ArrayForecaster):
         self, steps: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> np.ndarray:
         """Return quantiles (n, H, Q)."""
-        return self._median_and_quantiles(steps, levels, known)[1]
+        quantiles = self._median_and_quantiles(steps, levels, known)[1]
+        self._tell_no_width(quantiles)
+        return quantiles
+
+    def _tell_no_width(self, quantiles: np.ndarray) -> None:
+        """Warn of bands (n, H, Q) without width that are no certainty, but too little history."""
+        panel, narrow = self.panel_, np.ptp(quantiles, axis=-1).max(axis=-1) == 0
+        unsure = np.flatnonzero(narrow & (panel.lengths < _LONG)).tolist()
+        few = [i for i in unsure if np.count_nonzero(~np.isnan(panel.series(i))) < _VALUES_TO_TELL]
+        if few and quantiles.shape[-1] > 1:
+            warnings.warn(
+                f"{len(few)} of {panel.n_series} series, the first {short(panel.ids[few[0]])}, "
+                "have too few values to tell how wrong a forecast is: their bands have no width.",
+                ForecastWarning,
+                stacklevel=4,
+            )
 
     def _median_and_quantiles(
         self, steps: int, levels: tuple[float, ...], known: np.ndarray | None

@@ -9,6 +9,7 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
 from forecast._checks import short
+from forecast.data.opening import OpeningHours
 from forecast.forecasters.registry import HOMES, forecaster_class
 
 # Frequencies whose alias does not tell which days are free.
@@ -87,6 +88,8 @@ def decode(value: Any) -> Any:
         return pd.Interval(left, right, closed)
     if "months" in value:
         return pd.DateOffset(months=value["months"], day=value["day"])
+    if "opening" in value:
+        return OpeningHours(**value["opening"])
     if "calendar" in value:
         hours = {name: value[name] for name in ("start", "end") if name in value}
         return _CALENDARS[value["calendar"]](
@@ -118,6 +121,9 @@ def _encode_offset(offset: Any, what: str) -> Any:
     kind, told = type(offset).__name__, offset.freqstr
     if type(offset) is pd.DateOffset and set(offset.kwds) == {"months", "day"} and offset.n == 1:
         return dict(offset.kwds)
+    if isinstance(offset, OpeningHours):
+        return {"opening": {name: list(entry) if isinstance(entry, tuple) else entry
+                            for name, entry in offset.kwds.items()}}  # fmt: skip
     if kind in _CALENDARS:
         days = [str(day) for day in offset.holidays]
         told = {"calendar": kind, "n": offset.n, "weekmask": offset.weekmask, "holidays": days}

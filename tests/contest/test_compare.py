@@ -91,6 +91,12 @@ def test_a_constant_history_is_ranked_by_mae() -> None:
     assert (flat.table["mae"] < 1e-9).all()
 
 
+def test_a_constant_series_among_others_is_told() -> None:
+    wide = pd.DataFrame({"busy": ar1(60, seed=0), "flat": 5.0})
+    with pytest.warns(ForecastWarning, match=r"no error scale .* 'flat' .* left out of scaled"):
+        assert compare(wide, 4, models={}).metric == "mase"
+
+
 def test_an_own_model_needs_fit_and_predict_only() -> None:
     class Best:
         """Know the truth."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from forecast._checks import ForecastWarning
 from forecast.data.cells import read_numbers, usual_decimal
+from forecast.data.files import read_file
 
 
 def cells(*texts: str | None) -> pd.Series:
@@ -72,3 +74,13 @@ def test_two_units_in_a_column_are_refused(texts: list[str]) -> None:
 def test_what_is_no_number_is_named(text: str) -> None:
     with pytest.raises(ValueError, match="must hold numbers, got .* in row 1"):
         read_numbers(cells("1", text), ".")
+
+
+@pytest.mark.parametrize("place", ["ds", "y"])
+def test_a_long_cell_is_quoted_by_its_beginning(place: str, tmp_path: Path) -> None:
+    cells = {"ds": "2024-01-02", "y": "5"} | {place: "x" * 9_000}
+    path = tmp_path / "a.csv"
+    path.write_text(f"ds,y\n2024-01-01,4\n{cells['ds']},{cells['y']}\n2024-01-03,6\n")
+    with pytest.raises(ValueError, match=r"'xxx.*\.\.\. in line 3") as caught:
+        read_file(path)
+    assert len(str(caught.value)) < 300

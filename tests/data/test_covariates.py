@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from forecast.data.frames import append, future_frame, future_known, read_frames, restore
@@ -188,3 +189,48 @@ def test_no_future_frame_without_known_covariates() -> None:
     for panel in (read_frames(Y), read_frames(Y, X, past_only=list(X))):
         with pytest.raises(ValueError, match="Forecast without `X`"):
             future_frame(panel, 2)
+
+
+WORDS = ["yes", "no", "yes", "no", "no", "yes"]
+KINDS_OF_WORDS = {
+    "text": pd.Series(WORDS, DAYS, dtype=object),
+    "string": pd.Series(WORDS, DAYS, dtype="string"),
+    "category": pd.Series(WORDS, DAYS, dtype="category"),
+    "mixed": pd.Series([1, "a", 1, "b", "a", 1], DAYS, dtype=object),
+    "numbers as text": pd.Series(list("123451"), DAYS, dtype=object),
+    "numbers as categories": pd.Series([1, 2, 1, 2, 2, 1], DAYS, dtype="category"),
+}
+
+
+@pytest.mark.parametrize("past_only", [[], ["promo"]])
+@pytest.mark.parametrize("kind", KINDS_OF_WORDS)
+def test_the_remedy_for_words_among_covariates_works(kind: str, past_only: list[str]) -> None:
+    X = pd.DataFrame({"promo": KINDS_OF_WORDS[kind], "price": 1.0})
+    with pytest.raises(TypeError, match="covariate 'promo' must hold real numbers, got") as caught:
+        read_frames(Y, X, past_only=past_only)
+    meant = {"pd": pd, "X": X}
+    exec(str(caught.value).split(": ")[-1].split(", for the past")[0], meant)
+    panel = read_frames(Y, meant["X"])
+    assert panel.X_names == tuple(meant["X"].columns)
+    assert len(panel.X_names) == (2 if "numbers" in kind else 1 + X["promo"].nunique())
+
+
+def test_the_remedy_for_words_in_polars_works() -> None:
+    y = pl.DataFrame({"unique_id": ["a"] * 6, "ds": DAYS.to_numpy(), "y": range(6)})
+    X = y.drop("y").with_columns(promo=pl.Series(WORDS))
+    with pytest.raises(TypeError, match=r"X = X.to_dummies\('promo'\), for the past"):
+        read_frames(y, X)
+    assert read_frames(y, X.to_dummies("promo")).X_names == ("promo_no", "promo_yes")
+
+
+def test_days_of_covariates_are_aggregated_as_told(caplog: pytest.LogCaptureFixture) -> None:
+    weeks = pd.date_range("2024-01-07", periods=10, freq="W")
+    y = pd.Series(np.arange(10.0), weeks)
+    X = pd.DataFrame({"rain": np.arange(70.0)}, pd.date_range("2024-01-01", weeks[-1]))
+    read_frames(y, X)
+    how = caplog.text.split("of each series: ")[1].split(", or")[0]
+    assert how == "X.resample('W-SUN').mean()"
+    caplog.clear()
+    panel = read_frames(y, eval(how, {"X": X}))
+    assert not caplog.records
+    np.testing.assert_allclose(panel.X[1], X.iloc[7:14].mean())

@@ -17,7 +17,7 @@ def panel_of(index: pd.Index, freq: object = None) -> object:
     "freq",
     ["s", "15min", "30min", "h", "6h", "D", "2D", "B", "W-SUN", "W-MON", "2W-FRI", "MS", "ME",
      "BMS", "BME", "2MS", "QS-JAN", "QS-FEB", "QE-DEC", "QE-NOV", "YS-JAN",
-     "YE-JUN", "YE-DEC", "2YS-JAN"],
+     "YE-JUN", "YE-DEC", "2YS-JAN", "SMS", "SME"],
 )  # fmt: skip
 @pytest.mark.parametrize("gaps", [False, True])
 @pytest.mark.parametrize("tz", [None, "Europe/Paris"])

@@ -6,6 +6,7 @@ Training is cut to a few steps: nothing here asks whether a forecast is good.
 from __future__ import annotations
 
 import functools
+import warnings
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from forecast import (
 )
 from forecast.engine import training
 from forecast.forecasters.bounds import Bounds
+from forecast.forecasters.registry import CONTESTANTS
 from tests.checks import ForecasterCase, forecaster_cases, slow_variants
 
 pytestmark = pytest.mark.filterwarnings("ignore::forecast._checks.ForecastWarning")
@@ -147,3 +149,30 @@ def test_a_few_values_that_vary_have_a_band_around_the_point(model: Any, size: i
     assert band["lower"] <= model.predict(1).item() <= band["upper"]
     drift = getattr(model, "strategy", None) == "drift" and size == 2  # a line goes through both
     assert band["upper"] > band["lower"] or drift
+
+
+@pytest.mark.parametrize("label", [one.label for one in CONTESTANTS if "LSTM" not in one.label])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_band_of_few_values_has_a_width_or_it_is_told(label: str, count: int) -> None:
+    if label in ("MLP", "RNN", "Seq2Seq"):
+        pytest.skip("networks train for longer than a quick test")
+    model = next(one for one in CONTESTANTS if one.label == label).build(random_state=0)
+    y = pd.Series([5.0, 9.0, 6.0][:count], pd.date_range("2024", periods=count), name="y")
+    if label == "Markov" and count == 1:
+        with pytest.raises(ValueError, match="`order` must be smaller"):
+            model.set_params(freq="D").fit(y)
+        return
+    fitted = model.set_params(freq="D", season_length=1).fit(y)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        band = fitted.predict_interval(3, coverage=0.8)
+    said = any("the first 'y', have too few values" in str(one.message) for one in told)
+    assert said == bool((band["lower"] == band["upper"]).all())
+    assert said == (count == 1 or (label, count) == ("drift", 2))
+
+
+def test_a_constant_series_is_sure() -> None:
+    fitted = NaiveForecaster().fit(pd.Series([5.0] * 9))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (fitted.predict_interval(3) == 5.0).all().all()

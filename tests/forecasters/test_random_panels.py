@@ -20,11 +20,19 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.preprocessing import FunctionTransformer
 
-from forecast import LSTMForecaster, MarkovForecaster, MLPForecaster, NaiveForecaster
+from forecast import (
+    LSTMForecaster,
+    MarkovForecaster,
+    MLPForecaster,
+    NaiveForecaster,
+    RNNForecaster,
+    Seq2SeqForecaster,
+)
 from forecast._checks import ForecastWarning
 from forecast.engine import training
 from forecast.evaluation.backtest import backtest
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.registry import CONTESTANTS
 
 KINDS = ("series", "list", "wide", "long", "multi", "polars long", "polars wide")
 DTYPES = ("float64", "float32", "int64", "int16", "Int64", "Float32", "bool")
@@ -216,7 +224,7 @@ def check(model: Any, case: dict[str, Any], horizon: int, excuse: bool) -> None:
         values = found[name].to_numpy(dtype=float)
         assert len(values) == horizon and np.isfinite(values).all()
         assert found[name].index.tolist() == steps
-        if isinstance(model, NaiveForecaster):
+        if isinstance(model, NaiveForecaster) and model.strategy == "last":
             np.testing.assert_array_equal(values, last[name])
 
 
@@ -241,13 +249,27 @@ def test_any_panel_gives_a_regression_or_a_clear_error(case: dict[str, Any], hor
     check(MarkovForecaster(1, season_length=1), case, horizon, excuse=sum(pairs) < 2)
 
 
-@pytest.mark.parametrize("kind", [MLPForecaster, LSTMForecaster])
+NETWORKS = (MLPForecaster, RNNForecaster, LSTMForecaster, Seq2SeqForecaster)
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @any_panel
 def test_any_panel_is_read_by_a_network(
     kind: type[Any], case: dict[str, Any], horizon: int
 ) -> None:
     check(kind, case, horizon, excuse=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("label", [one.label for one in CONTESTANTS])
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@any_panel
+def test_any_panel_is_forecast_by_every_model_or_a_clear_error(
+    label: str, case: dict[str, Any], horizon: int
+) -> None:
+    model = next(one for one in CONTESTANTS if one.label == label).build(random_state=0)
+    check(type(model) if isinstance(model, NETWORKS) else model, case, horizon, excuse=True)
 
 
 class Echo(BaseForecaster):

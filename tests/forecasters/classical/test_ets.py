@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -154,3 +156,18 @@ def test_warnings_are_left_as_they_were() -> None:
     before = list(warnings.filters)
     ETSForecaster(season_length=4).fit(pd.Series(seasonal_series(40, 4)))
     assert warnings.filters == before
+
+
+# Imports of other libraries change filters for their own warnings, and the environment.
+FIRST_FIT = """
+import os, warnings
+import numpy, pandas, polars, sklearn.base, statsmodels.tsa.exponential_smoothing.ets, forecast
+before = list(warnings.filters), dict(os.environ)
+forecast.ETSForecaster().fit(pandas.Series(numpy.arange(24.0) % 5)).predict(2)
+assert before == (list(warnings.filters), dict(os.environ))
+"""
+
+
+@pytest.mark.slow
+def test_the_first_fit_of_a_process_changes_nothing_of_it() -> None:
+    subprocess.run([sys.executable, "-c", FIRST_FIT], check=True)
