@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,9 +25,9 @@ from forecast.data.writing import replace_file
 from forecast.evaluation.backtest import backtest
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.loading import load
-from forecast.partitions.sources import Folder, FolderPart, Source, Table, read
+from forecast.partitions.sources import Folder, Source, Table, read
 
-PART_SIZE = 500_000  # values
+PART_SIZE = 200_000  # values
 ATTEMPTS = 3  # at a part
 
 
@@ -190,38 +192,46 @@ class Partitioned:
     def _run(
         self, work: Callable[..., pd.DataFrame], y: Any, output: Any, about: dict[str, Any]
     ) -> pd.DataFrame | None:
-        source = self._source(y)
-        forecaster = self._sent(source)
-        files: dict[int, Path | None] = dict.fromkeys(source.parts)
+        source, learner = self._source(y), self._sent()
+        files: dict[int, Path | None] = dict.fromkeys(range(source.n_parts))
         if output is not None:
-            about |= {"forecaster": _digest(forecaster), "data": source.fingerprint()}
+            about |= {"forecaster": _digest(learner), "data": source.fingerprint()}
             files = _files(Path(output), source, about)
-        left = [part for part, file in files.items() if file is None or not file.exists()]
+        if not (left := _left(files)):
+            return None
         tables: dict[int, pd.DataFrame] = {}
         failed: dict[int, str] = {}
-        for done in self._worked(work, forecaster, source, left, files):
-            if done.failure is not None:
-                failed[done.part] = done.failure
-            elif done.table is not None:
-                tables[done.part] = done.table
-        table = _ordered(tables, source) if tables else None
-        if failed:
-            raise PartsFailed(_message(failed, source), table, failed)
+        with _place(output) as place:
+            parts = source.divide(place)
+            learner = self._told(learner, source, parts[0])
+            left = [part for part in left if part in set(parts)]
+            for done in self._worked(work, learner, source, left, files):
+                if done.failure is not None:
+                    failed[done.part] = done.failure
+                elif done.table is not None:
+                    tables[done.part] = done.table
+            table = _ordered(tables, source) if tables else None
+            if failed:
+                raise PartsFailed(_message(failed, len(parts), source), table, failed)
         return table
 
-    def _sent(self, source: Source) -> bytes | BaseForecaster:
-        """Return what workers get: the file of a fitted forecaster, or one to be fitted.
+    def _sent(self) -> bytes | BaseForecaster:
+        """Return what workers get: the file of a fitted forecaster, or one to be fitted."""
+        if not self._is_fitted:
+            return clone(self.forecaster)
+        with TemporaryDirectory() as folder:
+            self.forecaster.save(path := Path(folder) / "model")
+            return path.read_bytes()
 
-        What all parts share, frequency and season, is told by the first part.
-        """
-        if self._is_fitted:
-            with TemporaryDirectory() as folder:
-                self.forecaster.save(path := Path(folder) / "model")
-                return path.read_bytes()
-        learner: BaseForecaster = clone(self.forecaster)
+    def _told(
+        self, learner: bytes | BaseForecaster, source: Source, part: int
+    ) -> bytes | BaseForecaster:
+        """Let a part tell what all share: frequency and season."""
+        if isinstance(learner, bytes):
+            return learner
         names = ("freq", "id_col", "time_col", "target_col")
         columns = {name: getattr(learner, name) for name in names}
-        panel = read_frames(read(source.part(int(source.part_of[0]))), **columns)
+        panel = read_frames(read(source.part(part)), **columns)
         season = learner.season_length or infer_season_length(panel)
         return learner.set_params(freq=panel.freq, season_length=season)
 
@@ -257,22 +267,29 @@ class Partitioned:
         calls = (
             delayed(_do)(work, forecaster, part, source.part(part), files[part]) for part in left
         )
-        # parts wait here, not in the memory of workers
-        parallel = Parallel(self.n_jobs, return_as="generator_unordered", pre_dispatch="n_jobs")
         try:
-            yield from parallel(calls)
+            yield from self._parallel()(calls)
         except Exception:  # a worker is gone, for whatever reason its backend has: try again
             return
+
+    def _parallel(self) -> Parallel:
+        """Return joblib's loop; parts wait in this process, not in the memory of workers."""
+        try:
+            return Parallel(self.n_jobs, return_as="generator_unordered", pre_dispatch="n_jobs")
+        except ValueError:  # Ray and Spark give all answers in the end
+            return Parallel(self.n_jobs, pre_dispatch="n_jobs")
 
 
 def _do(
     work: Callable[..., pd.DataFrame],
     forecaster: bytes | BaseForecaster,
     part: int,
-    rows: pd.DataFrame | FolderPart,
+    rows: pd.DataFrame | Path,
     file: Path | None,
 ) -> Done:
-    """Work on a part, in a worker."""
+    """Work on a part, in a worker; not again if an attempt before left it in its file."""
+    if file is not None and file.exists():
+        return Done(part, None)
     try:
         table = work(forecaster, read(rows))
         if file is not None:
@@ -316,29 +333,43 @@ def _digest(forecaster: bytes | BaseForecaster) -> str:
 def _files(folder: Path, source: Source, about: dict[str, Any]) -> dict[int, Path | None]:
     """Return the file of every part, after a look whether the folder holds the same forecasts."""
     folder.mkdir(exist_ok=True)
-    told, name = (
-        json.dumps(about | {"parts": source.n_parts}, indent=1).encode(),
-        folder / "about.json",
-    )
+    told = json.dumps(about | {"parts": source.n_parts}, indent=1).encode()
+    name = folder / "_about.json"  # who reads the folder as a table skips what begins so
     if name.exists() and name.read_bytes() != told:
         raise ValueError(
             f"{str(folder)!r} holds forecasts of another model, other data or other settings. "
             "Choose another folder, or empty it."
         )
     replace_file(name, told)
-    return {part: folder / f"part-{part:05}.parquet" for part in source.parts}
+    return {part: folder / f"part-{part:05}.parquet" for part in range(source.n_parts)}
+
+
+def _left(files: dict[int, Path | None]) -> list[int]:
+    """Return the parts that have no file yet."""
+    return [part for part, file in files.items() if file is None or not file.exists()]
+
+
+@contextlib.contextmanager
+def _place(output: str | Path | None) -> Iterator[Path]:
+    """Give a place for the parts, beside the answers until all are there."""
+    if output is None:
+        with TemporaryDirectory() as folder:
+            yield Path(folder) / "parts"
+        return
+    yield (place := Path(output) / "_parts")
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def _ordered(tables: dict[int, pd.DataFrame], source: Source) -> pd.DataFrame:
     """Return the tables of all parts as one, sorted by series as those of one panel are."""
     table = pd.concat([tables[part] for part in sorted(tables)], ignore_index=True)
-    return table.sort_values(list(source.ids.columns), kind="stable", ignore_index=True)
+    return table.sort_values(source.id_cols, kind="stable", ignore_index=True)
 
 
-def _message(failed: dict[int, str], source: Source) -> str:
+def _message(failed: dict[int, str], n_parts: int, source: Source) -> str:
     first, why = next(iter(failed.items()))
     return (
-        f"{len(failed)} of {len(source.parts)} parts failed {ATTEMPTS} times, first that of "
+        f"{len(failed)} of {n_parts} parts failed {ATTEMPTS} times, first that of "
         f"{source.named(first)}: {why}. All others are done. If "
         "workers are killed, they may lack memory: make parts smaller by `part_size`."
     )
