@@ -132,11 +132,14 @@ def fit(
 ) -> None:
     """Fit a model to all data and save it for `forecast predict`."""
     from forecast.cli.work import fitted, make, of_symbols, read
+    from forecast.engine.ranks import is_first
 
     model = make(choice, how, horizon=horizon, random_state=random_state)
     y, X = read(data, how, symbols=of_symbols(model))
-    fitted(model, y, X).save(model_file)
-    note(f"the model is in {model_file}; next: forecast predict --model-file {model_file}")
+    fitted(model, y, X)
+    if is_first():  # of the processes that torchrun started
+        model.save(model_file)
+        note(f"the model is in {model_file}; next: forecast predict --model-file {model_file}")
 
 
 @app.command(

@@ -21,6 +21,8 @@ from forecast.engine.model import Model
 from forecast.engine.reader import Memory, Reader
 from forecast.networks.base import State, leaves, pick, stack, state_map, where
 
+ENCODED_VALUES = 2**17  # values of histories read at once: their features take up to 1 kB each
+
 STEPS_AT_ONCE = 256  # of the network, in one call
 
 
@@ -147,6 +149,17 @@ def encode_phases(model: Model, windows: Windows, series: Tensor, ends: Tensor) 
     every = encode(model, windows, rows, (ends - back).clamp(min=0).flatten())
     phases = tuple(pick(every.phases[0], slice(p * B, (p + 1) * B)) for p in range(P))
     return pick(every, slice(-B, None))._replace(phases=phases)
+
+
+def encode_all(model: Model, windows: Windows, *, phases: bool = False) -> Stream:
+    """Return the streams of all series, each read to its end; with `phases`, in every phase."""
+    ends = windows.lengths
+    rows = torch.arange(windows.n_series, device=windows.device)
+    together = max(ENCODED_VALUES // int(ends.max()), 64)  # series read at once
+    read = encode_phases if phases else encode
+    with torch.inference_mode():
+        parts = (read(model, windows, some, ends[some]) for some in rows.split(together))
+        return gather(parts, len(rows))
 
 
 def pack(live: Stream, reader: Reader) -> State:

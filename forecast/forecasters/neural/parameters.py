@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast._checks import boolean, number_between, one_of, positive_integer, training_parameters
+from forecast.engine import training
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.parameters import Common
 from forecast.networks.heads.registry import HEADS
@@ -41,6 +42,7 @@ class Trained(Common, total=False):
     n_estimators: int | None
     random_state: int | None
     device: str
+    checkpoint: str | None
     verbose: int
 
 
@@ -102,6 +104,10 @@ class NeuralParameters(BaseForecaster):
         Same seed, same bits. None draws a fresh one.
     device : str
         "auto" (CUDA, else the CPU) or a torch device.
+    checkpoint : str, optional
+        A file to which the forecaster is saved at every epoch that validates best so far, in one
+        piece: what a training that was interrupted leaves for `load`. Its bands are those of
+        training, without `calibration`.
     verbose : int
         1 shows a progress bar.
     """
@@ -131,6 +137,7 @@ class NeuralParameters(BaseForecaster):
         n_estimators: int | None = None,
         random_state: int | None = None,
         device: str = "auto",
+        checkpoint: str | None = None,
         verbose: int = 0,
         **common: Unpack[Common],
     ) -> None:
@@ -157,7 +164,21 @@ class NeuralParameters(BaseForecaster):
         self.n_estimators = n_estimators
         self.random_state = random_state
         self.device = device
+        self.checkpoint = checkpoint
         self.verbose = verbose
+
+    def _settings(self, min_observed: int) -> training.Settings:
+        """Return the settings of the training loop."""
+        return training.Settings(
+            learning_rate=self.learning_rate,
+            max_epochs=self.max_epochs,
+            n_iter_no_change=self.n_iter_no_change if self.early_stopping else None,
+            weight_decay=self.weight_decay,
+            clip_norm=self.clip_norm,
+            clip_value=self.clip_value,
+            min_observed=min_observed,
+            mask_fraction=0.1,
+        )
 
     def _check_parameters(self) -> None:
         training_parameters(self)
