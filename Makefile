@@ -9,9 +9,15 @@ READY  := $(VENV)/.installed
 FLOORS_PYTHON ?= python3.11
 FLOORS        := build/floors
 
+# Engines of clusters, each in an environment of its own; Spark needs Java 17 or newer.
+ENGINES     := dask ray spark
+PIP_dask    := dask[dataframe] distributed
+PIP_ray     := ray
+PIP_spark   := pyspark joblibspark
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-sample check-floors lint format experiments bench notebooks docs \
+.PHONY: help demo test test-all test-sample check-floors check-engines lint format experiments bench notebooks docs \
     docs-figures wheel clean
 
 help: ## list the targets
@@ -43,6 +49,13 @@ check-floors: $(FLOORS)/.installed ## run the quick tests with the oldest suppor
 	@echo "check-floors: doctests and quick tests with the versions in $(FLOORS)/floors.txt"
 	@PYTHONPATH=. $(FLOORS)/bin/python -m pytest -p no:cacheprovider \
 	    -W ignore::DeprecationWarning -W 'ignore:You are using `torch.load`:FutureWarning'
+
+check-engines: $(ENGINES:%=build/engines/%/.installed) ## run parts on dask, Ray and Spark (6 GB)
+	@for engine in $(ENGINES); do \
+	    echo "check-engines: $$engine"; \
+	    PYTHONPATH=. build/engines/$$engine/bin/python -m pytest -p no:cacheprovider -m "" -rs \
+	        tests/partitions/test_engines.py -k $$engine || exit 1; \
+	done
 
 lint: $(READY) ## check style, format and types; notebooks too
 	@echo "lint: ruff check"
@@ -100,6 +113,13 @@ $(FLOORS)/.installed: pyproject.toml
 	@$(FLOORS)/bin/python -m pip install -qq --disable-pip-version-check \
 	    --requirement $(FLOORS)/floors.txt hypothesis ipykernel nbclient nbformat polars pytest
 	@$(FLOORS)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+build/engines/%/.installed: pyproject.toml constraints.txt
+	@echo "install: $(PIP_$*) into build/engines/$*; once, it takes a few minutes"
+	@$(or $(PYTHON),python3) -m venv build/engines/$*
+	@build/engines/$*/bin/python -m pip install -qq --disable-pip-version-check \
+	    --constraint constraints.txt --editable '.[parquet]' hypothesis pytest $(PIP_$*)
 	@touch $@
 
 # An interpreter is good if it is new enough and can make an environment (Debian splits that off).

@@ -133,13 +133,16 @@ def fit(
     """Fit a model to all data and save it for `forecast predict`."""
     from forecast.cli.sequences import of_sequences, taught
     from forecast.cli.work import fitted, make, of_symbols, read
+    from forecast.engine.ranks import is_first
 
     model = make(choice, how, horizon=horizon, random_state=random_state)
     if of_sequences(model):
-        taught(model, data, how).save(model_file)
+        taught(model, data, how)
     else:
-        fitted(model, *read(data, how, symbols=of_symbols(model))).save(model_file)
-    note(f"the model is in {model_file}; next: forecast predict --model-file {model_file}")
+        fitted(model, *read(data, how, symbols=of_symbols(model)))
+    if is_first():  # of the processes that torchrun started
+        model.save(model_file)
+        note(f"the model is in {model_file}; next: forecast predict --model-file {model_file}")
 
 
 @app.command(

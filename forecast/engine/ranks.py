@@ -39,6 +39,11 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
+def is_first() -> bool:
+    """Tell whether a process was started as the first rank, or alone; outside training too."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def own_rows(n: int) -> slice:
     """Return the rows of a batch of n that this rank takes.
 

@@ -157,6 +157,18 @@ def encode_phases(model: Model, windows: Windows, series: Tensor, ends: Tensor) 
     return pick(every, slice(-B, None))._replace(phases=phases)
 
 
+def encode_all(model: Model, windows: Windows, *, phases: bool = False) -> Stream:
+    """Return the streams of all series, each read to its end; with `phases`, in every phase."""
+    ends = windows.lengths
+    rows = torch.arange(windows.n_series, device=windows.device)
+    longest = min(int(ends.max()) // model.reader.patch + 1, FEWEST)
+    together = max(STEPS_AT_ONCE // longest, 64)  # series read at once
+    read = encode_phases if phases else encode
+    with torch.inference_mode():
+        parts = (read(model, windows, some, ends[some]) for some in rows.split(together))
+        return gather(parts, len(rows))
+
+
 def pack(live: Stream, reader: Reader) -> State:
     """Return a stream as saved files hold it: its memory is one table and the covariates."""
     return (reader.pack(live.memory), live.memory.drivers), *live[1:]

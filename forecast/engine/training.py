@@ -59,6 +59,7 @@ def train(
     settings: Settings,
     generator: torch.Generator,
     on_gradients: Callable[[M], None] | None = None,
+    on_best: Callable[[M], None] | None = None,
 ) -> Iterator[Epoch]:
     """Train a model in place; yield a record after every epoch and keep the best weights.
 
@@ -80,6 +81,9 @@ def train(
     generator : torch.Generator
     on_gradients : callable, optional
         Called with the model after each backward pass, before clipping.
+    on_best : callable, optional
+        Called in the first process with the weights that would be kept if training ended here:
+        after each epoch that validates best so far; without a validation part, after every one.
 
     Raises
     ------
@@ -133,6 +137,8 @@ def train(
         yield Epoch(
             epoch + 1, training_loss, loss_ahead, rate, gradient_norm, time.perf_counter() - began
         )
+        if on_best is not None and ranks.rank() == 0 and not loss_ahead >= best:
+            on_best(averaged)
         if loss_ahead < best:
             best, kept, patience = loss_ahead, copy.deepcopy(averaged.state_dict()), 0
         elif math.isfinite(loss_ahead):

@@ -43,9 +43,13 @@ class DistributionForecaster(ArrayForecaster):
         seen = self._without_outliers(seen)
         if len(self.outliers_.series):
             warnings.warn(self.outliers_.describe(panel), ForecastWarning, stacklevel=4)
-        untrained, wanted = copy.copy(self), boolean("calibration", self.calibration)
+        untrained, wanted = self._untrained(), boolean("calibration", self.calibration)
         self._fit(seen)
         self.calibration_ = calibrate(untrained, panel, seen) if wanted else None
+
+    def _untrained(self) -> Self:
+        """Return a copy to be fitted to less, by which bands are calibrated."""
+        return copy.copy(self)
 
     def _continued(self, panel: Panel) -> Self:
         """Return a copy that has absorbed what a history has beyond its own."""

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import clone
 
-from forecast._checks import positive_integer
+from forecast._checks import positive_integer, short
 from forecast.data.calendar import infer_season_length
-from forecast.data.files import write_file
 from forecast.data.frames import read_frames
 from forecast.data.writing import replace_file
-from forecast.evaluation.backtest import backtest
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.loading import load
-from forecast.partitions.sources import Folder, FolderPart, Source, Table, read
+from forecast.partitions.buckets import n_parts
+from forecast.partitions.lazy import LazyFrame, lazy_frame
+from forecast.partitions.sources import Folder, Source, Table, read
+from forecast.partitions.tasks import Done, backtest_part, do_part, predict_part
 
-PART_SIZE = 500_000  # values
+PART_SIZE = 200_000  # values
 ATTEMPTS = 3  # at a part
 
 
@@ -43,14 +44,6 @@ class PartsFailed(RuntimeError):
     def __init__(self, message: str, finished: pd.DataFrame | None, failed: dict[int, str]) -> None:
         super().__init__(message)
         self.finished, self.failed = finished, failed
-
-
-class Done(NamedTuple):
-    """What came of a part: its table, None if it was written; or why it failed."""
-
-    part: int
-    table: pd.DataFrame | None
-    failure: str | None = None
 
 
 class Partitioned:
@@ -103,13 +96,14 @@ class Partitioned:
         *,
         levels: Sequence[float] = (),
         output: str | Path | None = None,
-    ) -> pd.DataFrame | None:
+    ) -> Any:
         """Forecast every series.
 
         Parameters
         ----------
         y
-            A long frame, or a folder of parquet files that hold one together.
+            A long frame, of dask or Spark too, or a folder of parquet files that hold one
+            together.
         horizon
             Steps ahead. None: those the forecaster was made for.
         levels
@@ -120,7 +114,8 @@ class Partitioned:
 
         Returns
         -------
-        The forecasts as a long frame, sorted by series; None if they went to `output`.
+        The forecasts as a long frame, sorted by series; None if they went to `output`. Of a frame
+        of dask or Spark such a frame, not computed yet and in no order.
 
         Raises
         ------
@@ -130,7 +125,7 @@ class Partitioned:
             If `y` is not long, no horizon is known, or `output` holds other forecasts.
         """
         horizon = self._horizon(horizon)
-        work = partial(_forecast, horizon=horizon, levels=tuple(levels))
+        work = partial(predict_part, horizon=horizon, levels=tuple(levels))
         return self._run(work, y, output, {"horizon": horizon, "levels": list(levels)})
 
     def backtest(
@@ -140,7 +135,7 @@ class Partitioned:
         *,
         output: str | Path | None = None,
         **options: Any,
-    ) -> pd.DataFrame | None:
+    ) -> Any:
         """Forecast every series from past origins: the forecast table that `backtest` returns.
 
         Parameters
@@ -161,7 +156,7 @@ class Partitioned:
                 f"after the origins; got a fitted {type(self.forecaster).__name__}. Use clone."
             )
         horizon = self._horizon(horizon)
-        work = partial(_backtest, horizon=horizon, **options)
+        work = partial(backtest_part, horizon=horizon, **options)
         return self._run(
             work, y, output, {"horizon": horizon} | {k: str(v) for k, v in options.items()}
         )
@@ -179,49 +174,76 @@ class Partitioned:
             )
         return positive_integer("horizon", own if horizon is None else horizon)
 
-    def _source(self, y: Any) -> Source:
+    @property
+    def _id_cols(self) -> list[str]:
         named = self.forecaster.id_col
-        id_cols = [named] if isinstance(named, str) else list(named)
-        if not isinstance(y, str | Path):
-            return Table(y, id_cols, self.forecaster.time_col, self.part_size)
-        columns = [*id_cols, self.forecaster.time_col, self.forecaster.target_col]
-        return Folder(Path(y), id_cols, columns, self.part_size)
+        return [named] if isinstance(named, str) else list(named)
+
+    @property
+    def _columns(self) -> list[str]:
+        return [*self._id_cols, self.forecaster.time_col, self.forecaster.target_col]
+
+    def _source(self, y: Any) -> Source:
+        if isinstance(y, str | Path):
+            return Folder(Path(y), self._id_cols, self._columns, self.part_size)
+        return Table(y, self._id_cols, self.forecaster.time_col, self.part_size)
+
+    def _lazily(self, work: Callable[..., pd.DataFrame], frame: LazyFrame, output: Any) -> Any:
+        """Return the engine's frame of the answers; only the first part is worked on now."""
+        if output is not None:
+            raise ValueError(
+                f"`output` must be None where `y` is a frame of dask or Spark, got {short(output)}."
+                " What is returned is such a frame: write it with to_parquet or write.parquet."
+            )
+        count = n_parts(len(frame), self.part_size)
+        frame = frame.numbered(self._columns, self._id_cols, count)
+        first = next(rows for rows in map(frame.part, range(count)) if len(rows))
+        learner = self._told(self._sent(), first)
+        return frame.worked(partial(work, learner), work(learner, first))
 
     def _run(
         self, work: Callable[..., pd.DataFrame], y: Any, output: Any, about: dict[str, Any]
-    ) -> pd.DataFrame | None:
-        source = self._source(y)
-        forecaster = self._sent(source)
-        files: dict[int, Path | None] = dict.fromkeys(source.parts)
+    ) -> Any:
+        if (frame := lazy_frame(y)) is not None:
+            return self._lazily(work, frame, output)
+        source, learner = self._source(y), self._sent()
+        files: dict[int, Path | None] = dict.fromkeys(range(source.n_parts))
         if output is not None:
-            about |= {"forecaster": _digest(forecaster), "data": source.fingerprint()}
+            about |= {"forecaster": _digest(learner), "data": source.fingerprint()}
             files = _files(Path(output), source, about)
-        left = [part for part, file in files.items() if file is None or not file.exists()]
+        if not (left := _left(files)):
+            return None
         tables: dict[int, pd.DataFrame] = {}
         failed: dict[int, str] = {}
-        for done in self._worked(work, forecaster, source, left, files):
-            if done.failure is not None:
-                failed[done.part] = done.failure
-            elif done.table is not None:
-                tables[done.part] = done.table
-        table = _ordered(tables, source) if tables else None
-        if failed:
-            raise PartsFailed(_message(failed, source), table, failed)
+        with _place(output) as place:
+            parts = source.divide(place)
+            learner = self._told(learner, read(source.part(parts[0])))
+            left = [part for part in left if part in set(parts)]
+            for done in self._worked(work, learner, source, left, files):
+                if done.failure is not None:
+                    failed[done.part] = done.failure
+                elif done.table is not None:
+                    tables[done.part] = done.table
+            table = _ordered(tables, source) if tables else None
+            if failed:
+                raise PartsFailed(_message(failed, len(parts), source), table, failed)
         return table
 
-    def _sent(self, source: Source) -> bytes | BaseForecaster:
-        """Return what workers get: the file of a fitted forecaster, or one to be fitted.
+    def _sent(self) -> bytes | BaseForecaster:
+        """Return what workers get: the file of a fitted forecaster, or one to be fitted."""
+        if not self._is_fitted:
+            return clone(self.forecaster)
+        with TemporaryDirectory() as folder:
+            self.forecaster.save(path := Path(folder) / "model")
+            return path.read_bytes()
 
-        What all parts share, frequency and season, is told by the first part.
-        """
-        if self._is_fitted:
-            with TemporaryDirectory() as folder:
-                self.forecaster.save(path := Path(folder) / "model")
-                return path.read_bytes()
-        learner: BaseForecaster = clone(self.forecaster)
+    def _told(self, learner: bytes | BaseForecaster, rows: pd.DataFrame) -> bytes | BaseForecaster:
+        """Let the first part tell what all share: frequency and season."""
+        if isinstance(learner, bytes):
+            return learner
         names = ("freq", "id_col", "time_col", "target_col")
         columns = {name: getattr(learner, name) for name in names}
-        panel = read_frames(read(source.part(int(source.part_of[0]))), **columns)
+        panel = read_frames(rows, **columns)
         season = learner.season_length or infer_season_length(panel)
         return learner.set_params(freq=panel.freq, season_length=season)
 
@@ -254,58 +276,19 @@ class Partitioned:
     def _attempt(
         self, work: Any, forecaster: Any, source: Source, left: list[int], files: Any
     ) -> Iterator[Done]:
-        calls = (
-            delayed(_do)(work, forecaster, part, source.part(part), files[part]) for part in left
-        )
-        # parts wait here, not in the memory of workers
-        parallel = Parallel(self.n_jobs, return_as="generator_unordered", pre_dispatch="n_jobs")
+        do = delayed(do_part)
+        calls = (do(work, forecaster, part, source.part(part), files[part]) for part in left)
         try:
-            yield from parallel(calls)
+            yield from self._parallel()(calls)
         except Exception:  # a worker is gone, for whatever reason its backend has: try again
             return
 
-
-def _do(
-    work: Callable[..., pd.DataFrame],
-    forecaster: bytes | BaseForecaster,
-    part: int,
-    rows: pd.DataFrame | FolderPart,
-    file: Path | None,
-) -> Done:
-    """Work on a part, in a worker."""
-    try:
-        table = work(forecaster, read(rows))
-        if file is not None:
-            write_file(table, file)
-    except Exception as error:
-        return Done(part, None, f"{type(error).__name__}: {error}")
-    return Done(part, table if file is None else None)
-
-
-def _forecast(
-    forecaster: bytes | BaseForecaster, y: pd.DataFrame, horizon: int, levels: tuple[float, ...]
-) -> pd.DataFrame:
-    model: Any = forecaster
-    model = loaded(model).apply(y) if isinstance(model, bytes) else clone(model).fit(y)
-    points: pd.DataFrame = model.predict(horizon)
-    if not levels:
-        return points
-    bands = model.predict_quantiles(horizon, levels=levels)
-    return pd.concat([points, bands.drop(columns=points.columns, errors="ignore")], axis=1)
-
-
-def _backtest(
-    forecaster: BaseForecaster, y: pd.DataFrame, horizon: int, **options: Any
-) -> pd.DataFrame:
-    return backtest(forecaster, y, horizon, **options)
-
-
-@functools.lru_cache(maxsize=1)
-def loaded(content: bytes) -> BaseForecaster:
-    """Return the forecaster of a file's content; a worker loads it once."""
-    with TemporaryDirectory() as folder:
-        (path := Path(folder) / "model").write_bytes(content)
-        return load(path)
+    def _parallel(self) -> Parallel:
+        """Return joblib's loop; parts wait in this process, not in the memory of workers."""
+        try:
+            return Parallel(self.n_jobs, return_as="generator_unordered", pre_dispatch="n_jobs")
+        except ValueError:  # Ray and Spark give all answers in the end
+            return Parallel(self.n_jobs, pre_dispatch="n_jobs")
 
 
 def _digest(forecaster: bytes | BaseForecaster) -> str:
@@ -316,29 +299,43 @@ def _digest(forecaster: bytes | BaseForecaster) -> str:
 def _files(folder: Path, source: Source, about: dict[str, Any]) -> dict[int, Path | None]:
     """Return the file of every part, after a look whether the folder holds the same forecasts."""
     folder.mkdir(exist_ok=True)
-    told, name = (
-        json.dumps(about | {"parts": source.n_parts}, indent=1).encode(),
-        folder / "about.json",
-    )
+    told = json.dumps(about | {"parts": source.n_parts}, indent=1).encode()
+    name = folder / "_about.json"  # who reads the folder as a table skips what begins so
     if name.exists() and name.read_bytes() != told:
         raise ValueError(
             f"{str(folder)!r} holds forecasts of another model, other data or other settings. "
             "Choose another folder, or empty it."
         )
     replace_file(name, told)
-    return {part: folder / f"part-{part:05}.parquet" for part in source.parts}
+    return {part: folder / f"part-{part:05}.parquet" for part in range(source.n_parts)}
+
+
+def _left(files: dict[int, Path | None]) -> list[int]:
+    """Return the parts that have no file yet."""
+    return [part for part, file in files.items() if file is None or not file.exists()]
+
+
+@contextlib.contextmanager
+def _place(output: str | Path | None) -> Iterator[Path]:
+    """Give a place for the parts, beside the answers until all are there."""
+    if output is None:
+        with TemporaryDirectory() as folder:
+            yield Path(folder) / "parts"
+        return
+    yield (place := Path(output) / "_parts")
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def _ordered(tables: dict[int, pd.DataFrame], source: Source) -> pd.DataFrame:
     """Return the tables of all parts as one, sorted by series as those of one panel are."""
     table = pd.concat([tables[part] for part in sorted(tables)], ignore_index=True)
-    return table.sort_values(list(source.ids.columns), kind="stable", ignore_index=True)
+    return table.sort_values(source.id_cols, kind="stable", ignore_index=True)
 
 
-def _message(failed: dict[int, str], source: Source) -> str:
+def _message(failed: dict[int, str], n_parts: int, source: Source) -> str:
     first, why = next(iter(failed.items()))
     return (
-        f"{len(failed)} of {len(source.parts)} parts failed {ATTEMPTS} times, first that of "
+        f"{len(failed)} of {n_parts} parts failed {ATTEMPTS} times, first that of "
         f"{source.named(first)}: {why}. All others are done. If "
         "workers are killed, they may lack memory: make parts smaller by `part_size`."
     )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import abc
 import hashlib
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from forecast._checks import short
 from forecast.data.backends import pandas_table
-from forecast.partitions.buckets import buckets, key_text, n_parts
+from forecast.partitions.buckets import buckets, n_parts
+
+PART = "_part"
+ROWS_AT_ONCE = 1_000_000  # of all parts together, before they are written
 
 
 class Source(abc.ABC):
@@ -22,39 +25,38 @@ class Source(abc.ABC):
 
     Attributes
     ----------
-    ids : DataFrame
-        A row per series.
-    part_of : array (n,)
-        The part of each.
+    id_cols : list of str
+        The columns that name a series.
     n_parts : int
+        How many parts there are; some may be empty.
     """
 
-    ids: pd.DataFrame
-    part_of: NDArray[np.int64]
+    id_cols: list[str]
     n_parts: int
 
-    def _divide(self, ids: pd.DataFrame, n_values: int, part_size: int) -> None:
-        self.ids, self.n_parts = ids, n_parts(n_values, part_size)
-        self.part_of = buckets(ids, self.n_parts)
+    @abc.abstractmethod
+    def divide(self, place: Path) -> list[int]:
+        """Divide the series; return the parts that hold one.
 
-    @property
-    def parts(self) -> list[int]:
-        """The parts that hold a series."""
-        return np.unique(self.part_of).tolist()
-
-    def named(self, part: int) -> str:
-        """Name the first series of a part, and say how many there are."""
-        ids = self.ids[self.part_of == part]
-        names = [row[0] if len(row) == 1 else row for row in ids.itertuples(index=False, name=None)]
-        return f"{len(ids)} series ({', '.join(short(name) for name in names[:3])}, ...)"
+        Parameters
+        ----------
+        place
+            A folder for what does not fit into memory. If it is there, it holds the parts already.
+        """
 
     @abc.abstractmethod
-    def part(self, part: int) -> Any:
+    def part(self, part: int) -> pd.DataFrame | Path:
         """Return what a worker needs to `read` a part."""
 
     @abc.abstractmethod
     def fingerprint(self) -> str:
         """Return a text that changes if the values do."""
+
+    def named(self, part: int) -> str:
+        """Name the first series of a part, and say how many there are."""
+        ids = read(self.part(part))[self.id_cols].drop_duplicates()
+        names = [row[0] if len(row) == 1 else row for row in ids.itertuples(index=False, name=None)]
+        return f"{len(ids)} series ({', '.join(short(name) for name in names[:3])}, ...)"
 
 
 class Table(Source):
@@ -77,14 +79,15 @@ class Table(Source):
                 f"`y` must be a long frame with the column {list(id_cols)[0]!r}, or a folder of "
                 f"parquet files, got {short(y)}. Name the column that tells series apart: `id_col`."
             )
-        self.y = y
-        codes, distinct = pd.factorize(pd.Series(key_text(y[list(id_cols)]), dtype=object))
-        first = np.unique(codes, return_index=True)[1]
-        self._divide(y[list(id_cols)].iloc[first], len(y), part_size)
+        self.y, self.id_cols, self.n_parts = y, list(id_cols), n_parts(len(y), part_size)
         # sorted once: a look at all rows for every part would take as long as the work on them
-        owner = self.part_of[codes]
+        owner = buckets(y[self.id_cols], self.n_parts)
         self.order = np.argsort(owner, kind="stable")
         self.bounds = np.searchsorted(owner[self.order], np.arange(self.n_parts + 1))
+
+    def divide(self, place: Path) -> list[int]:
+        """Return the parts that hold a series; the rows stay where they are."""
+        return np.flatnonzero(np.diff(self.bounds)).tolist()
 
     def part(self, part: int) -> pd.DataFrame:
         """Return the rows of a part."""
@@ -97,7 +100,11 @@ class Table(Source):
 
 
 class Folder(Source):
-    """A folder of parquet files, hive partitions included; a worker reads its series itself.
+    """A folder of parquet files, hive partitions included; a worker reads its part itself.
+
+    The files are read once, batch by batch, and their rows written to a folder per part. To look
+    for the series of a part in all files would be a pass per part, and the number of parts grows
+    with the data.
 
     Parameters
     ----------
@@ -113,53 +120,65 @@ class Folder(Source):
         self, path: Path, id_cols: Sequence[str], columns: Sequence[str], part_size: int
     ) -> None:
         self.path, self.id_cols, self.columns = path, list(id_cols), list(columns)
-        dataset = dataset_of(path)
-        if missing := set(self.columns) - set(dataset.schema.names):
+        self.dataset = dataset_of(path)
+        if missing := set(self.columns) - set(self.dataset.schema.names):
             raise ValueError(
                 f"the files of {str(path)!r} must have the columns {', '.join(self.columns)}, got "
-                f"{', '.join(dataset.schema.names)}. Name them: `id_col`, `time_col`, "
+                f"{', '.join(self.dataset.schema.names)}. Name them: `id_col`, `time_col`, "
                 f"`target_col`; {sorted(missing)[0]!r} is missing."
             )
-        found: dict[tuple[Any, ...], int] = {}
-        for batch in dataset.to_batches(columns=self.id_cols):
-            counts = batch.to_pandas().value_counts(sort=False)
-            for key, count in counts.items():
-                found[key] = found.get(key, 0) + int(count)
-        ids = pd.DataFrame(list(found), columns=self.id_cols)
-        self._divide(ids, sum(found.values()), part_size)
+        self.n_parts = n_parts(self.dataset.count_rows(), part_size)
 
-    def part(self, part: int) -> FolderPart:
+    def divide(self, place: Path) -> list[int]:
+        """Write the parts to `place`, in one piece, unless they are there."""
+        self.place = place
+        if not place.exists():
+            unfinished = place.with_name(f"{place.name}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            self._write(unfinished)
+            unfinished.rename(place)
+        return sorted(int(part.name) for part in place.iterdir())
+
+    def _write(self, place: Path) -> None:
+        from pyarrow import dataset, int32, schema
+
+        number = schema([(PART, int32())])
+        together = schema([self.dataset.schema.field(name) for name in self.columns] + [*number])
+        dataset.write_dataset(
+            self._numbered(together),
+            place,
+            format="parquet",
+            schema=together,
+            partitioning=dataset.partitioning(number),  # a folder per part, named by its number
+            max_partitions=self.n_parts,
+            min_rows_per_group=max(1, ROWS_AT_ONCE // self.n_parts),
+            use_threads=False,
+        )
+
+    def _numbered(self, schema: Any) -> Iterator[Any]:
+        """Yield the rows, each with its part."""
+        from pyarrow import RecordBatch, array, int32
+
+        # one batch at a time: batches read ahead would be most of the memory that this takes
+        ahead = {"batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}
+        for batch in self.dataset.to_batches(columns=self.columns, **ahead):
+            owner = buckets(batch.select(self.id_cols).to_pandas(), self.n_parts)
+            yield RecordBatch.from_arrays([*batch.columns, array(owner, int32())], schema=schema)
+
+    def part(self, part: int) -> Path:
         """Return where the rows of a part are."""
-        return FolderPart(self.path, self.columns, self.ids[self.part_of == part])
+        return self.place / str(part)
 
     def fingerprint(self) -> str:
         """Hash the names, sizes and times of the files."""
-        files = sorted(dataset_of(self.path).files)
-        told = [(name, Path(name).stat().st_size, Path(name).stat().st_mtime_ns) for name in files]
+        files = [Path(name) for name in sorted(self.dataset.files)]
+        told = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
         return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
-class FolderPart:
-    """Some series of a folder, not read yet."""
-
-    def __init__(self, path: Path, columns: list[str], ids: pd.DataFrame) -> None:
-        self.path, self.columns, self.ids = path, columns, ids
-
-    def read(self) -> pd.DataFrame:
-        """Read them: nothing else of the files is kept."""
-        from pyarrow import dataset
-
-        first = str(self.ids.columns[0])
-        named = dataset.field(first).isin(self.ids[first].unique().tolist())
-        rows = dataset_of(self.path).to_table(columns=self.columns, filter=named).to_pandas()
-        if self.ids.shape[1] == 1:
-            return rows
-        return rows.merge(self.ids, on=list(self.ids.columns))
-
-
-def read(part: pd.DataFrame | FolderPart) -> pd.DataFrame:
+def read(part: pd.DataFrame | Path) -> pd.DataFrame:
     """Return the rows of a part."""
-    return part.read() if isinstance(part, FolderPart) else part
+    return pd.read_parquet(part) if isinstance(part, Path) else part
 
 
 def dataset_of(path: Path) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +164,41 @@ def test_what_cannot_be_divided_is_refused(y, tmp_path):
     y.rename(columns={"y": "sales"}).to_parquet(tmp_path / "rows.parquet")
     with pytest.raises(ValueError, match="'y' is missing"):
         parts.predict(tmp_path)
+
+
+COUNTING = """
+import os, signal, sys
+from forecast import NaiveForecaster, Partitioned
+
+data, output, log, parts_before_the_end = sys.argv[1:]
+
+class Counting(NaiveForecaster):
+    '''Notes down every part that it learns; kills the whole run at one of them.'''
+
+    left = int(parts_before_the_end)
+
+    def _fit(self, panel):
+        with open(log, "a") as file:
+            print(len(panel.ids), file=file)
+        if Counting.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        Counting.left -= 1
+        super()._fit(panel)
+
+Partitioned(Counting(horizon=5), part_size=100).predict(data, output=output)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_goes_on_and_does_nothing_twice(y, folder, tmp_path):
+    output, log = tmp_path / "next", tmp_path / "log"
+    for parts, code in [(3, -signal.SIGKILL), (100, 0)]:
+        command = [sys.executable, "-c", COUNTING, folder, output, log, str(parts)]
+        assert subprocess.run(command).returncode == code
+        finished = sorted(output.glob("*.parquet"))
+        assert len(finished) == min(parts, 7)
+        assert (output / "_parts").exists() == (code != 0)
+    learned = [int(line) for line in log.read_text().splitlines()]
+    assert sum(learned) == N + learned[3] and len(learned) == 7 + 1  # the one it was killed at
+    found = pd.read_parquet(output)
+    assert found["unique_id"].value_counts().eq(5).all() and found["unique_id"].nunique() == N

@@ -13,9 +13,11 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -316,7 +318,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
 
     def _train(self, windows: Windows, held_out: np.ndarray, generator: torch.Generator) -> None:
         """Train the model, calibrate it, and warn if a naive forecast is better."""
-        model, name = self.model_, type(self).__name__
+        model, name, path = self.model_, type(self).__name__, self.checkpoint
         first = torch.as_tensor(held_out, device=windows.device)
         # a window that the user has set is judged whole, however many steps it has
         context = 0 if self._window is None else self.recipe_.n_steps
@@ -326,11 +328,12 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             self.recipe_,
             windows,
             judge,
-            self._settings(),
+            self._settings(self.recipe_.min_observed),
             generator,
             ends=first if self.early_stopping else windows.lengths,
             pieces=self._pieces(windows.lengths.numpy(force=True)),
             name=name if self.verbose and ranks.rank() == 0 else None,
+            keep=partial(self._keep, path, windows, judge) if path else None,
         )
         norms, asked = self.history_["gradient_norm"].tolist(), self._window is not None
         trouble = fitting.gradient_trouble(model, batch, norms, self.clip_norm, asked=asked)
@@ -343,18 +346,20 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         if trouble is not None:
             warnings.warn(trouble, ForecastWarning, stacklevel=6)
 
-    def _settings(self) -> training.Settings:
-        """Return the settings of the training loop."""
-        return training.Settings(
-            learning_rate=self.learning_rate,
-            max_epochs=self.max_epochs,
-            n_iter_no_change=self.n_iter_no_change if self.early_stopping else None,
-            weight_decay=self.weight_decay,
-            clip_norm=self.clip_norm,
-            clip_value=self.clip_value,
-            min_observed=self.recipe_.min_observed,
-            mask_fraction=0.1,
-        )
+    def _keep(
+        self, path: str, windows: Windows, judge: Validation, model: Model, history: pd.DataFrame
+    ) -> None:
+        """Write the forecaster to a file as it would be if training ended here."""
+        kept = copy.copy(self)
+        kept.model_, kept.history_, kept.calibration_ = copy.deepcopy(model), history, None
+        judge.calibrate(kept.model_)
+        kept.stream_ = kept._read_all(windows)
+        kept.save(path)
+
+    def _untrained(self) -> Self:
+        untrained = super()._untrained()
+        untrained.checkpoint = None  # it learns from less than all values
+        return untrained
 
     def _device(self) -> torch.device:
         return self.model_.noise_factor.device
@@ -364,14 +369,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
 
     def _read_all(self, windows: Windows, *, phases: bool = False) -> Stream:
         """Read every series to its end."""
-        ends = windows.lengths
-        rows = torch.arange(windows.n_series, device=windows.device)
-        longest = min(int(ends.max()) // self.recipe_.patch + 1, stream.FEWEST)
-        together = max(stream.STEPS_AT_ONCE // longest, 64)  # series read at once
-        read = stream.encode_phases if phases else stream.encode
-        with torch.inference_mode():
-            parts = (read(self.model_, windows, some, ends[some]) for some in rows.split(together))
-            return stream.gather(parts, len(rows))
+        return stream.encode_all(self.model_, windows, phases=phases)
 
     def _newest(self, panel: Panel, count: int) -> tuple[Tensor, Tensor]:
         """Return the last values of every series and their covariates, as the model reads them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -43,6 +43,7 @@ def train(
     ends: Tensor,
     pieces: int,
     name: str | None,
+    keep: Callable[[Model, pd.DataFrame], None] | None,
 ) -> tuple[pd.DataFrame, Batch]:
     """Train a model in place; with a `name`, show a progress bar of that name.
 
@@ -52,6 +53,8 @@ def train(
         Where the values to learn from end, per series.
     pieces
         Consecutive training windows through which the state passes.
+    keep
+        Called with the best weights so far and the epochs up to them, whenever there are new ones.
 
     Returns
     -------
@@ -69,11 +72,16 @@ def train(
     )
     stops = settings.n_iter_no_change is not None
     validate = judge.loss if stops else lambda model: math.nan
-    epochs: Iterable[training.Epoch] = training.train(model, batches, validate, settings, generator)
+    rows: list[dict[str, Any]] = []
+    on_best = None if keep is None else lambda best: keep(best, pd.DataFrame(rows))
+    epochs: Iterable[training.Epoch] = training.train(
+        model, batches, validate, settings, generator, on_best=on_best
+    )
     if name is not None:
         epochs = shown(epochs, name, settings.max_epochs)
-    history = pd.DataFrame([dataclasses.asdict(epoch) for epoch in epochs])
-    return history, next(batches)
+    for epoch in epochs:
+        rows.append(dataclasses.asdict(epoch))
+    return pd.DataFrame(rows), next(batches)
 
 
 def gradient_trouble(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast._checks import boolean, number_between, one_of, positive_integer, training_parameters
+from forecast.engine import training
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.parameters import Common
 from forecast.networks.ensemble import PRECISIONS
@@ -43,6 +44,7 @@ class Trained(Common, total=False):
     random_state: int | None
     device: str
     precision: str
+    checkpoint: str | None
     verbose: int
 
 
@@ -108,6 +110,10 @@ class NeuralParameters(BaseForecaster):
         In what the network's products of matrices are computed while training. "bfloat16" is faster
         for layers of 64 units and more on processors that have it (AVX-512 or AMX with bfloat16),
         and slower on others.
+    checkpoint : str, optional
+        A file to which the forecaster is saved at every epoch that validates best so far, in one
+        piece: what a training that was interrupted leaves for `load`. Its bands are those of
+        training, without `calibration`.
     verbose : int
         1 shows a progress bar.
     """
@@ -138,6 +144,7 @@ class NeuralParameters(BaseForecaster):
         random_state: int | None = None,
         device: str = "auto",
         precision: str = "float32",
+        checkpoint: str | None = None,
         verbose: int = 0,
         **common: Unpack[Common],
     ) -> None:
@@ -165,7 +172,21 @@ class NeuralParameters(BaseForecaster):
         self.random_state = random_state
         self.device = device
         self.precision = precision
+        self.checkpoint = checkpoint
         self.verbose = verbose
+
+    def _settings(self, min_observed: int) -> training.Settings:
+        """Return the settings of the training loop."""
+        return training.Settings(
+            learning_rate=self.learning_rate,
+            max_epochs=self.max_epochs,
+            n_iter_no_change=self.n_iter_no_change if self.early_stopping else None,
+            weight_decay=self.weight_decay,
+            clip_norm=self.clip_norm,
+            clip_value=self.clip_value,
+            min_observed=min_observed,
+            mask_fraction=0.1,
+        )
 
     def _check_parameters(self) -> None:
         training_parameters(self)

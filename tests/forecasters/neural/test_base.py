@@ -17,7 +17,9 @@ from forecast._checks import ForecastWarning
 from forecast.data.synthetic import ar1, noisy_sine, random_walk
 from forecast.engine import training
 from forecast.engine.reader import Reader
+from forecast.engine.validation import Validation
 from forecast.evaluation.backtest import backtest
+from forecast.forecasters.loading import load
 from forecast.forecasters.neural import fitting
 from forecast.forecasters.neural.recurrent import LSTMForecaster, RNNForecaster
 from forecast.forecasters.window.markov import MarkovForecaster
@@ -272,6 +274,20 @@ def test_without_early_stopping_all_epochs_run_on_all_data(few_steps: None) -> N
     assert len(stopped.fit(random_walk(90, seed=0)).history_) == 2
     ran = stopped.set_params(early_stopping=False).fit(random_walk(90, seed=0))
     assert len(ran.history_) == 9
+
+
+@pytest.mark.parametrize("calibration", [False, True])
+def test_a_checkpoint_holds_the_best_weights_of_a_training_that_was_interrupted(
+    calibration: bool, tmp_path: Any, few_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([2.0, 1.0, 3.0, 4.0, *[1.0] * 4])  # four epochs; then those of the calibration
+    monkeypatch.setattr(Validation, "loss", lambda judge, model: next(losses, 1.0))
+    options = QUICK | {"max_epochs": 4, "horizon": 6, "calibration": calibration}
+    model = LSTMForecaster(checkpoint=str(tmp_path / "best"), **options).fit(monthly())
+    kept = load(tmp_path / "best")
+    assert kept.history_["validation_loss"].tolist() == [2.0, 1.0]
+    same_frames(kept.predict(), model.predict())
+    assert list(tmp_path.iterdir()) == [tmp_path / "best"]
 
 
 @quiet
