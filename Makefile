@@ -9,9 +9,13 @@ READY  := $(VENV)/.installed
 FLOORS_PYTHON ?= python3.11
 FLOORS        := build/floors
 
+# What other tools need beside this package, in versions that it is not bound to.
+NEIGHBOURS      := build/neighbours
+NEIGHBOUR_TESTS := tests/adapters tests/forecasters/neural/test_export.py tests/test_docs.py
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-sample check-floors lint format experiments bench notebooks docs \
+.PHONY: help demo test test-all test-sample check-floors check-neighbours lint format experiments bench notebooks docs \
     docs-figures wheel clean
 
 help: ## list the targets
@@ -43,6 +47,11 @@ check-floors: $(FLOORS)/.installed ## run the quick tests with the oldest suppor
 	@echo "check-floors: doctests and quick tests with the versions in $(FLOORS)/floors.txt"
 	@PYTHONPATH=. $(FLOORS)/bin/python -m pytest -p no:cacheprovider \
 	    -W ignore::DeprecationWarning -W 'ignore:You are using `torch.load`:FutureWarning'
+
+check-neighbours: $(NEIGHBOURS)/.installed ## run what needs ONNX, sktime, Optuna, MLflow
+	@echo "check-neighbours: exported networks, sktime's own checks, docs/neighbours.md"
+	@PYTHONPATH=. $(NEIGHBOURS)/bin/python -m pytest -p no:cacheprovider -p no:logging \
+	    -m "not experiment" -k "export or sktime or neighbours" $(NEIGHBOUR_TESTS)
 
 lint: $(READY) ## check style, format and types; notebooks too
 	@echo "lint: ruff check"
@@ -99,6 +108,13 @@ $(FLOORS)/.installed: pyproject.toml
 	    print("\n".join(floors).replace(">=", "=="))' >$(FLOORS)/floors.txt
 	@$(FLOORS)/bin/python -m pip install -qq --disable-pip-version-check \
 	    --requirement $(FLOORS)/floors.txt hypothesis ipykernel nbclient nbformat polars pytest
+	@touch $@
+
+$(NEIGHBOURS)/.installed: $(READY) pyproject.toml
+	@echo "install: this package and its neighbours into $(NEIGHBOURS); once, it takes a few minutes"
+	@$(BIN)/python -m venv $(NEIGHBOURS)
+	@$(NEIGHBOURS)/bin/python -m pip install -qq --disable-pip-version-check \
+	    --editable '.[onnx,sktime]' hypothesis mlflow optuna polars pytest
 	@touch $@
 
 # An interpreter is good if it is new enough and can make an environment (Debian splits that off).
