@@ -20,7 +20,16 @@ from forecast.forecasters.registry import HOMES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SLOW = {"README", "choosing", "evaluation", "neighbours", "sequences", "shapes", "streaming", "symbols"}  # train
+SLOW = {
+    "README",
+    "choosing",
+    "evaluation",
+    "neighbours",
+    "sequences",
+    "shapes",
+    "streaming",
+    "symbols",
+}  # train
 FENCE = re.compile(
     r"^(?:<!-- (?:needs (?P<needs>\w+)|within (?P<within>[\d.]+)) -->\n)?"
     r"```(?P<kind>\w*)\n(?P<code>.*?)^```$\n?"

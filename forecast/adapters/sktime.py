@@ -34,6 +34,7 @@ class SktimeForecaster(SktimeBase):
     --------
     >>> from sktime.datasets import load_airline
     >>> from forecast import NaiveForecaster
+    >>> from forecast.adapters.sktime import SktimeForecaster
     >>> forecaster = SktimeForecaster(NaiveForecaster(strategy="seasonal"))
     >>> forecaster.fit(load_airline()).predict(fh=[1, 12]).tolist()
     [417.0, 432.0]

@@ -71,7 +71,7 @@ def export(
     Examples
     --------
     >>> from forecast import load_dataset, LSTMForecaster
-    >>> model = LSTMForecaster(max_epochs=1).fit(load_dataset("elnino"))
+    >>> model = LSTMForecaster().fit(load_dataset("elnino"))  # doctest: +SKIP
     >>> export(model, "elnino")  # doctest: +SKIP
     """
     _check(model)
