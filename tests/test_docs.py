@@ -80,7 +80,6 @@ def tolerance(number, within=None):
 )
 @pytest.mark.filterwarnings("ignore:.*[Oo]ptuna")
 @pytest.mark.filterwarnings("ignore:.*loader strategy is deprecated")  # MLflow's, of its database
-@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # torch's own, while it exports
 def test_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__"}

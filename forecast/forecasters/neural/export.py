@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -183,17 +184,20 @@ def _write(
     two = {name: part if part is None else part[[0, 0]] for name, part in inputs.items()}
     batch, tensors = {0: torch.export.Dim("series")}, [part[[0, 0]] for part in state.values()]
     shapes = {name: part if part is None else batch for name, part in two.items()}
-    with torch.no_grad():
+    names = [name for name, part in two.items() if part is not None]
+    with torch.no_grad(), warnings.catch_warnings():
+        # torch warns of itself: of how its layers list their weights, and of a deprecated test
+        warnings.filterwarnings("ignore", "The tensor attributes", UserWarning)
+        warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
         traced = torch.export.export(
             graph,
             (*two.values(), *tensors),
             dynamic_shapes=shapes | {"state": (batch,) * len(tensors)},
             strict=False,
         ).run_decompositions(LACKING)
-    names = [name for name, part in two.items() if part is not None]
-    program = torch.onnx.export(
-        traced, input_names=[*names, *state], output_names=outputs, dynamo=True, verbose=False
-    )
+        program = torch.onnx.export(
+            traced, input_names=[*names, *state], output_names=outputs, dynamo=True, verbose=False
+        )
     program.save(to)
 
 

@@ -141,8 +141,6 @@ def test_step_machine_equals_the_forecaster(case):
                 np.testing.assert_allclose(own, other.numpy(), rtol=1e-5, atol=1e-5)
 
 
-# torch copies its own trees in a way that it calls deprecated
-@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
 def test_onnx_equals_the_forecaster(case, tmp_path):
     runtime = pytest.importorskip("onnxruntime", reason="`make check-onnx` installs it")
     model, new, X = case
