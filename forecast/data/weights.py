@@ -85,7 +85,7 @@ def _by_value(panel: Panel, given: Any, read: Callable[[Any], Panel]) -> np.ndar
             f"weights in place of values; as such it cannot be read: {error}"
         ) from error
     weights = np.full(len(panel.values), np.nan)
-    for i, j in enumerate(other.ids.get_indexer(panel.ids)):
+    for i, j in enumerate(other.ids.get_indexer(panel.ids).tolist()):
         if j >= 0:
             places = other.times(j).get_indexer(panel.times(i))
             own = np.where(places < 0, np.nan, other.series(j)[places])
