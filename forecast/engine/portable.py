@@ -82,6 +82,9 @@ class Standardise(nn.Module):
     mean, spread : Tensor (C,)
     """
 
+    mean: Tensor
+    spread: Tensor
+
     def __init__(self, mean: Tensor, spread: Tensor) -> None:
         super().__init__()
         self.register_buffer("mean", mean.double())
@@ -134,6 +137,8 @@ class Forecast(nn.Module):
         Increasing probabilities.
     point : {"median", "mean"}
     """
+
+    side: Tensor
 
     def __init__(
         self,

@@ -195,7 +195,7 @@ def _write(
             dynamic_shapes=shapes | {"state": (batch,) * len(tensors)},
             strict=False,
         ).run_decompositions(LACKING)
-        program = torch.onnx.export(
+        program: Any = torch.onnx.export(
             traced, input_names=[*names, *state], output_names=outputs, dynamo=True, verbose=False
         )
     program.save(to)
