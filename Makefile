@@ -108,6 +108,7 @@ $(FLOORS)/.installed: pyproject.toml
 	    print("\n".join(floors).replace(">=", "=="))' >$(FLOORS)/floors.txt
 	@$(FLOORS)/bin/python -m pip install -qq --disable-pip-version-check \
 	    --requirement $(FLOORS)/floors.txt hypothesis ipykernel nbclient nbformat polars pytest
+	@$(FLOORS)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 $(NEIGHBOURS)/.installed: $(READY) pyproject.toml
