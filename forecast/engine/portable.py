@@ -172,8 +172,8 @@ class Forecast(nn.Module):
     def _quantiles(self, live: Stream, block: Tensor) -> Tensor:
         """Return quantiles (B, r, Q), each on its side of the median."""
         scale, params = rollout.first_block(self.model, live, block)
-        z = [self.model.quantile(params, level) for level in (0.5, *self.levels)]
-        read = self._counted(self.model.values(scale, torch.stack(z, -1)))
+        z = self.model.quantiles(params, (0.5, *self.levels))
+        read = self._counted(self.model.values(scale, z))
         median, quantiles = read[..., :1], read[..., 1:]
         return median + ((quantiles - median) * self.side).clamp(min=0) * self.side
 
