@@ -15,14 +15,18 @@ PIP_dask    := dask[dataframe] distributed
 PIP_ray     := ray
 PIP_spark   := pyspark joblibspark
 
+# What other tools need beside this package, in versions that it is not bound to.
+NEIGHBOURS      := build/neighbours
+NEIGHBOUR_TESTS := tests/adapters tests/forecasters/neural/test_export.py tests/test_docs.py
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-sample check-floors check-engines lint format experiments bench notebooks docs \
-    docs-figures wheel clean
+.PHONY: help demo test test-all test-sample check-floors check-engines check-neighbours lint \
+    format experiments bench notebooks docs docs-figures wheel clean
 
 help: ## list the targets
 	@echo "make TARGET, where TARGET is one of"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## forecast a bundled monthly series without training, then hold a contest on it
 	@echo "demo: a forecast of 'elnino' (monthly sea surface temperature), without training"
@@ -56,6 +60,11 @@ check-engines: $(ENGINES:%=build/engines/%/.installed) ## run parts on dask, Ray
 	    PYTHONPATH=. build/engines/$$engine/bin/python -m pytest -p no:cacheprovider -m "" -rs \
 	        tests/partitions/test_engines.py -k $$engine || exit 1; \
 	done
+
+check-neighbours: $(NEIGHBOURS)/.installed ## run what needs ONNX, sktime, Optuna, MLflow
+	@echo "check-neighbours: exported networks, sktime's own checks, docs/neighbours.md"
+	@PYTHONPATH=. $(NEIGHBOURS)/bin/python -m pytest -p no:cacheprovider -p no:logging \
+	    -m "not experiment" -k "export or sktime or neighbours" $(NEIGHBOUR_TESTS)
 
 lint: $(READY) ## check style, format and types; notebooks too
 	@echo "lint: ruff check"
@@ -120,6 +129,14 @@ build/engines/%/.installed: pyproject.toml constraints.txt
 	@$(or $(PYTHON),python3) -m venv build/engines/$*
 	@build/engines/$*/bin/python -m pip install -qq --disable-pip-version-check \
 	    --constraint constraints.txt --editable '.[parquet]' hypothesis pytest $(PIP_$*)
+	@touch $@
+
+$(NEIGHBOURS)/.installed: $(READY) pyproject.toml
+	@echo "install: this package and its neighbours into $(NEIGHBOURS); once, it takes a few minutes"
+	@$(BIN)/python -m venv $(NEIGHBOURS)
+	@$(NEIGHBOURS)/bin/python -m pip install -qq --disable-pip-version-check \
+	    "$$(grep '^torch==' constraints.txt)" --editable '.[onnx,sktime]' \
+	    hypothesis mlflow optuna polars pytest
 	@touch $@
 
 # An interpreter is good if it is new enough and can make an environment (Debian splits that off).

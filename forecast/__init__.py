@@ -12,7 +12,8 @@ evaluation
     `stream`, `watch`, `reconcile`.
 forecasters
     What users hold, from `NaiveForecaster` to `Seq2SeqForecaster`, and `SymbolForecaster` for words
-    and states, listed in `forecast.forecasters.registry`; `load` reads a saved one.
+    and states, listed in `forecast.forecasters.registry`; `load` reads a saved one, `export`
+    writes ONNX.
 sequences
     `SequenceClassifier` and `SequenceRegressor`: a class, an alarm or a number of whole units,
     or at every step.
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from forecast.evaluation.watching import watch as watch
     from forecast.forecasters.conformal import ConformalForecaster as ConformalForecaster
     from forecast.forecasters.loading import load as load
+    from forecast.forecasters.neural.export import export as export
     from forecast.forecasters.registry import *  # noqa: F403
     from forecast.inspection.explaining import explain as explain
     from forecast.inspection.memory import effective_memory as effective_memory
@@ -77,6 +79,7 @@ _HOMES = CLASSES | {
     "effective_memory": "forecast.inspection.memory",
     "evaluate": "forecast.evaluation.metrics",
     "explain": "forecast.inspection.explaining",
+    "export": "forecast.forecasters.neural.export",
     "load": "forecast.forecasters.loading",
     "load_dataset": "forecast.data.datasets",
     "read_file": "forecast.data.files",

@@ -20,7 +20,16 @@ from forecast.forecasters.registry import HOMES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SLOW = {"README", "choosing", "evaluation", "sequences", "shapes", "streaming", "symbols"}  # train
+SLOW = {
+    "README",
+    "choosing",
+    "evaluation",
+    "neighbours",
+    "sequences",
+    "shapes",
+    "streaming",
+    "symbols",
+}  # train
 FENCE = re.compile(
     r"^(?:<!-- (?:needs (?P<needs>\w+)|within (?P<within>[\d.]+)) -->\n)?"
     r"```(?P<kind>\w*)\n(?P<code>.*?)^```$\n?"
@@ -70,6 +79,7 @@ def tolerance(number, within=None):
     [pytest.param(p, id=p.stem, marks=[pytest.mark.slow] * (p.stem in SLOW)) for p in PAGES],
 )
 @pytest.mark.filterwarnings("ignore:.*[Oo]ptuna")
+@pytest.mark.filterwarnings("ignore:.*loader strategy is deprecated")  # MLflow's, of its database
 def test_page_runs_and_prints_what_it_shows(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__"}

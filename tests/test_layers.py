@@ -28,6 +28,7 @@ ROOMS = {
     },
     "teaching": {"data", "networks", "engine"},
     "generated": set(),
+    "adapters": {"data", "evaluation", "forecasters"},
 }
 PRODUCTION = set(ROOMS) - {"teaching", "generated"}
 ABOVE = {

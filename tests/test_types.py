@@ -61,6 +61,7 @@ def consumer(y: pd.Series[float], X: pd.DataFrame, wide: pd.DataFrame) -> None:
     assert_type(model.history_, pd.DataFrame)
     model.save("a.model")
     assert_type(forecast.load("a.model"), Any)  # a forecaster, or an estimator of sequences
+    forecast.export(model.fit(y, sample_weight={"y": 2.0}), "a", levels=[0.1, 0.9])
     # sequences
     alarms = forecast.SequenceClassifier(each_step=True, class_weight="balanced")
     assert_type(alarms.fit([y], [y]), forecast.SequenceClassifier)

@@ -127,6 +127,8 @@ class Panel:
         where unobserved, or None.
     past_names
         The names of the C covariates.
+    weights
+        How much each value counts when a model learns, shape (N,), or None: all alike.
     """
 
     values: np.ndarray
@@ -139,6 +141,7 @@ class Panel:
     layout: Layout
     past: np.ndarray | None = None
     past_names: tuple[str, ...] = ()
+    weights: np.ndarray | None = None
 
     @property
     def n_series(self) -> int:
@@ -263,9 +266,9 @@ class Panel:
         rows: slice | np.ndarray = slice(0, int(offsets[-1]))
         if (self.offsets[:-1] != offsets[:-1]).any():
             rows = ranges(self.offsets[:-1], lengths)
-        X = None if self.X is None else self.X[rows]
-        past = None if self.past is None else self.past[rows]
-        return replace(self, values=self.values[rows], offsets=offsets, X=X, past=past)
+        parts = self.parts.map(lambda part: part[rows])
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, offsets=offsets, weights=weights, **parts._asdict())
 
     def take(self, rows: np.ndarray) -> Panel:
         """Return some of the series, (k,) places, on the same grid; one may be taken several times.
@@ -289,6 +292,7 @@ class Panel:
             starts=self.starts[rows],
             ids=self.ids[rows],
             layout=replace(self.layout, names=names),
+            weights=None if self.weights is None else self.weights[places],
             **parts._asdict(),
         )
 

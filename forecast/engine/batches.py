@@ -34,6 +34,7 @@ class Batch(NamedTuple):
     static: Tensor  # (B, A) of the series
     error_scale: Tensor  # (B,) what errors are divided by, in target units
     fresh: Tensor  # (B,) False where a window goes on from the same row of the batch before
+    weights: Tensor | None = None  # (B, S, R) how much each target counts; None: all alike
 
     def split(self, n_targets: int) -> Iterator[Batch]:
         """Yield the same windows in turn, so many that they have at most `n_targets` targets."""
@@ -44,7 +45,8 @@ class Batch(NamedTuple):
     def rows(self, some: slice) -> Batch:
         """Return some of the windows."""
         shared = ("steps", "origins")
-        own = {k: pick(v, some) for k, v in self._asdict().items() if k not in shared}
+        parts = self._asdict().items()
+        own = {k: pick(v, some) for k, v in parts if k not in shared and v is not None}
         return self._replace(**own)
 
 
@@ -91,6 +93,8 @@ class Windows:
         # as the panel's own values, but without gaps after the first value
         filled = forward_filled(panel) if np.isnan(values).any() else values
         self.filled = torch.as_tensor(filled, device=device)  # (N,)
+        weights = panel.weights
+        self.weights = None if weights is None else torch.as_tensor(weights, device=device)  # (N,)
         self.spreads = torch.as_tensor(spreads, dtype=torch.float64, device=device)  # (n,)
         self.error_scales = (
             self.spreads if error_scales is None else torch.as_tensor(error_scales, device=device)
@@ -127,6 +131,12 @@ class Windows:
         local = first[:, None] + torch.arange(width, device=self.device)
         chosen = (self.values if values is None else values)[self._flat(series, local)].double()
         return torch.where(_inside(local, ends), chosen, torch.nan)
+
+    def counted(self, series: Tensor, first: Tensor, width: int, ends: Tensor) -> Tensor | None:
+        """Return how much each value counts that `take` returns, (B, width); None: all alike."""
+        if self.weights is None:
+            return None
+        return self.take(series, first, width, ends, self.weights).nan_to_num(0.0)
 
     def read(
         self, series: Tensor, first: Tensor, width: int, ends: Tensor, reader: Reader
@@ -201,7 +211,9 @@ class Windows:
         targets = self.take(series, first, T + R, ends)[:, ahead]
         of_series = self.static[series], self.error_scales[series]
         fresh = torch.ones(len(series), dtype=torch.bool, device=self.device)
-        return Batch(past, steps, origins, targets, known, *of_series, fresh)
+        weights = self.counted(series, first, T + R, ends)
+        weights = None if weights is None else weights[:, ahead]
+        return Batch(past, steps, origins, targets, known, *of_series, fresh, weights)
 
     def draw(
         self,

@@ -148,7 +148,8 @@ class Model(Trainable[Batch]):
         -------
         loss : Tensor (B, S, E, R)
         observed_mask : Tensor (B, S, 1, R)
-            Which targets count: those observed, in a scale of enough values.
+            Which targets count: those observed, in a scale of enough values. With weights, how
+            much.
         params, z : Tensor (B, S, E, R, n_params) and (B, S, 1, R)
             Parameters of the head, and the targets in scaled units.
         state : State
@@ -171,6 +172,8 @@ class Model(Trainable[Batch]):
         weight = (reading.scale.spread / batch.error_scale[:, None]).clamp(*WEIGHT_RANGE).to(params)
         if self.reader.prior is not None:
             weight = weight * balanced(observed_mask, reading.scale.seen).to(params)
+        if batch.weights is not None:
+            observed_mask = observed_mask * batch.weights[:, :, None].to(params)
         return weight[..., None, None] * self.head.loss(params, z), observed_mask, params, z, state
 
     def _teacher_forced(self, inputs: Tensor, state: State, origin: int) -> tuple[Tensor, State]:

@@ -64,7 +64,8 @@ def scale_at(
     # deviations first: squares of raw values would cancel at high levels
     deviation = torch.where(observed_mask, window - level[..., None], 0.0)
     variance = deviation.square().sum(-1) / present
-    if (count == 0).any():
+    # a traced graph has no branches that depend on values
+    if torch.compiler.is_compiling() or (count == 0).any():
         before = forward_fill(values).nan_to_num(0.0)[:, steps]
         level = torch.where(count > 0, level, before)
     if prior is not None:

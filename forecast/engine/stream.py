@@ -74,9 +74,10 @@ def absorb(
     features = []
     for t in range(lead):
         now = slice(t, t + 1)
-        inputs, memory = model.reader.show(values[:, now], memory, drivers[:, now])
-        newest, state = model.network.advance(inputs[:, 0], phases[0])
-        phases = (*phases[1:], state)
+        stepped = step(
+            model, values[:, now], Stream(memory, static, newest, phases), drivers[:, now]
+        )
+        memory, _, newest, phases = stepped
         features.append(newest[:, None])
     if T > lead:
         inputs, memory = model.reader.show(values[:, lead:], memory, drivers[:, lead:])
@@ -87,6 +88,13 @@ def absorb(
         features.append(read.unflatten(0, (P, B)).permute(1, 2, 0, 3).flatten(1, 2))
     every = torch.cat(features, 1)
     return every, Stream(memory, static, every[:, -1], phases)
+
+
+def step(model: Model, value: Tensor, stream: Stream, drivers: Tensor) -> Stream:
+    """Absorb one value (B, 1), and its covariates (B, 1, C), by one call of the cell."""
+    inputs, memory = model.reader.show(value, stream.memory, drivers)
+    newest, state = model.network.advance(inputs[:, 0], stream.phases[0])
+    return Stream(memory, stream.static, newest, (*stream.phases[1:], state))
 
 
 def encode(

@@ -57,6 +57,7 @@ class Validation:
         self.known = windows.known(self.series, self.origins, horizon)
         ends = windows.lengths[self.series]
         self.targets = windows.take(self.series, self.origins, horizon, ends)
+        self.weights = windows.counted(self.series, self.origins, horizon, ends)
         self.memory = windows.read(self.series, self.origins, 0, self.origins, reader)
         self.spread = reader.newest(self.memory).scale.spread
         if reader.prior is not None:  # the same at all origins, so that the first ones count
@@ -86,6 +87,9 @@ class Validation:
             scale, params = first_block(model, live, known)  # (N, R, n_params)
             ends = self.windows.lengths[self.series]
             targets = self.windows.take(self.series, self.origins, block, ends)
+            weights = self.windows.counted(self.series, self.origins, block, ends)
+            if weights is not None:
+                targets = targets.masked_fill(weights == 0, torch.nan)
             z = scale.apply(targets[:, None])[:, 0].to(params)
             observed_mask = ~z.isnan()
             model.head.calibrate(params, z, observed_mask)
@@ -97,7 +101,9 @@ class Validation:
 
     def _error(self, forecast: Tensor) -> float:
         error = (forecast - self.targets).abs() / self.spread
-        return error.nanmean().item()
+        if self.weights is None:
+            return error.nanmean().item()
+        return ((error * self.weights).nansum() / (self.weights * ~error.isnan()).sum()).item()
 
 
 def spread_origins(held_out: Tensor, lengths: Tensor, most: int) -> tuple[Tensor, Tensor]:

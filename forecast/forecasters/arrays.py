@@ -30,17 +30,20 @@ class ForecasterTags:
         where zero means something, as for a season that is a factor.
     covariates : bool
         The forecast depends on X. Every forecaster accepts X, so that all take the same call.
+    sample_weight : bool
+        `fit` takes weights of values; it finds them in `panel.weights`.
 
     Examples
     --------
     >>> from forecast import ETSForecaster
-    >>> ETSForecaster.tags
-    ForecasterTags(scale_equivariant=True, shift_equivariant=False, covariates=False)
+    >>> ETSForecaster.tags.scale_equivariant, ETSForecaster.tags.shift_equivariant
+    (True, False)
     """
 
     scale_equivariant: bool = True
     shift_equivariant: bool = True
     covariates: bool = False
+    sample_weight: bool = False
 
 
 class ArrayForecaster(ABC):

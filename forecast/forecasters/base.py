@@ -67,7 +67,7 @@ class BaseForecaster(FramedForecaster):
 
     unit_: str | None
 
-    def fit(self, y: Frame, X: IntoDataFrame | None = None) -> Self:
+    def fit(self, y: Frame, X: IntoDataFrame | None = None, sample_weight: Any = None) -> Self:
         """Learn from a history.
 
         If anything fails, or is interrupted, the forecaster stays what it was before.
@@ -81,6 +81,12 @@ class BaseForecaster(FramedForecaster):
         X
             Covariates, aligned with `y` by index or by keys. Their future must be known, but for
             the columns in `past_only`.
+        sample_weight
+            How much each value counts as one to be forecast, at least 0: a mapping from each series
+            to its weight, or a table like `y` with weights in place of values. A value of weight 2
+            counts as two; one of weight 0 is not learned from, but still read as the past of
+            others. Weights matter in proportion. Networks and `MarkovForecaster` take them; others
+            raise a TypeError. None: all count alike.
 
         Returns
         -------
@@ -88,7 +94,7 @@ class BaseForecaster(FramedForecaster):
         """
         horizon = arguments.optional("horizon", self.horizon)
         season_length = arguments.optional("season_length", self.season_length)
-        panel = self._read(y, X, self.freq)
+        panel = self._weighed(self._read(y, X, self.freq), sample_weight)
         tell_open_ends(panel)
         learner = self._fitted_to(panel, horizon, season_length)
         learner.unit_ = arguments.unit_of(y)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from forecast.data.calendar import infer_season_length
 from forecast.data.frames import future_known, missing, read_frames
 from forecast.data.panel import Panel
+from forecast.data.weights import weights_of
 from forecast.forecasters import arguments
 from forecast.forecasters.distribution import DistributionForecaster
 from forecast.forecasters.parameters import Parameters
@@ -33,6 +35,19 @@ class FramedForecaster(Parameters, DistributionForecaster):
     def _read(self, y: Any, X: Any, freq: Any, **options: Any) -> Panel:
         return read_frames(y, X, freq=freq, **self._named_columns(), **options)
 
+    def _weighed(self, panel: Panel, sample_weight: Any) -> Panel:
+        """Return a panel with its weights."""
+        if sample_weight is None:
+            return panel
+        if not self.tags.sample_weight:
+            raise TypeError(
+                f"`sample_weight` must be None for {type(self).__name__}, which learns from all "
+                "values of a series alike. Use a network or MarkovForecaster, or leave the series "
+                "out."
+            )
+        weights = weights_of(panel, sample_weight, lambda table: self._read(table, None, self.freq))
+        return replace(panel, weights=weights)
+
     def _named_columns(self) -> dict[str, Any]:
         names = ("id_col", "time_col", "target_col")
         return {name: getattr(self, name) for name in names} | {"past_only": self.past_only or ()}
@@ -49,7 +64,9 @@ class FramedForecaster(Parameters, DistributionForecaster):
         learner.__dict__ = {
             name: value for name, value in vars(self).items() if not name.endswith("_")
         }
-        learner.panel_, learner.freq_, learner.unit_ = panel, panel.freq, None
+        # weights are for learning; what comes later has none
+        learner.panel_ = panel if panel.weights is None else replace(panel, weights=None)
+        learner.freq_, learner.unit_ = panel.freq, None
         learner.season_length_ = season_length or infer_season_length(panel)
         learner.horizon_ = horizon or _default_horizon(panel, learner.season_length_)
         if panel.X_names or panel.past_names:

@@ -134,12 +134,14 @@ class RememberingSeq2Seq(Seq2Seq):
         own, encoded, mask = state
         features, own = self.encoder.absorb(inputs, own, lengths)
         B, T = features.shape[:2]
-        ends = torch.full((B,), T) if lengths is None else lengths
+        encoded = torch.cat([encoded, features], 1)
+        mask = torch.cat([mask, mask.new_ones(B, T)], 1)
+        if lengths is None:
+            return features, (own, encoded[:, T:], mask[:, T:])
         slots = torch.arange(self.attention_length, device=mask.device)
-        newest = ends.to(mask.device)[:, None] + slots  # (B, L), counted from the oldest slot
-        encoded = torch.cat([encoded, features], 1).take_along_dim(newest[..., None], 1)
-        mask = torch.cat([mask, mask.new_ones(B, T)], 1).take_along_dim(newest, 1)
-        return features, (own, encoded, mask)
+        newest = lengths.to(mask.device)[:, None] + slots  # (B, L), counted from the oldest slot
+        newest_encoded = encoded.take_along_dim(newest[..., None], 1)
+        return features, (own, newest_encoded, mask.take_along_dim(newest, 1))
 
     @abc.abstractmethod
     def begin(self, features: Tensor, state: State) -> tuple[Network, Tensor, State]:

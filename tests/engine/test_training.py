@@ -93,6 +93,22 @@ def test_a_batch_in_pieces_has_the_gradient_and_the_state_of_the_whole(monkeypat
     same([found[0][0]], [mean.detach()], 1e-10)
 
 
+def test_weights_of_two_and_zero_are_rows_twice_and_none():
+    model = build_model(NetworkCase(Recurrent, {}), (1, 4, 4), scale_window=24)
+    _, batches = drawing(model)
+    batch = next(batches)
+    found = []
+    weights = torch.tensor([2.0, 0, 1, 1, 0, 2, 1, 1])
+    for one in (
+        batch._replace(weights=weights[:, None, None].expand_as(batch.targets)),
+        batch.rows(torch.arange(8).repeat_interleave(weights.long())),
+    ):
+        model.zero_grad()
+        means, _ = training.backward(model, one, 8, None, None)
+        found.append([means, *(own.grad for own in model.parameters() if own.grad is not None)])
+    same(*found, 1e-10)
+
+
 # The schedule
 
 

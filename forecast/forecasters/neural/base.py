@@ -77,7 +77,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         Trained numbers.
     """
 
-    tags = ForecasterTags(covariates=True)
+    tags = ForecasterTags(covariates=True, sample_weight=True)
 
     # To be written by a final class
 

@@ -67,6 +67,12 @@ class Features:
             "plan_size": len(panel.X_names),
         }
 
+    def calendar_names(self, panel: Panel) -> tuple[str, ...]:
+        """Return what the columns are called that the calendar has before the covariates."""
+        if self.freq is None:
+            return ()
+        return calendar_features(panel.grid[:1], self.freq, self.holidays)[1]
+
     def static_sizes(self) -> dict[str, Any]:
         """Return the sizes of static features, by the names that networks have for them."""
         return {

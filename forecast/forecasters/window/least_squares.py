@@ -87,10 +87,17 @@ class Windows:
         Of the values.
     order
         Smaller than the longest stretch.
+    weights
+        (N,), how much each value counts as a target; None: all alike.
     """
 
     def __init__(
-        self, values: np.ndarray, beside: np.ndarray, stretches: Stretches, order: int
+        self,
+        values: np.ndarray,
+        beside: np.ndarray,
+        stretches: Stretches,
+        order: int,
+        weights: np.ndarray | None = None,
     ) -> None:
         long = stretches.lengths > order
         self.heads, self.tails = stretches.starts[long], stretches.ends[long]
@@ -98,6 +105,8 @@ class Windows:
         self.past = np.nan_to_num(values, copy=False)
         self.chosen = np.zeros(len(values))
         self.chosen[stretches.rows(order)] = 1.0
+        self.weighted = weights is not None
+        self.weights = self.chosen if weights is None else self.chosen * weights
         self.target = self.past * self.chosen
         self.beside = beside * self.chosen[:, None]
 
@@ -114,18 +123,19 @@ class Windows:
         >>> weights.round(6).tolist(), round(constant, 6)
         ([2.0], 1.0)
         """
-        rows, sums = self.chosen.sum(), self._against(self.chosen)
+        rows, sums = self.weights.sum(), self._against(self.weights)
         matrix = self._products()
         matrix -= np.outer(sums, sums / rows)
         size, axes = eigh(matrix, overwrite_a=True, check_finite=False)
         real = size > NEGLIGIBLE * size.max(initial=0.0)
         inverse = np.divide(1.0, size, out=np.zeros_like(size), where=real)
-        weights, constant = np.zeros(len(sums)), float(self.target.sum() / rows)
+        total = (self.weights * self.target).sum()
+        weights, constant = np.zeros(len(sums)), float(total / rows)
         # The matrix has squared what is nearly dependent; so its solution is refined by its errors.
         for _ in range(3):
-            change = self._against(self.errors(weights, constant))
+            change = self._against(self.weights * self.errors(weights, constant))
             weights = weights + axes @ (inverse * (axes.T @ change))
-            constant = float((self.target.sum() - sums @ weights) / rows)
+            constant = float((total - sums @ weights) / rows)
         return weights, constant
 
     def errors(self, weights: np.ndarray, constant: float) -> np.ndarray:
@@ -145,7 +155,24 @@ class Windows:
         """Return the product of each column with each, (order + K, order + K)."""
         p, width = self.order, self.beside.shape[1]
         products = np.empty((p + width, p + width))
-        products[0] = self._against(np.r_[0.0, self.past[:-1]] * self.chosen)
+        products[0] = self._against(self._lagged(1) * self.weights)
+        if self.weighted:  # a step earlier the same value has another weight
+            for k in range(1, p):
+                products[k] = self._against(self._lagged(k + 1) * self.weights)
+        else:
+            self._shift(products)
+        for k, column in enumerate(self.beside.T, start=p):
+            products[k] = self._against(column * self.weights)
+        products[:p, p:] = products[p:, :p].T
+        return products
+
+    def _lagged(self, k: int) -> np.ndarray:
+        """Return the values k steps before, (N,)."""
+        return np.r_[np.zeros(k), self.past[:-k]]
+
+    def _shift(self, products: np.ndarray) -> None:
+        """Fill in the products of lags, from those of the first one."""
+        p = self.order
         back = np.arange(1, p)
         first = self.past[self.heads[:, None] + p - 1 - back]  # (R, order - 1)
         last = self.past[self.tails[:, None] - 1 - back]
@@ -153,7 +180,3 @@ class Windows:
             change = first[:, k - 1] @ first - last[:, k - 1] @ last
             products[k, 1:p] = products[k - 1, : p - 1] + change
             products[k, 0] = products[0, k]
-        for k, column in enumerate(self.beside.T, start=p):
-            products[k] = self._against(column)
-        products[:p, p:] = products[p:, :p].T
-        return products

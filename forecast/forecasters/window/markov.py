@@ -15,6 +15,7 @@ from sklearn.linear_model import LinearRegression
 from forecast._checks import positive_integer, short
 from forecast.data.frames import Panel
 from forecast.data.static import StaticReader
+from forecast.data.weights import has_weight
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import Frame
 from forecast.forecasters.history import fill_gaps, series_numbers, shaped, tails
@@ -91,7 +92,7 @@ class MarkovForecaster(ResidualForecaster):
     [25.0, 26.0, 27.0]
     """
 
-    tags = ForecasterTags(covariates=True)
+    tags = ForecasterTags(covariates=True, sample_weight=True)
 
     def __init__(
         self,
@@ -150,12 +151,16 @@ class MarkovForecaster(ResidualForecaster):
         self.X_center_, self.X_scale_ = covariates.mean(axis=0), _spread(covariates)
         self.center_, self.scale_, flat = _standard(panel)
         stretches = Stretches.of(panel)
-        if not flat.all():  # a flat series has nothing to teach
-            stretches = stretches.inside(panel, ~flat)
+        teaches = ~flat & has_weight(panel)  # a flat series has nothing to teach
+        if teaches.any():
+            stretches = stretches.inside(panel, teaches)
         self.order_ = _order(self.order, panel, stretches, self.season_length_, covariates.shape[1])
         fit = self._fit_linear if self.regressor is None else self._fit_regressor
         errors = fit(panel, stretches, covariates)
         rows = stretches.rows(self.order_)
+        if panel.weights is not None:  # what was not learned from tells of no error
+            told = panel.weights[rows] > 0
+            rows, errors = rows[told], errors[told]
         owners = np.searchsorted(panel.offsets, rows, side="right") - 1
         phases = (rows - panel.offsets[owners]) % self.season_length_
         self.residuals_ = Residuals.gather(errors, owners, panel.n_series, phases=phases)
@@ -164,7 +169,8 @@ class MarkovForecaster(ResidualForecaster):
     def _fit_linear(self, panel: Panel, stretches: Stretches, covariates: np.ndarray) -> np.ndarray:
         """Fit by least squares without laying out the windows; return the errors (rows,)."""
         scaled = (covariates - self.X_center_) / self.X_scale_
-        windows = Windows(self._standardised(panel), scaled, stretches, self.order_)
+        values = self._standardised(panel)
+        windows = Windows(values, scaled, stretches, self.order_, panel.weights)
         weights, constant = windows.solve()
         self._keep_coefficients(weights, constant)
         errors = windows.errors(weights, constant)[stretches.rows(self.order_)]
@@ -176,8 +182,10 @@ class MarkovForecaster(ResidualForecaster):
         self, panel: Panel, stretches: Stretches, covariates: np.ndarray
     ) -> np.ndarray:
         """Fit the user's regressor; return the errors (rows,)."""
-        columns, target = self._matrix(panel, stretches.rows(self.order_))
-        self.regressor_ = clone(self.regressor).fit(columns, target)
+        rows = stretches.rows(self.order_)
+        columns, target = self._matrix(panel, rows)
+        told = {} if panel.weights is None else {"sample_weight": panel.weights[rows]}
+        self.regressor_ = clone(self.regressor).fit(columns, target, **told)
         return target - self._regress(columns)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:

@@ -22,6 +22,7 @@ class CountHead(Head):
     """A distribution of counts y = level + spread * z; its parameters end with level and spread."""
 
     counts = True
+    traceable = False
 
     def attach_scale(self, params: Tensor, level: Tensor, spread: Tensor) -> Tensor:
         """Append level and spread, (..., r, n_params + 2)."""

@@ -25,6 +25,7 @@ class StudentTHead(Head):
     """
 
     n_params = 2
+    traceable = False
 
     def __init__(self) -> None:
         super().__init__()

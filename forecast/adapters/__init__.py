@@ -1,0 +1,1 @@
+"""Our forecasters in the manners of other libraries, which are optional."""
