@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.stats import norm, t
+from scipy import stats
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsRegressor
 from statsmodels.api import OLS, add_constant
@@ -223,7 +223,7 @@ def test_the_weights_are_in_doubt_as_in_a_textbook_prediction_interval() -> None
     assert theirs.se_mean > 0.3 * theirs.se_obs
     model = MarkovForecaster(order=2, season_length=1).fit(y)
     paths = model.sample(1, n_samples=20_000, random_state=0).to_numpy()
-    student = t.ppf(0.9, 38 - 3) / norm.ppf(0.9)
+    student = stats.t.ppf(0.9, 38 - 3) / stats.norm.ppf(0.9)
     assert paths.std() / student == pytest.approx(theirs.se_obs.item(), rel=0.02)
 
 
