@@ -186,14 +186,15 @@ def main() -> None:
 
 
 def table(results: Path) -> str:
-    """Return the newest row of every cell as Markdown."""
+    """Return what 80 % bands hold of steps / of sums, newest rows, as Markdown."""
     rows = pd.read_csv(results, dtype={"commit": str}).drop_duplicates(KEYS[:3], keep="last")
-    numbers = rows.columns.drop(KEYS)
-    lines = ["| process | series | model | " + " | ".join(numbers) + " |"]
-    lines.append("|" + "---|" * (len(numbers) + 3))
-    for _, row in rows.iterrows():
-        cells = [*row[KEYS[:3]], *(f"{row[name]:.1f}" for name in numbers)]
-        lines.append("| " + " | ".join(cells) + " |")
+    cells = rows["80 %"].map("{:.0f}".format) + " / " + rows["sum 80 %"].map("{:.0f}".format)
+    order = [rows[name].unique() for name in KEYS[:3]]
+    found = rows.assign(cell=cells).pivot_table("cell", KEYS[:2], "model", aggfunc="first")
+    found = found.reindex(pd.MultiIndex.from_product(order[:2])).dropna(how="all")[order[2]]
+    lines = ["| process | series | " + " | ".join(order[2]) + " |"]
+    lines.append("|---" * (len(order[2]) + 2) + "|")
+    lines += ["| " + " | ".join([*key, *row]) + " |" for key, row in found.fillna("").iterrows()]
     return "\n".join(lines)
 
 
