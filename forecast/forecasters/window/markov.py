@@ -300,15 +300,17 @@ class MarkovForecaster(ResidualForecaster):
         """
         if self.regressor is not None:
             return np.empty((0, 1)), np.zeros((1, 1))
-        weights, constant = self.regressor_.coef_[:, None], float(self.regressor_.intercept_)
+        weights = self.regressor_.coef_[:, None]
+        constants = np.full((1, 1), float(self.regressor_.intercept_))
         if noise.rng is None:
-            return weights, np.full((1, 1), constant)
-        size = np.sqrt(np.square(self.residuals_.values).mean()) if self.doubt_.size else 0.0
-        *off, together = size * self.doubt_ @ noise.normals(self.doubt_.shape[1])
+            return weights, constants
+        if self.doubt_.size:
+            size = np.sqrt(np.square(self.residuals_.values).mean())
+            off = size * self.doubt_ @ noise.normals(self.doubt_.shape[1])
+            weights, constants = weights + off[:-1], constants + off[-1]
         rows = np.minimum(self.residuals_.counts, self.panel_.lengths[:, None])
         alone = noise.normals(1 if noise.even else len(rows))
-        alone = alone * self.residuals_.deviations / np.sqrt(rows)
-        return weights + np.array(off) if self.doubt_.size else weights, constant + together + alone
+        return weights, constants + alone * self.residuals_.deviations / np.sqrt(rows)
 
     def _fed(self, drawn: np.ndarray, covariates: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return what follows paths (k, n, S) by weights (order + K, S), but for the constant."""
