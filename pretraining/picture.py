@@ -22,7 +22,8 @@ from forecast.generated.series import draw_series
 
 Floats = NDArray[np.float64]
 PLACE = Path(__file__).parents[1] / "docs" / "images" / "generated.png"
-DRAWN = 5  # generated series in a row
+DRAWN, MANY = 5, 60  # generated series in a row, and those that they are chosen from
+FEW = 0.3  # distinct values per value of small counts
 
 
 def real() -> list[tuple[str, Floats, int, int]]:
@@ -51,13 +52,20 @@ def draw() -> Figure:
     for k, (beside, (title, values, season, second)) in enumerate(zip(axes, rows, strict=True)):
         _show(beside[0], values, "black")
         beside[0].set_title(title, fontsize=8)
-        asked = Seasons(np.full(DRAWN, season), np.full(DRAWN, second))
-        for axis, one in zip(
-            beside[1:], draw_series([8, k], DRAWN, len(values), asked).values, strict=True
-        ):
+        asked = Seasons(np.full(MANY, season), np.full(MANY, second))
+        drawn = draw_series([8, k], MANY, len(values), asked).values
+        # small counts beside small counts
+        alike = [one for one in drawn if (_distinct(one) < FEW) == (_distinct(values) < FEW)]
+        for axis, one in zip(beside[1:], alike, strict=False):
             _show(axis, one, "tab:blue")
     figure.tight_layout()
     return figure
+
+
+def _distinct(values: Floats) -> float:
+    """Return the number of distinct values per observed value."""
+    observed = values[np.isfinite(values)]
+    return len(np.unique(observed)) / len(observed)
 
 
 def _show(axis: Axes, values: Floats, colour: str) -> None:

@@ -93,17 +93,18 @@ def flip_sign(rng: np.random.Generator, values: Floats, additive: Mask) -> Float
     return np.where(chosen[:, None], -values, values)
 
 
-def flip_falling(rng: np.random.Generator, values: Floats, business: Mask) -> Floats:
-    """Turn half of the business series that fall upside down, since most of them grow.
+def flip_falling(rng: np.random.Generator, values: Floats, share: Floats) -> Floats:
+    """Turn a share (B,) of the series that fall upside down, since most business series grow.
 
-    Seven of eight yearly and quarterly series of the M competitions rise over their histories.
+    Six of seven yearly and quarterly series of the M competitions end above their mean, and two
+    of three monthly ones.
 
     Examples
     --------
     >>> falling = np.tile(-np.arange(4.0), (500, 1))
-    >>> y = flip_falling(np.random.default_rng(0), falling, np.arange(500) < 250)
+    >>> y = flip_falling(np.random.default_rng(0), falling, np.where(np.arange(500) < 250, 0.6, 0))
     >>> bool(0.5 < (y[:250, -1] > 0).mean() < 0.7), bool((y[250:, -1] > 0).any())
     (True, False)
     """
-    chosen = business & (values[:, -1] < values[:, 0]) & (rng.random(len(values)) < 0.6)
+    chosen = (values[:, -1] < values[:, 0]) & (rng.random(len(values)) < share)
     return np.where(chosen[:, None], -values, values)

@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 Process = Callable[[np.random.Generator, Floats, Numbers, Floats], Floats]
 
-VERSION = 8  # raised whenever the same seed gives other series
+VERSION = 10  # raised whenever the same seed gives other series
 
 
 class Generated(NamedTuple):
@@ -103,14 +103,15 @@ def draw_series(
     noise = _noise_of(values)
     values = mix(rng, values, season * 1000 + second)
     values = modulate(rng, np.where(season[:, None] > 4, flip_time(rng, values), values), season)
-    values = flip_falling(rng, values, business(season, length))
+    turned = np.select([business(season, length), season == 12], [0.75, 0.5], 0.0)
+    values = flip_falling(rng, values, turned)
     late = rng.random((size, 1)) < 0.5  # an event in the logarithm, or in what is observed
     values = np.where(late, values, add_events(rng, values, noise, season))
     values, additive = _observe(rng, values, season)
     values = np.where(late, add_events(rng, values, _noise_of(values), season), values)
     values = np.where(additive[:, None] | ~late, values, np.maximum(values, 0.0))
-    # years are hardly ever turned: that they grow is most of what is known of them
-    values = flip_sign(rng, hold_constant(rng, values), additive & ~business(season, length))
+    # years and months are hardly ever turned: that they grow is most of what is known of them
+    values = flip_sign(rng, hold_constant(rng, values), additive & (turned == 0))
     values = values * np.exp(rng.normal(2, 3, (size, 1)))  # any unit
     return Generated(lose_values(rng, values) if gaps else values, season, second)
 
@@ -125,9 +126,16 @@ def _draw_processes(
     names = [p for p, _ in PROCESSES]
     trending = (season == 1) & (innovations.shape[1] <= 200) & (rng.random(len(season)) < 0.4)
     kind = np.where(trending, names.index(_smoothed), kind)
+    # a month's level moves by steps that say nothing of the next ones, a year's along its trend,
+    # more often than either follows a smooth curve or returns to a mean
+    smoothed, walks = names.index(_smoothed), names.index(wandering.draw_walks)
+    share = np.where(np.isin(season, (1, 4, 12)), 0.5, 0.0)
+    share = np.where(kind == smoothed, 0.25 * (season == 12), share)
+    plain = rng.random(len(season)) < share
+    kind = np.where(plain, np.where(season == 12, walks, smoothed), kind)
     # what has no season and was observed for long is most often a price,
     # and many a price is told the week or the year of its calendar without having either
-    share = np.select([season == 1, (season == 5) | (season == 7), season == 52], [0.5, 0.25, 0.1])
+    share = np.select([season == 1, (season == 5) | (season == 7), season == 52], [0.65, 0.25, 0.1])
     price = (innovations.shape[1] > 100) & (rng.random(len(season)) < share)
     kind = np.where(price, names.index(wandering.draw_walks), kind)
     for which, (process, _) in enumerate(PROCESSES):
@@ -144,7 +152,9 @@ def _draw_patterns(
     size, length = values.shape
     added = _draw_days(rng, values, season, second, profile)
     growing = np.select(
-        [season == 1, season == 4, season == 12], [0.75 if length <= 200 else 0.15, 0.5, 0.15], 0.12
+        [season == 1, season == 4, season == 12],
+        [0.75 if length <= 200 else 0.15, 0.65, 0.15],
+        0.12,
     )
     noise, daily = _noise_of(values), np.isin(season, (5, 7, 24, 48))
 
@@ -156,7 +166,7 @@ def _draw_patterns(
     for chance, law, draw in (
         (growing, (0.2, 1.0), grow),
         (
-            np.select([season == 1, season == 12], [0.3, 0.25], 0.4),
+            np.select([season == 1, season == 12], [0.2, 0.12], 0.3),
             (0.3, 1.0),
             lambda rows: draw_cycles(rng, season[rows], length),
         ),

@@ -43,8 +43,8 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     Parameters lie in the usual region 0 < beta < alpha < 1, 0 < gamma < 1 - alpha: Beta laws put
     most mass on slow changes, but for years and quarters, whose changes follow one another; a
     tenth of levels never change. A sixth of the series that could have a season have none. Errors
-    that are left correlated (two fifths, of hours seven tenths) teach what smoothing alone cannot
-    express.
+    that are left correlated (of hours seven tenths, of months a fifth) teach what smoothing alone
+    cannot express.
 
     Examples
     --------
@@ -54,20 +54,20 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     """
     size = len(season)
 
-    def some(share: float, values: Floats) -> Floats:
+    def some(share: float | Floats, values: Floats) -> Floats:
         return np.where(rng.random(size) < share, values, 0.0)
 
     # years follow their level and their trend, and bend it, more than shorter steps do
     yearly, rare, short, monthly = season == 1, season <= 4, season > 20, season == 12
     alpha = some(0.9, rng.beta(np.where(rare, 1.5, 0.9), np.where(rare, 1.0, 1.6)))
-    beta = some(0.6, alpha * rng.beta(1, np.where(yearly, 2.5, 6)))
+    beta = some(0.6, alpha * rng.beta(1, np.select([yearly, monthly], [2.5, 12], 6)))
     gamma = some(0.6, (1 - alpha) * rng.beta(1, 8, size))
     damping = np.where(
         rng.random(size) < np.where(yearly, 0.9, 0.55), 1.0, rng.uniform(0.8, 0.99, size)
     )
     # the errors of hours are those of the weather: they last for a day
     lasting = 1 - np.exp(rng.uniform(np.log(0.01), np.log(0.7), size))
-    often = np.where(short, 0.7, np.where(rare, 0.5, 0.4))
+    often = np.select([short, rare, monthly], [0.7, 0.35, 0.2], 0.4)
     memory = np.where(
         rng.random(size) < often, np.where(short, lasting, rng.uniform(-0.4, 0.95, size)), 0.0
     )
@@ -79,10 +79,10 @@ def draw_states(rng: np.random.Generator, profile: Floats, season: Numbers) -> S
     width = np.exp(rng.normal(wide, 1.2, size)) * shown * (season > 1)
     # a step of a year moves farther along its trend than that of an hour; most things that are
     # counted over years grow (three quarters of the yearly series of the M competitions do)
-    far = np.select([short, yearly, monthly], [0.3, 24.0, 2.0], 4.0)
+    far = np.select([short, yearly, monthly], [0.3, 24.0, 1.5], 4.0)
     grows = np.where(rng.random(size) < np.where(short, 0.5, np.where(yearly, 0.9, 0.72)), 1, -1)
     slope = grows * np.abs(rng.standard_normal(size)) * np.exp(rng.normal(-3, 1, size))
-    slope = some(0.75, far * slope)
+    slope = some(np.where(monthly, 0.5, 0.75), far * slope)
     # short steps change their level less, and so do most months: of those of M3 and NN3 more lie
     # about one level than smoothing with a free alpha would draw
     slow = np.where(

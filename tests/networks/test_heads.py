@@ -21,7 +21,7 @@ from forecast.networks.heads.point import PointHead
 from forecast.networks.heads.quantile import LEVELS, QuantileHead
 from forecast.networks.heads.registry import HEADS
 from forecast.networks.heads.student_t import StudentTHead
-from forecast.networks.heads.zero_inflated import START, ZeroInflatedHead
+from forecast.networks.heads.zero_inflated import ZeroInflatedHead
 from tests import naive
 
 ROWS, BLOCK = 40, 6
@@ -387,7 +387,7 @@ def test_zero_inflation_mixes_zero_in():
     head = ZeroInflatedHead(NegativeBinomialHead()).double()
     params, y = numbers_for(head, ROWS, BLOCK), torch.arange(BLOCK).expand(ROWS, -1)
     own = torch.cat([params[..., :2], params[..., -2:]], -1)
-    p = (params[..., 2] + START).sigmoid().numpy()
+    p = (params[..., 2] - 2).sigmoid().numpy()
     expected = (1 - p) * family_of(own).pmf(y) + p * (y.numpy() == 0)
     found = (-head.loss(params, scaled(y)) - SPREAD.log()).exp().numpy()
     assert np.allclose(found, expected, rtol=1e-3, atol=1e-6)

@@ -1,83 +1,60 @@
-"""More zeros than a family of counts gives: a wrapper around its head."""
+"""More zeros than a head of counts gives: a wrapper around it."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-import numpy as np
 import torch
-from scipy.special import expit
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.special import log_ndtr, ndtri
 
-from forecast.networks.heads.counts import DiscreteHead
-
-START = -2.0  # the logit that the share of additional zeros starts from
+from forecast.networks.heads.counts import CountHead
 
 
-class _Inflated(NamedTuple):
-    """Counts of a distribution of `scipy.stats` with probability q, else zero."""
+class ZeroInflatedHead(CountHead):
+    """Zero with probability p = 1 - q, else what a head of counts says (Lambert, 1992).
 
-    q: np.ndarray
-    counted: Any
-
-    def pmf(self, k: np.ndarray) -> np.ndarray:
-        return self.q * self.counted.pmf(k) + (1 - self.q) * (k == 0)
-
-    def cdf(self, k: np.ndarray) -> np.ndarray:
-        return self.q * self.counted.cdf(k) + (1 - self.q) * (k >= 0)
-
-    def sf(self, k: np.ndarray) -> np.ndarray:
-        return self.q * self.counted.sf(k) + (1 - self.q) * (k < 0)
-
-    def ppf(self, level: np.ndarray) -> np.ndarray:
-        return self.counted.ppf((1 - (1 - level) / self.q).clip(0)).clip(0)
-
-    def isf(self, tail: np.ndarray) -> np.ndarray:
-        return self.counted.isf((tail / self.q).clip(max=1)).clip(0)
-
-
-class ZeroInflatedHead(DiscreteHead):
-    """Zero with probability p, else what a head of counts says (Lambert, 1992).
-
-    Its parameters are those of the head, then the logit of p; members of an ensemble average both.
+    Its parameters are those of the head, then the logit of p less 2.
 
     Examples
     --------
     >>> from forecast.networks.heads.negative_binomial import NegativeBinomialHead
-    >>> head = ZeroInflatedHead(NegativeBinomialHead())
-    >>> params = head.attach_scale(torch.zeros(1, 3), torch.tensor(5.0), torch.tensor(1.0))
-    >>> round(head.mean(params).item() + 5, 2)  # 5 (1 - p)
+    >>> head, level, spread = ZeroInflatedHead(NegativeBinomialHead()), *torch.tensor([5.0, 1.0])
+    >>> round(5 + head.mean(head.attach_scale(torch.zeros(1, 3), level, spread)).item(), 2)
     4.4
     """
 
-    def __init__(self, base: DiscreteHead) -> None:
+    def __init__(self, base: CountHead) -> None:
         super().__init__()
         self.base, self.n_params = base, base.n_params + 1
 
-    def merge(self, params: Tensor) -> Tensor:
-        """Merge as the wrapped head does, and average the logits."""
-        merged, logit = self.base.merge(_own(params)), params[..., -3:-2].mean(-3)
-        return torch.cat([merged[..., :-2], logit, merged[..., -2:]], -1)
+    def loss(self, params: Tensor, z: Tensor) -> Tensor:
+        """Return -log(p [y = 0] + q P(y)), of z: log(spread) less."""
+        own, q, level, spread = _split(params)
+        counted = q.log() - self.base.loss(own, z.double())
+        zero = torch.logaddexp((1 - q).log() + spread.log(), counted)
+        return -torch.where(level + spread * z < 0.5, zero, counted).to(params)
 
-    def domain_map(self, params: Tensor) -> tuple[Tensor, ...]:
-        """Return the mean, the logit of p, and what the wrapped head returns."""
-        mean, *shapes = self.base.domain_map(_own(params))
-        logit = (params[..., -3].double() + START).clamp(max=30)  # never certain
-        return logit.neg().sigmoid() * mean, logit, mean, *shapes
+    def mean(self, params: Tensor) -> Tensor:
+        """Return q times the mean of the counts."""
+        own, q, level, spread = _split(params)
+        return (q * (level / spread + self.base.mean(own)) - level / spread).to(params)
 
-    def log_prob(self, y: Tensor, mean: Tensor, *shapes: Tensor) -> Tensor:
-        """Return log(p [y = 0] + (1 - p) P(y))."""
-        logit, *own = shapes
-        counted = logsigmoid(-logit) + self.base.log_prob(y, *own)
-        return torch.where(y < 0.5, torch.logaddexp(logsigmoid(logit), counted), counted)
+    def icdf(self, params: Tensor, score: Tensor) -> Tensor:
+        """Return the quantiles; their slope, for gradients, is that of the mean."""
+        (own, q, level, spread), tail = _split(params), log_ndtr(-score.double()).exp()
+        above = q * log_ndtr(-self.base.normal_score(own, (0.5 - level) / spread)).exp()
+        zero = ((1 - tail) / (1 - above) - 0.5 - level) / spread
+        counted = self.base.icdf(own, -ndtri((tail / q).clamp(max=1 - 1e-9)))
+        z, mean = torch.where(tail > above, zero, counted).to(params), self.mean(params)
+        return z.detach() + mean - mean.detach()
 
-    def distribution(self, mean: np.ndarray, *shapes: np.ndarray) -> _Inflated:
-        """Return the mixture."""
-        logit, *own = shapes
-        return _Inflated(expit(-logit), self.base.distribution(*own))
+    def normal_score(self, params: Tensor, z: Tensor) -> Tensor:
+        """Return the normal scores: an additional zero lies evenly within (-1/2, 1/2)."""
+        own, q, level, spread = _split(params)
+        counted = q * log_ndtr(-self.base.normal_score(own, z.double())).exp()
+        return -ndtri(counted + (1 - q) * (0.5 - level - spread * z).clamp(0, 1)).to(params)
 
 
-def _own(params: Tensor) -> Tensor:
-    """Return the parameters of the wrapped head."""
-    return torch.cat([params[..., :-3], params[..., -2:]], -1)
+def _split(params: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    *own, logit, level, spread = params.double().unbind(-1)
+    q = (2 - logit).clamp(-30, 30).sigmoid()
+    return torch.stack([*own, level, spread], -1), q, level, spread
