@@ -18,7 +18,8 @@ def test_a_longer_history_begins_as_the_shorter_one(process: str) -> None:
 
 def test_the_futures_of_a_random_walk_begin_at_its_last_value() -> None:
     history, futures = coverage.simulate("random walk", 4, 30)
-    steps = np.diff(futures, axis=2, prepend=history[:, -1, None, None])
+    last = np.broadcast_to(history[:, -1, None, None], (*futures.shape[:2], 1))
+    steps = np.diff(futures, axis=2, prepend=last)
     assert steps.mean() == pytest.approx(0, abs=0.03) and steps.std() == pytest.approx(1, abs=0.03)
 
 

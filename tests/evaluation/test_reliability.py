@@ -62,9 +62,7 @@ def test_the_picture_has_a_line_for_each_model_and_the_diagonal() -> None:
 def test_the_picture_of_the_histogram_has_its_heights_and_a_line_at_one() -> None:
     both = table({"right": 1.0, "narrow": 0.5}, 500)
     ax = plot_pit(both)
-    lines = {line.get_label(): line for line in ax.lines}
-    for model, heights in pit_histogram(both).iterrows():
-        drawn = lines[model]
+    for drawn, heights in zip(ax.lines[1:], pit_histogram(both).to_numpy(), strict=True):
         np.testing.assert_allclose(drawn.get_xdata(), [0, *LEVELS, 1])
         np.testing.assert_allclose(drawn.get_ydata()[1:], heights)
-    assert ax.lines[0].get_ydata() == [1, 1] and ax.get_ylim()[0] == 0
+    assert list(ax.lines[0].get_ydata()) == [1, 1] and ax.get_ylim()[0] == 0
