@@ -99,6 +99,7 @@ $(FLOORS)/.installed: pyproject.toml
 	    print("\n".join(floors).replace(">=", "=="))' >$(FLOORS)/floors.txt
 	@$(FLOORS)/bin/python -m pip install -qq --disable-pip-version-check \
 	    --requirement $(FLOORS)/floors.txt hypothesis ipykernel nbclient nbformat polars pytest
+	@$(FLOORS)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 # An interpreter is good if it is new enough and can make an environment (Debian splits that off).

@@ -247,7 +247,7 @@ def _tell_dress(column: pd.Series, numbers: pd.Series) -> None:
     if not column.str.contains(r"[$%()€£¥₹₽₩A-Z]|\d-$", regex=True).any():
         return
     parts = _dress(column)
-    units = parts["before"].fillna(parts["after"])
+    units = parts["before"].where(parts["before"].notna(), parts["after"])
     _check_one_unit(column, units)
     is_dressed = units.notna() | parts[["closed", "trailing"]].notna().any(axis=1)
     dressed = column[is_dressed]

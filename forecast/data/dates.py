@@ -130,6 +130,8 @@ def read_times(column: pd.Series, day_first: bool | None = None) -> pd.Series:
 def _mondays(column: pd.Series) -> pd.Series:
     weeks = column.str.replace(_WEEK, r"\1-W\2-1", regex=True)
     mondays = pd.to_datetime(weeks, format="%G-W%V-%u", errors="coerce")
+    # older releases of pandas take a 53rd week that a year does not have for the next one's first
+    mondays = mondays.where(mondays.dt.strftime("%G") == weeks.str[:4])
     return _without_faults(mondays, column)
 
 

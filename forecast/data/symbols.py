@@ -56,8 +56,8 @@ def symbols_in(y: Any, **names: Any) -> pd.Series:
 
     Examples
     --------
-    >>> symbols_in(pd.DataFrame({"a": ["on", "off"], "b": ["off", None]})).tolist()
-    ['on', 'off', 'off', nan]
+    >>> symbols_in(pd.DataFrame({"a": ["on", "off"], "b": ["off", "on"]})).tolist()
+    ['on', 'off', 'off', 'on']
     """
     if is_bare(y):
         return pd.Series([symbol for sequence in y for symbol in sequence])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from forecast.engine.scale import Scale
 from forecast.engine.support import Support
 from forecast.networks.base import State, where
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
-from forecast.networks.heads.base import NORMAL, Head
+from forecast.networks.heads.base import Head, normal_scores
 
 WEIGHT_RANGE = (0.05, 5.0)  # a window may count so much less or more than others
 
@@ -97,14 +97,15 @@ class Model(nn.Module):
         """Return scaled values (B, r, ...) in target units, by the scale (B, 1) of the origin."""
         return self.support.clip(scale.invert(z[:, None])[:, 0])
 
-    def quantile(self, params: Tensor, level: float) -> Tensor:
-        """Return the quantile (B, r) of a block's parameters, with the width that `fit` calibrated.
+    def quantiles(self, params: Tensor, levels: Sequence[float]) -> Tensor:
+        """Return quantiles (B, r, Q) of a block's parameters, of the width that `fit` calibrated.
 
         A row of `noise_factor` has the standard deviation of a step's normal scores as its norm:
         more than 1 where the held-out part varied more than the head had learned.
         """
-        spread = self.noise_factor.norm(dim=1)[: params.shape[-2]].to(params)  # (r,)
-        return self.head.icdf(params, (NORMAL.inv_cdf(level) * spread).expand(params.shape[:-1]))
+        spread = torch.linalg.vector_norm(self.noise_factor[: params.shape[-2]], dim=1).to(params)
+        scores = normal_scores(levels).to(params)[:, None] * spread  # (Q, r)
+        return self.head.icdf(params[:, None], scores).movedim(1, -1)
 
     def losses(
         self,

@@ -27,6 +27,7 @@ def rollout(
     choose: Choose,
     *,
     hold_spread: bool = True,
+    n_samples: int = 1,
 ) -> Tensor:
     """Forecast the H steps after a stream.
 
@@ -42,38 +43,49 @@ def rollout(
     hold_spread : bool
         Keep the spread of the origin while the level follows the forecast. A spread computed from
         sampled values would widen the next samples, and so on: paths would grow without bound.
+    n_samples : int
+        S, futures of every row. They are one row until the first of their values are chosen.
 
     Returns
     -------
-    Tensor (B, H)
-        In target units, in the precision of the values read.
+    Tensor (B S, H)
+        In target units, in the precision of the values read; the futures of a row stand together.
     """
-    parts = blocks(model, stream, known, choose, hold_spread=hold_spread)
+    parts = blocks(model, stream, known, choose, hold_spread=hold_spread, n_samples=n_samples)
     return torch.cat([values for values, _ in parts], 1)
 
 
 def blocks(
-    model: Model, stream: Stream, known: Tensor, choose: Choose, *, hold_spread: bool = True
+    model: Model,
+    stream: Stream,
+    known: Tensor,
+    choose: Choose,
+    *,
+    hold_spread: bool = True,
+    n_samples: int = 1,
 ) -> Iterator[tuple[Tensor, State]]:
-    """Yield what `rollout` joins, block by block: values (B, r), and the state they were read from.
+    """Yield what `rollout` joins, block by block: values (B S, r), and the state they are read off.
 
     Its parameters are those of `rollout`.
     """
     horizon, P = known.shape[1], model.reader.patch
-    memory = stream.memory
+    memory, static = stream.memory, stream.static
     reading = model.reader.newest(memory)
-    held = reading.scale.spread if hold_spread else None
-    writer, features, state = model.network.begin(stream.features, stream.phases[-1])
+    writer, features, state = model.network.begin(stream.features, stream.state)
     # The stride is never cut to the horizon, so that a longer forecast begins like a shorter one.
     for block, start in enumerate(range(0, horizon, model.stride)):
         r = min(model.stride, horizon - start)
-        ahead = known[:, start : start + r]
-        params = model.read_out(features, ahead, reading, stream.static)
-        values = model.values(reading.scale, choose(params, block))  # (B, r)
+        now = slice(start, start + r)
+        params = model.read_out(features, known[:, now], reading, static)
+        params, scale = tile((params, reading.scale), n_samples)
+        values = model.values(scale, choose(params, block))  # (B S, r)
         yield values, state
         if start + r < horizon:
             # here r is the stride, a multiple of P: only the last block is cut, and not read back
-            drivers = model.drivers(ahead)
+            memory, static, state, known = tile((memory, static, state, known), n_samples)
+            n_samples = 1  # from here on a future is a row
+            held = scale.spread if hold_spread else None
+            drivers = model.drivers(known[:, now])
             read_back, memory = model.reader.absorb(values, memory, drivers, every=P, spread=held)
             read, state = writer.absorb(read_back.inputs, state)
             features, reading = read[:, -1], read_back.newest()
@@ -82,7 +94,7 @@ def blocks(
 def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Tensor]:
     """Return the scale (B, 1) and parameters (B, r, n_params) of the first r <= R steps."""
     reading = model.reader.newest(stream.memory)
-    _, features, _ = model.network.begin(stream.features, stream.phases[-1])
+    _, features, _ = model.network.begin(stream.features, stream.state)
     return reading.scale, model.read_out(features, known, reading, stream.static)
 
 
@@ -90,7 +102,7 @@ def greedy(model: Model, point: str = "median") -> Choose:
     """Return the rule that chooses the median of each step, or its mean."""
     if point == "mean":
         return lambda params, block: model.head.mean(params)
-    return lambda params, block: model.quantile(params, 0.5)
+    return lambda params, block: model.quantiles(params, (0.5,))[..., 0]
 
 
 def sampled(model: Model, generator: torch.Generator) -> Choose:
@@ -111,7 +123,7 @@ def sampled(model: Model, generator: torch.Generator) -> Choose:
 def paths(
     model: Model, stream: Stream, known: Tensor, n_samples: int, generator: torch.Generator
 ) -> Tensor:
-    """Draw S joint futures of every row, (B, S, H): the history is read once, its state tiled."""
-    tiled = tile(stream._replace(phases=stream.phases[-1:]), n_samples)
-    futures = rollout(model, tiled, tile(known, n_samples), sampled(model, generator))
+    """Draw S joint futures of every row, (B, S, H): the history is read once."""
+    choose = sampled(model, generator)
+    futures = rollout(model, stream, known, choose, n_samples=n_samples)
     return futures.unflatten(0, (-1, n_samples))

@@ -34,7 +34,12 @@ class Stream(NamedTuple):
     memory: Memory  # what the reader knows
     static: Tensor  # (B, A) static features
     features: Tensor  # (B, D) after the newest value
-    phases: tuple[State, ...]  # P states, or the newest alone
+    phases: tuple[State, ...]  # P states, the newest alone, or none if one block is all
+
+    @property
+    def state(self) -> State:
+        """The network's state after the newest value, () if it was not kept."""
+        return self.phases[-1] if self.phases else ()
 
 
 def begin(

@@ -29,7 +29,13 @@ def phases_needed(moments: Sequence[int], patch: int) -> list[int]:
 
 
 def sweep(
-    model: Model, values: Tensor, start: Stream, drivers: Tensor, moments: Sequence[int]
+    model: Model,
+    values: Tensor,
+    start: Stream,
+    drivers: Tensor,
+    moments: Sequence[int],
+    *,
+    one_block: bool = False,
 ) -> Iterator[Stream]:
     """Yield the streams of B series after the first values that follow a start, some at a time.
 
@@ -46,12 +52,15 @@ def sweep(
         The covariates of the values.
     moments : sequence of int
         Numbers of values, 0 to T, in rising order.
+    one_block : bool
+        Nothing that is written will be read: states between the steps of a call are not kept, so
+        that all steps are one call.
 
     Yields
     ------
     Stream
-        Of its newest phase alone; the rows of a moment stand together, B each, in the order of the
-        moments.
+        Of its newest phase alone, or of none if only `one_block` is to be written; the rows of a
+        moment stand together, B each, in the order of the moments.
     """
     reader, P = model.reader, model.reader.patch
     memory, used = start.memory, phases_needed(moments, P)
@@ -68,13 +77,15 @@ def sweep(
         # step k of phase p is step k P + p: (B, T, F) -> (phases B, T / P, F)
         inputs = reader.inputs(past, steps).unflatten(1, (-1, P))[:, :, used]
         inputs = inputs.permute(2, 0, 1, 3).flatten(0, 1)
-        kept, state = _captured(model, inputs, state, within, used)
+        capture = _features_at if one_block else _captured
+        kept, state = capture(model, inputs, state, within, used)
         memory = reader.forget(past, part.shape[1])
         if within:
             static = start.static.repeat(len(within), 1)
             features, states = zip(*kept, strict=True)
             then = reader.remember(past, torch.tensor(within, device=values.device))
-            yield Stream(then, static, torch.cat(features), (stack(states),))
+            phases = () if one_block else (stack(states),)
+            yield Stream(then, static, torch.cat(features), phases)
 
 
 def _captured(
@@ -93,6 +104,17 @@ def _captured(
     if done < inputs.shape[1]:
         _, state = read_on(model.network, inputs[:, done:], state)
     return kept, state
+
+
+def _features_at(
+    model: Model, inputs: Tensor, state: State, moments: Sequence[int], used: list[int]
+) -> tuple[list[tuple[Tensor, State]], State]:
+    """Return what `_captured` does, but for the states at the moments: all steps in one call."""
+    P, B = model.reader.patch, len(inputs) // len(used)
+    features, state = read_on(model.network, inputs, state)
+    by_phase = features.unflatten(0, (-1, B))
+    places = [(used.index((moment - 1) % P), (moment - 1) // P) for moment in moments]
+    return [(by_phase[place, :, step], ()) for place, step in places], state
 
 
 def _whole_patches(values: Tensor, patch: int) -> Tensor:

@@ -153,6 +153,8 @@ def tile(state: State, n_samples: int) -> State:
     >>> tile(torch.tensor([[1.0], [2.0]]), 2).flatten().tolist()
     [1.0, 1.0, 2.0, 2.0]
     """
+    if n_samples == 1:
+        return state
     return state_map(lambda tensor: tensor.repeat_interleave(n_samples, 0), state)
 
 

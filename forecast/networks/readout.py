@@ -115,9 +115,9 @@ class Readout(nn.Module):
         if typical_spread is None:
             typical_spread = features.new_ones(features.shape[:-1])
         spread = typical_spread[..., None, None]
-        numbers = self.direct(features).unflatten(-1, (self.block, -1))[..., :r, :]
+        numbers = self._first(self.direct, features, r)
         if self.n_inputs or len(self.from_category):
-            hidden = self.from_features(features).unflatten(-1, (self.block, -1))[..., :r, :]
+            hidden = self._first(self.from_features, features, r)
             added = self.out((hidden + self._covariates(known, static)).tanh())
             if self.plan_size:
                 added = torch.cat([spread * added[..., :1], added[..., 1:]], -1)
@@ -130,6 +130,12 @@ class Readout(nn.Module):
             response = self._response(known[..., -self.plan_size :])[..., None]
             location = location + spread * response
         return torch.cat([params[..., :1] + location, params[..., 1:]], -1)
+
+    def _first(self, layer: nn.Linear, features: Tensor, r: int) -> Tensor:
+        """Return what a layer makes of features for the first r of its R steps, (..., r, units)."""
+        some = layer.out_features // self.block * r
+        first = nn.functional.linear(features, layer.weight[:some], layer.bias[:some])
+        return first.unflatten(-1, (r, -1))
 
     def _response(self, plan: Tensor) -> Tensor:
         """Return the response to a plan (..., r, C) at every step, (..., r)."""

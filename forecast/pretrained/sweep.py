@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from forecast.networks.base import State
+from forecast.networks.base import State, state_map
 from forecast.networks.heads.quantile import pinball
 from forecast.pretrained.calibration import normal_scores
 from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading
@@ -42,17 +42,17 @@ class View(NamedTuple):
 
 
 class Live(NamedTuple):
-    """What the network remembers of B series, seen by one view: nothing in it is written to."""
+    """What the network remembers of B series, seen by V views: nothing in it is written to."""
 
-    features: Tensor  # (B, 1, D) after the newest value
-    mistakes: Mistakes  # (B, 1, J) each
-    state: State
+    features: Tensor  # (B, V, 1, D) after the newest value
+    mistakes: Mistakes  # (B, V, 1, J) each
+    state: State  # (B, V, ...) each
 
 
 class Sweep(NamedTuple):
     """What one pass over B histories tells."""
 
-    live: tuple[Live, ...]  # of every view
+    live: Live
     weights: Tensor  # (B, V), adding up to 1: how far each view is to be believed
     scores: Tensor  # (B, K, h) normal scores of what came after past origins; NaN: not known
 
@@ -83,13 +83,13 @@ def sweep(
     """
     origins = past_origins(values.shape[1], back or max(24, horizon))
     steps = torch.from_numpy(judged(horizon))
-    readings = [look(network, values, view) for view in views]
-    least = floor[:, None, None, None]
-    tables = [network.forecast(one, origins, steps).maximum(least) for one in readings]
+    reading = _look(network, values, views)
+    every = network.forecast(reading, origins, steps).unflatten(0, (-1, len(views)))
+    tables = every.maximum(floor[:, None, None, None, None]).unbind(1)
     truth = what_came(values, origins, steps)
     weights = believed(tables, truth, values, views)
     scores = torch.from_numpy(normal_scores(mix(weights, tables).numpy(), truth.numpy()))
-    return Sweep(tuple(_newest(one) for one in readings), weights, scores)
+    return Sweep(_newest(reading, views), weights, scores)
 
 
 def judged(horizon: int) -> np.ndarray:
@@ -159,36 +159,52 @@ def mix(weights: Tensor, tables: Sequence[Tensor]) -> Tensor:
 
 def look(network: PretrainedNetwork, values: Tensor, view: View) -> Reading:
     """Read histories (B, N) by a view."""
-    return network.read(values, *_seasons(view, values))
+    return _look(network, values, (view,))
 
 
-def begin(network: PretrainedNetwork, values: Tensor, view: View) -> Live:
+def begin(network: PretrainedNetwork, values: Tensor, views: Sequence[View]) -> Live:
     """Read histories (B, N) to their ends."""
-    return _newest(look(network, values, view))
+    return _newest(_look(network, values, views), views)
 
 
-def absorb(network: PretrainedNetwork, values: Tensor, view: View, live: Live) -> Live:
+def absorb(network: PretrainedNetwork, values: Tensor, views: Sequence[View], live: Live) -> Live:
     """Absorb the last of values (B, N): one call of the cell."""
-    return _newest(network.read(values, *_seasons(view, values), before=live.state))
+    before = state_map(_as_rows, live.state)
+    return _newest(_look(network, values, views, before), views)
 
 
 def quantiles(
-    network: PretrainedNetwork, values: Tensor, view: View, live: Live, horizon: int
+    network: PretrainedNetwork, values: Tensor, views: Sequence[View], live: Live, horizon: int
 ) -> Tensor:
-    """Forecast what comes after histories (B, N): (B, horizon, Q) in double precision."""
-    past = read(values, *_seasons(view, values))
-    reading = Reading(live.features, past, live.state, live.mistakes)
+    """Forecast what comes after histories (B, N): (B, V, horizon, Q) in double precision."""
+    features, mistakes, state = state_map(_as_rows, live)
+    reading = Reading(features, read(*_rows(values, views)), state, mistakes)
     newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, horizon + 1)
     parts = [network.forecast(reading, newest, some)[:, 0] for some in steps.split(STEPS_AT_ONCE)]
-    return torch.cat(parts, 1)
+    return torch.cat(parts, 1).unflatten(0, (-1, len(views)))
 
 
-def _newest(reading: Reading) -> Live:
+def _look(
+    network: PretrainedNetwork,
+    values: Tensor,
+    views: Sequence[View],
+    before: State | None = None,
+) -> Reading:
+    """Read histories (B, N) by all views at once: a row for each, those of a history together."""
+    return network.read(*_rows(values, views), before=before)
+
+
+def _rows(values: Tensor, views: Sequence[View]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return values (B V, N), and the seasons (B V,) by which each row is read."""
+    season, second = torch.tensor([view[:2] for view in views]).repeat(len(values), 1).unbind(1)
+    return values.repeat_interleave(len(views), 0), season, second
+
+
+def _as_rows(part: Tensor) -> Tensor:
+    return part.flatten(0, 1)  # (B, V, ...) -> (B V, ...)
+
+
+def _newest(reading: Reading, views: Sequence[View]) -> Live:
     newest = Mistakes(*(part[:, -1:] for part in reading.mistakes))
-    return Live(reading.features[:, -1:], newest, reading.state)
-
-
-def _seasons(view: View, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the seasons of a view, (B,) each."""
-    season, second = (torch.full((len(values),), m) for m in (view.season, view.second))
-    return season, second
+    live = Live(reading.features[:, -1:], newest, reading.state)
+    return state_map(lambda part: part.unflatten(0, (-1, len(views))), live)

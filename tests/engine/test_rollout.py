@@ -189,6 +189,15 @@ def test_the_history_is_read_once_however_many_paths(n_samples):
     assert calls == [(5 * n_samples, 2)] * 4
 
 
+def test_paths_are_one_row_until_their_first_values_are_chosen():
+    model, live = live_stream()
+    rows = []
+    model.readout.register_forward_hook(lambda module, given, _: rows.append(len(given[0])))
+    with torch.no_grad():
+        paths(model, live, KNOWN[:, 150:166], 7, torch.Generator().manual_seed(0))  # two blocks
+    assert rows == [5, 35]
+
+
 def test_a_rollout_writes_nothing_into_the_stream():
     model, live = live_stream()
     before = [tensor.clone() for tensor in tensors(tuple(live))]

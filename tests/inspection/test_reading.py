@@ -38,7 +38,7 @@ def test_gates_and_states_are_those_that_made_the_features(model):
         assert found["forget"].shape == (length, width)
         assert ((found["input"] > 0) & (found["input"] < 1)).all(axis=None)
         np.testing.assert_allclose(found["hidden"], hidden[top])
-        h = model.live_[0].state[0][place].numpy()  # what fit left
+        h = model.live_.state[0][place, 0].numpy()  # what fit left
         last = hidden.iloc[-1].to_numpy().reshape(h.shape)
         np.testing.assert_allclose(last, h, rtol=1e-3, atol=1e-4)
 
@@ -49,7 +49,7 @@ def test_the_view_that_is_believed_most_is_shown():
     model = PretrainedForecaster(horizon=6).fit(y)
     for place, view in enumerate(model.views_):
         model.weights_ = np.eye(len(model.views_))[[place]]
-        h = model.live_[place].state[0][0].numpy()
+        h = model.live_.state[0][0, place].numpy()
         shown = hidden_states(model).iloc[-1].to_numpy().reshape(h.shape)
         np.testing.assert_allclose(shown, h, rtol=1e-3, atol=1e-4, err_msg=str(view))
 

@@ -83,6 +83,14 @@ def test_icdf_and_normal_score_are_inverse(make):
 
 
 @every_head
+def test_scores_broadcast_against_parameters(make):
+    head, scores = build(make), numbers(4, BLOCK, seed=1)
+    params = numbers_for(head, ROWS, BLOCK, size=2)
+    each = torch.stack([head.icdf(params, row.expand(ROWS, BLOCK)) for row in scores], 1)
+    torch.testing.assert_close(head.icdf(params[:, None], scores), each, rtol=1e-12, atol=1e-12)
+
+
+@every_head
 @pytest.mark.parametrize("level", [0.001, 0.07, 0.1, 0.5, 0.83, 0.999])
 def test_quantile_and_normal_score_are_inverse(make, level):
     head = build(make)

@@ -183,8 +183,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         def read(live: Stream, ahead: Tensor) -> Tensor:
             block = ahead[:, : self.recipe_.stride]
             scale, raw = rollout.first_block(self.model_, live, block)
-            z = [self.model_.quantile(raw, level) for level in (0.5, *levels)]
-            return self.model_.values(scale, torch.stack(z, -1))  # (B, r, 1 + Q)
+            return self.model_.values(scale, self.model_.quantiles(raw, (0.5, *levels)))
 
         return self._write(live, ahead, read)
 
@@ -217,7 +216,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
             return super()._predict_at(panel, origins, horizon, levels, known)
         told = self._tensor(self.features_.rolling(panel, origins, horizon, known)).flatten(0, 1)
         points, quantiles, done = [], [], 0
-        for live in self._streams(panel, new[:, 0].tolist()):
+        for live in self._streams(panel, new[:, 0].tolist(), horizon):
             ahead = told[done : done + len(live.features)]
             if levels:
                 point, levelled = self._one_block(live, ahead, levels)
@@ -231,14 +230,16 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         point = np.concatenate(points).reshape(shape)
         return point, point, np.concatenate(quantiles).reshape(*shape, len(levels))
 
-    def _streams(self, panel: Panel, moments: list[int]) -> Iterator[Stream]:
+    def _streams(self, panel: Panel, moments: list[int], horizon: int) -> Iterator[Stream]:
         """Yield the streams after so many of the values that follow the history in a panel."""
         start, patch = self.stream_, self.recipe_.patch
         if len(start.phases) < patch and phases_needed(moments, patch) != [patch - 1]:
             seen = panel.head(self.panel_.lengths)
             start = self._read_all(self._windows(seen), phases=True)
         values, drivers = self._newest(panel, moments[-1])
-        return sweep(self.model_, values, start, drivers, moments)
+        # a decoder begins from the state, and what is read back goes on from it
+        alone = horizon <= self.recipe_.stride and not self.model_.network.hands_over
+        return sweep(self.model_, values, start, drivers, moments, one_block=alone)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         """Absorb new values: one step of the network per value and series.

@@ -221,22 +221,16 @@ class PretrainedForecaster(BaseForecaster):
             ORIGINS * STEPS,
         )
 
-    def _look(self) -> tuple[Live, ...]:
+    def _look(self) -> Live:
         """Read every history to its end."""
+        return self._together(lambda rows: begin(self.network_, self._newest(rows), self.views_))
 
-        def read(rows: Tensor) -> tuple[Live, ...]:
-            y = self._newest(rows)
-            return tuple(begin(self.network_, y, view) for view in self.views_)
-
-        return self._together(read)
-
-    def _advance(self, back: int) -> tuple[Live, ...]:
+    def _advance(self, back: int) -> Live:
         """Absorb the values that have `back` newer ones."""
 
-        def read(rows: Tensor) -> tuple[Live, ...]:
+        def read(rows: Tensor) -> Live:
             y, live = self._newest(rows, back), pick(self.live_, rows)
-            pairs = zip(self.views_, live, strict=True)
-            return tuple(absorb(self.network_, y, view, one) for view, one in pairs)
+            return absorb(self.network_, y, self.views_, live)
 
         return self._together(read)
 
@@ -246,9 +240,8 @@ class PretrainedForecaster(BaseForecaster):
 
         def write(rows: Tensor) -> Tensor:
             y, live = self._newest(rows), pick(self.live_, rows)
-            pairs = zip(self.views_, live, strict=True)
-            tables = [quantiles(self.network_, y, view, one, horizon) for view, one in pairs]
-            return mix(weights[rows], tables)
+            tables = quantiles(self.network_, y, self.views_, live, horizon)
+            return mix(weights[rows], tables.unbind(1))
 
         table: np.ndarray = self._together(write, horizon).numpy()
         if self.effect_ is not None and known is not None:
@@ -259,7 +252,7 @@ class PretrainedForecaster(BaseForecaster):
         """Do the work on some series at a time, alike lengths side by side; in their own order."""
         lengths = np.minimum(self.seen_.lengths, CONTEXT)
         order = np.argsort(lengths, kind="stable")
-        size = max(VALUES // (int(lengths.max()) + 8 * steps), 1)
+        size = max(VALUES // (len(self.views_) * (int(lengths.max()) + 8 * steps)), 1)
         with torch.inference_mode():
             parts = [work(rows) for rows in torch.from_numpy(order).split(size)]
             if len(order) == 1:  # a stream of one series is felt to the tenth of a millisecond

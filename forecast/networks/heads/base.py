@@ -62,7 +62,7 @@ class Head(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def icdf(self, params: Tensor, score: Tensor) -> Tensor:
-        """Return the quantiles (..., r) at the levels Phi(score), score (..., r)."""
+        """Return the quantiles (..., r) at the levels Phi(score); (..., r) each, and broadcast."""
 
     @abc.abstractmethod
     def normal_score(self, params: Tensor, z: Tensor) -> Tensor:
@@ -132,11 +132,16 @@ def loc_scale(params: Tensor) -> tuple[Tensor, Tensor]:
 def interpolate(at: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Read the piecewise linear function through the knots (x, y) (..., Q) at `at` (...).
 
-    Beyond the outer knots the outer pieces go on.
+    Beyond the outer knots the outer pieces go on. Leading axes broadcast.
     """
-    shape = at.shape
-    x, y = x.expand(*shape, x.shape[-1]), y.expand(*shape, y.shape[-1])
-    right = torch.searchsorted(x.contiguous(), at[..., None].contiguous())
+    shape = torch.broadcast_shapes(at.shape, x.shape[:-1], y.shape[:-1])
+    at = at.expand(shape)
+    if x.dim() == 1:  # the same knots for all
+        right = torch.searchsorted(x, at.contiguous())[..., None]
+    else:
+        x = x.expand(*shape, -1)
+        right = torch.searchsorted(x.contiguous(), at[..., None].contiguous())
+    x, y = x.expand(*shape, -1), y.expand(*shape, -1)
     right = right.clamp(1, x.shape[-1] - 1)
     x0, x1 = x.gather(-1, right - 1), x.gather(-1, right)
     y0, y1 = y.gather(-1, right - 1), y.gather(-1, right)

@@ -73,7 +73,7 @@ class DiscreteHead(CountHead):
     def icdf(self, params: Tensor, score: Tensor) -> Tensor:
         """Return the quantiles; their slope, for gradients, is taken to be that of the mean."""
         (level, spread), (mean, *shapes) = level_spread(params), self.domain_map(params)
-        y = by_numpy(self._quantile, score.expand(mean.shape).double(), mean, *shapes)
+        y = by_numpy(self._quantile, score.double(), mean, *shapes)
         return ((y - level + mean - mean.detach()) / spread).to(params)
 
     def normal_score(self, params: Tensor, z: Tensor) -> Tensor:

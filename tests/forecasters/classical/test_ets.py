@@ -83,7 +83,7 @@ def test_any_length_from_one_on(season_length: int) -> None:
 @pytest.mark.parametrize(("unit", "level"), [(1e9, 0.0), (1e-9, 0.0), (1.0, 1e9)])
 def test_size_and_level_do_not_matter(unit: float, level: float) -> None:
     # A noise that no factors fit better: they would change the form with the level.
-    y = seasonal_series(120, 12, noise=2) - 60
+    y = seasonal_series(120, 12, noise=3) - 60
     plain = ETSForecaster(season_length=12).fit(pd.Series(y)).predict(12)
     moved = ETSForecaster(season_length=12).fit(pd.Series(level + unit * y)).predict(12)
     np.testing.assert_allclose((moved - level) / unit, plain, atol=0.05)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast import LSTMForecaster, MLPForecaster, Seq2SeqForecaster
+from forecast import LSTMForecaster, MLPForecaster, PretrainedForecaster, Seq2SeqForecaster
 from forecast.data import calendar
 from forecast.data.growing import Growing
 from forecast.engine import stream, training
@@ -76,6 +76,16 @@ def test_a_backtest_reads_each_value_once(kind: Any, monkeypatch: pytest.MonkeyP
     # one phase is the newest at every origin: nobody else reads
     assert sum(rows * steps for rows, steps in network) * patch == 19 * 6
     assert len(encoded) == 1  # of fit
+    if kind is not Seq2SeqForecaster:  # a decoder begins from the state of every origin
+        assert len(network) == 1
+
+
+def test_a_value_of_the_pretrained_network_is_one_call_for_all_views() -> None:
+    model = PretrainedForecaster().fit(Y[:400])
+    steps = reads(model.network_.recurrence)
+    model.update(Y[400:401]).predict(1)
+    assert len(model.views_) == 3  # day and week, week, day
+    assert steps == [(3, 1)]
 
 
 def test_the_first_update_reads_all_phases_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
