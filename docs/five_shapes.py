@@ -15,22 +15,19 @@ GIVEN = {"fc": "white", "lw": 2.0}
 
 
 def five_shapes() -> Figure:
-    """Draw the panels side by side, as wide as they have steps."""
-    panels = [  # with the middle and the width of each
-        (one_to_one, 0.0, 1.9),
-        (vector_to_sequence, 1.0, 3.5),
-        (sequence_to_vector, 1.0, 3.5),
-        (each_step, 1.0, 3.5),
-        (history_to_horizon, 2.2, 5.9),
+    """Draw the panels in two rows, the last one as wide as it has steps."""
+    rows = [  # with the middle and the width of each
+        [(one_to_one, 0.0, 4.0), (vector_to_sequence, 1.0, 4.0), (sequence_to_vector, 1.0, 4.0)],
+        [(each_step, 1.0, 5.0), (history_to_horizon, 2.2, 7.0)],
     ]
-    widths = [width for *_, width in panels]
-    figure, axes = plt.subplots(
-        1, 5, figsize=(16, 4.4), width_ratios=widths, layout="constrained", facecolor="white"
-    )
-    for ax, (draw, middle, width) in zip(axes, panels, strict=True):
-        draw(ax, middle)
-        ax.set(xlim=(middle - width / 2, middle + width / 2), ylim=(-1.25, 3.75), aspect="equal")
-        ax.axis("off")
+    figure = plt.figure(figsize=(11, 10.4), layout="constrained", facecolor="white")
+    for part, panels in zip(figure.subfigures(2, 1), rows, strict=True):
+        axes = part.subplots(1, len(panels), width_ratios=[width for *_, width in panels])
+        for ax, (draw, middle, width) in zip(axes, panels, strict=True):
+            draw(ax, middle)
+            limits = {"xlim": (middle - width / 2, middle + width / 2), "ylim": (-1.45, 4.2)}
+            ax.set(aspect="equal", **limits)
+            ax.axis("off")
     return figure
 
 
@@ -84,7 +81,7 @@ def history_to_horizon(ax: Axes, middle: float) -> None:
         if k and k != 3:
             step(ax, x)
     arrow(ax, (2.33, MIDDLE), (3.07, MIDDLE), STATE, lw=3.0)
-    ax.text(2.7, MIDDLE + 0.13, "c", ha="center", fontsize=13, style="italic")
+    ax.text(2.7, MIDDLE + 0.13, "c", ha="center", fontsize=19, style="italic")
     for k in range(3):  # attention
         arrow(ax, (k + 0.1, MIDDLE + 0.34), (3.3, MIDDLE + 0.36), GREY, ls=(0, (2, 2)), rad=-0.33)
     arrow(ax, (3.6, HIGH - 0.06), (4.22, MIDDLE + 0.36), OUTPUT, ls=(0, (2, 2)))  # read back
@@ -92,9 +89,9 @@ def history_to_horizon(ax: Axes, middle: float) -> None:
 
 def title(ax: Axes, x: float, name: str, job: str, call: str) -> None:
     """Write the name of a shape and its job above it, and who does it below."""
-    ax.text(x, 3.7, name, ha="center", va="top", fontsize=15, weight="bold")
-    ax.text(x, 3.37, job, ha="center", va="top", fontsize=11.5, color=GREY)
-    ax.text(x, -0.62, call, ha="center", va="top", fontsize=10.5, family="monospace")
+    ax.text(x, 4.15, name, ha="center", va="top", fontsize=20, weight="bold")
+    ax.text(x, 3.72, job, ha="center", va="top", fontsize=16, color=GREY)
+    ax.text(x, -0.55, call, ha="center", va="top", fontsize=15.5, family="monospace")
 
 
 def column(ax: Axes, x: float, *, given: bool, told: bool, colour: str = STATE) -> None:
@@ -103,14 +100,14 @@ def column(ax: Axes, x: float, *, given: bool, told: bool, colour: str = STATE) 
         (x - 0.26, MIDDLE - 0.26), 0.52, 0.52, boxstyle="round,pad=0.05", ec=colour, **GIVEN
     )
     ax.add_patch(box)
-    ax.text(x, MIDDLE, "h", ha="center", va="center", fontsize=14, style="italic", color=colour)
+    ax.text(x, MIDDLE, "h", ha="center", va="center", fontsize=20, style="italic", color=colour)
     if given:
         ax.add_patch(Circle((x, LOW), 0.21, ec=INPUT, **GIVEN))
-        ax.text(x, LOW, "x", ha="center", va="center", fontsize=13, style="italic", color=INPUT)
+        ax.text(x, LOW, "x", ha="center", va="center", fontsize=19, style="italic", color=INPUT)
         arrow(ax, (x, LOW + 0.22), (x, MIDDLE - 0.32), INPUT)
     if told:
         ax.add_patch(Circle((x, HIGH), 0.21, ec=OUTPUT, **GIVEN))
-        ax.text(x, HIGH, "y", ha="center", va="center", fontsize=13, style="italic", color=OUTPUT)
+        ax.text(x, HIGH, "y", ha="center", va="center", fontsize=19, style="italic", color=OUTPUT)
         arrow(ax, (x, MIDDLE + 0.32), (x, HIGH - 0.22), OUTPUT)
 
 

@@ -1,10 +1,12 @@
-"""Fill the site from what exists once: texts from the top of the repository, the registry."""
+"""Fill the site from what exists once: texts from the top, the notebooks, the registry."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 from typing import Any
+
+from notebook_pages import pages
 
 from forecast.forecasters.registry import HOMES, LISTED
 
@@ -16,8 +18,16 @@ PAGES = {
 }
 
 
+def on_config(config: Any) -> Any:
+    """Put the notebooks before the reference."""
+    listed = [{page.title: f"notebooks/{name}.md"} for name, page in pages().items()]
+    place = next(i for i, part in enumerate(config.nav) if "Reference" in part)
+    config.nav.insert(place, {"Notebooks": listed})
+    return config
+
+
 def on_files(files: Any, config: Any) -> Any:
-    """Add those texts, and the licence, to the files of the site."""
+    """Add those texts, the notebooks, and the licence, to the files of the site."""
     from mkdocs.structure.files import File
 
     for name, page in PAGES.items():
@@ -25,6 +35,10 @@ def on_files(files: Any, config: Any) -> Any:
         if page == "index.md":
             text = f"---\nhide: [navigation]\n---\n{text}"
         files.append(File.generated(config, page, content=text))
+    for name, page in pages().items():
+        files.append(File.generated(config, f"notebooks/{name}.md", content=page.text))
+        for picture, content in page.pictures.items():
+            files.append(File.generated(config, f"notebooks/{picture}", content=content))
     licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
     files.append(File.generated(config, "LICENSE.txt", content=licence))
     return files

@@ -416,12 +416,80 @@ def test_whatever_fails_is_one_sentence(
     assert result.exception is error
 
 
-def test_an_estimator_of_sequences_is_told_from_a_forecaster(tmp_path: Path) -> None:
-    X = np.random.default_rng(0).normal(size=(8, 3))
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """Units of unequal lengths, whose state says how large the first feature has been."""
+    rng = np.random.default_rng(0)
+    parts = [
+        pd.DataFrame({"unit": f"u{k}", "day": range(1, n + 1), "a": rng.normal(size=n), "b": 1.5})
+        for k, n in enumerate(rng.integers(4, 9, 12))
+    ]
+    rows = pd.concat(parts, ignore_index=True)
+    rows["state"] = np.where(rows.groupby("unit")["a"].cummax() > 1, "high", "low")
+    rows["most"] = rows.groupby("unit")["a"].transform("max").round(3)
+    path = tmp_path / "units.csv"
+    rows.sample(frac=1, random_state=0).to_csv(path, index=False)
+    return path
+
+
+BRIEFLY = ["--set", "max_epochs=1", "--set", "hidden_size=4", "--id-col", "unit"]
+
+
+def test_labels_at_every_step_are_learned_saved_and_told(units: Path, tmp_path: Path) -> None:
+    file, rows = tmp_path / "a.model", pd.read_csv(units)
+    label = ["--set", "each_step=true", "--target-col", "state"]
+    run("fit", units, "--model", "sequence-classifier", *BRIEFLY, *label, "--model-file", file)
+    shown = table(run("predict", units, "--model-file", file))
+    assert list(shown) == ["unit", "day", "predicted", "p_high", "p_low"]
+    assert len(shown) == len(rows) and shown["predicted"].isin(["high", "low"]).all()
+    np.testing.assert_allclose(shown["p_high"] + shown["p_low"], 1, atol=1e-6)
+    model, keyed = forecast.load(file), rows.sort_values(["unit", "day"])
+    by_hand = model.predict_proba(keyed[["unit", "day", "a", "b", "most"]])["high"]
+    at = shown.sort_values(["unit", "day"])["p_high"]
+    np.testing.assert_allclose(at, by_hand, rtol=1e-6)
+
+
+def test_a_number_of_every_unit_is_told_where_no_label_is(units: Path, tmp_path: Path) -> None:
+    file, new = tmp_path / "a.model", tmp_path / "new.csv"
+    label = ["--target-col", "most", "--model-file", file]
+    run("fit", units, "--model", "sequence-regressor", *BRIEFLY, *label)
+    pd.read_csv(units).drop(columns=["most", "state"]).query("unit < 'u3'").to_csv(new, index=False)
+    shown = table(run("predict", new, "--model-file", file))
+    assert list(shown) == ["unit", "predicted"] and shown["unit"].str.startswith("u").all()
+    assert np.isfinite(shown["predicted"]).all()
+    pd.read_csv(new).drop(columns="b").to_csv(new, index=False)
+    assert "missing ['b']" in sentence("predict", new, "--model-file", file)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "code"),
+    [
+        (["--target-col", "state", "--id-col", "unit"], "must have one label, got 2 for 'u", 1),
+        (["--id-col", "unit"], "say which column holds the labels", 2),
+        (["--target-col", "gone"], "must be a column of the table, got 'gone'", 1),
+    ],
+)
+def test_labels_that_cannot_be_learned_are_named(
+    arguments: list[str], said: str, code: int, units: Path, tmp_path: Path
+) -> None:
+    rest = ["--model", "sequence-classifier", "--model-file", tmp_path / "a.model"]
+    assert said in sentence("fit", units, *arguments, *rest, code=code)
+
+
+def test_what_an_estimator_of_sequences_is_not_for_is_said(tmp_path: Path) -> None:
+    X, file = np.random.default_rng(0).normal(size=(8, 3)), tmp_path / "a.model"
     model = forecast.SequenceRegressor(hidden_size=2, max_epochs=1, random_state=0)
-    model.fit(X, X.sum(1)).save(tmp_path / "a.model")
-    said = sentence("predict", "--model-file", tmp_path / "a.model")
-    assert "holds a SequenceRegressor, which continues no series" in said
+    model.fit(X, X.sum(1)).save(file)
+    assert "give the file of the units" in sentence("predict", "--model-file", file, code=2)
+    assert "fitted to a table" in sentence("predict", "elnino", "--model-file", file)
+    assert "continues no series" in sentence(
+        "predict", tmp_path, "--model-file", file, "--output", tmp_path / "b"
+    )
+    for verb in ("predict", "backtest", "watch"):
+        arguments = [verb, "elnino", "--model", "sequence-regressor"]
+        assert "answers for sequences" in sentence(*arguments, code=2)
+    asked = ["predict", "elnino", "--model-file", file, "--coverage", 0.8]
+    assert "forecasts nothing" in sentence(*asked, code=2)
 
 
 def test_names_do_nothing_on_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

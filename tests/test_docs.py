@@ -126,10 +126,17 @@ def test_links_between_texts_lead_somewhere():
             assert "://" in target or linked.exists(), f"{page.name}: {target}"
 
 
-def test_reference_has_every_exported_name():
+@pytest.fixture
+def hooks(monkeypatch):
+    """Return `docs/hooks.py` as MkDocs imports it."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
     spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs" / "hooks.py")
     hooks = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(hooks)
+    return hooks
+
+
+def test_reference_has_every_exported_name(hooks):
     pages = [
         hooks.on_page_markdown(page.read_text(encoding="utf-8"))
         for page in (ROOT / "docs" / "api").glob("*.md")
@@ -137,3 +144,15 @@ def test_reference_has_every_exported_name():
     shown = set(re.findall(r"^::: ([\w.]+)$", "\n".join(pages), re.MULTILINE))
     homes = {name: f"{home}.{name}" for name, home in HOMES.items()}
     assert {homes.get(name, f"forecast.{name}") for name in forecast.__all__} <= shown
+
+
+def test_notebooks_are_pages_with_their_pictures(hooks):
+    pages = hooks.pages()
+    assert set(pages) == {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    for name, page in pages.items():
+        assert page.title.startswith(name[:2])
+        assert set(re.findall(r"!\[.*?\]\((.+?)\)", page.text)) == set(page.pictures)
+        assert all(picture.startswith(b"\x89PNG") for picture in page.pictures.values())
+        assert "```python" in page.text
+        for target in re.findall(r"[^!]\[[^\]]*\]\((\.\./[^)#]+)", page.text):
+            assert (ROOT / "docs" / "notebooks" / target).resolve().exists(), target

@@ -108,6 +108,23 @@ def test_gain_from_depth_is_printed():
 
 
 @pytest.mark.slow
+@pytest.mark.mission("M29", "M30", "M31", "M32", "M33", "M53")
+def test_one_cell_has_five_shapes():
+    printed = executed("07-one-cell-five-shapes.ipynb")
+    assert min(number(printed, f"told {way}:") for way in ("initial_state", "every_step")) > 0.95
+    assert number(printed, "cold start / mean of the panel:") < 0.9
+    assert number(printed, "days from weeks:") > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.mission("M34", "M35")
+def test_attention_opens_the_bottleneck_and_finds_a_season():
+    printed = executed("08-what-is-attended.ipynb")
+    assert number(printed, "one context / attention:") > 20
+    assert number(printed, "attention on the same weekday:") > 0.8
+
+
+@pytest.mark.slow
 @pytest.mark.mission("M41", "M42")
 def test_symbols_are_recovered_and_an_agreement_is_kept():
     printed = executed("09-words-states-and-intervals.ipynb")
@@ -141,3 +158,13 @@ def test_a_network_taught_beforehand_tells_a_new_level_from_an_outlier():
         outlier[int(step)], level[int(step)] = map(float, shares)
     assert outlier[1] == level[1] < 0.6
     assert outlier[5] < 0.3 and level[5] > 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.mission("M53")
+def test_nobody_wins_the_contest_everywhere():
+    printed = executed("13-the-contest.ipynb")
+    assert number(printed, "; best on") < 8
+    rows = re.findall(r"^(naive|ARIMA|LSTM) +([\d.]+) ", printed, re.MULTILINE)
+    against = {name: float(ratio) for name, ratio in rows}
+    assert against["naive"] == 1 and max(against["ARIMA"], against["LSTM"]) < 0.7

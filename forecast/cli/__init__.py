@@ -131,11 +131,14 @@ def fit(
     model_file: options.SaveTo,
 ) -> None:
     """Fit a model to all data and save it for `forecast predict`."""
+    from forecast.cli.sequences import of_sequences, taught
     from forecast.cli.work import fitted, make, of_symbols, read
 
     model = make(choice, how, horizon=horizon, random_state=random_state)
-    y, X = read(data, how, symbols=of_symbols(model))
-    fitted(model, y, X).save(model_file)
+    if of_sequences(model):
+        taught(model, data, how).save(model_file)
+    else:
+        fitted(model, *read(data, how, symbols=of_symbols(model))).save(model_file)
     note(f"the model is in {model_file}; next: forecast predict --model-file {model_file}")
 
 
@@ -174,8 +177,11 @@ def predict(
 ) -> None:
     """Forecast what comes next; print it as CSV, or as a table on a terminal."""
     levels = options.levels(quantiles)
+    if model_file is None:
+        options.forecasting(choice.model)
     if data is not None and Path(data).is_dir():
-        options.of_one_file(coverage=coverage, paths=paths, plot=plot, X=how.X)
+        why = "this is for one file, not for a folder."
+        options.without(why, coverage=coverage, paths=paths, plot=plot, X=how.X)
         from forecast.cli.work import forecast_folder, made_for_parts
 
         model = made_for_parts(model_file, choice, how, random_state)
@@ -183,10 +189,20 @@ def predict(
         return
     if data is None and model_file is None:
         raise typer.BadParameter("give DATA, or --model-file FILE of a model that was saved.")
-    from forecast.cli.work import fitted, load_and_update, make, of_symbols, read, tabulate
+    from forecast.cli.sequences import answered, of_sequences
+    from forecast.cli.work import fitted, make, of_symbols, read, tabulate, updated
+    from forecast.forecasters.loading import load
 
     if model_file is not None:
-        model, X = load_and_update(model_file, data, how)
+        model = load(model_file)
+        if of_sequences(model):
+            why = f"{type(model).__name__} answers for sequences and forecasts nothing."
+            options.without(
+                why, horizon=horizon, quantiles=levels, coverage=coverage, paths=paths, plot=plot
+            )
+            _write(answered(model, data, how), output)
+            return
+        model, X = updated(model, data, how)
     else:
         model = make(choice, how, horizon=horizon, random_state=random_state)
         y, X = read(str(data), how, symbols=of_symbols(model))
@@ -270,6 +286,7 @@ def watch(
     from forecast.cli.work import fitted, make, read
     from forecast.evaluation.watching import Watched
 
+    options.contestant(choice.model)
     y, X = read(data, how)
     history = without_last(y, last)
     model = fitted(make(choice, how, horizon=1, random_state=random_state), history, X)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from forecast.forecasters.registry import SPELLINGS, SYMBOLIC
+from forecast.forecasters.registry import SEQUENTIAL, SPELLINGS, SYMBOLIC
 
 
 def model_name(name: str) -> str:
@@ -30,6 +30,17 @@ def contestant(name: str) -> str:
     if SPELLINGS[spelled] in SYMBOLIC:
         raise typer.BadParameter(
             f"{spelled} forecasts symbols, whose errors have no size. Use `forecast predict`."
+        )
+    return forecasting(spelled)
+
+
+def forecasting(name: str) -> str:
+    """Return the name of a model that continues series, or say what the others are for."""
+    spelled = model_name(name)
+    if SPELLINGS[spelled] in SEQUENTIAL:
+        raise typer.BadParameter(
+            f"{spelled} answers for sequences. Use `forecast fit` with a labelled table, then "
+            "`forecast predict --model-file`."
         )
     return spelled
 
@@ -235,10 +246,8 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-def of_one_file(**given: Any) -> None:
-    """Refuse options that a folder of files does not have."""
+def without(why: str, **given: Any) -> None:
+    """Refuse options that make no sense here, and say why."""
     for name, value in given.items():
         if value:
-            raise typer.BadParameter(
-                "this is for one file, not for a folder.", param_hint=f"--{name}"
-            )
+            raise typer.BadParameter(why, param_hint=f"--{name}")

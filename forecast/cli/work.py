@@ -13,6 +13,7 @@ import typer
 from forecast._checks import short
 from forecast.cli.options import Choice, Reading, columns, frequency, settings
 from forecast.cli.screen import note, working
+from forecast.cli.sequences import of_sequences
 from forecast.contest.compare import default_horizon
 from forecast.data.calendar import infer_season_length
 from forecast.data.datasets import catalogue, load_dataset
@@ -107,13 +108,13 @@ def saved_forecaster(path: Path) -> BaseForecaster:
     Raises
     ------
     ValueError
-        If it holds another kind of estimator, which the command line has no verbs for.
+        If it holds an estimator of sequences.
     """
     model = load(path)
-    if not hasattr(model, "panel_"):  # a history to continue
+    if of_sequences(model):
         raise ValueError(
-            f"{str(path)!r} holds a {type(model).__name__}, which continues no series. In Python, "
-            "forecast.load reads it and its predict answers for sequences."
+            f"{str(path)!r} holds a {type(model).__name__}, which continues no series. Give "
+            "`forecast predict` one file of units, not a folder."
         )
     return model
 
@@ -134,11 +135,10 @@ def forecast_folder(
     note(f"the forecasts are in {output}.")
 
 
-def load_and_update(
-    path: Path, data: str | None, how: Reading
+def updated(
+    model: BaseForecaster, data: str | None, how: Reading
 ) -> tuple[BaseForecaster, pd.DataFrame | None]:
-    """Load a model and let it absorb what is newer than its history; a file may hold all of it."""
-    model = saved_forecaster(path)
+    """Let a model absorb what is newer than its history; a file may hold all of it."""
     model.panel_ = panel = as_of_a_file(model.panel_)
     if data is None:
         like = restore(panel, np.zeros((panel.n_series, 1)))  # it has the names of the history

@@ -351,3 +351,27 @@ def in_parts(panel: Panel, lengths: np.ndarray) -> Iterator[tuple[slice, np.ndar
         places = np.arange(len(values)) - np.repeat(panel.offsets[some] - first, own)
         looked_at = places < np.repeat(lengths[some], own)
         yield some, numbers[looked_at], values[looked_at]
+
+
+def mask_at_random(
+    batch: Batch, fraction: float, reader: Reader, generator: torch.Generator
+) -> Batch:
+    """Mask a part of a batch, so that the network learns to forecast with gaps.
+
+    In a fraction of the windows a tenth of the values becomes unobserved, those of the summary of
+    older values too, but not their mean. In as many windows the past-only covariates do: beyond the
+    first block of a rollout they are unknown.
+    """
+    if not fraction:
+        return batch
+    table, drivers = reader.pack(batch.past), batch.past.drivers
+    rows = torch.rand(len(table), 1, generator=generator) < fraction
+    lost = rows & (torch.rand(table.shape, generator=generator) < 0.1)
+    past = reader.unpack(table.masked_fill(lost.to(table.device), torch.nan), drivers)
+    # the gaps of a forecast do not take away the mean of what came before them
+    past = past._replace(mean=batch.past.mean, n_observed=batch.past.n_observed)
+    if reader.n_past:
+        rows = torch.rand(len(table), 1, 1, generator=generator) < fraction
+        lost = rows & (torch.arange(drivers.shape[2]) >= reader.n_known)
+        past = past._replace(drivers=drivers.masked_fill(lost.to(table.device), torch.nan))
+    return batch._replace(past=past)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from forecast.engine.batches import Batch
+from forecast.engine.batches import Batch, mask_at_random
 from forecast.engine.reader import Reader, ReaderOutput
 from forecast.engine.scale import Scale
 from forecast.engine.support import Support
+from forecast.engine.trainable import Trainable
 from forecast.networks.base import State, where
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads.base import Head, normal_scores
@@ -18,7 +19,7 @@ from forecast.networks.heads.base import Head, normal_scores
 WEIGHT_RANGE = (0.05, 5.0)  # a window may count so much less or more than others
 
 
-class Model(nn.Module):
+class Model(Trainable[Batch]):
     """Join reader, network, readout and head; it holds no state of any series.
 
     Parameters
@@ -69,6 +70,16 @@ class Model(nn.Module):
         own: list[Tensor] = list(self.head.parameters())
         if own:
             yield own
+
+    def draw_origin(self, batch: Batch, generator: torch.Generator) -> int | None:
+        """Return a random step of the windows, after which a decoder takes over; None without."""
+        if not self.network.hands_over:
+            return None
+        return int(torch.randint(len(batch.steps) - 1, (), generator=generator))
+
+    def masked(self, batch: Batch, fraction: float, generator: torch.Generator) -> Batch:
+        """Return windows of which a fraction has lost some values: see `mask_at_random`."""
+        return mask_at_random(batch, fraction, self.reader, generator)
 
     def read_out(
         self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor

@@ -8,20 +8,22 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from forecast.engine import ranks
-from forecast.engine.batches import Batch
-from forecast.engine.model import Model
-from forecast.engine.reader import Reader
+from forecast.engine.trainable import Rows, Trainable
 from forecast.networks.base import State, pick, stack, state_map
 
 STEPS_PER_EPOCH = 50  # windows are drawn, so an epoch has no natural length
 TARGETS_AT_ONCE = 2**14  # of a batch: what they need of memory is no more than a panel does
 EMA_DECAY = 0.98  # per step: the averaged weights are those of about the last epoch
+
+B = TypeVar("B", bound=Rows)
+M = TypeVar("M", bound=Trainable[Any])
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,12 @@ class Settings:
 
 
 def train(
-    model: Model,
-    batches: Iterator[Batch],
-    validate: Callable[[Model], float],
+    model: M,
+    batches: Iterator[Rows],
+    validate: Callable[[M], float],
     settings: Settings,
     generator: torch.Generator,
-    on_gradients: Callable[[Model], None] | None = None,
+    on_gradients: Callable[[M], None] | None = None,
 ) -> Iterator[Epoch]:
     """Train a model in place; yield a record after every epoch and keep the best weights.
 
@@ -67,8 +69,8 @@ def train(
 
     Parameters
     ----------
-    model : Model
-    batches : iterator of Batch
+    model : Trainable
+    batches : iterator of Rows
         Windows, one batch per step of the optimiser. A window that goes on where that of its row
         in the batch before ended begins with the state left there, without its gradient (truncated
         backpropagation through time; Williams and Peng, 1990).
@@ -103,11 +105,11 @@ def train(
             rate = settings.learning_rate * schedule(step / total)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            batch = mask_at_random(next(batches), settings.mask_fraction, model.reader, generator)
+            batch = model.masked(next(batches), settings.mask_fraction, generator)
             batch = batch.rows(ranks.own_rows(len(batch.fresh)))
             optimizer.zero_grad()
             carried = None if batch.fresh.all() else carried
-            origin = draw_origin(model, batch, generator)
+            origin = model.draw_origin(batch, generator)
             means, carried = backward(model, batch, settings.min_observed, carried, origin)
             if on_gradients is not None:
                 on_gradients(model)
@@ -142,12 +144,12 @@ def train(
 
 
 def backward(
-    model: Model, batch: Batch, min_observed: int, carried: State | None, origin: int | None
+    model: Trainable[B], batch: B, min_observed: int, carried: State | None, origin: int | None
 ) -> tuple[Tensor, State]:
     """Leave the gradient of each member's mean loss in its weights.
 
     Large batches go through in pieces, whose gradients add up: the memory of a step does not grow
-    with the batch. So do the gradients of other ranks. Parameters are those of `Model.losses`.
+    with the batch. So do the gradients of other ranks. Parameters are those of `Trainable.losses`.
 
     Returns
     -------
@@ -218,37 +220,6 @@ def clip(parameters: list[Tensor], norm: float | None, value: float | None) -> T
         if norm is not None:
             nn.utils.clip_grad_norm_(parameters, norm, foreach=True)
     return before
-
-
-def draw_origin(model: Model, batch: Batch, generator: torch.Generator) -> int | None:
-    """Return a random step of the windows after which the decoder takes over; None without one."""
-    if not model.network.hands_over:
-        return None
-    return int(torch.randint(len(batch.steps) - 1, (), generator=generator))
-
-
-def mask_at_random(
-    batch: Batch, fraction: float, reader: Reader, generator: torch.Generator
-) -> Batch:
-    """Mask a part of a batch, so that the network learns to forecast with gaps.
-
-    In a fraction of the windows a tenth of the values becomes unobserved, those of the summary of
-    older values too, but not their mean. In as many windows the past-only covariates do: beyond the
-    first block of a rollout they are unknown.
-    """
-    if not fraction:
-        return batch
-    table, drivers = reader.pack(batch.past), batch.past.drivers
-    rows = torch.rand(len(table), 1, generator=generator) < fraction
-    lost = rows & (torch.rand(table.shape, generator=generator) < 0.1)
-    past = reader.unpack(table.masked_fill(lost.to(table.device), torch.nan), drivers)
-    # the gaps of a forecast do not take away the mean of what came before them
-    past = past._replace(mean=batch.past.mean, n_observed=batch.past.n_observed)
-    if reader.n_past:
-        rows = torch.rand(len(table), 1, 1, generator=generator) < fraction
-        lost = rows & (torch.arange(drivers.shape[2]) >= reader.n_known)
-        past = past._replace(drivers=drivers.masked_fill(lost.to(table.device), torch.nan))
-    return batch._replace(past=past)
 
 
 def noise_factor(scores: Tensor, observed_mask: Tensor) -> Tensor:

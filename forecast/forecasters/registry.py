@@ -41,11 +41,13 @@ class Contestant(NamedTuple):
     forecaster : str
         Its class.
     file : str
-        The module that defines it, inside `forecast.forecasters`.
+        The module that defines it, inside its room.
     options : mapping
         Parameters that differ from the defaults.
     invited : bool
         Whether it takes part in the contest that nobody chose the contestants of.
+    room : str
+        Where its file is.
     """
 
     label: str
@@ -53,6 +55,12 @@ class Contestant(NamedTuple):
     file: str
     options: Mapping[str, Any] = MappingProxyType({})
     invited: bool = True
+    room: str = "forecast.forecasters"
+
+    @property
+    def home(self) -> str:
+        """The module that defines it."""
+        return f"{self.room}.{self.file}"
 
     @property
     def spelling(self) -> str:
@@ -100,15 +108,19 @@ SYMBOLIC = (
     Contestant("symbols", "SymbolForecaster", "symbols.recurrent"),
     Contestant("n-grams", "NGramForecaster", "symbols.ngrams"),
 )
+# Sequences are answered for, not continued.
+SEQUENTIAL = (
+    Contestant(
+        "sequence classifier", "SequenceClassifier", "classifier", room="forecast.sequences"
+    ),
+    Contestant("sequence regressor", "SequenceRegressor", "regressor", room="forecast.sequences"),
+)
 LISTED = CONTESTANTS + SYMBOLIC
 # Class -> module. A saved file names a class, never a module to import.
-HOMES = {one.forecaster: f"forecast.forecasters.{one.file}" for one in LISTED}
-# Every class that a saved file may name: estimators of sequences are no contestants.
-CLASSES = HOMES | {
-    "SequenceClassifier": "forecast.sequences.classifier",
-    "SequenceRegressor": "forecast.sequences.regressor",
-}
-SPELLINGS = {one.spelling: one for one in LISTED}
+HOMES = {one.forecaster: one.home for one in LISTED}
+# Every class that a saved file may name.
+CLASSES = HOMES | {one.forecaster: one.home for one in SEQUENTIAL}
+SPELLINGS = {one.spelling: one for one in LISTED + SEQUENTIAL}
 NAIVE = tuple(one.label for one in CONTESTANTS if one.forecaster == "NaiveForecaster")
 
 

@@ -35,8 +35,10 @@ class Seq2Seq(Network):
         F, numbers per step, of observed values as of written ones.
     hidden_size : int
         D, units per layer.
-    decoder : callable
-        Makes the decoder, from the sizes and the options.
+    encoder, decoder : callable
+        Make the two, from the sizes and the options. An encoder may be told of static features, as
+        a `Described` is; one that is told at every step wants a decoder that is, too: a
+        `Conditioned`.
     **options
         Those of `Recurrent`: cell, num_layers, dropout, residual.
 
@@ -57,17 +59,22 @@ class Seq2Seq(Network):
         input_size: int,
         hidden_size: int,
         *,
+        encoder: Callable[..., Network] = Recurrent,
         decoder: Callable[..., Network] = Recurrent,
         **options: Any,
     ) -> None:
         super().__init__()
         self.width = hidden_size
-        self.encoder = Recurrent(input_size, hidden_size, **options)
+        self.encoder = encoder(input_size, hidden_size, **options)
         self.decoder = decoder(input_size, hidden_size, **options)
 
     def initial_state(self, batch_size: int) -> State:
         """Return the encoder's state before any input."""
         return self.encoder.initial_state(batch_size)
+
+    def state_of(self, static: Tensor) -> State:
+        """Return the encoder's state before any input of series with static features (B, A)."""
+        return self.encoder.state_of(static)
 
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
@@ -109,9 +116,16 @@ class RememberingSeq2Seq(Seq2Seq):
 
     def initial_state(self, batch_size: int) -> State:
         """Return the encoder's state, L empty slots (B, L, D), and their mask (B, L): zeros."""
+        return super().initial_state(batch_size), *self._empty(batch_size)
+
+    def state_of(self, static: Tensor) -> State:
+        """Return what `initial_state` does, of series with static features (B, A)."""
+        return super().state_of(static), *self._empty(len(static))
+
+    def _empty(self, batch_size: int) -> tuple[Tensor, Tensor]:
         weights = next(self.parameters())
         slots = weights.new_zeros(batch_size, self.attention_length, self.width)
-        return super().initial_state(batch_size), slots, slots[..., 0]
+        return slots, slots[..., 0]
 
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None
@@ -247,8 +261,16 @@ class AttentiveSeq2Seq(RememberingSeq2Seq):
 
     decoder: AttentiveDecoder
 
-    def __init__(self, input_size: int, hidden_size: int, **options: Any) -> None:
-        super().__init__(input_size, hidden_size, decoder=AttentiveDecoder, **options)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        decoder: Callable[..., Network] = Recurrent,
+        **options: Any,
+    ) -> None:
+        attentive = partial(AttentiveDecoder, body=decoder)
+        super().__init__(input_size, hidden_size, decoder=attentive, **options)
 
     def begin(self, features: Tensor, state: State) -> tuple[Network, Tensor, State]:
         """Hand over to the decoder, which has attended to the features once."""
@@ -281,14 +303,23 @@ class AttentiveDecoder(Cell):
     ----------
     input_size, hidden_size : int
         F and D.
+    body : callable
+        Makes g, from the sizes and the options.
     **options
         Those of `Recurrent`.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, **options: Any) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        body: Callable[..., Network] = Recurrent,
+        **options: Any,
+    ) -> None:
         super().__init__()
         self.width = hidden_size
-        self.body = Recurrent(input_size + hidden_size, hidden_size, **options)
+        self.body = body(input_size + hidden_size, hidden_size, **options)
         self.query = nn.Linear(hidden_size, hidden_size)  # W
         self.key = nn.Linear(hidden_size, hidden_size, bias=False)  # U
         self.score = nn.Linear(hidden_size, 1, bias=False)  # v

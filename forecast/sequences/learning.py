@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,6 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from forecast.engine import training
-from forecast.engine.batches import Batch
-from forecast.engine.model import Model
 from forecast.networks.ensemble import Ensemble
 from forecast.networks.recurrent import Recurrent
 from forecast.sequences.batches import Units
@@ -102,14 +100,8 @@ def train(
     batches = units.draw(learned, estimator.batch_size, estimator.truncation, generator)
     longest = int(units.lengths.max()) if estimator.truncation is None else estimator.truncation
     with training.one_thread(estimator.batch_size * longest * estimator.hidden_size < SMALL):
-        # asked for its losses and parts only, a sequence model is trained as a forecaster's is
-        epochs = training.train(
-            cast(Model, model),
-            cast("Iterator[Batch]", batches),
-            lambda model: loss_over(cast(SequenceModel, model), units, judged),
-            settings,
-            generator,
-        )
+        judge = partial(loss_over, units=units, chosen=judged)
+        epochs = training.train(model, batches, judge, settings, generator)
         history = pd.DataFrame([dataclasses.asdict(epoch) for epoch in epochs])
     model.double()
     return history

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from forecast.engine.trainable import Trainable
 from forecast.networks.base import State, read_on, where
 from forecast.networks.ensemble import Ensemble
 
@@ -146,7 +147,7 @@ class ClassHead(Head):
         return outputs.softmax(-1).mean(-2)
 
 
-class SequenceModel(nn.Module):
+class SequenceModel(Trainable[Batch]):
     """Join reader, networks, readouts and head; it holds no state of any unit.
 
     Parameters

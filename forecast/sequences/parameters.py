@@ -104,7 +104,7 @@ class SequenceParameters(SharedSignature, BaseEstimator, abc.ABC):
         max_epochs: int = 30,
         early_stopping: bool = True,
         validation_fraction: float = 0.2,
-        n_iter_no_change: int = 8,
+        n_iter_no_change: int = 5,
         clip_norm: float | None = 1.0,
         n_estimators: int = 1,
         random_state: int | np.random.RandomState | None = None,

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+PROFILE = np.array([0.12, 0.11, 0.12, 0.13, 0.17, 0.22, 0.13])  # of a week: what each day has
+
 
 class Task(NamedTuple):
     """A batch: inputs (B, T, F) and targets (B, T, q), NaN where nothing is asked."""
@@ -246,6 +248,34 @@ def weekly_sums(batch_size: int, rng: np.random.Generator) -> Translation:
     targets = np.stack([sums, last], -1)
     targets[np.arange(6) >= weeks[:, None]] = np.nan
     return Translation(days[..., None], 7 * weeks, np.zeros((batch_size, 5, 1)), targets)
+
+
+def daily_values(batch_size: int, rng: np.random.Generator) -> Translation:
+    """Make days from weeks: 2 to 6 sums, each spread over its seven days by one fixed profile.
+
+    It is `weekly_sums` turned round. Sums are from N(0, 1); a decoder is told the weekday, one-hot.
+    The answers of a step are the value of the day, in units of its standard deviation, and whether
+    it is the last.
+
+    Examples
+    --------
+    >>> task = daily_values(3, np.random.default_rng(0))
+    >>> task.inputs.shape, task.lengths.tolist(), (task.targets[..., 1] == 1).sum(1).tolist()
+    ((3, 6, 8), [6, 5, 4], [1, 1, 1])
+    >>> week, spread = task.inputs[0, 0, 0], np.sqrt(np.mean(PROFILE**2))
+    >>> bool(np.isclose(spread * task.targets[0, :7, 0].sum(), week))
+    True
+    """
+    weeks = rng.integers(2, 7, batch_size)
+    sums = rng.standard_normal((batch_size, 6))
+    sums[np.arange(6) >= weeks[:, None]] = 0.0
+    days = (sums[..., None] * PROFILE).reshape(batch_size, 42) / np.sqrt(np.mean(PROFILE**2))
+    last = np.arange(42) == 7 * weeks[:, None] - 1
+    targets = np.stack([days, last], -1)
+    targets[np.arange(42) >= 7 * weeks[:, None]] = np.nan
+    told = _with_positions(np.zeros_like(days), 7)[:, 1:]  # the weekday that is written next
+    inputs = np.pad(sums[..., None], ((0, 0), (0, 0), (0, 7)))
+    return Translation(inputs, weeks, told, targets)
 
 
 def _with_positions(values: np.ndarray, period: int) -> np.ndarray:

@@ -1,16 +1,20 @@
-"""Whole units with labels: spoken vowels of nine speakers, patients under watch. All generated.
+"""Whole units with labels: spoken vowels of nine speakers, patients under watch.
 
-They have the shape of data that cannot be shipped here: the first of JapaneseVowels (Kudo, Toyama
-and Shimbo, 1999, "Multidimensional curve classification using passing-through regions"), the second
-of bedside monitors.
+Generated ones have the shape of data that cannot be shipped: the first of JapaneseVowels (Kudo,
+Toyama and Shimbo, 1999, "Multidimensional curve classification using passing-through regions"),
+which is loaded where somebody has it, the second of bedside monitors.
 """
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from forecast._checks import one_of
 
 SPEAKERS, COEFFICIENTS, FRAMES = 9, 12, (7, 29)
 
@@ -57,6 +61,40 @@ def utterances(each: int = 30, *, seed: int, speakers: int = 0) -> Utterances:
         # a day's voice is the same in all frames, noise is not
         X.append(path + rng.normal(0, 0.3, COEFFICIENTS) + rng.normal(0, 1.0, path.shape))
     return Utterances(X, y)
+
+
+def load_japanese_vowels(split: str) -> Utterances:
+    """Load the recorded utterances of nine men, from the folder that FORECAST_DATA names.
+
+    Parameters
+    ----------
+    split
+        "train" (270 utterances, 30 of each speaker) or "test" (370).
+
+    Raises
+    ------
+    ValueError
+        If the split is neither.
+    FileNotFoundError
+        If there is no such file.
+
+    Notes
+    -----
+    The files JapaneseVowels_TRAIN.ts and JapaneseVowels_TEST.ts are those of the archive of
+    timeseriesclassification.com, which the packages aeon and sktime ship. A line is an utterance:
+    its coefficients, each over all frames, and who spoke, set apart by colons.
+    """
+    name = f"JapaneseVowels_{str(one_of('split', split, ('train', 'test'))).upper()}.ts"
+    path = Path(os.environ.get("FORECAST_DATA", "")) / name
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no {name} in the folder that FORECAST_DATA names. Put it there, or take "
+            "generated utterances of its shape: `utterances`."
+        )
+    lines = path.read_text(encoding="utf-8").partition("@data\n")[2].splitlines()
+    told = [line.split(":") for line in lines]
+    X = [np.array([one.split(",") for one in parts], dtype=np.float64).T for *parts, _ in told]
+    return Utterances(X, np.array([int(speaker) for *_, speaker in told]))
 
 
 def patients(n: int = 60, length: int = 240, *, seed: int) -> pd.DataFrame:

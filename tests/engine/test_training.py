@@ -11,13 +11,12 @@ import pytest
 import torch
 
 from forecast.engine import training
-from forecast.engine.batches import Batch
+from forecast.engine.batches import Batch, mask_at_random
 from forecast.engine.model import Model
 from forecast.engine.reader import Memory, Reader
 from forecast.engine.training import (
     Settings,
     clip,
-    mask_at_random,
     noise_factor,
     one_thread,
     schedule,

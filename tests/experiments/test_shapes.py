@@ -18,7 +18,7 @@ from forecast.forecasters.neural.recurrent import LSTMForecaster
 from forecast.networks.conditioned import WAYS
 from forecast.networks.seq2seq import AttentiveSeq2Seq, Seq2Seq
 from forecast.teaching import tasks
-from forecast.teaching.learner import Translator, error
+from forecast.teaching.learner import Translator, answers, error
 from tests.experiments.test_memory import holds, over_seeds, timed
 
 UNITS = 16
@@ -87,6 +87,36 @@ def test_attention_finds_the_place_and_the_season():
 
     table = over_seeds("attention", run)
     assert holds(table["right"] >= 0.95, table["seed"])
+
+
+@pytest.mark.mission("M33")
+def test_histories_become_horizons_of_another_rate():
+    """Days to weekly sums and an end, weeks to days: of every length in one batch.
+
+    Through 32 units. A sum is of seven states, which attention weighs; a day is of one week, which
+    a single context holds, and of the weekday, which the decoder is told.
+    """
+    summing = AttentiveSeq2Seq, {"attention_length": 42}
+
+    def run(seed: int) -> list[dict[str, Any]]:
+        rows = []
+        for name, make, size, (kind, options), steps in [
+            ("days to weeks", tasks.weekly_sums, 1, summing, 1600),
+            ("weeks to days", tasks.daily_values, 8, (Seq2Seq, {}), 800),
+        ]:
+            learner = Translator(kind(size, 32, cell="gru", **options), 2)
+            row = timed(learner, partial(make, 32), steps=steps, seed=seed, learning_rate=1e-2)
+            told = answers(learner, make(500, np.random.default_rng(1000 + seed)))
+            given, wanted = (part.view(-1, 2) for part in told)
+            value, end = (1 - (given - wanted).square().mean(0) / wanted.var(0)).tolist()
+            rows.append({"task": name, "r2": value, "r2_end": end, **row})
+        return rows
+
+    table = over_seeds("rates", run)
+    for _, part in table.groupby("task"):
+        assert holds(part["r2"] >= 0.95, part["seed"])
+    ends = table[table["task"] == "days to weeks"]
+    assert holds(ends["r2_end"] >= 0.95, ends["seed"])
 
 
 @pytest.mark.mission("M30")

@@ -16,7 +16,7 @@ from forecast import load_dataset
 from forecast.evaluation.alarms import alarm_threshold, lead_times
 from forecast.sequences.classifier import SequenceClassifier
 from forecast.sequences.regressor import SequenceRegressor
-from forecast.teaching.units import patients, utterances
+from forecast.teaching.units import load_japanese_vowels, patients, utterances
 
 WITHIN = 30  # days in which a pump fails
 
@@ -42,6 +42,7 @@ def by_unit(table: pd.DataFrame, test_size: float = 0.25) -> list[pd.DataFrame]:
 @pytest.mark.slow
 @pytest.mark.mission("M48")
 def test_alarms_come_days_before_pumps_fail(pumps: pd.DataFrame) -> None:
+    """One split; over five seeds leads were 25 to 29 days, false alarms .6 to 3.6 per cent."""
     train, test = by_unit(pumps)
     train, other = by_unit(train, 0.2)
     ids = [set(part["unique_id"]) for part in (train, other, test)]
@@ -53,7 +54,7 @@ def test_alarms_come_days_before_pumps_fail(pumps: pd.DataFrame) -> None:
         other["left"] < WITHIN, model.predict_proba(sensors(other))[True], false_alarm_rate=0.02
     )
     alarms = lead_times(late, risk, test["unique_id"], threshold=threshold)
-    assert alarms["lead"].median() >= 10 and alarms["false_alarms"].mean() < 0.1
+    assert alarms["lead"].median() >= 20 and alarms["false_alarms"].mean() < 0.05
 
 
 @pytest.mark.slow
@@ -94,6 +95,17 @@ def test_speakers_are_recognised_by_utterances_of_any_length() -> None:
     share = np.sort(scores)[1]
     margin = 1.96 * np.sqrt(share * (1 - share) / len(test.y))
     assert share - margin > 0.9, scores  # the class prior gives 1 / 9
+
+
+@pytest.mark.slow
+@pytest.mark.mission("M50")
+def test_recorded_speakers_are_recognised_where_the_set_is_at_hand() -> None:
+    try:
+        train, test = (load_japanese_vowels(split) for split in ("train", "test"))
+    except FileNotFoundError as absent:
+        pytest.skip(str(absent))
+    model = SequenceClassifier(max_epochs=8, learning_rate=0.01, random_state=0)
+    assert model.fit(*train).score(*test) >= 0.9
 
 
 @pytest.mark.slow

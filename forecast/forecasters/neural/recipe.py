@@ -269,7 +269,18 @@ def seq2seq_recipe(
     >>> [seq2seq_recipe((s,), np.array([2000]), 18, None).block for s in (7, 12, 24)]
     [9, 9, 12]
     """
-    recipe = recurrent_recipe(seasons, lengths, horizon, context_length)
-    block = math.ceil(recipe.block / (2 * recipe.patch)) * recipe.patch
-    every = origins_apart(recipe.patch, block, recipe.n_steps)
-    return replace(recipe, block=block, stride=block, every=every)
+    recipe = in_two_halves(recurrent_recipe(seasons, lengths, horizon, context_length))
+    return replace(recipe, every=origins_apart(recipe.patch, recipe.block, recipe.n_steps))
+
+
+def in_two_halves(recipe: Recipe) -> Recipe:
+    """Return a recipe whose block is half as long, in whole patches: a decoder writes the rest.
+
+    Examples
+    --------
+    >>> recipe = recurrent_recipe((), np.array([2000]), 15, None)
+    >>> recipe.block, in_two_halves(recipe).block
+    (15, 8)
+    """
+    half = math.ceil(recipe.block / (2 * recipe.patch)) * recipe.patch
+    return replace(recipe, block=half, stride=half)

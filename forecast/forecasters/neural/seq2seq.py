@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Unpack
 
 from forecast._checks import boolean, one_of
-from forecast.forecasters.neural.base import NeuralForecaster
-from forecast.forecasters.neural.parameters import Trained
-from forecast.forecasters.neural.recipe import seq2seq_recipe
+from forecast.data.panel import Panel
+from forecast.forecasters.neural.cold_start import ColdStartForecaster, Told
+from forecast.forecasters.neural.recipe import Recipe, in_two_halves, seq2seq_recipe
 from forecast.networks.base import Network
-from forecast.networks.conditioned import WAYS
+from forecast.networks.conditioned import WAYS, Conditioned, Described
 from forecast.networks.recurrent import CELLS
 from forecast.networks.seq2seq import CONTEXTS, AttentiveSeq2Seq, ContextSeq2Seq, Seq2Seq
 
 
-class Seq2SeqForecaster(NeuralForecaster):
+class Seq2SeqForecaster(ColdStartForecaster):
     """Forecast with an encoder that reads the past and a decoder that writes the future.
 
     The decoder goes on from the encoder's last state and reads what it has written, block by
@@ -38,7 +39,8 @@ class Seq2SeqForecaster(NeuralForecaster):
         `context` and `context_to` keep their defaults. About six times slower: the decoder runs
         step by step. `forecast.inspection.diagnostics.attention` tells where it looks.
     **parameters
-        Those of `NeuralParameters`.
+        Those of `ColdStartForecaster`. Static features that go to the network start the encoder, or
+        are an input of each step of the encoder and, unless there is one context, of the decoder.
     """
 
     _recipe = staticmethod(seq2seq_recipe)
@@ -50,7 +52,7 @@ class Seq2SeqForecaster(NeuralForecaster):
         context: str = "last",
         context_to: str = "initial_state",
         attention: bool = False,
-        **parameters: Unpack[Trained],
+        **parameters: Unpack[Told],
     ) -> None:
         super().__init__(**parameters)
         self.cell = cell
@@ -73,6 +75,10 @@ class Seq2SeqForecaster(NeuralForecaster):
     def _hands_over_its_state(self) -> bool:
         return (self.context, self.context_to) == ("last", "initial_state")
 
+    def _suited(self, recipe: Recipe, panel: Panel) -> Recipe:
+        suited = super()._suited(recipe, panel)
+        return in_two_halves(suited) if self.starts_cold else suited
+
     def _network(self, input_size: int) -> Network:
         sizes = self.recipe_
         options: dict[str, Any] = {
@@ -81,6 +87,10 @@ class Seq2SeqForecaster(NeuralForecaster):
             "dropout": self.dropout,
             "residual": self.residual,
         }
+        if self.starts_cold:
+            options["encoder"] = partial(Described, **self._described)
+        if self.static_to == "every_step" and self._hands_over_its_state:
+            options["decoder"] = partial(Conditioned, to=self.static_to)
         if not self.attention and self._hands_over_its_state:
             return Seq2Seq(input_size, sizes.hidden_size, **options)
         options["attention_length"] = sizes.n_steps

@@ -116,7 +116,7 @@ class SymbolForecaster(BaseSymbolForecaster):
         max_epochs: int = 60,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int = 5,
         clip_norm: float | None = 1.0,
         random_state: int | None = None,
         verbose: int = 0,

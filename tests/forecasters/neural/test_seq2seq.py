@@ -58,10 +58,10 @@ def test_a_decoder_is_given_random_origins_before_the_last_step() -> None:
     steps = model.recipe_.n_steps
     batch = SimpleNamespace(steps=range(steps))
     generator = torch.Generator().manual_seed(0)
-    found = {training.draw_origin(model.model_, batch, generator) for _ in range(2000)}
+    found = {model.model_.draw_origin(batch, generator) for _ in range(2000)}
     assert found == set(range(steps - 1))
     plain = LSTMForecaster(max_epochs=1, **SMALL).fit(load_dataset("elnino"))
-    assert training.draw_origin(plain.model_, batch, generator) is None
+    assert plain.model_.draw_origin(batch, generator) is None
 
 
 @pytest.mark.parametrize(
