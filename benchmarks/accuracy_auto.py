@@ -1,12 +1,12 @@
-"""AutoForecaster within a budget: M3, and 46 single series, beside its members.
+"""AutoForecaster within a budget: M3, 25 panels, and 46 single series, beside its members.
 
-    python benchmarks/accuracy_auto.py --part test --suites m3_yearly m3_quarterly ...
-    python benchmarks/accuracy_auto.py --part test --models "auto, 1 s" pre-trained Theta ETS
+    python benchmarks/accuracy_auto.py --part test
 
-The first has the default budget. The single series are those of `accuracy_single.py`, here forecast
-from their last origin. How members are weighed was chosen on validation parts. Errors are in units
-of the seasonal naive forecast's. Rows of `results/auto.csv` that are there are not run again; the
-tables are of all of them, and of those of M3 in `results/accuracy.csv`.
+M3 and the panels (`accuracy_panels.py`) have the default budget. The single series are those of
+`accuracy_single.py`, here forecast from their last origin with a budget of one second. How members
+are weighed was chosen on validation parts. Errors are in units of the seasonal naive forecast's.
+Rows of `results/auto.csv` that are there are not run again; the tables are of all of them, and of
+those of `results/accuracy.csv`. `--models Theta ETS` adds members.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import accuracy_m3
+import accuracy_panels
 import accuracy_single
 import pandas as pd
 from accuracy_pretrained import geometric
@@ -25,6 +26,13 @@ SINGLE = tuple(
     replace(suite, n_windows=1, step=None, label=f"{suite.name}, last origin")
     for suite in (*accuracy_single.named(), *accuracy_single.draw())
 )
+# What is run by default.
+GROUPS = (
+    (accuracy_m3.SUITES, ("auto",)),
+    (SINGLE, ("auto, 1 s", "pre-trained")),
+    (accuracy_panels.SUITES, ("auto", "pre-trained")),
+)
+MEMBERS = ("pre-trained", "Theta", "ETS")
 BANDS = ["coverage0.5", "coverage0.8", "coverage0.9"]
 
 
@@ -45,8 +53,9 @@ def table(rows: pd.DataFrame, suites: tuple[Suite, ...]) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    part = main(*accuracy_m3.SUITES, *SINGLE, results=AUTO, models=("auto",))
-    own, others = newest(AUTO, part), newest(RESULTS, part)
-    m3 = pd.concat([own, others[others["model"] == "pre-trained"]])
-    for rows, suites in ((m3, accuracy_m3.SUITES), (own, SINGLE)):
-        print(f"\n{table(rows, suites).round(3).to_string()}")
+    for suites, models in GROUPS:
+        part = main(*suites, results=AUTO, models=models)
+        others = newest(RESULTS, part)
+        rows = pd.concat([newest(AUTO, part), others[others["model"].isin(MEMBERS)]])
+        rows = rows.drop_duplicates(["suite", "model"])
+        print(f"\n{table(rows, suites).round(3).to_string()}", flush=True)

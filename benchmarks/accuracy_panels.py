@@ -71,6 +71,10 @@ PANELS: list[tuple[str, str, int, int, Callable[[Any], Any]]] = [
     ("us_gasoline", "gasoline", 52, 52, lambda y: y),
     ("macrodata", "macroeconomy", 8, 4, wide),
 ]
+SUITES = tuple(
+    Suite(data, horizon, season, label=name, prepare=prepare)
+    for data, name, horizon, season, prepare in PANELS
+)
 
 
 def table(part: str) -> None:
@@ -87,11 +91,4 @@ def table(part: str) -> None:
 
 
 if __name__ == "__main__":
-    table(
-        main(
-            *(
-                Suite(data, horizon, season, label=name, prepare=prepare)
-                for data, name, horizon, season, prepare in PANELS
-            )
-        )
-    )
+    table(main(*SUITES))

@@ -5,18 +5,22 @@ side. Its p-value is conformal: the share of past scores that are as large, this
 (Vovk, Gammerman and Shafer, "Algorithmic learning in a random world", 2005; for anomalies:
 Laxhammar and Falkman, "Conformal prediction for distribution-independent anomaly detection in
 streaming vessel data", 2010). So whatever the model promised, an alarm at p <= a is false in a
-share a of the values, as long as errors stay as they were.
+share a of the values, as long as errors stay as they were. The largest scores are few: where they
+are reached, p is read from the distribution that the tails of most others approach (Pickands,
+"Statistical inference using extreme order statistics", 1975; for streams: Siffer et al., "Anomaly
+detection in streams with extreme value theory", 2017), fitted by L-moments (Hosking and Wallis,
+"Parameter and quantile estimation for the generalized Pareto distribution", 1987).
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from forecast._checks import number_between, positive_integer
 from forecast.data.restoring import columns_of, complete, covariates_of
@@ -73,8 +77,8 @@ def watch(
 
     What errors are usual is learned from the history: a clone of the model is fitted to the first
     part and forecasts the last 200 values (half of them, if there are fewer), one step ahead. Each
-    new score joins them. Scores are compared within a series. Up to 1 / `false_alarms` of them the
-    tail is taken for that of a normal distribution.
+    new score joins them. Scores are compared within a series; beyond most of the n scores, all but
+    the largest 2 sqrt(n), the p-value is that of a generalised Pareto distribution.
 
     Parameters
     ----------
@@ -143,34 +147,90 @@ def _score(value: Any, bands: Array) -> Any:
         return np.where(away == 0, 0.0, np.abs(away) / width)
 
 
+class Tail(NamedTuple):
+    """The largest scores as a generalised Pareto distribution.
+
+    P(score > u + x) = share (1 + shape x / scale)^(-1 / shape), share e^(-x / scale) for shape 0.
+
+    Attributes
+    ----------
+    start, share
+        u, and the share of scores beyond.
+    shape, scale
+        From 0, an exponential tail, to 1/2, the heaviest whose variance is infinite.
+    """
+
+    start: float
+    share: float
+    shape: float
+    scale: float
+
+    @classmethod
+    def of(cls, scores: Array) -> Self:
+        """Fit it to the largest 2 sqrt(n) of n rising scores by L-moments (Hosking and Wallis).
+
+        Examples
+        --------
+        >>> tail = Tail.of(np.sort(np.random.default_rng(0).exponential(3.0, 10_000)))
+        >>> print(round(tail.quantile(0.001) / (3 * np.log(1000)), 1))
+        1.0
+        """
+        n = len(scores)
+        if n == 0:
+            return cls(math.inf, 1.0, 0.0, 0.0)
+        k = min(math.ceil(2 * math.sqrt(n)), n)
+        start = float(scores[-k - 1]) if k < n else 0.0
+        beyond = scores[n - k :] - start
+        places = (np.arange(1, k + 1) - 0.35) / k
+        mean = float(beyond.mean())
+        half_spread = float(2 * (places * beyond).mean() - mean)  # the second L-moment
+        shape = min(max(2 - mean / half_spread, 0.0), 0.5) if half_spread > 0 else 0.0
+        return cls(start, k / (n + 1), shape, (1 - shape) * mean)
+
+    def survival(self, score: float) -> float:
+        """Return the probability of a score as large."""
+        away = (score - self.start) / self.scale if self.scale > 0 else math.inf
+        if self.shape == 0:
+            return self.share * math.exp(-away)
+        return float(self.share * (1 + self.shape * away) ** (-1 / self.shape))
+
+    def quantile(self, share: float) -> float:
+        """Return the score of which so large a share lies beyond."""
+        ratio = self.share / share
+        far = math.log(ratio) if self.shape == 0 else (ratio**self.shape - 1) / self.shape
+        return self.start + self.scale * far
+
+
 class _Usual:
     """The scores of one series so far, and its newest p-values."""
 
     def __init__(self, scores: Array, window: int) -> None:
         self.scores = deque(scores.tolist(), maxlen=KEPT)
         self.recent: deque[float] = deque(maxlen=window)
+        self._learn()
+
+    def _learn(self) -> None:
+        self.rising = np.sort(self.scores)
+        self.tail = Tail.of(self.rising)
 
     def p_value(self, score: float) -> float:
         """Return the share of scores that are as large, this one included."""
-        scores, share = np.array(self.scores), 1 / (len(self.scores) + 1)
-        largest = scores.max(initial=0.0)
-        if score > largest > 0:
-            return float(2 * ndtr(ndtri(share / 2) * score / largest))
-        return float(share * (1 + (scores >= score).sum()))
+        if score > self.tail.start:
+            return self.tail.survival(score)
+        count = len(self.rising) - self.rising.searchsorted(score)
+        return float((1 + count) / (len(self.rising) + 1))
 
     def radius(self, share: float) -> float:
         """Return the score whose p-value is `share`."""
-        scores, least = np.sort(self.scores), 1 / (len(self.scores) + 1)
-        if not len(scores):
-            return float("inf")
-        if share <= least:
-            return float(scores[-1] * ndtri(share / 2) / ndtri(least / 2))
-        return float(scores[-int(share / least + 1e-9)])
+        if share <= self.tail.share:
+            return self.tail.quantile(share)
+        return float(self.rising[-int(share * (len(self.rising) + 1) + 1e-9)])
 
     def add(self, score: float, p_value: float) -> None:
-        """Remember a score."""
-        self.scores.append(score)
+        """Remember a score, of which a band without width tells only that it is large."""
+        self.scores.append(score if np.isfinite(score) else float(self.rising.max(initial=1.0)))
         self.recent.append(p_value)
+        self._learn()
 
     @property
     def drift(self) -> float:

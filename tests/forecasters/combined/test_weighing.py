@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecast.forecasters.combined.weighing import POWER, weigh
+from forecast.forecasters.combined.weighing import COMMON, POWER, weigh
 
 RNG = np.random.default_rng(0)
 EVEN = np.ones(3)
@@ -16,11 +16,26 @@ def errors_of(n: int, origins: int, sizes: tuple[float, ...]) -> np.ndarray:
     return np.abs(RNG.normal(size=(n, origins, len(sizes)))) * np.array(sizes)
 
 
-def test_weights_are_inverse_errors_to_a_power() -> None:
+def test_with_many_origins_weights_are_inverse_errors_to_a_power() -> None:
     errors = np.tile([1.0, 2.0, 4.0], (1, 4, 1))
-    shares, common = weigh(errors, np.array([4.0]), EVEN)
-    np.testing.assert_allclose(shares[0] / shares[0, 0], [1, 2**-POWER, 4**-POWER])
-    np.testing.assert_allclose(common, shares[0])
+    shares, common = weigh(errors, np.array([1e9]), EVEN)
+    np.testing.assert_allclose(shares[0] / shares[0, 0], [1, 2**-POWER, 4**-POWER], rtol=1e-6)
+    np.testing.assert_allclose(common, shares[0], rtol=1e-6)
+
+
+def test_the_fewer_origins_the_nearer_the_weights_to_the_prior() -> None:
+    errors, prior = np.tile([1.0, 2.0], (1, 4, 1)), np.array([1.0, 3.0])
+    first = [weigh(errors, np.array([worth]), prior)[0][0, 0] for worth in (0, 1, 10, 100)]
+    assert first[0] == prior[0] / prior.sum()
+    assert first == sorted(first) and first[-1] > 0.9
+
+
+def test_a_series_leans_on_all_as_on_so_many_origins() -> None:
+    errors = np.concatenate([np.tile([1.0, 4.0], (9, 4, 1)), np.ones((1, 4, 2))])
+    worth = np.r_[np.full(9, 1e9), COMMON]
+    shares, common = weigh(errors, worth, np.ones(2))
+    ratio = np.log(shares[9, 0] / shares[9, 1]) / np.log(common[0] / common[1])
+    assert ratio == pytest.approx(0.5)
 
 
 def test_the_unit_of_a_series_does_not_matter() -> None:
@@ -75,5 +90,5 @@ def test_few_origins_and_equal_forecasts_have_no_winner() -> None:
 
 def test_by_chance_none_of_alike_members_wins_much() -> None:
     shares, _ = weigh(errors_of(200, 12, (1, 1, 1)), np.full(200, 3.0), EVEN)
-    assert shares.mean(0) == pytest.approx([1 / 3] * 3, abs=0.03)
+    assert shares.mean(0) == pytest.approx([1 / 3] * 3, abs=0.06)
     assert np.quantile(shares.max(1), 0.9) < 0.7
