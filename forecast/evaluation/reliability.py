@@ -28,7 +28,8 @@ def reliability(table: pd.DataFrame, by: str = "model") -> pd.DataFrame:
 
     Returns
     -------
-    A row for each value of `by`, a column for each level: the share, which should be the level.
+    A row for each value of `by`, in the order of the table, and a column for each level: the share,
+    which should be the level.
 
     Raises
     ------
@@ -43,7 +44,7 @@ def reliability(table: pd.DataFrame, by: str = "model") -> pd.DataFrame:
     """
     seen, columns = _judged(table)
     below = {level: seen["y"] <= seen[column] for level, column in columns.items()}
-    return pd.DataFrame(below).groupby(seen[by]).mean()
+    return pd.DataFrame(below).groupby(seen[by], sort=False).mean()
 
 
 def pit_histogram(table: pd.DataFrame, by: str = "model") -> pd.DataFrame:
@@ -106,6 +107,34 @@ def plot_reliability(
         ends[str(model)] = (curve.index[-1], float(curve.iloc[-1]), style["color"])
     dress(ax, "level of the quantile", "share of values below it")
     ax.set(xlim=(0, 1), ylim=(0, 1))
+    label_ends(ax, ends)
+    return ax
+
+
+def plot_pit(table: pd.DataFrame, *, naive: Sequence[str] = (), ax: Axes | None = None) -> Axes:
+    """Draw how many values fell between neighbouring quantiles over how many should.
+
+    Parameters
+    ----------
+    table, naive, ax
+        As in `plot_reliability`.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = plt.subplots(figsize=(5, 5), layout="constrained")[1] if ax is None else ax
+    shares = pit_histogram(table)
+    edges = np.array([0.0, *shares.columns])
+    ax.axhline(1, color=PALE, linewidth=1, zorder=0)
+    ends = {}
+    for model, style in line_styles(shares.index, naive).items():
+        heights = shares.loc[model].to_numpy()
+        ax.step(edges, np.r_[heights[0], heights], where="pre", **style)
+        ends[str(model)] = (1.0, float(heights[-1]), style["color"])
+    dress(ax, "level of the quantile", "values, over those expected")
+    ax.set_xlim(0, 1)
+    ax.set_ylim(bottom=0)
     label_ends(ax, ends)
     return ax
 

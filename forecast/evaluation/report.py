@@ -29,9 +29,7 @@ from forecast.evaluation.canvas import (
     draw_line,
     draw_past,
     dress,
-    label_ends,
     legend_above,
-    line_styles,
     time_label,
     time_ticks,
     with_unit,
@@ -39,7 +37,8 @@ from forecast.evaluation.canvas import (
 from forecast.evaluation.metrics import evaluate
 from forecast.evaluation.plots import plot_comparison, plot_error_by_step
 from forecast.evaluation.registry import Column, column_named, metric_named
-from forecast.evaluation.table import quantile_columns
+from forecast.evaluation.reliability import plot_pit, plot_reliability
+from forecast.evaluation.table import central_intervals, quantile_columns
 
 _SMALL = (6.2, 4.2)  # inches of a figure that shares its row with another
 
@@ -184,17 +183,16 @@ def _figures(
     yield _picture(ax, caption, wide=True)
     best = [name for name in table.index if name not in naive][:5]
     if forecasts["step"].max() > forecasts["step"].min():
-        ax = plt.subplots(figsize=_SMALL, layout="constrained")[1]
         line = [name for name in table.index if name in naive][:1]
         shown = forecasts[forecasts["model"].isin(best + line)]
-        plot_error_by_step(
+        ax = plot_error_by_step(
             shown,
             metric,
             history=history,
             season_length=season_length,
             naive=naive,
             unit=unit,
-            ax=ax,
+            ax=_small(),
         )
         yield _picture(
             ax, "How the error of the best models grows with the steps ahead. Naive is grey."
@@ -203,12 +201,37 @@ def _figures(
     known = forecasts.dropna(subset=["y", *levels.values()])
     if levels and len(known):
         shown = known[known["model"].isin(best)]
-        ax = _calibration(known if shown.empty else shown, levels)
+        yield from _word_kept(known if shown.empty else shown)
+
+
+def _word_kept(forecasts: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Draw whether quantiles and bands hold what they say."""
+    ax = plot_reliability(forecasts, ax=_small())
+    yield _picture(
+        ax,
+        "How often the actual value was below each quantile. On the diagonal a forecast keeps "
+        "its promise; flatter than it, bands are too narrow.",
+    )
+    yield _picture(
+        plot_pit(forecasts, ax=_small()),
+        "How many actual values fell between neighbouring quantiles, over how many should. At 1 "
+        "a forecast keeps its promise; high at both ends, bands are too narrow.",
+    )
+    bands = central_intervals(quantile_columns(forecasts))
+    if forecasts["step"].max() > forecasts["step"].min() and bands:
+        ax = plot_error_by_step(forecasts, "coverage", ax=_small())
+        ax.axhline(max(bands), color=GREY, lw=1, ls=(0, (4, 3)), zorder=0)
         yield _picture(
             ax,
-            "How often the actual value was below each quantile. On the diagonal a forecast keeps "
-            "its promise; flatter than it, bands are too narrow.",
+            "What share of the values the widest band held, by the steps ahead. The dashed line is "
+            "what it should hold.",
         )
+
+
+def _small() -> Axes:
+    """Return where a figure is drawn that shares its row with another."""
+    ax: Axes = plt.subplots(figsize=_SMALL, layout="constrained")[1]
+    return ax
 
 
 def _why(explanation: Any) -> Iterator[dict[str, Any]]:
@@ -239,23 +262,6 @@ def _every_origin(forecasts: pd.DataFrame, history: Panel, model: str, unit: str
     dress(ax, time_label(values.index), axis_label(str(history.ids[0]), unit))
     time_ticks(ax, past.index)
     legend_above(ax, band, only=("actual", model))
-    return ax
-
-
-def _calibration(forecasts: pd.DataFrame, levels: Mapping[float, str]) -> Axes:
-    """Draw the share of actual values below each quantile, a line per model."""
-    ax = plt.subplots(figsize=_SMALL, layout="constrained")[1]
-    ends = {}
-    for model, style in line_styles(pd.Index(forecasts["model"].unique()), ()).items():
-        rows = forecasts[forecasts["model"] == model]
-        shares = [float((rows["y"] <= rows[name]).mean()) for name in levels.values()]
-        ax.plot(list(levels), shares, marker="o", **style)
-        ends[str(model)] = (1.0, shares[-1], style["color"])
-    ax.plot([0, 1], [0, 1], color=GREY, lw=1, ls=(0, (4, 3)), zorder=0)
-    ax.set_xlim(0, 1)
-    ax.set_ylim(0, 1)
-    dress(ax, "quantile", "share of values below it")
-    label_ends(ax, ends)
     return ax
 
 

@@ -162,6 +162,14 @@ class Residuals(NamedTuple):
         own = np.diff(self.offsets)[:, None]
         return np.where(own > 0, own, len(self.values))
 
+    @property
+    def deviations(self) -> np.ndarray:
+        """The root mean square of the errors each series draws from, (n, 1)."""
+        squares = np.concatenate(([0.0], np.cumsum(np.square(self.values))))
+        own = np.diff(squares[self.offsets])[:, None]
+        total = np.where(np.diff(self.offsets)[:, None] > 0, own, squares[-1])
+        return np.asarray(np.sqrt(np.maximum(total, 0.0) / np.maximum(self.counts, 1)))
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the fields by the names they are saved under."""
         names = ("residuals", "residual_offsets", "residual_mirrored", "residual_rhythm")

@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from forecast.evaluation.reliability import pit_histogram, plot_reliability, reliability
+from forecast.evaluation.reliability import (
+    pit_histogram,
+    plot_pit,
+    plot_reliability,
+    reliability,
+)
 
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -52,3 +57,12 @@ def test_the_picture_has_a_line_for_each_model_and_the_diagonal() -> None:
     ax = plot_reliability(table({"a": 1.0, "b": 0.5}, 500))
     assert len(ax.get_lines()) == 3
     np.testing.assert_allclose(ax.get_lines()[1].get_xdata(), LEVELS)
+
+
+def test_the_picture_of_the_histogram_has_its_heights_and_a_line_at_one() -> None:
+    both = table({"right": 1.0, "narrow": 0.5}, 500)
+    ax = plot_pit(both)
+    for drawn, heights in zip(ax.lines[1:], pit_histogram(both).to_numpy(), strict=True):
+        np.testing.assert_allclose(drawn.get_xdata(), [0, *LEVELS, 1])
+        np.testing.assert_allclose(drawn.get_ydata()[1:], heights)
+    assert list(ax.lines[0].get_ydata()) == [1, 1] and ax.get_ylim()[0] == 0

@@ -107,7 +107,7 @@ def test_the_page_holds_the_table_the_verdict_and_the_settings(
 def test_the_page_loads_nothing(comparison: Comparison, tmp_path: Path) -> None:
     source = write(comparison, tmp_path)
     page = Page(source)
-    assert len(page.loads) == 4
+    assert len(page.loads) == 6
     for picture in page.loads:
         kind, _, data = picture.partition(";base64,")
         assert kind == "data:image/svg+xml" and b"<svg" in base64.b64decode(data)
@@ -173,9 +173,9 @@ def test_short_flat_and_silent_contests_have_a_report_too(tmp_path: Path) -> Non
     flat = contest(pd.Series(np.full(40, 3.0)), models={"mean": Mean()}, horizon=1, n_windows=1)
     page = Page(write(flat, tmp_path))
     assert page.rows[0][1:4] == ["MAE", "skill", "sMAPE"] and "–" in page.rows[1]
-    assert len(page.loads) == 3  # with one step there is no error by step
+    assert len(page.loads) == 4  # with one step there is neither error nor coverage by step
     gaps = wave().where(wave().index.month != 3)
-    assert len(Page(write(contest(gaps), tmp_path)).loads) == 4
+    assert len(Page(write(contest(gaps), tmp_path)).loads) == 6
 
 
 def test_a_winner_among_the_naive(tmp_path: Path) -> None:

@@ -21,22 +21,17 @@ from forecast.forecasters.base import Frame
 from forecast.forecasters.history import fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
-from forecast.forecasters.residuals import (
-    Noise,
-    ResidualForecaster,
-    Residuals,
-    inflation,
-)
+from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals, inflation
 from forecast.forecasters.transform import forward
 from forecast.forecasters.window.least_squares import Stretches, Windows
+from forecast.forecasters.window.order import order_for
+from forecast.forecasters.window.scales import forward_filled, spread, standard
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
 
-# The rows that every column needs, and those that a lag needs where no season asks for it: four
-# lags on twenty values forecast the yearly series of M3 a twentieth worse than two.
-ROWS_PER_COLUMN, ROWS_PER_LAG = 3, 10
-ROUNDING = 1e-12  # as a share of the level: a deviation that is none
+# With so many rows to a column the weights are known: doubt adds half a per cent to a variance.
+KNOWN = 200
 FLAT = 1e-6  # the range of a standardised series: of any that is not flat it is one at least
 
 
@@ -53,9 +48,11 @@ class MarkovForecaster(ResidualForecaster):
     its last observed value, which it keeps in the future; a static category as a column for each of
     its values.
 
-    Paths feed back the forecast plus a past one-step error. A map fitted to little data may explode
-    when it is iterated; so no forecast leaves the range of the history by more than that range, and
-    by more again than a line through the history could rise by then.
+    Paths feed back the forecast plus a past one-step error. Without a `regressor` each path has
+    weights and a level of its own, as far off as normal errors leave them in doubt; with 200 rows
+    to a column the weights are taken for known. A map fitted to little data may explode when it is
+    iterated; so no forecast leaves the range of the history by more than that range, and by more
+    again than a line through the history could rise by then.
 
     Parameters
     ----------
@@ -148,13 +145,15 @@ class MarkovForecaster(ResidualForecaster):
         else:
             self.static_reader_ = StaticReader.fit(self.static, panel.ids, self.id_col)
         covariates = self._covariates(panel)
-        self.X_center_, self.X_scale_ = covariates.mean(axis=0), _spread(covariates)
-        self.center_, self.scale_, flat = _standard(panel)
+        self.X_center_, self.X_scale_ = covariates.mean(axis=0), spread(covariates)
+        self.center_, self.scale_, flat = standard(panel)
         stretches = Stretches.of(panel)
         teaches = ~flat & has_weight(panel)  # a flat series has nothing to teach
         if teaches.any():
             stretches = stretches.inside(panel, teaches)
-        self.order_ = _order(self.order, panel, stretches, self.season_length_, covariates.shape[1])
+        self.order_ = order_for(
+            self.order, panel, stretches, self.season_length_, covariates.shape[1]
+        )
         fit = self._fit_linear if self.regressor is None else self._fit_regressor
         errors = fit(panel, stretches, covariates)
         rows = stretches.rows(self.order_)
@@ -171,11 +170,14 @@ class MarkovForecaster(ResidualForecaster):
         scaled = (covariates - self.X_center_) / self.X_scale_
         values = self._standardised(panel)
         windows = Windows(values, scaled, stretches, self.order_, panel.weights)
-        weights, constant = windows.solve()
+        weights, constant, doubt = windows.solve()
         self._keep_coefficients(weights, constant)
         errors = windows.errors(weights, constant)[stretches.rows(self.order_)]
-        if len(errors) <= len(weights) + 1:  # the line goes through all of them: no error tells
+        exact = len(errors) <= len(weights) + 1  # the line goes through all of them: no error tells
+        if exact:
             errors = windows.target[stretches.rows(self.order_)]
+        known = exact or len(errors) > KNOWN * len(weights)
+        self.doubt_ = doubt[:, :0] if known else doubt
         return errors * inflation(len(errors), len(weights) + 1)
 
     def _fit_regressor(
@@ -186,6 +188,7 @@ class MarkovForecaster(ResidualForecaster):
         columns, target = self._matrix(panel, rows)
         told = {} if panel.weights is None else {"sample_weight": panel.weights[rows]}
         self.regressor_ = clone(self.regressor).fit(columns, target, **told)
+        self.doubt_ = np.empty((columns.shape[1] + 1, 0))
         return target - self._regress(columns)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
@@ -200,7 +203,7 @@ class MarkovForecaster(ResidualForecaster):
         self.held_ = self._covariates(panel, ahead=1)[panel.offsets[1:] - 1, known:]  # (n, K')
 
     def _apply(self, panel: Panel) -> None:
-        self.center_, self.scale_, _ = _standard(panel)
+        self.center_, self.scale_, _ = standard(panel)
         self.residuals_ = self.residuals_.pooled(panel.n_series)
         self._update(panel, panel.lengths)
         if self.regressor is None:
@@ -236,7 +239,7 @@ class MarkovForecaster(ResidualForecaster):
         parts = [] if panel.X is None else [panel.X]
         if panel.past is not None:
             series = series_numbers(panel)
-            parts.append(_forward_filled(panel)[np.maximum(
+            parts.append(forward_filled(panel)[np.maximum(
                 np.arange(len(series)) + ahead - 1, panel.offsets[series])])  # fmt: skip
         if self.static_reader_ is not None:
             reals, codes = self.static_reader_.read(self.static, panel.ids)
@@ -276,32 +279,61 @@ class MarkovForecaster(ResidualForecaster):
         """Return paths (n, S, H), each step fed back."""
         low, high = self.range_[:, :1], self.range_[:, 1:]
         reach, flat = np.maximum(high - low, 1.0), high - low < FLAT
+        weights, constants = self._drawn(noise)
         # (H, n, S): each step is the last row of a window
         paths = np.empty((horizon, len(self.center_), noise.n_samples))
         for step in range(horizon):
             covariates = self.held_ if known is None else np.hstack([known[:, step], self.held_])
-            z = self._step(paths[max(step - self.order_, 0) : step], covariates) + noise.errors()
+            drawn = paths[max(step - self.order_, 0) : step]
+            if self.regressor is None:
+                z = self._fed(drawn, covariates, weights) + constants
+            else:
+                z = self._step(drawn, covariates)
+            z = z + noise.errors()
             room = reach * (1 + (step + 1) / self.panel_.lengths[:, None])
             paths[step] = np.where(flat, low, np.clip(z, low - room, high + room))
         paths *= self.scale_[:, None]
         paths += self.center_[:, None]
         return np.moveaxis(paths, 0, 2)
 
-    def _step(self, drawn: np.ndarray, covariates: np.ndarray) -> np.ndarray:
-        """Return what follows paths (k, n, S), the oldest first, each after its history."""
+    def _drawn(self, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
+        """Return weights (order + K, S) and constants (n, S), as far off as they are in doubt.
+
+        Without errors, or where the weights are known, they have one column for all paths.
+        """
+        if self.regressor is not None:
+            return np.empty((0, 1)), np.zeros((1, 1))
+        weights = self.regressor_.coef_[:, None]
+        constants = np.full((1, 1), float(self.regressor_.intercept_))
+        if noise.rng is None:
+            return weights, constants
+        if self.doubt_.size:
+            size = np.sqrt(np.square(self.residuals_.values).mean())
+            off = size * self.doubt_ @ noise.normals(self.doubt_.shape[1])
+            weights, constants = weights + off[:-1], constants + off[-1]
+        rows = np.minimum(self.residuals_.counts, self.panel_.lengths[:, None])
+        alone = noise.normals(1 if noise.even else len(rows))
+        return weights, constants + alone * self.residuals_.deviations / np.sqrt(rows)
+
+    def _fed(self, drawn: np.ndarray, covariates: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return what follows paths (k, n, S) by weights (order + K, S), but for the constant."""
         k, n, paths = drawn.shape
         window = self.window_[:, : self.order_ - k]  # (n, order - k)
-        if self.regressor is not None:
-            past = np.repeat(window[:, None], paths, axis=1)
-            windows = np.concatenate([np.moveaxis(drawn[::-1], 0, 2), past], axis=2)
-            columns = self._columns(
-                windows.reshape(n * paths, -1), np.repeat(covariates, paths, axis=0)
-            )
-            return self._regress(columns).reshape(n, paths)
-        weights = self.regressor_.coef_
-        fixed = self._columns(window, covariates) @ weights[k:] + self.regressor_.intercept_  # (n,)
-        fed = weights[:k][::-1] @ drawn.reshape(k, n * paths)  # no window of a path is laid out
-        return fed.reshape(n, paths) + fixed[:, None]
+        fixed = self._columns(window, covariates) @ weights[k:]
+        fed = weights[:k][::-1]
+        if weights.shape[1] == 1:  # no window of a path is laid out
+            return fixed + (fed.T @ drawn.reshape(k, n * paths)).reshape(n, paths)
+        return fixed + np.einsum("ks,kns->ns", fed, drawn)
+
+    def _step(self, drawn: np.ndarray, covariates: np.ndarray) -> np.ndarray:
+        """Return what the regressor says follows paths (k, n, S), each after its history."""
+        k, n, paths = drawn.shape
+        past = np.repeat(self.window_[:, None, : self.order_ - k], paths, axis=1)
+        windows = np.concatenate([np.moveaxis(drawn[::-1], 0, 2), past], axis=2)
+        columns = self._columns(
+            windows.reshape(n * paths, -1), np.repeat(covariates, paths, axis=0)
+        )
+        return self._regress(columns).reshape(n, paths)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         if self.regressor is not None:
@@ -315,6 +347,7 @@ class MarkovForecaster(ResidualForecaster):
             "constant": np.asarray(self.regressor_.intercept_),
             "center": self.center_,
             "scale": self.scale_,
+            "doubt": self.doubt_,
         }
         arrays |= {"X_center": self.X_center_, "X_scale": self.X_scale_}
         reader = None if self.static_reader_ is None else self.static_reader_.state()
@@ -330,6 +363,9 @@ class MarkovForecaster(ResidualForecaster):
         self.X_scale_ = shaped(arrays, "X_scale", width)
         weights = shaped(arrays, "weights", self.order_ + width)
         self._keep_coefficients(weights, float(arrays["constant"]))
+        # files from before weights were drawn have none in doubt
+        doubt = arrays.get("doubt", np.empty((len(weights) + 1, 0)))
+        self.doubt_ = shaped({"doubt": doubt}, "doubt", len(weights) + 1, doubt.shape[-1])
         self.residuals_ = Residuals.from_arrays(arrays)
         self._update(panel, panel.lengths)
 
@@ -340,53 +376,3 @@ def _check_regressor(regressor: Any) -> None:
         raise TypeError(
             f"`regressor` must be a scikit-learn regressor such as Ridge(), got {short(regressor)}."
         )
-
-
-def _order(
-    asked: int | None, panel: Panel, stretches: Stretches, season_length: int, width: int
-) -> int:
-    """Return the order in use: the one asked for, or the largest that the data allow."""
-    order = 1 if asked is None else positive_integer("order", asked)
-    lengths = stretches.lengths
-    longest = int(lengths.max())
-    if longest <= order:
-        place = stretches.starts[lengths.argmax()]
-        owner = panel.ids[np.searchsorted(panel.offsets, place, side="right") - 1]
-        raise ValueError(
-            f"`order` must be smaller than the longest stretch of observed values: order={order}, "
-            f"the longest has {longest} (series {short(owner)}). Use a smaller order, fill the "
-            "gaps, or give more data."
-        )
-    if asked is not None:
-        return order
-    pairs = int((lengths - 1).sum())
-    ladder = np.arange(1, max(season_length + 1, min(8, pairs // ROWS_PER_LAG)) + 1)
-    carried = ladder[stretches.n_rows(ladder) >= ROWS_PER_COLUMN * (ladder + 1 + width)]
-    return int(carried.max(initial=1))
-
-
-def _standard(panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean and deviation of every series; of those that are flat, value and size."""
-    own = [part.astype(np.float64) for part in np.split(panel.values, panel.offsets[1:-1])]
-    center, scale, first = np.array(
-        [(np.nanmean(part), np.nanstd(part), part[0]) for part in own]
-    ).T  # a series begins with an observed value
-    flat = scale <= ROUNDING * np.abs(first)
-    size = np.where(first == 0, 1.0, np.abs(first))
-    return np.where(flat, first, center), np.where(flat, size, scale), flat
-
-
-def _forward_filled(panel: Panel) -> np.ndarray:
-    """Return the past-only covariates (N, C), forward filled; the mean before its first value."""
-    past = panel.past
-    assert past is not None
-    place = np.where(np.isnan(past), 0, np.arange(len(past))[:, None])
-    first = np.repeat(panel.offsets[:-1], panel.lengths)[:, None]
-    seen = np.take_along_axis(past, np.maximum(np.maximum.accumulate(place), first), 0)
-    count = np.maximum((~np.isnan(past)).sum(0), 1)
-    return np.where(np.isnan(seen), np.nansum(past, 0) / count, seen)
-
-
-def _spread(X: np.ndarray) -> np.ndarray:
-    spread = X.std(axis=0)
-    return np.where(spread > 0, spread, 1.0)

@@ -39,9 +39,13 @@ def test_solution_is_that_of_the_matrix(order: int, n_series: int, width: int) -
     assert np.isfinite(columns).all() and len(rows) == stretches.n_rows(np.array(order))
     theirs = LinearRegression().fit(columns, panel.values[rows])
     windows = Windows(panel.values.copy(), beside, stretches, order)
-    weights, constant = windows.solve()
+    weights, constant, doubt = windows.solve()
     np.testing.assert_allclose(weights, theirs.coef_, atol=1e-10)
     assert constant == pytest.approx(theirs.intercept_, abs=1e-10)
+    with_constant = np.column_stack([columns, np.ones(len(rows))])
+    covariance = np.linalg.inv(with_constant.T @ with_constant)  # of errors of a deviation of 1
+    of_mean = np.diag([*np.zeros(order + width), 1 / len(rows)])
+    np.testing.assert_allclose(doubt @ doubt.T + of_mean, covariance, rtol=1e-6, atol=1e-9)
     errors = windows.errors(weights, constant)
     np.testing.assert_allclose(
         errors[rows], panel.values[rows] - theirs.predict(columns), atol=1e-10
@@ -52,7 +56,7 @@ def test_solution_is_that_of_the_matrix(order: int, n_series: int, width: int) -
 def test_of_dependent_columns_the_weights_are_the_shortest() -> None:
     values = np.sin(0.3 * np.arange(200.0))
     whole = Stretches(np.array([0]), np.array([200]))
-    weights, _ = Windows(values.copy(), np.empty((200, 0)), whole, order=8).solve()
+    weights, *_ = Windows(values.copy(), np.empty((200, 0)), whole, order=8).solve()
     columns = laid_out(values, whole.rows(8), 8)
     np.testing.assert_allclose(
         weights, np.linalg.lstsq(columns, values[8:], rcond=None)[0], atol=1e-6

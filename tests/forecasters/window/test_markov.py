@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy import stats
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsRegressor
+from statsmodels.api import OLS, add_constant
 from statsmodels.tsa.ar_model import AutoReg
 
 from forecast.forecasters.window.markov import MarkovForecaster
@@ -211,3 +213,22 @@ def test_paths_spread_as_theory_says() -> None:
     for k in (1, 2, 5, 10):
         exact = (1 - 0.8 ** (2 * k)) / (1 - 0.8**2)
         assert paths[k - 1].var() == pytest.approx(exact, rel=0.1)
+
+
+def test_the_weights_are_in_doubt_as_in_a_textbook_prediction_interval() -> None:
+    y = ar2(40)
+    y.iloc[-1] += 6  # what follows an unusual value is known least
+    lags = add_constant(np.column_stack([y[1:-1], y[:-2]]))
+    theirs = OLS(y[2:].to_numpy(), lags).fit().get_prediction([1.0, y.iloc[-1], y.iloc[-2]])
+    assert theirs.se_mean > 0.3 * theirs.se_obs
+    model = MarkovForecaster(order=2, season_length=1).fit(y)
+    paths = model.sample(1, n_samples=20_000, random_state=0).to_numpy()
+    student = stats.t.ppf(0.9, 38 - 3) / stats.norm.ppf(0.9)
+    assert paths.std() / student == pytest.approx(theirs.se_obs.item(), rel=0.02)
+
+
+def test_many_rows_leave_no_weight_in_doubt_and_a_regressor_of_the_user_tells_none() -> None:
+    y = ar2(700)
+    assert MarkovForecaster(order=2, season_length=1).fit(y[:300]).doubt_.shape == (3, 2)
+    assert MarkovForecaster(order=2, season_length=1).fit(y).doubt_.shape == (3, 0)
+    assert MarkovForecaster(order=2, regressor=Ridge()).fit(y[:300]).doubt_.shape == (3, 0)

@@ -1,0 +1,37 @@
+"""The units in which a regression sees values and covariates."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forecast.data.panel import Panel
+
+ROUNDING = 1e-12  # as a share of the level: a deviation that is none
+
+
+def standard(panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean and deviation of every series; of those that are flat, value and size."""
+    own = [part.astype(np.float64) for part in np.split(panel.values, panel.offsets[1:-1])]
+    center, scale, first = np.array(
+        [(np.nanmean(part), np.nanstd(part), part[0]) for part in own]
+    ).T  # a series begins with an observed value
+    flat = scale <= ROUNDING * np.abs(first)
+    size = np.where(first == 0, 1.0, np.abs(first))
+    return np.where(flat, first, center), np.where(flat, size, scale), flat
+
+
+def forward_filled(panel: Panel) -> np.ndarray:
+    """Return the past-only covariates (N, C), forward filled; the mean before its first value."""
+    past = panel.past
+    assert past is not None
+    place = np.where(np.isnan(past), 0, np.arange(len(past))[:, None])
+    first = np.repeat(panel.offsets[:-1], panel.lengths)[:, None]
+    seen = np.take_along_axis(past, np.maximum(np.maximum.accumulate(place), first), 0)
+    count = np.maximum((~np.isnan(past)).sum(0), 1)
+    return np.where(np.isnan(seen), np.nansum(past, 0) / count, seen)
+
+
+def spread(X: np.ndarray) -> np.ndarray:
+    """Return the deviation of each column, 1 where it has none."""
+    deviation = X.std(axis=0)
+    return np.where(deviation > 0, deviation, 1.0)
