@@ -85,7 +85,10 @@ def _by_value(panel: Panel, given: Any, read: Callable[[Any], Panel]) -> np.ndar
             f"weights in place of values; as such it cannot be read: {error}"
         ) from error
     weights = np.full(len(panel.values), np.nan)
-    for i, j in enumerate(other.ids.get_indexer(panel.ids).tolist()):
+    # a Series of weights is seldom named as the Series whose values it weighs
+    alone = panel.layout.kind == other.layout.kind == "series"
+    ids = panel.ids if alone else other.ids
+    for i, j in enumerate(ids.get_indexer(panel.ids).tolist()):
         if j >= 0:
             places = other.times(j).get_indexer(panel.times(i))
             own = np.where(places < 0, np.nan, other.series(j)[places])

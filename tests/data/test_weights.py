@@ -29,6 +29,11 @@ def test_a_long_frame_of_polars_needs_no_order():
     np.testing.assert_allclose(weights, np.array([3, 2, 1]) / 2)
 
 
+def test_one_series_is_weighed_by_another_of_any_name():
+    y, given = pd.Series([5.0, 6.0], name="sales"), pd.Series([1.0, 3.0])
+    assert weights_of(read_frames(y), given, read_frames).tolist() == [0.5, 1.5]
+
+
 def test_the_past_keeps_the_weights_of_its_values():
     panel = read_frames(WIDE[["a"]])
     weighed = replace(panel, weights=np.array([1.0, 2.0, 0.0, 3.0]))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import KNeighborsRegressor
 
 from forecast import MarkovForecaster, MLPForecaster
 from tests.checks import forecaster_cases
@@ -72,3 +73,9 @@ def test_weights_that_are_all_alike_change_no_network():
 def test_who_cannot_weigh_says_so(case):
     with pytest.raises(TypeError, match=f"None for {case.kind.__name__}"):
         case.build().fit(Y["a"], sample_weight=Y["a"].abs())
+
+
+def test_a_regressor_that_cannot_weigh_is_refused():
+    model = MarkovForecaster(order=3, regressor=KNeighborsRegressor())
+    with pytest.raises(TypeError, match=r"cannot weigh, got KNeighborsRegressor\(\)"):
+        model.fit(Y, sample_weight={"a": 2, "b": 1, "c": 0})

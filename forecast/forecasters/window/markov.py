@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -139,7 +140,7 @@ class MarkovForecaster(ResidualForecaster):
         return pd.DataFrame(columns, keys, names).assign(target=target)
 
     def _fit(self, panel: Panel) -> None:
-        _check_regressor(self.regressor)
+        _check_regressor(self.regressor, weighed=panel.weights is not None)
         if self.static is None:
             self.static_reader_ = None
         else:
@@ -370,9 +371,18 @@ class MarkovForecaster(ResidualForecaster):
         self._update(panel, panel.lengths)
 
 
-def _check_regressor(regressor: Any) -> None:
+def _check_regressor(regressor: Any, *, weighed: bool) -> None:
     known = regressor is None or (hasattr(regressor, "fit") and hasattr(regressor, "predict"))
     if not known or isinstance(regressor, type):
         raise TypeError(
             f"`regressor` must be a scikit-learn regressor such as Ridge(), got {short(regressor)}."
+        )
+    if regressor is None or not weighed:
+        return
+    taken = signature(regressor.fit).parameters.values()
+    # a search hands on whatever it is given
+    if not any(one.name == "sample_weight" or one.kind == one.VAR_KEYWORD for one in taken):
+        raise TypeError(
+            "`sample_weight` must be None for a `regressor` that cannot weigh, got "
+            f"{short(regressor)}. Use one that can, such as Ridge()."
         )
