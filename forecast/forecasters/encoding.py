@@ -122,8 +122,9 @@ def _encode_offset(offset: Any, what: str) -> Any:
     if type(offset) is pd.DateOffset and set(offset.kwds) == {"months", "day"} and offset.n == 1:
         return dict(offset.kwds)
     if isinstance(offset, OpeningHours):
-        return {"opening": {name: list(entry) if isinstance(entry, tuple) else entry
-                            for name, entry in offset.kwds.items()}}  # fmt: skip
+        hours = {name: list(entry) if isinstance(entry, tuple) else entry
+                 for name, entry in offset.kwds.items()}  # fmt: skip
+        return {"opening": {"n": offset.n, **hours}}
     if kind in _CALENDARS:
         days = [str(day) for day in offset.holidays]
         told = {"calendar": kind, "n": offset.n, "weekmask": offset.weekmask, "holidays": days}

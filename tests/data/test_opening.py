@@ -84,11 +84,11 @@ def test_steps_are_counted_as_one_by_one(name: str) -> None:
 
 
 def test_a_step_is_copied_and_written_whole() -> None:
-    opened = OpeningHours(**LUNCH)
+    opened = OpeningHours(2, **LUNCH)
     for again in (copy.deepcopy(opened), pickle.loads(pickle.dumps(opened)),
                   decode(encode(opened, "a step"))):  # fmt: skip
         assert again == opened and hash(again) == hash(opened) and repr(again) == repr(opened)
-    assert opened != OpeningHours(**LUNCH | {"minutes": 10})
+    assert opened != OpeningHours(2, **LUNCH | {"minutes": 10})
 
 
 @pytest.mark.parametrize(
