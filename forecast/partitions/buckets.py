@@ -16,12 +16,19 @@ from numpy.typing import NDArray
 def n_parts(n_values: int, part_size: int) -> int:
     """Return how many parts hold about `part_size` values each.
 
+    Raises
+    ------
+    ValueError
+        If there is nothing to divide.
+
     Examples
     --------
-    >>> n_parts(2_500, 1_000), n_parts(0, 1_000)
-    (3, 1)
+    >>> n_parts(2_500, 1_000)
+    3
     """
-    return max(1, -(-n_values // part_size))
+    if not n_values:
+        raise ValueError("`y` must have a row to be divided, got none. Give a history.")
+    return -(-n_values // part_size)
 
 
 def buckets(ids: pd.DataFrame, count: int) -> NDArray[np.int64]:

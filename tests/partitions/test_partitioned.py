@@ -157,6 +157,8 @@ def test_what_cannot_be_divided_is_refused(y, tmp_path):
     parts = Partitioned(NaiveForecaster(horizon=2))
     with pytest.raises(ValueError, match="must be a long frame with the column 'unique_id'"):
         parts.predict(y.rename(columns={"unique_id": "shop"}))
+    with pytest.raises(ValueError, match="must have a row to be divided"):
+        parts.predict(y[:0])
     with pytest.raises(FileNotFoundError, match="folder with parquet files"):
         parts.predict(tmp_path)
     with pytest.raises(ValueError, match="`horizon` must be given"):
