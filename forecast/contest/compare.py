@@ -219,7 +219,6 @@ def _scores(
         warnings.simplefilter("always")
         scores = evaluate(forecasts, panel, season, metrics=metrics)
         if scores.iloc[:, 0].isna().all():
-            told.clear()
             rest = [name for name in metrics[1:] if name != UNSCALED]
             scores = evaluate(forecasts, panel, season, metrics=[UNSCALED, *rest])
             told.clear()

@@ -170,7 +170,7 @@ def encode_all(model: Model, windows: Windows, *, phases: bool = False) -> Strea
     ends = windows.lengths
     rows = torch.arange(windows.n_series, device=windows.device)
     longest = min(int(ends.max()) // model.reader.patch + 1, FEWEST)
-    together = max(STEPS_AT_ONCE // longest, 64)  # series read at once
+    together = STEPS_AT_ONCE // longest  # series read at once
     read = encode_phases if phases else encode
     with torch.inference_mode():
         parts = (read(model, windows, some, ends[some]) for some in rows.split(together))

@@ -157,7 +157,7 @@ class Tail(NamedTuple):
     start, share
         u, and the share of scores beyond.
     shape, scale
-        From 0, an exponential tail, to 1/2, the heaviest whose variance is infinite.
+        From 0, an exponential tail, to 1/2, from which on the variance is infinite; and its unit.
     """
 
     start: float

@@ -24,7 +24,7 @@ from forecast.forecasters.transform import backward, fit_transformer, forward
 
 # Equal values from which on a series is thought to be constant.
 _VALUES_TO_TELL = 3
-_LONG = 100  # steps in which they are taken for granted
+_LONG = 100  # steps of a series that has so many for sure, so that none are counted
 
 
 class DistributionForecaster(ArrayForecaster):
