@@ -24,7 +24,7 @@ from forecast.forecasters.transform import backward, fit_transformer, forward
 
 # Equal values from which on a series is thought to be constant.
 _VALUES_TO_TELL = 3
-_LONG = 100  # steps of a series that has so many for sure, so that none are counted
+_LONG = 100  # steps of a series in which so many are taken for granted
 
 
 class DistributionForecaster(ArrayForecaster):
@@ -111,7 +111,8 @@ class DistributionForecaster(ArrayForecaster):
         if few and quantiles.shape[-1] > 1:
             warnings.warn(
                 f"{len(few)} of {panel.n_series} series, the first {short(panel.ids[few[0]])}, "
-                "have too few values to tell how wrong a forecast is: their bands have no width.",
+                "have too few values to tell how wrong a forecast is: their bands have no width. "
+                "Give them a longer history.",
                 ForecastWarning,
                 stacklevel=4,
             )
