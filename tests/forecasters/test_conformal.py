@@ -112,6 +112,7 @@ def test_a_value_out_of_line_has_a_small_p_value_and_others_spread_evenly() -> N
     assert found.loc["w7", "ds"] == DAYS[299]
 
 
+@pytest.mark.filterwarnings("ignore:.*too few values to tell")
 @pytest.mark.parametrize("size", [1, 2, 4, 9])
 def test_short_and_flat_series_have_bands_too(size: int) -> None:
     y = pd.DataFrame({"walk": 0.1 + np.arange(size) % 3, "flat": 5.0})

@@ -137,7 +137,7 @@ class NeuralParameters(BaseForecaster):
         max_epochs: int = 60,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 5,
+        n_iter_no_change: int = 10,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
         n_estimators: int | None = None,

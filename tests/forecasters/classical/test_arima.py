@@ -141,6 +141,7 @@ def test_intervals_cover_what_they_claim() -> None:
     assert 0.72 < np.mean(inside) < 0.86
 
 
+@pytest.mark.filterwarnings("ignore:.*too few values to tell")
 @pytest.mark.parametrize("value", [0.0, 5.0, 1e9, 1e-9])
 @pytest.mark.parametrize("size", [1, 2, 4, 30])
 def test_constant_series(value: float, size: int) -> None:

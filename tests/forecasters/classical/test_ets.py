@@ -64,6 +64,7 @@ def test_recursion_equals_statsmodels(form: Form) -> None:
     np.testing.assert_allclose(steps, filtered.forecast(10), rtol=tolerance)
 
 
+@pytest.mark.filterwarnings("ignore:.*too few values to tell")
 @pytest.mark.parametrize("value", [0.0, 5.0, 1e9, 1e-9])
 @pytest.mark.parametrize("size", [1, 2, 4, 30])
 def test_constant_series(value: float, size: int) -> None:
