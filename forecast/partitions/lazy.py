@@ -82,7 +82,7 @@ class SparkFrame(LazyFrame):
     def numbered(self, columns: Sequence[str], id_cols: Sequence[str], count: int) -> Self:
         """Return some columns, and beside them which of `count` parts a row belongs to."""
         y, number = self.y.select(*columns), partial(_numbered, id_cols=list(id_cols), count=count)
-        schema = type(y.schema)(list(y.schema.fields)).add(PART, "int")
+        schema = type(y.schema)(list(y.schema.fields)).add(PART, "integer")
         return type(self)(y.mapInPandas(lambda batches: map(number, batches), schema))
 
     def part(self, part: int) -> pd.DataFrame:

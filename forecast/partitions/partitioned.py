@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import shorten
 from typing import Any
 
 import pandas as pd
@@ -271,17 +272,22 @@ class Partitioned:
                     left = [part for part in left if part != done.part]
                     failed.pop(done.part, None)
                     yield done
-        yield from (Done(part, None, failed.get(part, "its worker was killed")) for part in left)
+        yield from (Done(part, None, failed[part]) for part in left)
 
     def _attempt(
         self, work: Any, forecaster: Any, source: Source, left: list[int], files: Any
     ) -> Iterator[Done]:
         do = delayed(do_part)
         calls = (do(work, forecaster, part, source.part(part), files[part]) for part in left)
+        answered: set[int] = set()
         try:
-            yield from self._parallel()(calls)
-        except Exception:  # a worker is gone, for whatever reason its backend has: try again
-            return
+            for done in self._parallel()(calls):
+                answered.add(done.part)
+                yield done
+        except Exception as error:  # a worker is gone, for whatever reason its backend has
+            told = shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
+            lost = [part for part in left if part not in answered]
+            yield from (Done(part, None, f"its worker was lost, {told}") for part in lost)
 
     def _parallel(self) -> Parallel:
         """Return joblib's loop; parts wait in this process, not in the memory of workers."""

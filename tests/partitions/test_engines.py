@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,6 +62,8 @@ def ray_cluster() -> Iterator[Engine]:
 def spark_session() -> Iterator[Engine]:
     sql = pytest.importorskip("pyspark.sql")
     pytest.importorskip("joblibspark").register_spark()
+    # Spark would start whatever python3 the path has
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     session = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", False)
     session = session.config("spark.sql.shuffle.partitions", 4).getOrCreate()
     yield Engine("spark", lazy=session.createDataFrame, collect=lambda y: y.toPandas())

@@ -135,6 +135,15 @@ def test_a_part_that_fails_is_named_and_nothing_else_is_lost(y):
     assert "shop 7" in lost and len(lost) < N / 3 and len(e.value.failed) == 1
 
 
+def test_an_engine_that_does_not_work_is_quoted(y, monkeypatch):
+    def stopped(self):
+        raise OSError("there is no python3")
+
+    monkeypatch.setattr(Partitioned, "_parallel", stopped)
+    with pytest.raises(PartsFailed, match="7 of 7.*lost, OSError: there is no python3"):
+        Partitioned(NaiveForecaster(horizon=5), part_size=100).predict(y)
+
+
 def test_several_columns_name_a_series(y, tmp_path):
     rows = y.assign(region=y["unique_id"].str[-1], shop=y["unique_id"].str[:-1])
     rows = rows[["region", "shop", "ds", "y"]]
