@@ -53,9 +53,8 @@ MUTANTS = {
         "networks/seq2seq.py",
         [
             (
-                "hidden, own = self.body.advance(torch.cat([inputs, context], -1), own)",
-                "none = torch.zeros_like(context)\n"
-                "        hidden, own = self.body.advance(torch.cat([inputs, none], -1), own)",
+                "both = torch.cat([inputs, context], -1)",
+                "both = torch.cat([inputs, torch.zeros_like(context)], -1)",
             )
         ],
         SEQ2SEQ,
@@ -117,7 +116,12 @@ MUTANTS = {
     ),
     "state not carried to the next window": Mutant(
         "engine/training.py",
-        [("carried = state_map(Tensor.detach, state)", "carried = None")],
+        [
+            (
+                "means, carried = backward(model, batch, settings.min_observed, carried, origin)",
+                "means, _ = backward(model, batch, settings.min_observed, None, origin)",
+            )
+        ],
         RECURRENT,
         "state_passes",
     ),
@@ -129,14 +133,18 @@ MUTANTS = {
     ),
     "phases not rotated": Mutant(
         "engine/stream.py",
-        [("phases = (*phases[1:], state)", "phases = (state, *phases[1:])")],
+        [("(*stream.phases[1:], state)", "(state, *stream.phases[1:])")],
         ENGINE,
         "stream_equals_sweep",
     ),
     "recurrent state with the batch second": Mutant(
         "networks/recurrent.py",
         [
-            ("(parts).expand(batch_size, -1, -1)", "(parts)[:, None].expand(-1, batch_size, -1)"),
+            (
+                "return self.arranged(self.initial.expand(batch_size, -1, -1, -1))",
+                "state = self.arranged(self.initial.expand(batch_size, -1, -1, -1))\n"
+                "        return state_map(lambda part: part.transpose(0, 1), state)",
+            ),
             ("lambda part: part[:, depth]", "lambda part: part[depth]"),
             ("torch.stack(parts, 1)", "torch.stack(parts, 0)"),
         ],
@@ -198,10 +206,8 @@ MUTANTS = {
         "engine/validation.py",
         [
             (
-                "encode(model, self.windows, self.series, self.origins, self.context)\n"
-                "            return self._error",
-                "encode(model, self.windows, self.series, self.origins + 1, self.context)\n"
-                "            return self._error",
+                "list(shown(model, windows, self.series, self.origins, limit))",
+                "list(shown(model, windows, self.series, self.origins + 1, limit))",
             )
         ],
         VALIDATION,
@@ -211,8 +217,8 @@ MUTANTS = {
         "engine/training.py",
         [
             (
-                "for part in model.parts():",
-                "for part in [[one for own in model.parts() for one in own]]:",
+                "parts = list(model.parts())",
+                "parts = [[one for own in model.parts() for one in own]]",
             )
         ],
         TRAINING,
