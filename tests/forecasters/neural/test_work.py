@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,7 @@ def test_a_backtest_reads_each_value_once(kind: Any, monkeypatch: pytest.MonkeyP
 
 def test_a_value_of_the_pretrained_network_is_one_call_for_all_views() -> None:
     model = PretrainedForecaster().fit(Y[:400])
+    model.network_ = copy.deepcopy(model.network_)  # the shipped one is shared by all
     steps = reads(model.network_.recurrence)
     model.update(Y[400:401]).predict(1)
     assert len(model.views_) == 3  # day and week, week, day
