@@ -60,6 +60,7 @@ def test_every_value_is_where_its_series_and_time_say(seed: int, n: int) -> None
         assert panel.times(i).tolist() == expected.index.tolist()
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 5), multi=st.booleans())
 def test_shuffling_rows_and_columns_changes_no_bit(seed: int, n: int, multi: bool) -> None:
     y, X = frames(seed, n)
@@ -73,6 +74,7 @@ def test_shuffling_rows_and_columns_changes_no_bit(seed: int, n: int, multi: boo
     assert same(read_frames(y, X, **options), read_frames(y2, X2, **options))
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10_000), cut=st.integers(12, 28))
 def test_what_comes_after_the_origin_changes_no_bit_before(seed: int, cut: int) -> None:
     y, X = frames(seed, 3)

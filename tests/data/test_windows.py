@@ -125,6 +125,7 @@ def test_validation_is_the_last_part_in_time(
     assert panel.head(lengths).values.tolist() == list(range(training))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n_series", "validating"), [(4, 4), (99, 99), (100, 25), (403, 100), (2048, 512), (6000, 512)]
 )

@@ -108,6 +108,7 @@ def test_the_sum_of_24_steps_is_covered(kind):
             model.noise_factor.copy_(factor)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pytest.param("mlp", marks=pytest.mark.slow), "gru"])
 def test_single_steps_are_covered(kind):
     model, windows = trained(kind), as_windows(Y)

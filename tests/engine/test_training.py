@@ -208,6 +208,7 @@ def test_training_records_the_norm_before_clipping():
         assert epoch.gradient_norm == pytest.approx(max(steps), rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.mission("M17")
 def test_clipping_rescues_an_exploding_recurrence():
     # tanh, 32 units, recurrent matrix 1.5 times orthogonal, 200 steps, plain gradient descent

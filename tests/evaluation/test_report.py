@@ -124,10 +124,12 @@ def test_the_reasons_of_a_forecast_are_on_the_page(comparison: Comparison, tmp_p
         assert ("what each part of the past" in page) == (explanation is why)
 
 
+@pytest.mark.slow
 def test_the_same_contest_gives_the_same_page(comparison: Comparison, tmp_path: Path) -> None:
     assert write(comparison, tmp_path) == write(comparison, tmp_path)
 
 
+@pytest.mark.slow
 def test_names_may_hold_html(tmp_path: Path) -> None:
     models = {HOSTILE: MarkovForecaster(), "<b>": NaiveForecaster(season_length=0)}
     with pytest.warns(Warning, match="<b> is left out"):
@@ -159,6 +161,7 @@ def test_many_series_are_counted(tmp_path: Path) -> None:
     assert any(text.startswith("3 series: 252 values, monthly") for text in page.texts["p"])
 
 
+@pytest.mark.slow
 def test_short_flat_and_silent_contests_have_a_report_too(tmp_path: Path) -> None:
     class Mean:
         """Know no quantiles."""

@@ -46,6 +46,7 @@ def share_found(model: Any, kind: str, n: int = 200) -> float:
     return seen(model, y).groupby("series")["alarm"].any().mean()
 
 
+@pytest.mark.slow
 def test_one_in_a_hundred_usual_values_raises_an_alarm():
     assert 0.005 <= false_alarm_rate(MarkovForecaster(order=2), "noise", 20) <= 0.02
 

@@ -79,6 +79,7 @@ def test_any_model_with_fit_and_predict_gets_bands(forecaster: Any, n_series: in
     np.testing.assert_allclose(np.squeeze(model.predict(4)), again, rtol=0.3)
 
 
+@pytest.mark.slow
 def test_a_band_follows_the_size_of_errors_if_it_is_adaptive() -> None:
     y = walks(40, 200)
     louder = y.iloc[-1] + 3 * walks(40, 100, seed=1)

@@ -252,6 +252,7 @@ def test_any_panel_gives_a_regression_or_a_clear_error(case: dict[str, Any], hor
 NETWORKS = (MLPForecaster, RNNForecaster, LSTMForecaster, Seq2SeqForecaster)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", NETWORKS)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @any_panel
@@ -334,6 +335,7 @@ def long_panel(seed: int) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [NaiveForecaster(), MarkovForecaster(1, season_length=1)])
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000))
@@ -345,6 +347,7 @@ def test_the_order_of_rows_changes_no_bit_of_a_forecast(model: Any, seed: int) -
                                   check_exact=True)  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [NaiveForecaster(), MarkovForecaster(1, season_length=1)])
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), gap=st.integers(0, 2))

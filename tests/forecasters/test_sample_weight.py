@@ -59,6 +59,7 @@ def test_bands_are_of_what_was_learned_from():
     assert np.ptp(calm.to_numpy()) < np.ptp(all_of_it.to_numpy()) / 4
 
 
+@pytest.mark.slow
 def test_weights_that_are_all_alike_change_no_network():
     model = MLPForecaster(max_epochs=1, n_estimators=1, horizon=4, random_state=0)
     alike = model.fit(Y, sample_weight=dict.fromkeys(Y, 3.0)).predict()

@@ -117,6 +117,7 @@ class Fragile(NaiveForecaster):
         super()._fit(panel)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:A worker stopped")
 def test_a_killed_worker_costs_a_retry_and_no_series(y, tmp_path):
     (once := tmp_path / "once").touch()

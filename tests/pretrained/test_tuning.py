@@ -32,6 +32,7 @@ def untaught() -> PretrainedNetwork:
     return PretrainedNetwork(width=8).eval().requires_grad_(False)
 
 
+@pytest.mark.slow
 def test_it_learns_what_it_did_not_know(untaught, monkeypatch):
     monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 8)
     panel = histories(waves())

@@ -225,6 +225,7 @@ def test_missing_values_are_told_by_a_mask() -> None:
         SequenceRegressor(**BRIEF).fit(X, y).predict(gappy)
 
 
+@pytest.mark.slow
 def test_scikit_learns_searches_split_by_unit() -> None:
     X, y = units(24)
     search = GridSearchCV(SequenceRegressor(**BRIEF), {"cell": ["tanh", "gru"]}, cv=2)

@@ -38,6 +38,7 @@ def test_gradients_between_states_keep_their_bound() -> None:
     assert (norms["norm"] <= norms["bound"] * (1 + 1e-9)).all()
 
 
+@pytest.mark.slow
 def test_memory_reaches_as_far_as_the_answer_depends() -> None:
     X = np.random.default_rng(0).normal(size=(60, 6, 1))
     models = [

@@ -71,6 +71,7 @@ def error(kind: Any, name: str, **options: Any) -> float:
     return float(abs(forecast - y[-8:]).max() / UNITS.get(name, 1.0))
 
 
+@pytest.mark.slow
 @quiet
 @pytest.mark.parametrize(
     "name",

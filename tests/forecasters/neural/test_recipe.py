@@ -122,6 +122,7 @@ def test_largest_divisor(number: int, at_most: int) -> None:
     assert not any(number % d == 0 for d in range(found + 1, min(number, at_most) + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:On the validation part")
 def test_the_recipe_owns_the_number_of_networks(tmp_path, monkeypatch) -> None:
     sizes: Any = {"hidden_size": 4, "max_epochs": 1, "horizon": 6, "random_state": 0}
