@@ -124,11 +124,11 @@ def _draw_processes(
     kind = rng.choice(len(PROCESSES), len(season), p=[share for _, share in PROCESSES])
     # years are sums of what shorter steps do: most have a trend, few jump between regimes
     names = [p for p, _ in PROCESSES]
+    smoothed, walks = names.index(_smoothed), names.index(wandering.draw_walks)
     trending = (season == 1) & (innovations.shape[1] <= 200) & (rng.random(len(season)) < 0.4)
-    kind = np.where(trending, names.index(_smoothed), kind)
+    kind = np.where(trending, smoothed, kind)
     # a month's level moves by steps that say nothing of the next ones, a year's along its trend,
     # more often than either follows a smooth curve or returns to a mean
-    smoothed, walks = names.index(_smoothed), names.index(wandering.draw_walks)
     share = np.where(np.isin(season, (1, 4, 12)), 0.5, 0.0)
     share = np.where(kind == smoothed, 0.25 * (season == 12), share)
     plain = rng.random(len(season)) < share
@@ -137,7 +137,7 @@ def _draw_processes(
     # and many a price is told the week or the year of its calendar without having either
     share = np.select([season == 1, (season == 5) | (season == 7), season == 52], [0.65, 0.25, 0.1])
     price = (innovations.shape[1] > 100) & (rng.random(len(season)) < share)
-    kind = np.where(price, names.index(wandering.draw_walks), kind)
+    kind = np.where(price, walks, kind)
     for which, (process, _) in enumerate(PROCESSES):
         rows = np.flatnonzero(kind == which)
         if len(rows):
