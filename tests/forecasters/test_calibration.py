@@ -128,6 +128,8 @@ def test_markov_calibrates_itself_on_several_short_series() -> None:
     y = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 3)).cumsum(0)).add_prefix("s")
     for one, calibrated in ((y[:60], True), (y["s0"][:60], False), (y, False)):
         assert (MarkovForecaster(horizon=2).fit(one).calibration_ is not None) == calibrated
+    many = pd.concat([y[:60].add_prefix(f"{k} ") for k in range(60)], axis=1)
+    assert MarkovForecaster(horizon=2).fit(many).calibration_ is None
     assert MarkovForecaster(horizon=2, calibration=False).fit(y[:60]).calibration_ is None
     assert MarkovForecaster(2, LinearRegression(), horizon=2).fit(y[:60]).calibration_ is None
 
