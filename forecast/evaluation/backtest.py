@@ -19,7 +19,7 @@ from pandas.tseries.offsets import BaseOffset
 from sklearn.base import clone
 
 from forecast._checks import number_between, positive_integer, short
-from forecast.data.backends import pandas_table
+from forecast.data.backends import like, pandas_table
 from forecast.data.frames import read_frames
 from forecast.data.frequency import locate
 from forecast.data.keys import owners, row_keys
@@ -99,7 +99,7 @@ def rolling_origins(
     y: Any,
     horizon: int,
     *,
-    X: pd.DataFrame | None = None,
+    X: Any = None,
     n_windows: int = 1,
     step: int | None = None,
     gap: int = 0,
@@ -168,13 +168,13 @@ def backtest(
     y: Any,
     horizon: int,
     *,
-    X: pd.DataFrame | None = None,
+    X: Any = None,
     n_windows: int = 1,
     step: int | None = None,
     gap: int = 0,
     refit: bool | int = False,
     quantiles: Iterable[float] = (),
-) -> pd.DataFrame:
+) -> Any:
     """Forecast from rolling origins and return the forecast table.
 
     The model is cloned first and never sees a value after the origin that it forecasts from.
@@ -187,7 +187,6 @@ def backtest(
         A Series, a list of Series, a wide or long frame, or a table with an (id, time) MultiIndex.
     horizon
         Steps to score after each origin.
-
     X
         Known covariates; to fit the model is given those up to the origin, to forecast those after.
     n_windows, step, gap
@@ -203,7 +202,8 @@ def backtest(
     -------
     DataFrame
         `unique_id, cutoff, ds, step, model, y, y_hat` and the quantiles; n_windows x n x horizon
-        rows. `step` counts from the origin, so the first scored one is `gap` + 1.
+        rows. `step` counts from the origin, so the first scored one is `gap` + 1. Of a frame of
+        another library than pandas a frame of that.
 
     Examples
     --------
@@ -233,7 +233,7 @@ def backtest(
         learner.fit(origins[first].history, **given(origins[first].X_history))
         follow = _at_once if hasattr(learner, "predict_at") else _one_by_one
         tables += follow(learner, origins[first : first + every], levels)
-    return pd.concat(tables, ignore_index=True)
+    return like(pd.concat(tables, ignore_index=True), y)
 
 
 def _one_by_one(
