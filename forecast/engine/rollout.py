@@ -52,7 +52,8 @@ def rollout(
         In target units, in the precision of the values read; the futures of a row stand together.
     """
     parts = blocks(model, stream, known, choose, hold_spread=hold_spread, n_samples=n_samples)
-    return torch.cat([values for values, _ in parts], 1)
+    written = [values for values, _ in parts]
+    return written[0] if len(written) == 1 else torch.cat(written, 1)
 
 
 def blocks(
@@ -70,7 +71,7 @@ def blocks(
     """
     horizon, P = known.shape[1], model.reader.patch
     memory, static = stream.memory, stream.static
-    reading = model.reader.newest(memory)
+    reading = model.reader.newest(memory, min(model.stride, horizon))
     writer, features, state = model.network.begin(stream.features, stream.state)
     # The stride is never cut to the horizon, so that a longer forecast begins like a shorter one.
     for block, start in enumerate(range(0, horizon, model.stride)):
@@ -93,7 +94,7 @@ def blocks(
 
 def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Tensor]:
     """Return the scale (B, 1) and parameters (B, r, n_params) of the first r <= R steps."""
-    reading = model.reader.newest(stream.memory)
+    reading = model.reader.newest(stream.memory, known.shape[1])
     _, features, _ = model.network.begin(stream.features, stream.state)
     return reading.scale, model.read_out(features, known, reading, stream.static)
 
@@ -102,7 +103,8 @@ def greedy(model: Model, point: str = "median") -> Choose:
     """Return the rule that chooses the median of each step, or its mean."""
     if point == "mean":
         return lambda params, block: model.head.mean(params)
-    return lambda params, block: model.quantiles(params, (0.5,))[..., 0]
+    # whatever width `fit` calibrated, the median stays
+    return lambda params, block: model.head.quantile(params, 0.5)
 
 
 def sampled(model: Model, generator: torch.Generator) -> Choose:
