@@ -56,7 +56,7 @@ def rollout(
     """
     horizon, P = known.shape[1], model.reader.patch
     memory, static = stream.memory, stream.static
-    reading = model.reader.newest(memory)
+    reading = model.reader.newest(memory, min(model.stride, horizon))
     writer, features, state = model.network.begin(stream.features, stream.state)
     written = []
     # The stride is never cut to the horizon, so that a longer forecast begins like a shorter one.
@@ -78,12 +78,12 @@ def rollout(
             read_back, memory = model.reader.absorb(values, memory, drivers, every=P, spread=held)
             read, state = writer.absorb(read_back.inputs, state)
             features, reading = read[:, -1], read_back.newest()
-    return torch.cat(written, 1)
+    return written[0] if len(written) == 1 else torch.cat(written, 1)
 
 
 def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Tensor]:
     """Return the scale (B, 1) and parameters (B, r, n_params) of the first r <= R steps."""
-    reading = model.reader.newest(stream.memory)
+    reading = model.reader.newest(stream.memory, known.shape[1])
     _, features, _ = model.network.begin(stream.features, stream.state)
     return reading.scale, model.read_out(features, known, reading, stream.static)
 
@@ -92,7 +92,8 @@ def greedy(model: Model, point: str = "median") -> Choose:
     """Return the rule that chooses the median of each step, or its mean."""
     if point == "mean":
         return lambda params, block: model.head.mean(params)
-    return lambda params, block: model.quantiles(params, (0.5,))[..., 0]
+    # whatever width `fit` calibrated, the median stays
+    return lambda params, block: model.head.quantile(params, 0.5)
 
 
 def sampled(model: Model, generator: torch.Generator) -> Choose:

@@ -26,6 +26,10 @@ class FramedForecaster(Parameters, DistributionForecaster):
     freq_: Any
     unit_: str | None
 
+    def __sklearn_is_fitted__(self) -> bool:
+        # looking through all attributes, as scikit-learn does, takes a stream longer than a network
+        return "panel_" in self.__dict__
+
     @property
     def missing_(self) -> pd.DataFrame:
         """A frame with one row per series that has missing values."""

@@ -373,8 +373,9 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
 
     def _newest(self, panel: Panel, count: int) -> tuple[Tensor, Tensor]:
         """Return the last values of every series and their covariates, as the model reads them."""
-        values = self._tensor(panel.newest(count).values).double()
-        return values, self._tensor(self.features_.newest(panel, count))
+        newest = panel.newest(count)
+        values = self._tensor(newest.values).double()
+        return values, self._tensor(self.features_.beside(newest))
 
     def _told(self, panel: Panel, horizon: int, known: np.ndarray | None) -> Tensor:
         """Return what is known of the next steps, (n, H, K), as the model reads it."""
