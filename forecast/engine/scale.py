@@ -93,20 +93,7 @@ def scale_at(
     With a `prior`, level and spread, the columns before the first value count as so many values
     of that mean and standard deviation.
     """
-    # Windows are gathered rather than summed cumulatively: the differences of cumulative sums lose
-    # digits at high levels, and would depend on where the window of a batch begins.
-    window = windows_at(values, steps, width)  # (B, T, W)
-    observed_mask = ~window.isnan()
-    count = observed_mask.sum(-1).to(values)
-    present = count.clamp(min=1)
-    level = torch.where(observed_mask, window, 0.0).sum(-1) / present
-    # deviations first: squares of raw values would cancel at high levels
-    deviation = torch.where(observed_mask, window - level[..., None], 0.0)
-    variance = deviation.square().sum(-1) / present
-    # a traced graph has no branches that depend on values
-    if torch.compiler.is_compiling() or (count == 0).any():
-        before = at_steps(forward_fill(values).nan_to_num(0.0), steps)
-        level = torch.where(count > 0, level, before)
+    level, variance, count = _moments(values, steps, width)
     if prior is not None:
         level, variance = _with_prior(values, steps, width, Scale(level, variance, count), *prior)
     flat = variance.sqrt() <= 64 * torch.finfo(values.dtype).eps * level.abs()
@@ -116,6 +103,31 @@ def scale_at(
     # The inner `where` keeps zeros from the root, whose slope there is infinite: the gradient would
     # be NaN even though the outer `where` takes nothing from it.
     return Scale(level, torch.where(flat, size, torch.where(flat, 1.0, variance).sqrt()), count)
+
+
+def _moments(values: Tensor, steps: range, width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return mean, variance and number of observed values in each window, (B, T) each."""
+    # Windows are gathered rather than summed cumulatively: the differences of cumulative sums lose
+    # digits at high levels, and would depend on where the window of a batch begins.
+    window = windows_at(values, steps, width)  # (B, T, W)
+    missing = window.isnan()
+    # a traced graph has no branches that depend on values
+    traced = torch.compiler.is_compiling()
+    if not traced and not missing.any():  # most often in a stream
+        level = window.mean(-1)
+        variance = (window - level[..., None]).square().mean(-1)
+        return level, variance, torch.full_like(level, width)
+    observed_mask = ~missing
+    count = observed_mask.sum(-1).to(values)
+    present = count.clamp(min=1)
+    level = torch.where(observed_mask, window, 0.0).sum(-1) / present
+    # deviations first: squares of raw values would cancel at high levels
+    deviation = torch.where(observed_mask, window - level[..., None], 0.0)
+    variance = deviation.square().sum(-1) / present
+    if traced or (count == 0).any():
+        before = at_steps(forward_fill(values).nan_to_num(0.0), steps)
+        level = torch.where(count > 0, level, before)
+    return level, variance, count
 
 
 def _with_prior(

@@ -27,6 +27,7 @@ import forecast
 from forecast.engine import training
 from forecast.evaluation.backtest import backtest
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.neural.base import NeuralForecaster
 from forecast.forecasters.registry import SYMBOLIC
 from tests.checks import ForecasterCase, forecaster_cases, numbers_of, same_frames, slow_variants
 
@@ -109,6 +110,11 @@ def test_the_suite_finds_the_forecasters() -> None:
     exported = {name for name in forecast.__all__ if name.endswith("Forecaster")}
     of_words = {one.forecaster for one in SYMBOLIC}  # theirs is in symbols/
     assert {case.kind.__name__ for case in CASES} >= exported - of_words
+
+
+def test_whoever_learns_a_network_trains_on_and_nobody_else() -> None:
+    for case in CASES:
+        assert hasattr(case.kind, "partial_fit") == issubclass(case.kind, NeuralForecaster), case
 
 
 # scikit-learn's manners
