@@ -49,7 +49,8 @@ def drift(label: str, updates: int) -> float:
 
 @pytest.mark.parametrize("label", LABELS)
 def test_a_long_stream_forecasts_as_one_long_update(label: str) -> None:
-    assert drift(label, updates=3_000) < 1e-5
+    updates = 900 if label == "ARIMA" else 3_000  # statsmodels takes 16 ms to append a value
+    assert drift(label, updates) < 1e-5
 
 
 @pytest.mark.parametrize("label", LABELS)
