@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from forecast._checks import ForecastWarning, positive_integer, short
 from forecast.contest.comparison import Comparison
+from forecast.data.backends import pandas_table
 from forecast.data.calendar import infer_season_length
 from forecast.data.frames import read_frames
 from forecast.data.panel import Panel
@@ -41,7 +42,7 @@ def compare(
     y: Any,
     horizon: int | None = None,
     *,
-    X: pd.DataFrame | None = None,
+    X: Any = None,
     models: Mapping[str, Any] | None = None,
     n_windows: int = 4,
     step: int | None = None,
@@ -104,6 +105,7 @@ def compare(
     """
     columns = {"freq": freq, "id_col": id_col, "time_col": time_col, "target_col": target_col}
     panel = replace(read_frames(y, X, **columns), X=None, X_names=())
+    y, X = pandas_table(y, id_col, time_col), pandas_table(X, id_col, time_col)
     season = season_length or infer_season_length(panel)
     n_windows = positive_integer("n_windows", n_windows)
     steps = default_horizon(panel, season, n_windows) if horizon is None else horizon

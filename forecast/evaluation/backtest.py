@@ -19,7 +19,7 @@ from pandas.tseries.offsets import BaseOffset
 from sklearn.base import clone
 
 from forecast._checks import number_between, positive_integer, short
-from forecast.data.backends import pandas_table
+from forecast.data.backends import like, pandas_table
 from forecast.data.frames import read_frames
 from forecast.data.frequency import locate
 from forecast.data.keys import owners, row_keys
@@ -99,7 +99,7 @@ def rolling_origins(
     y: Any,
     horizon: int,
     *,
-    X: pd.DataFrame | None = None,
+    X: Any = None,
     n_windows: int = 1,
     step: int | None = None,
     gap: int = 0,
@@ -168,14 +168,14 @@ def backtest(
     y: Any,
     horizon: int,
     *,
-    X: pd.DataFrame | None = None,
+    X: Any = None,
     n_windows: int = 1,
     step: int | None = None,
     gap: int = 0,
     refit: bool | int = False,
     quantiles: Iterable[float] = (),
     n_paths: int = 0,
-) -> pd.DataFrame:
+) -> Any:
     """Forecast from rolling origins and return the forecast table.
 
     The model is cloned first and never sees a value after the origin that it forecasts from.
@@ -188,7 +188,6 @@ def backtest(
         A Series, a list of Series, a wide or long frame, or a table with an (id, time) MultiIndex.
     horizon
         Steps to score after each origin.
-
     X
         Known covariates; to fit the model is given those up to the origin, to forecast those after.
     n_windows, step, gap
@@ -206,7 +205,8 @@ def backtest(
     -------
     DataFrame
         `unique_id, cutoff, ds, step, model, y, y_hat`, quantiles and paths; n_windows x n x horizon
-        rows. `step` counts from the origin, so the first scored one is `gap` + 1.
+        rows. `step` counts from the origin, so the first scored one is `gap` + 1. Of a frame of
+        another library than pandas a frame of that.
 
     Examples
     --------
@@ -240,7 +240,7 @@ def backtest(
             tables.append(_at_once(learner, followed, levels))
         else:
             tables += _one_by_one(learner, followed, levels, n_paths)
-    return pd.concat(tables, ignore_index=True)
+    return like(pd.concat(tables, ignore_index=True), y)
 
 
 def _one_by_one(

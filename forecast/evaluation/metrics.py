@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ import pandas as pd
 from sklearn import metrics as sklearn_metrics
 
 from forecast._checks import number_between, positive_integer
+from forecast.data.backends import like
 from forecast.evaluation.registry import (
     columns_of,
     metric_named,
@@ -30,9 +31,13 @@ from forecast.evaluation.table import (
     Array,
     central_intervals,
     forecast_ahead,
+    pandas_rows,
     path_columns,
     quantile_columns,
 )
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoDataFrameT
 
 # Scores of plain arrays.
 
@@ -261,12 +266,12 @@ def _observed(y: npt.ArrayLike, *forecasts: npt.ArrayLike) -> list[Array]:
 
 
 def evaluate(
-    table: pd.DataFrame,
+    table: IntoDataFrameT,
     history: Any = None,
     season_length: int | None = None,
     by: str | Sequence[str] = ("model",),
     metrics: Sequence[str] | None = None,
-) -> pd.DataFrame:
+) -> IntoDataFrameT:
     """Score a forecast table, one row per group.
 
     Rows without an actual value do not count.
@@ -293,6 +298,7 @@ def evaluate(
     -------
     DataFrame
         Index: the groups in order of appearance. Columns: the metrics, `coverage0.8` and so on.
+        Of a table of another library than pandas a frame of that, the groups in its first columns.
 
     Raises
     ------
@@ -306,22 +312,23 @@ def evaluate(
     >>> evaluate(table, metrics=["mae", "mse"]).to_dict("index")
     {'naive': {'mae': 2.5, 'mse': 8.5}}
     """
-    levels = quantile_columns(table)
+    whole = pandas_rows(table)
+    levels = quantile_columns(whole)
     intervals = central_intervals(levels)
     if metrics is None:
         metrics = ["mae", "rmse", "smape", *["mase"] * (history is not None)]
         metrics += ["wql"] * bool(levels) + ["coverage"] * bool(intervals)
     given = {"history": history, "season_length": season_length, "quantiles": levels or None}
-    given["paths"] = path_columns(table)
+    given["paths"] = path_columns(whole)
     for name in metrics:
         _check_needs(name, given)
     columns = columns_of(metrics, intervals)
     keys = [by] if isinstance(by, str) else list(by)
-    rows, labels = scored_rows(known_rows(table, keys), keys, history, season_length)
+    rows, labels = scored_rows(known_rows(whole, keys), keys, history, season_length)
     scores = pd.DataFrame(index=labels)
     for name in columns:
         scores[name] = metric_named(name).function(rows)
-    return scores
+    return like(scores, table)
 
 
 def _check_needs(name: str, given: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecast._checks import short
+from forecast.data.backends import pandas_table
 from forecast.data.frames import append, extend_grid, read_frames
 from forecast.data.frequency import locate
 from forecast.data.keys import owners, row_keys
@@ -48,6 +49,12 @@ def quantile_columns(table: pd.DataFrame) -> dict[float, str]:
     names = (name for name in table.columns if isinstance(name, str))
     matches = [match for name in names if (match := _QUANTILE.fullmatch(name))]
     return dict(sorted((float(match[1]), match[0]) for match in matches))
+
+
+def pandas_rows(table: Any) -> pd.DataFrame:
+    """Return a forecast table of any library as one of pandas."""
+    rows: pd.DataFrame = pandas_table(table, ["unique_id", "model"], "ds")
+    return rows
 
 
 def path_columns(table: pd.DataFrame) -> list[str]:

@@ -39,7 +39,7 @@ def train(
     model: Model,
     recipe: Recipe,
     windows: Windows,
-    judge: Validation,
+    judge: Validation | None,
     settings: training.Settings,
     generator: torch.Generator,
     *,
@@ -52,6 +52,8 @@ def train(
 
     Parameters
     ----------
+    judge
+        What stops training; None, if nothing does.
     ends
         Where the values to learn from end, per series.
     pieces
@@ -74,7 +76,7 @@ def train(
         every=recipe.every,
     )
     stops = settings.n_iter_no_change is not None
-    validate = judge.loss if stops else lambda model: math.nan
+    validate = judge.loss if judge and stops else lambda model: math.nan
     rows: list[dict[str, Any]] = []
     on_best = None if keep is None else lambda best: keep(best, pd.DataFrame(rows))
     epochs: Iterable[training.Epoch] = training.train(
