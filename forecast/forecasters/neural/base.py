@@ -79,6 +79,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
     """
 
     tags = ForecasterTags(covariates=True, sample_weight=True)
+    history_: pd.DataFrame
 
     # To be written by a final class
 
