@@ -68,9 +68,12 @@ def absorb(
     """
     P = model.reader.patch
     (B, T), lead = values.shape, values.shape[1] % P
-    memory, static, newest, phases = stream
     if drivers is None:
-        drivers = memory.drivers.new_full((B, T, model.reader.n_drivers), torch.nan)
+        drivers = stream.memory.drivers.new_full((B, T, model.reader.n_drivers), torch.nan)
+    if T == 1:
+        stepped = step(model, values, stream, drivers)
+        return stepped.features[:, None], stepped
+    memory, static, newest, phases = stream
     features = []
     for t in range(lead):
         now = slice(t, t + 1)
@@ -120,7 +123,8 @@ def shown(
     """
     reader, reach = model.reader, model.network.reach
     P, M = reader.patch, reader.n_values
-    n_steps = (ends + P - 1) // P
+    # who forecasts before the first value has learned to do so from a step that shows nothing
+    n_steps = ((ends + P - 1) // P).clamp(min=0 if reader.prior is None else 1)
     limits = [limit for limit in (max_steps, reach) if limit is not None]
     n_steps = n_steps.clamp(max=min(limits)) if limits else n_steps
     first = ends - n_steps * P
@@ -130,8 +134,7 @@ def shown(
         left = (n_steps - done).clamp(0, at_once)
         T = max(int(left.max()), 1)
         past = windows.read(series, first + done * P, T * P, ends, reader)
-        steps = torch.arange(M + P - 1, M + T * P, P, device=series.device)
-        yield reader.inputs(past, steps), left
+        yield reader.inputs(past, range(M + P - 1, M + T * P, P)), left
 
 
 def read(

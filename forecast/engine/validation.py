@@ -40,6 +40,8 @@ class Validation:
     ----------
     naive_loss : float
         Loss of the best of the naive, seasonal naive and drift forecasts.
+    independent : float
+        How many errors of a step are independent, on average over the steps.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class Validation:
         self.series, self.origins = spread_origins(held_out, windows.lengths, MAX_ORIGINS)
         self.known = windows.known(self.series, self.origins, horizon)
         self.targets, self.weights = self._ahead(horizon)
+        told = (windows.lengths - held_out)[self.series.unique()].sum().item()
+        self.independent = independent(self.targets, told / len(self.origins))
         self.memory = windows.read(self.series, self.origins, 0, self.origins, reader)
         self.spread = reader.newest(self.memory).scale.spread
         if reader.prior is not None:  # the same at all origins, so that the first ones count
@@ -111,6 +115,28 @@ class Validation:
         if self.weights is None:
             return error.nanmean().item()
         return ((error * self.weights).nansum() / (self.weights * ~error.isnan()).sum()).item()
+
+
+def independent(targets: Tensor, apart: float) -> float:
+    """Return how many errors of a step are independent, on average over the steps.
+
+    Step j of origins nearer than j shares what happened: it is new at every j-th only.
+
+    Parameters
+    ----------
+    targets : Tensor (N, H)
+        What came after each origin, NaN where nothing was observed.
+    apart : float
+        Steps from one origin of a series to the next.
+
+    Examples
+    --------
+    >>> independent(torch.zeros(12, 1), 1.0), independent(torch.zeros(12, 2), 1.0)
+    (12.0, 9.0)
+    """
+    count = (~targets.isnan()).sum(0)  # (H,)
+    shared = (torch.arange(1, len(count) + 1, device=count.device) / apart).clamp(min=1)
+    return ((count / shared).sum() / (count > 0).sum().clamp(min=1)).item()
 
 
 def spread_origins(held_out: Tensor, lengths: Tensor, most: int) -> tuple[Tensor, Tensor]:
