@@ -125,7 +125,8 @@ def shown(
     """
     reader, reach = model.reader, model.network.reach
     P, M = reader.patch, reader.n_values
-    n_steps = (ends + P - 1) // P
+    # who forecasts before the first value has learned to do so from a step that shows nothing
+    n_steps = ((ends + P - 1) // P).clamp(min=0 if reader.prior is None else 1)
     limits = [limit for limit in (max_steps, reach) if limit is not None]
     n_steps = n_steps.clamp(max=min(limits)) if limits else n_steps
     first = ends - n_steps * P

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from forecast.forecasters.classical.smoothing import Fitted, SmoothingForecaster, smoothing
+from forecast.forecasters.classical.recursion import Smoothing, learned, smoothing
+from forecast.forecasters.classical.smoothing import Fitted, SmoothingForecaster
 from forecast.forecasters.classical.stationarity import strong_season
 from forecast.forecasters.residuals import inflation
 
@@ -98,7 +99,10 @@ def _around_stl(values: np.ndarray, m: int) -> Fitted:
     if season is None:
         return _choose(values, PLAIN, m)
     best = _choose(values - season, PLAIN, m)
-    return best._replace(smoothing=best.smoothing._replace(season=season[-m:]))
+    return best._replace(
+        smoothing=best.smoothing._replace(season=season[-m:]),
+        start=best.start and best.start._replace(season=season[:m]),
+    )
 
 
 def _choose(values: np.ndarray, forms: tuple[Form, ...], m: int) -> Fitted:
@@ -146,18 +150,36 @@ def _fit_form(values: np.ndarray, form: Form, m: int, initialization: str) -> Fi
         proportional=form.error == "mul",
     )
     errors = np.asarray(result.resid) * inflation(size, k)
-    return Fitted(fitted, errors, aicc if np.isfinite(errors).all() else math.inf)
+    aicc = aicc if np.isfinite(errors).all() else math.inf
+    told = learned(
+        m, trend=form.trend is not None, season=form.seasonal is not None,
+        damping=form.damped, gains=True,
+    )  # fmt: skip
+    return Fitted(fitted, errors, aicc, _before(fitted, form, result.initial_state), told)
+
+
+def _before(fitted: Smoothing, form: Form, state: np.ndarray) -> Smoothing:
+    """Return the recursion before the first value, from the initial state of statsmodels."""
+    return fitted._replace(
+        level=np.array(state[0]),
+        trend=np.array(state[1] if form.trend else 0.0),
+        season=np.array(state[1 + (form.trend is not None) :]) if form.seasonal else fitted.season,
+    )
 
 
 def _rescale(fitted: Fitted, centre: float, unit: float) -> Fitted:
     """Return what was learned from (values - centre) / unit in the units of the values."""
-    state = fitted.smoothing
-    factors = bool(state.proportional)
-    moved = state._replace(
-        level=state.level * unit + centre,
-        trend=state.trend * unit,
-        season=state.season * (1.0 if factors else unit),
-    )
+    factors = bool(fitted.smoothing.proportional)
+
+    def moved(state: Smoothing) -> Smoothing:
+        return state._replace(
+            level=state.level * unit + centre,
+            trend=state.trend * unit,
+            season=state.season * (1.0 if factors else unit),
+        )
+
     return fitted._replace(
-        smoothing=moved, errors=fitted.errors if factors else fitted.errors * unit
+        smoothing=moved(fitted.smoothing),
+        start=fitted.start and moved(fitted.start),
+        errors=fitted.errors if factors else fitted.errors * unit,
     )

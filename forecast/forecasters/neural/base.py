@@ -79,6 +79,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
     """
 
     tags = ForecasterTags(covariates=True, sample_weight=True)
+    history_: pd.DataFrame
 
     # To be written by a final class
 
@@ -265,7 +266,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         trouble = fitting.gradient_trouble(model, batch, norms, self.clip_norm, asked=asked)
         if trouble is not None:
             warnings.warn(f"{name}: {trouble}", ForecastWarning, stacklevel=6)
-        judge.calibrate(model)
+        fitting.calibrate(model, judge)
         error = judge.loss(model) if self.early_stopping else math.nan
         horizons = float((windows.lengths - first).sum()) / self.horizon_
         trouble = fitting.naive_is_better(error, judge.naive_loss, horizons, name)
@@ -278,7 +279,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         """Write the forecaster to a file as it would be if training ended here."""
         kept = copy.copy(self)
         kept.model_, kept.history_, kept.calibration_ = copy.deepcopy(model), history, None
-        judge.calibrate(kept.model_)
+        fitting.calibrate(kept.model_, judge)
         kept.stream_ = kept._read_all(windows)
         kept.save(path)
 

@@ -17,11 +17,14 @@ from forecast.engine import gradients, states, training
 from forecast.engine.batches import Batch, Windows, seasonal_changes
 from forecast.engine.model import Model
 from forecast.engine.validation import Validation
+from forecast.forecasters.calibration import student
 from forecast.forecasters.neural.recipe import Recipe
 from forecast.networks.base import Network
 
 # An error of so many spreads is no forecast; a part of fewer horizons says little of any.
 DIVERGED, FEW = 100.0, 3
+# That bands are not too wide is believed as so many independent errors would be.
+NO_NARROWER = 10.0
 
 
 def error_scales(
@@ -84,6 +87,19 @@ def train(
     for epoch in epochs:
         rows.append(dataclasses.asdict(epoch))
     return pd.DataFrame(rows), next(batches)
+
+
+def calibrate(model: Model, judge: Validation) -> None:
+    """Let the held-out errors tell how wide bands and paths are.
+
+    Where they are few, Student's t makes bands wider, and less is believed of errors that would
+    make them narrower.
+    """
+    judge.calibrate(model)
+    if few := judge.independent:
+        size = torch.linalg.vector_norm(model.noise_factor, dim=1, keepdim=True)  # (R, 1)
+        doubted = size.clamp(max=1) ** (few / (few + NO_NARROWER) - 1)
+        model.noise_factor.mul_(student(few) * doubted)
 
 
 def gradient_trouble(

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 # With so many rows to a column the weights are known: doubt adds half a per cent to a variance.
 KNOWN = 200
+# Panels of shorter series are calibrated. Their series are taken to come back to the mean of their
+# history, and the more so the shorter it is (Nickell 1981); many series only hide the doubt.
+SHORT = 200
 FLAT = 1e-6  # the range of a standardised series: of any that is not flat it is one at least
 
 
@@ -138,6 +141,10 @@ class MarkovForecaster(ResidualForecaster):
         keys = pd.MultiIndex.from_arrays([panel.ids[series], times], names=["series", "time"])
         names = [f"lag {k}" for k in range(1, learner.order_ + 1)] + learner._names(panel)
         return pd.DataFrame(columns, keys, names).assign(target=target)
+
+    def _calibrates(self, panel: Panel) -> bool:
+        plain = self.regressor is None and panel.weights is None
+        return plain and panel.n_series > 1 and float(np.median(panel.lengths)) < SHORT
 
     def _fit(self, panel: Panel) -> None:
         _check_regressor(self.regressor, weighed=panel.weights is not None)

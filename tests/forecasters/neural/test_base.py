@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from scipy.signal import lfilter
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
@@ -328,6 +329,34 @@ def test_a_checkpoint_holds_the_best_weights_of_a_training_that_was_interrupted(
     assert kept.history_["validation_loss"].tolist() == [2.0, 1.0]
     same_frames(kept.predict(), model.predict())
     assert list(tmp_path.iterdir()) == [tmp_path / "best"]
+
+
+@quiet
+def test_what_is_fitted_in_a_search_or_a_backtest_leaves_the_checkpoint_alone(
+    tmp_path: Any, few_steps: None
+) -> None:
+    y, options = monthly(), QUICK | {"horizon": 6}
+    model = LSTMForecaster(checkpoint=str(tmp_path / "best"), **options)
+    backtest(model, y, 6)
+    GridSearchCV(model, {"hidden_size": [4, 8]}, cv=TimeSeriesSplit(2)).fit(y)
+    assert list(tmp_path.iterdir()) == []
+    assert clone(model).get_params() == LSTMForecaster(**options).get_params()
+
+
+@quiet
+def test_where_all_that_is_held_out_weighs_nothing_it_judges_as_without_weights(
+    few_steps: None,
+) -> None:
+    y = monthly()
+    weights = pd.Series(1.0, y.index)
+    weights[-24:] = 0.0
+    model, even = (
+        LSTMForecaster(horizon=6, **QUICK | {"max_epochs": 4, "n_iter_no_change": 1}).fit(*given)
+        for given in ((y, None, weights), (y,))
+    )
+    assert np.isfinite(model.history_["validation_loss"]).all()
+    assert np.isfinite(model.predict_quantiles()).all(axis=None)
+    assert not model.predict().equals(even.predict())
 
 
 @quiet
