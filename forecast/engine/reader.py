@@ -264,13 +264,24 @@ class Reader:
         mean, count = mean_so_far(past.mean, past.n_observed, leaving)
         return past._replace(mean=mean[:, -1], n_observed=count[:, -1])
 
-    def newest(self, memory: Memory, block: int | None = None) -> ReaderOutput:
+    def show_one(
+        self, values: Tensor, state: Memory, drivers: Tensor
+    ) -> tuple[Tensor, Memory, Scale]:
+        """Return what `show` does for one value (B, 1), and its scale, (B, 1) each."""
+        past, newest = self.extend(state, values, drivers), range(self.n_values, self.n_values + 1)
+        before, scale = self._moments(past, newest)
+        return self._inputs(past, newest, before, scale), self.forget(past, 1), scale
+
+    def newest(
+        self, memory: Memory, block: int | None = None, scale: Scale | None = None
+    ) -> ReaderOutput:
         """Return the reading at the newest value of a memory; its inputs are left out.
 
-        Its templates are those of the next `block` steps; by default of R.
+        Its templates are those of the next `block` steps; by default of R. The scale (B, 1) of that
+        value need not be computed again if it is known.
         """
         newest = range(self.n_values - 1, self.n_values)
-        scale, nothing = self._scales(memory, newest), memory.drivers[:, :1, :0]
+        scale, nothing = scale or self._scales(memory, newest), memory.drivers[:, :1, :0]
         return self._reading(memory, newest, scale, nothing, block).newest()
 
     def inputs(self, memory: Memory, steps: range) -> Tensor:

@@ -56,7 +56,7 @@ def rollout(
     """
     horizon, P = known.shape[1], model.reader.patch
     memory, static = stream.memory, stream.static
-    reading = model.reader.newest(memory, min(model.stride, horizon))
+    reading = model.reader.newest(memory, min(model.stride, horizon), stream.scale or None)
     writer, features, state = model.network.begin(stream.features, stream.state)
     written = []
     # The stride is never cut to the horizon, so that a longer forecast begins like a shorter one.
@@ -83,7 +83,7 @@ def rollout(
 
 def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Tensor]:
     """Return the scale (B, 1) and parameters (B, r, n_params) of the first r <= R steps."""
-    reading = model.reader.newest(stream.memory, known.shape[1])
+    reading = model.reader.newest(stream.memory, known.shape[1], stream.scale or None)
     _, features, _ = model.network.begin(stream.features, stream.state)
     return reading.scale, model.read_out(features, known, reading, stream.static)
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from forecast.engine.batches import Windows
 from forecast.engine.model import Model
 from forecast.engine.reader import Memory, Reader
+from forecast.engine.scale import Scale
 from forecast.networks.base import State, leaves, pick, stack, state_map, where
 
 # Steps of the network in one call, of all series together, whose features take up to 2 kB each; but
@@ -37,6 +38,7 @@ class Stream(NamedTuple):
     static: Tensor  # (B, A) static features
     features: Tensor  # (B, D) after the newest value
     phases: tuple[State, ...]  # P states, the newest alone, or none if one block is all
+    scale: Scale | tuple[()] = ()  # (B, 1) each, of the newest value, if an update has told it
 
     @property
     def state(self) -> State:
@@ -73,14 +75,14 @@ def absorb(
     if T == 1:
         stepped = step(model, values, stream, drivers)
         return stepped.features[:, None], stepped
-    memory, static, newest, phases = stream
+    memory, static, newest, phases, _ = stream
     features = []
     for t in range(lead):
         now = slice(t, t + 1)
         stepped = step(
             model, values[:, now], Stream(memory, static, newest, phases), drivers[:, now]
         )
-        memory, _, newest, phases = stepped
+        memory, _, newest, phases, _ = stepped
         features.append(newest[:, None])
     if T > lead:
         inputs, memory = model.reader.show(values[:, lead:], memory, drivers[:, lead:])
@@ -95,9 +97,9 @@ def absorb(
 
 def step(model: Model, value: Tensor, stream: Stream, drivers: Tensor) -> Stream:
     """Absorb one value (B, 1), and its covariates (B, 1, C), by one call of the cell."""
-    inputs, memory = model.reader.show(value, stream.memory, drivers)
+    inputs, memory, scale = model.reader.show_one(value, stream.memory, drivers)
     newest, state = model.network.advance(inputs[:, 0], stream.phases[0])
-    return Stream(memory, stream.static, newest, (*stream.phases[1:], state))
+    return Stream(memory, stream.static, newest, (*stream.phases[1:], state), scale)
 
 
 def encode(
@@ -182,7 +184,7 @@ def encode_all(model: Model, windows: Windows, *, phases: bool = False) -> Strea
 
 def pack(live: Stream, reader: Reader) -> State:
     """Return a stream as saved files hold it: its memory is one table and the covariates."""
-    return (reader.pack(live.memory), live.memory.drivers), *live[1:]
+    return (reader.pack(live.memory), live.memory.drivers), *live[1:-1]
 
 
 def unpack(packed: State, reader: Reader) -> Stream:

@@ -237,7 +237,7 @@ class Recurrent(Network):
         features = inputs
         ends = []
         for depth, (layer, own) in enumerate(zip(self.layers, _of_layers(state), strict=True)):
-            below = self.dropout(features) if depth else features
+            below = self.dropout(features) if depth and self.training else features
             hidden, after = read(layer, below, own)  # (B, D) or (B, T, D)
             features = hidden + features if self.residual and depth else hidden
             ends.append(after)
