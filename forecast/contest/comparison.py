@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from forecast.data.backends import from_pandas
 from forecast.data.panel import Panel
 from forecast.data.writing import replace_file
 from forecast.evaluation.registry import metric_named
@@ -28,12 +29,8 @@ class Comparison:
 
     Attributes
     ----------
-    table : DataFrame
-        One row per model, best first: the metric that ranks, `skill` (against the best naive
-        forecast, 1 is perfect and 0 no better), the other metrics, and `seconds` for fitting and
-        forecasting.
-    forecasts : DataFrame
-        The forecast table of all models: `unique_id, cutoff, ds, step, model, y, y_hat, q0.1` ...
+    ranking, rows : DataFrame
+        `table` and `forecasts` as pandas has them, the table indexed by model.
     metric : str
         What ranks the models.
     panel, season_length, unit
@@ -46,8 +43,8 @@ class Comparison:
         Horizon, origins, steps between them, gap, refit, and the seed of the networks.
     """
 
-    table: pd.DataFrame
-    forecasts: pd.DataFrame
+    ranking: pd.DataFrame
+    rows: pd.DataFrame
     metric: str
     panel: Panel
     season_length: int
@@ -57,26 +54,45 @@ class Comparison:
     settings: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def table(self) -> Any:
+        """One row per model, best first, in a frame of the library of the data.
+
+        The metric that ranks, `skill` (against the best naive forecast, 1 is perfect and 0 no
+        better), the other metrics, and `seconds` for fitting and forecasting. pandas has the models
+        in the index, another library in the first column.
+        """
+        return from_pandas(self.ranking, self.panel.layout.backend)
+
+    @property
+    def forecasts(self) -> Any:
+        """The forecast table of all models, in a frame of the library of the data.
+
+        Its columns: `unique_id, cutoff, ds, step, model, y, y_hat, q0.1` ...
+        """
+        layout = self.panel.layout
+        return from_pandas(self.rows, layout.backend, dates=layout.dates)
+
+    @property
     def winner(self) -> str:
         """The model with the best score."""
-        return str(self.table.index[0])
+        return str(self.ranking.index[0])
 
     @property
     def best_naive(self) -> str:
         """The best of the naive, seasonal naive and drift forecasts."""
-        return str(next(model for model in self.table.index if model in NAIVE))
+        return str(next(model for model in self.ranking.index if model in NAIVE))
 
     @property
     def verdict(self) -> str:
         """One sentence: which model wins, by how much, and whether any beats the naive ones."""
-        horizon = self.forecasts["step"].max() - self.forecasts["step"].min() + 1
-        origins = self.forecasts["cutoff"].nunique()
-        errors, naive = self.table[self.metric], self.best_naive
+        horizon = self.rows["step"].max() - self.rows["step"].min() + 1
+        origins = self.rows["cutoff"].nunique()
+        errors, naive = self.ranking[self.metric], self.best_naive
         where = f"{horizon} steps ahead, {origins} origin{'s' if origins > 1 else ''}"
         record = metric_named(self.metric)
         name, best = record.short, record.best
         than = "below" if best == 0 else f"nearer to {best:g} than"
-        beats = self.table["skill"].iloc[0] >= MARGIN  # not where naive is perfect: no skill then
+        beats = self.ranking["skill"].iloc[0] >= MARGIN  # not where naive is perfect: no skill then
         if self.winner in NAIVE or not beats:
             return (
                 f"Nobody beats the {naive} forecast by more than {MARGIN:.0%} here "
@@ -84,7 +100,7 @@ class Comparison:
             )
         return (
             f"{self.winner} wins with a {name} of {errors.iloc[0]:#.3g}, "
-            f"{self.table['skill'].iloc[0]:.0%} {than} the best naive forecast "
+            f"{self.ranking['skill'].iloc[0]:.0%} {than} the best naive forecast "
             f"({naive}, {errors[naive]:#.3g}; {where})."
         )
 
@@ -104,10 +120,10 @@ class Comparison:
         """
         from forecast.evaluation.plots import plot_comparison
 
-        naive = [name for name in NAIVE if name in self.table.index]
+        naive = [name for name in NAIVE if name in self.ranking.index]
         return plot_comparison(
-            self.forecasts,
-            self.table,
+            self.rows,
+            self.ranking,
             self.panel,
             metric=self.metric,
             naive=naive,
@@ -135,8 +151,8 @@ class Comparison:
         ids = self.panel.ids
         what = str(ids[0]) if len(ids) == 1 else f"{len(ids):,} series"
         page = render_report(
-            self.table,
-            self.forecasts,
+            self.ranking,
+            self.rows,
             self.panel,
             title=title or f"Forecasting {what}",
             verdict=self.verdict,
@@ -154,7 +170,7 @@ class Comparison:
     def _settings(self) -> dict[str, str]:
         """Return what a reader needs to hold the contest again."""
         asked = self.settings
-        cutoffs = self.forecasts["cutoff"]
+        cutoffs = self.rows["cutoff"]
         refit = int(asked["refit"])
         again = {0: "once, then updated", 1: "at every origin"}
         return {
@@ -174,12 +190,12 @@ class Comparison:
 
     def __repr__(self) -> str:
         absent = "".join(f"\n{name} has no forecast: {why}" for name, why in self.failures.items())
-        return f"{self.table.to_string(float_format='{:.3f}'.format)}\n\n{self.verdict}{absent}"
+        return f"{self.ranking.to_string(float_format='{:.3f}'.format)}\n\n{self.verdict}{absent}"
 
     def _repr_html_(self) -> str:
         absent = [f"{name} has no forecast: {why}" for name, why in self.failures.items()]
         below = "".join(f"<p>{html.escape(text)}</p>" for text in [self.verdict, *absent])
-        return f"{self.table.to_html(float_format='{:.3f}'.format)}{below}"
+        return f"{self.ranking.to_html(float_format='{:.3f}'.format)}{below}"
 
 
 def _day(time: Any) -> str:

@@ -40,7 +40,7 @@ def holds_dates(frame: nw.DataFrame[Any], column: str) -> bool:
 
 
 def to_pandas(frame: nw.DataFrame[Any], columns: list[str]) -> pd.DataFrame:
-    """Return columns of a frame as a pandas frame; text becomes categories."""
+    """Return columns of a frame as a pandas frame; text becomes categories, structs tuples."""
     return pd.DataFrame({name: _column(frame[name]) for name in columns}, copy=False)
 
 
@@ -56,11 +56,11 @@ def pandas_table(table: Any, id_col: Any, time_col: str) -> Any:
         The columns of ids and times.
     """
     frame = foreign(table)
-    if frame is None or time_col not in frame.columns:
+    names = [id_col] if isinstance(id_col, str) else id_col
+    if frame is None or not {time_col, *names} & set(frame.columns):
         return table
     rows = to_pandas(frame, frame.columns)
-    ids = [name for name in ([id_col] if isinstance(id_col, str) else id_col) if name in rows]
-    if ids:
+    if ids := [name for name in names if name in rows]:
         return rows.astype({name: str for name in ids if rows[name].dtype == "category"})
     rows = rows.set_index(time_col)
     return rows.iloc[:, 0] if rows.shape[1] == 1 else rows
@@ -106,32 +106,65 @@ def with_columns(table: Any, columns: Mapping[Any, pd.Series]) -> Any:
     return frame.with_columns(*made).to_native()
 
 
-def build(columns: Mapping[Any, Any], backend: Any, dates: Any = None) -> Any:
-    """Return a frame of another library; a DatetimeIndex becomes a column of its times.
+def from_pandas(table: pd.Series | pd.DataFrame, backend: str, *, dates: bool = False) -> Any:
+    """Return a pandas table as a frame of a library; the named levels of its index come first.
 
     Parameters
     ----------
-    columns
-        Arrays and indexes of equal length by name.
+    table
+        Columns of two levels become "upper_lower". Tuples, the ids of series that several columns
+        name, become structs.
     backend
-        The name of the library.
+        The name of the library; "pandas" leaves the table as it is.
     dates
-        The column whose times are dates without a time of day, if one is.
+        Whether its times are dates without a time of day.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"mae": [0.5]}, pd.Index(["naive"], name="model"))
+    >>> from_pandas(scores, "pyarrow").to_pydict()
+    {'model': ['naive'], 'mae': [0.5]}
     """
+    if backend == "pandas":
+        return table
+    columns: dict[Any, pd.Index] = {
+        name: table.index.get_level_values(level)
+        for level, name in enumerate(table.index.names)
+        if name is not None
+    }
+    frame = table.to_frame() if isinstance(table, pd.Series) else table
+    for place, label in enumerate(frame.columns):
+        name = "_".join(map(str, label)) if frame.columns.nlevels > 1 else label
+        columns[name] = pd.Index(frame.iloc[:, place])
+    made = [_built(str(name), values, backend, dates) for name, values in columns.items()]
+    return made[0].to_frame().with_columns(*made[1:]).to_native()
+
+
+def like(table: pd.DataFrame, given: Any) -> Any:
+    """Return a pandas table as a frame of the library of a given one."""
+    frame = foreign(given)
+    if frame is None:
+        return table
+    dates = any(holds_dates(frame, name) for name in frame.columns)
+    return from_pandas(table, backend_of(frame), dates=dates)
+
+
+def _built(name: str, values: pd.Index, backend: Any, dates: bool) -> nw.Series[Any]:
     import narwhals as nw
 
+    if isinstance(values, pd.DatetimeIndex):
+        column = _times(name, values, backend)
+        return column.cast(nw.Date) if dates else column
+    array = np.asarray(values)
+    listed: Any = array
+    if array.dtype == object:
+        listed = [_struct(value) if isinstance(value, tuple) else value for value in array.tolist()]
     floats = {"float32": nw.Float32(), "float64": nw.Float64()}
-    made = []
-    for name, values in columns.items():
-        if isinstance(values, pd.DatetimeIndex):
-            column = _times(str(name), values, backend)
-            made.append(column.cast(nw.Date) if name == dates else column)
-            continue
-        array = np.asarray(values)
-        listed = array.tolist() if array.dtype == object else array
-        kind = floats.get(str(array.dtype))
-        made.append(nw.new_series(str(name), listed, dtype=kind, backend=backend))
-    return made[0].to_frame().with_columns(*made[1:]).to_native()
+    return nw.new_series(name, listed, dtype=floats.get(str(array.dtype)), backend=backend)
+
+
+def _struct(key: tuple[Any, ...]) -> dict[str, Any]:
+    return {f"field_{place}": value for place, value in enumerate(key)}
 
 
 def _times(name: str, times: pd.DatetimeIndex, backend: Any) -> nw.Series[Any]:
@@ -163,6 +196,8 @@ def _column(column: nw.Series[Any]) -> Any:
         return (times if times.tz else times.tz_localize("UTC")).tz_convert(zone)
     if kind == nw.Date:
         return pd.DatetimeIndex(column.to_numpy())
+    if kind == nw.Struct:
+        return pd.Series([tuple(key.values()) for key in column.to_list()], dtype=object)
     return column.to_numpy()
 
 

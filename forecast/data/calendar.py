@@ -203,12 +203,21 @@ class CalendarAhead:
         if getattr(times, "freq", None) is None or not len(times):  # not told where it goes on
             return calendar_features(times, self.freq, self.holidays)[0]
         known, rows = self._stretch or (times[:0], np.empty((0, 0), np.float32))
-        place = int(np.searchsorted(known.asi8, times.asi8[0])) if known.dtype == times.dtype else 0
-        if not known[place : place + len(times)].equals(times):
+        place = _place(known, times)
+        if place is None:
             known, place = _stretch(times), 0
             rows = calendar_features(known, self.freq, self.holidays)[0]
             self._stretch = known, rows
         return rows[place : place + len(times)]
+
+
+def _place(known: Any, times: Any) -> int | None:
+    """Return where times stand among others that follow each other; None if they do not."""
+    if known.dtype != times.dtype:
+        return None
+    numbers, wanted = known.asi8, times.asi8
+    place = int(np.searchsorted(numbers, wanted[0]))
+    return place if np.array_equal(numbers[place : place + len(wanted)], wanted) else None
 
 
 def _stretch(times: pd.Index) -> pd.Index:

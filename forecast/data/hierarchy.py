@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from forecast._checks import short
+from forecast.data.backends import like
 from forecast.data.frames import read_frames
 from forecast.data.keys import id_columns
 from forecast.data.panel import Panel, ranges
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoDataFrame, IntoDataFrameT
 
 TOTAL = "total"
 
@@ -54,7 +58,12 @@ class Hierarchy:
 
     @classmethod
     def of(
-        cls, y: pd.DataFrame, columns: Sequence[str], *, time_col: str = "ds", target_col: str = "y"
+        cls,
+        y: IntoDataFrame,
+        columns: Sequence[str],
+        *,
+        time_col: str = "ds",
+        target_col: str = "y",
     ) -> Self:
         """Return the hierarchy of the columns that name the series of a long frame.
 
@@ -94,7 +103,7 @@ class Hierarchy:
         """How many nodes are sums: the first ones."""
         return self.sums.shape[0]
 
-    def add_up(self, y: pd.DataFrame) -> pd.DataFrame:
+    def add_up(self, y: IntoDataFrameT) -> IntoDataFrameT:
         """Return the series of all nodes side by side, a column each.
 
         A part counts from its first value on; a sum is missing where a part of it is.
@@ -106,7 +115,8 @@ class Hierarchy:
 
         Returns
         -------
-        A wide frame, indexed by time, that every forecaster takes.
+        A wide frame, indexed by time, that every forecaster takes. Of a frame of another library
+        than pandas a frame of that, the times in its first column.
         """
         panel = _read(y, self.columns, self.time_col, self.target_col)
         *_, (_, names) = _levels(panel)
@@ -121,7 +131,7 @@ class Hierarchy:
         parts[series, ranges(panel.starts, panel.lengths)] = panel.values
         born = np.arange(len(panel.grid)) >= panel.starts[:, None]
         whole = np.vstack([self.sums @ np.where(born, parts, 0.0), parts])
-        return pd.DataFrame(whole.T, panel.grid.rename(self.time_col), self.nodes)
+        return like(pd.DataFrame(whole.T, panel.grid.rename(self.time_col), self.nodes), y)
 
 
 def _levels(panel: Panel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -135,7 +145,7 @@ def _levels(panel: Panel) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield code, np.array(["/".join(key[i] for key in keys[: k + 1]) for i in first], object)
 
 
-def _read(y: pd.DataFrame, columns: Sequence[str], time_col: str, target_col: str) -> Panel:
+def _read(y: Any, columns: Sequence[str], time_col: str, target_col: str) -> Panel:
     if isinstance(columns, str) or not columns:
         raise TypeError(
             f"`columns` must be a list of columns from coarse to fine, got {short(columns)}."

@@ -52,16 +52,14 @@ def restore(panel: Panel, values: np.ndarray, name: Hashable = None) -> Any:
         index, block = _side_by_side(panel, values[:, :, None])
         columns = panel.ids.rename(layout.names[0])
         frame = pd.DataFrame(block[:, :, 0].T, index=index, columns=columns)
-        return frame if layout.indexed else _native(frame, layout)
+        return restore_times(frame, layout)
     times, firsts = panel.future(horizon)
     names = layout.names if name is None else (name,) * panel.n_series
     series = [
         pd.Series(row, index=times[first : first + horizon], name=own)
         for row, first, own in zip(values, firsts, names, strict=True)
     ]
-    if not layout.indexed:
-        return _native(series[0].to_frame(), layout)
-    return series if layout.kind == "list" else series[0]
+    return series if layout.kind == "list" else restore_times(series[0], layout)
 
 
 def values_of(panel: Panel, table: Any) -> np.ndarray:
@@ -138,9 +136,7 @@ def restore_columns(panel: Panel, values: np.ndarray, columns: Sequence[Hashable
         index, block = _side_by_side(panel, values)
         both = pd.MultiIndex.from_product([panel.ids, labels], names=[layout.names[0], None])
         frame = pd.DataFrame(block.transpose(1, 0, 2).reshape(len(index), -1), index, both)
-        if layout.indexed:
-            return frame
-        return _native(frame.set_axis([f"{name}_{label}" for name, label in both], axis=1), layout)
+        return restore_times(frame, layout)
     future = panel.future(horizon)
     if layout.kind in ("long", "multi"):
         frame = pd.DataFrame(values.reshape(n * horizon, -1), columns=labels)
@@ -150,9 +146,7 @@ def restore_columns(panel: Panel, values: np.ndarray, columns: Sequence[Hashable
         pd.DataFrame(block, index=future.times[first : first + horizon], columns=labels)
         for block, first in zip(values, future.first, strict=True)
     ]
-    if not layout.indexed:
-        return _native(frames[0], layout)
-    return frames if layout.kind == "list" else frames[0]
+    return frames if layout.kind == "list" else restore_times(frames[0], layout)
 
 
 def complete(panel: Panel) -> Any:
@@ -167,7 +161,7 @@ def complete(panel: Panel) -> Any:
     3    3.0
     dtype: float64
     """
-    layout, n = panel.layout, panel.n_series
+    layout, n = replace(panel.layout, backend="pandas"), panel.n_series
     if layout.kind in ("long", "multi"):
         frame = pd.DataFrame({layout.target_col: panel.values})
         times = panel.grid[ranges(panel.starts, panel.lengths)]
@@ -252,7 +246,42 @@ def future_frame(panel: Panel, horizon: int) -> Any:
         return _with_keys(frame, panel.ids.repeat(horizon), times, layout)
     times = places.grid[np.unique(places.positions)]
     frame = pd.DataFrame(np.nan, index=times, columns=names)
-    return frame if layout.indexed else _native(frame, layout)
+    return restore_times(frame, layout)
+
+
+def restore_rows(table: pd.Series | pd.DataFrame, layout: Layout) -> Any:
+    """Return a table indexed by (id, time) as the library of the history has it.
+
+    A pandas table stays as it is; another gets the id and the time as its first columns.
+
+    Examples
+    --------
+    >>> keys = pd.MultiIndex.from_tuples([("a", 1), ("b", 1)])
+    >>> parts = pd.DataFrame({"price": [0.5, 1.5]}, keys)
+    >>> restore_rows(parts, Layout("long", backend="pyarrow")).to_pydict()
+    {'unique_id': ['a', 'b'], 'ds': [1, 1], 'price': [0.5, 1.5]}
+    """
+    if layout.backend == "pandas":
+        return table
+    ids, times = (table.index.get_level_values(level) for level in (0, 1))
+    keys = pd.MultiIndex.from_arrays([*id_columns(ids, layout), times], names=layout.keys)
+    return backends.from_pandas(table.set_axis(keys, axis=0), layout.backend, dates=layout.dates)
+
+
+def restore_times(table: pd.Series | pd.DataFrame, layout: Layout) -> Any:
+    """Return a table indexed by time as the library of the history has it.
+
+    Examples
+    --------
+    >>> restore_times(
+    ...     pd.Series([0.5], [7], name="y"), Layout("series", backend="pyarrow")
+    ... ).to_pydict()
+    {'ds': [7], 'y': [0.5]}
+    """
+    if layout.backend == "pandas":
+        return table
+    timed = table.set_axis(table.index.rename(layout.time_col), axis=0)
+    return backends.from_pandas(timed, layout.backend, dates=layout.dates)
 
 
 def _side_by_side(panel: Panel, values: np.ndarray) -> tuple[pd.Index, np.ndarray]:
@@ -271,16 +300,5 @@ def _with_keys(frame: pd.DataFrame, ids: pd.Index, times: pd.Index, layout: Layo
         zip(layout.id_cols, id_columns(ids, layout), strict=True)
     ):
         frame.insert(place, name, column)
-    if layout.backend != "pandas":
-        return _native(frame.set_axis(times, axis=0), layout)
     frame.insert(len(layout.id_cols), layout.time_col, times)
-    return frame
-
-
-def _native(frame: pd.DataFrame, layout: Layout) -> Any:
-    """Return a frame of the library that the history came from, its index as a column."""
-    columns: dict[Hashable, Any] = {name: frame[name].to_numpy() for name in frame.columns}
-    named = layout.id_cols if layout.kind == "long" else ()
-    first = {name: columns.pop(name) for name in named}
-    columns = {**first, layout.time_col: frame.index, **columns}
-    return backends.build(columns, layout.backend, layout.time_col if layout.dates else None)
+    return backends.from_pandas(frame, layout.backend, dates=layout.dates)

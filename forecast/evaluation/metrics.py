@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ import pandas as pd
 from sklearn import metrics as sklearn_metrics
 
 from forecast._checks import number_between, positive_integer
+from forecast.data.backends import like
 from forecast.evaluation.registry import (
     columns_of,
     metric_named,
@@ -26,7 +27,17 @@ from forecast.evaluation.registry import (
     symmetric_percentage,
 )
 from forecast.evaluation.scoring import known_rows, scored_rows, warn_no_scale
-from forecast.evaluation.table import Array, central_intervals, forecast_ahead, quantile_columns
+from forecast.evaluation.table import (
+    Array,
+    central_intervals,
+    forecast_ahead,
+    pandas_rows,
+    path_columns,
+    quantile_columns,
+)
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoDataFrameT
 
 # Scores of plain arrays.
 
@@ -255,12 +266,12 @@ def _observed(y: npt.ArrayLike, *forecasts: npt.ArrayLike) -> list[Array]:
 
 
 def evaluate(
-    table: pd.DataFrame,
+    table: IntoDataFrameT,
     history: Any = None,
     season_length: int | None = None,
     by: str | Sequence[str] = ("model",),
     metrics: Sequence[str] | None = None,
-) -> pd.DataFrame:
+) -> IntoDataFrameT:
     """Score a forecast table, one row per group.
 
     Rows without an actual value do not count.
@@ -268,7 +279,8 @@ def evaluate(
     Parameters
     ----------
     table
-        Forecast table: `unique_id, cutoff, ds, step, model, y, y_hat` and maybe `q0.1` ...
+        Forecast table: `unique_id, cutoff, ds, step, model, y, y_hat`, maybe `q0.1` ... and
+        `path0` ...
     history
         What the models were trained on, as a frame or a `Panel`; needed by scaled errors only.
         Values after a cutoff are not looked at, so the whole series may be given.
@@ -286,6 +298,7 @@ def evaluate(
     -------
     DataFrame
         Index: the groups in order of appearance. Columns: the metrics, `coverage0.8` and so on.
+        Of a table of another library than pandas a frame of that, the groups in its first columns.
 
     Raises
     ------
@@ -299,21 +312,23 @@ def evaluate(
     >>> evaluate(table, metrics=["mae", "mse"]).to_dict("index")
     {'naive': {'mae': 2.5, 'mse': 8.5}}
     """
-    levels = quantile_columns(table)
+    whole = pandas_rows(table)
+    levels = quantile_columns(whole)
     intervals = central_intervals(levels)
     if metrics is None:
         metrics = ["mae", "rmse", "smape", *["mase"] * (history is not None)]
         metrics += ["wql"] * bool(levels) + ["coverage"] * bool(intervals)
     given = {"history": history, "season_length": season_length, "quantiles": levels or None}
+    given["paths"] = path_columns(whole)
     for name in metrics:
         _check_needs(name, given)
     columns = columns_of(metrics, intervals)
     keys = [by] if isinstance(by, str) else list(by)
-    rows, labels = scored_rows(known_rows(table, keys), keys, history, season_length)
+    rows, labels = scored_rows(known_rows(whole, keys), keys, history, season_length)
     scores = pd.DataFrame(index=labels)
     for name in columns:
         scores[name] = metric_named(name).function(rows)
-    return scores
+    return like(scores, table)
 
 
 def _check_needs(name: str, given: dict[str, Any]) -> None:
@@ -328,6 +343,11 @@ def _check_needs(name: str, given: dict[str, Any]) -> None:
         raise ValueError(
             f"`{name}` needs quantile columns such as 'q0.1' in the table. "
             "Make it with quantiles, for example backtest(..., quantiles=(0.1, 0.5, 0.9))."
+        )
+    if metric.n_paths and len(given["paths"]) < 2:
+        raise ValueError(
+            f"`{name}` needs two path columns at least, such as 'path0', in the table, got "
+            f"{given['paths']}. Make it with paths: backtest(..., n_paths={metric.n_paths})."
         )
 
 
@@ -364,7 +384,8 @@ def scorer(metric: str) -> Callable[..., float]:
 
 
 def _score(metric: str, estimator: Any, y_test: Any, X_test: Any = None) -> float:
-    table = forecast_ahead(estimator, y_test, X_test, levels=metric_named(metric).levels)
+    asked = metric_named(metric)
+    table = forecast_ahead(estimator, y_test, X_test, levels=asked.levels, n_paths=asked.n_paths)
     scores = evaluate(table, estimator.panel_, estimator.season_length_, metrics=[metric]).iloc[0]
     record = metric_named(str(scores.index[0]))
     # The best value is the greatest: an error of 2 becomes -2, an R² of 0.5 stays 0.5.

@@ -45,6 +45,7 @@ from forecast.evaluation.canvas import (
 )
 from forecast.evaluation.metrics import evaluate
 from forecast.evaluation.registry import Metric, column_named, metric_named
+from forecast.evaluation.table import pandas_rows
 
 
 def plot_forecast(
@@ -148,6 +149,7 @@ def plot_error_by_step(
     Axes
     """
     metric_named(metric)
+    table = pandas_rows(table)
     ax = plt.subplots(figsize=(8, 4), layout="constrained")[1] if ax is None else ax
     frame = evaluate(table, history, season_length, by=("model", "step"), metrics=[metric])
     record, scores = metric_named(frame.columns[0]), frame.iloc[:, 0]
@@ -199,7 +201,7 @@ def plot_steps(
     ValueError
         If the table has no such model, series or step.
     """
-    rows = table
+    rows = pandas_rows(table)
     for argument, column, wanted in (("model", "model", model), ("series", "unique_id", series)):
         known = rows[column].unique().tolist()
         chosen = known[0] if wanted is None else one_of(argument, wanted, known)

@@ -24,9 +24,10 @@ import numpy as np
 import pandas as pd
 
 from forecast._checks import one_of, short
+from forecast.data.backends import like, pandas_table
 from forecast.data.hierarchy import Hierarchy
 from forecast.evaluation.projection import Covariance, Projection, mean_squares
-from forecast.evaluation.table import Array
+from forecast.evaluation.table import Array, pandas_rows
 
 METHODS = ("bottom_up", "ols", "wls", "mint")
 _KEYS = ("unique_id", "cutoff", "ds", "step", "model")
@@ -38,8 +39,8 @@ def reconcile(
     hierarchy: Hierarchy,
     method: str = "mint",
     *,
-    errors: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+    errors: Any = None,
+) -> Any:
     """Return forecasts that add up, the nearest to those given.
 
     Points and paths add up to the last digit. Quantiles of a sum are no sums of quantiles: here
@@ -83,13 +84,14 @@ def reconcile(
     0    5.0  2.0  3.0
     """
     one_of("method", method, METHODS)
-    block = _read(forecasts, hierarchy)
+    block = _read(_pandas(forecasts, hierarchy), hierarchy)
+    known = None if errors is None else pandas_rows(errors)
     values = np.empty_like(block.values)
     for model, cutoff, rows in block.origins:
-        past = None if errors is None else _past(errors, hierarchy, model, cutoff)
+        past = None if known is None else _past(known, hierarchy, model, cutoff)
         maker = _Maker(hierarchy, _weights(method, hierarchy, past), past, block.labels)
         values[rows] = maker.reconciled(block.values[rows])
-    return block.restore(values, method)
+    return like(block.restore(values, method), forecasts)
 
 
 class _Block(NamedTuple):
@@ -212,6 +214,15 @@ def _joined(paths: Array, past: Array) -> Array:
     ranks = (past.T @ normal).argsort(1).argsort(1)  # as correlated as the errors
     order = np.take_along_axis(means.argsort(1), ranks, 1)
     return np.take_along_axis(paths, order[None], 2)
+
+
+def _pandas(forecasts: Any, hierarchy: Hierarchy) -> Any:
+    """Return forecasts as pandas has them: a column "total_q0.1" has names of two levels."""
+    table = pandas_table(forecasts, ["unique_id", "model"], hierarchy.time_col)
+    if table is forecasts or "unique_id" in table or table.columns.isin(hierarchy.nodes).all():
+        return table
+    return table.set_axis(pd.MultiIndex.from_tuples(
+        [tuple(str(name).rpartition("_")[::2]) for name in table]), axis=1)  # fmt: skip
 
 
 def _read(forecasts: Any, hierarchy: Hierarchy) -> _Block:

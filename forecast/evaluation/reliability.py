@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from forecast.data.backends import like
 from forecast.evaluation.canvas import PALE, dress, label_ends, line_styles
-from forecast.evaluation.table import quantile_columns
+from forecast.evaluation.table import pandas_rows, quantile_columns
 
 
 def reliability(table: pd.DataFrame, by: str = "model") -> pd.DataFrame:
@@ -42,9 +43,9 @@ def reliability(table: pd.DataFrame, by: str = "model") -> pd.DataFrame:
     >>> reliability(table).loc["m"].tolist()
     [0.25, 0.75]
     """
-    seen, columns = _judged(table)
+    seen, columns = _judged(pandas_rows(table))
     below = {level: seen["y"] <= seen[column] for level, column in columns.items()}
-    return pd.DataFrame(below).groupby(seen[by], sort=False).mean()
+    return like(pd.DataFrame(below).groupby(seen[by], sort=False).mean(), table)
 
 
 def pit_histogram(table: pd.DataFrame, by: str = "model") -> pd.DataFrame:
@@ -69,12 +70,11 @@ def pit_histogram(table: pd.DataFrame, by: str = "model") -> pd.DataFrame:
     >>> pit_histogram(table).loc["m"].tolist()
     [1.0, 1.0, 1.0]
     """
-    shares = reliability(table, by)
+    shares = reliability(pandas_rows(table), by)
     edges = np.array([0.0, *shares.columns, 1.0])
     ends = shares.assign(**{"first": 0.0, "last": 1.0})[["first", *shares.columns, "last"]]
-    return pd.DataFrame(
-        np.diff(ends.to_numpy(), axis=1) / np.diff(edges), shares.index, edges[1:].tolist()
-    )
+    heights = np.diff(ends.to_numpy(), axis=1) / np.diff(edges)
+    return like(pd.DataFrame(heights, shares.index, edges[1:].tolist()), table)
 
 
 def plot_reliability(
@@ -98,7 +98,7 @@ def plot_reliability(
     Axes
     """
     ax = plt.subplots(figsize=(5, 5), layout="constrained")[1] if ax is None else ax
-    shares = reliability(table)
+    shares = reliability(pandas_rows(table))
     ax.plot([0, 1], [0, 1], color=PALE, linewidth=1, zorder=0)
     ends = {}
     for model, style in line_styles(shares.index, naive).items():
@@ -124,7 +124,7 @@ def plot_pit(table: pd.DataFrame, *, naive: Sequence[str] = (), ax: Axes | None 
     Axes
     """
     ax = plt.subplots(figsize=(5, 5), layout="constrained")[1] if ax is None else ax
-    shares = pit_histogram(table)
+    shares = pit_histogram(pandas_rows(table))
     edges = np.array([0.0, *shares.columns])
     ax.axhline(1, color=PALE, linewidth=1, zorder=0)
     ends = {}

@@ -18,6 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer, short
 from forecast.data.keys import rows_of
+from forecast.data.panel import Layout
+from forecast.data.restoring import restore_rows, restore_times
 from forecast.forecasters.arguments import place_of
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.conformal import ConformalForecaster
@@ -32,25 +34,35 @@ class Explanation:
 
     Attributes
     ----------
-    parts : DataFrame
-        A row per series and time, in the units of the values. "usual" is the forecast if all were
-        usual, then what each part adds to it, then "together": what they add only together. Their
-        sum is the forecast.
+    rows : DataFrame
+        `parts` as pandas has them, indexed by (series, time).
+    layout : Layout
+        The kind of table that `fit` was given.
     unit
         The unit of the values, or None.
     """
 
-    parts: pd.DataFrame
+    rows: pd.DataFrame
+    layout: Layout
     unit: str | None = None
 
     @property
-    def forecast(self) -> pd.Series:
-        """The forecast: the sum of the parts."""
-        return self.parts.sum(axis=1).rename("forecast")
+    def parts(self) -> Any:
+        """A row per series and time, in the units of the values, a column per part.
 
-    def of(self, series: Any = None) -> pd.DataFrame:
+        "usual" is the forecast if all were usual, then what each part adds to it, then "together":
+        what they add only together. Their sum is the forecast.
+        """
+        return restore_rows(self.rows, self.layout)
+
+    @property
+    def forecast(self) -> Any:
+        """The forecast: the sum of the parts."""
+        return restore_rows(self.rows.sum(axis=1).rename("forecast"), self.layout)
+
+    def of(self, series: Any = None) -> Any:
         """Return the parts of one series, a row per time; None: the first."""
-        return rows_of(self.parts, series)
+        return restore_times(rows_of(self.rows, series), self.layout)
 
     def plot(self, series: Any = None) -> np.ndarray:
         """Draw the parts of one series: their size as bars, and step by step as a map.
@@ -66,13 +78,13 @@ class Explanation:
         """
         from forecast.inspection.plots import plot_parts
 
-        return plot_parts(self.of(series).drop(columns=BASE), unit=self.unit)
+        return plot_parts(rows_of(self.rows, series).drop(columns=BASE), unit=self.unit)
 
     def __repr__(self) -> str:
         return repr(self.parts)
 
     def _repr_html_(self) -> str:
-        return self.parts.to_html()
+        return self.rows.to_html()
 
 
 def explain(
@@ -106,7 +118,8 @@ def explain(
     Returns
     -------
     Explanation
-        With `parts`, `forecast`, `of(series)` and `plot(series)`.
+        With `parts`, `forecast`, `of(series)` and `plot(series)`; frames of the library of the
+        history, pandas or another.
 
     Raises
     ------
@@ -149,7 +162,7 @@ def explain(
     times = future.times[future.places(steps)[rows].ravel()]
     index = pd.MultiIndex.from_arrays([forecaster.panel_.ids[rows].repeat(steps), times])
     frame = pd.DataFrame({name: part.ravel() for name, part in parts.items()}, index)
-    return Explanation(frame, forecaster.unit_)
+    return Explanation(frame, forecaster.panel_.layout, forecaster.unit_)
 
 
 def _groups(forecaster: BaseForecaster, blocks: Sequence[int] | None) -> list[Group]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer, short
 from forecast.data.keys import rows_of
+from forecast.data.panel import Layout
+from forecast.data.restoring import restore_rows
 from forecast.forecasters import arguments
 from forecast.forecasters.base import BaseForecaster
+
+
+class ScenarioFrames(NamedTuple):
+    """What `Scenarios` gives back, indexed by (series, time)."""
+
+    forecasts: pd.DataFrame
+    bands: pd.DataFrame
+    differences: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -22,25 +32,42 @@ class Scenarios:
 
     Attributes
     ----------
-    forecasts : DataFrame
-        A row per series and time, a column per scenario: medians.
-    bands : DataFrame
-        The same with two columns each, (scenario, "lower") and (scenario, "upper").
-    differences : DataFrame
-        Of every scenario but the first, what it makes of the first: the columns (scenario,
-        "difference"), (scenario, "lower") and (scenario, "upper"). Quantiles of differences of
-        paths that were drawn with the same noise.
+    frames : ScenarioFrames
+        `forecasts`, `bands` and `differences` as pandas has them, indexed by (series, time).
+    layout : Layout
+        The kind of table that `fit` was given.
     coverage : float
         Of the bands.
     unit
         The unit of the values, or None.
     """
 
-    forecasts: pd.DataFrame
-    bands: pd.DataFrame
-    differences: pd.DataFrame
+    frames: ScenarioFrames
+    layout: Layout
     coverage: float
     unit: str | None = None
+
+    @property
+    def forecasts(self) -> Any:
+        """A row per series and time, a column per scenario: medians."""
+        return restore_rows(self.frames.forecasts, self.layout)
+
+    @property
+    def bands(self) -> Any:
+        """The same with two columns each, (scenario, "lower") and (scenario, "upper").
+
+        Where a library has names of one level only, they are joined: "scenario_lower".
+        """
+        return restore_rows(self.frames.bands, self.layout)
+
+    @property
+    def differences(self) -> Any:
+        """Of every scenario but the first, what it makes of the first.
+
+        The columns are (scenario, "difference"), (scenario, "lower") and (scenario, "upper"):
+        quantiles of differences of paths that were drawn with the same noise.
+        """
+        return restore_rows(self.frames.differences, self.layout)
 
     def plot(self, series: Any = None) -> np.ndarray:
         """Draw the forecasts of one series, and below them the differences with their bands.
@@ -56,14 +83,14 @@ class Scenarios:
         """
         from forecast.inspection.plots import plot_scenarios
 
-        frames = (self.forecasts, self.bands, self.differences)
-        return plot_scenarios(*(rows_of(one, series) for one in frames), unit=self.unit)
+        frames = (rows_of(one, series) for one in self.frames)
+        return plot_scenarios(*frames, unit=self.unit)
 
     def __repr__(self) -> str:
         return repr(self.forecasts)
 
     def _repr_html_(self) -> str:
-        return self.forecasts.to_html()
+        return self.frames.forecasts.to_html()
 
 
 def what_if(
@@ -98,7 +125,8 @@ def what_if(
     Returns
     -------
     Scenarios
-        With `forecasts`, `bands`, `differences` and `plot(series)`.
+        With `forecasts`, `bands`, `differences` and `plot(series)`; frames of the library of the
+        history, pandas or another.
 
     Raises
     ------
@@ -141,13 +169,12 @@ def what_if(
             read = np.quantile(paths - base, (0.5, *levels), axis=2)
             differences[name] = np.moveaxis(read, 0, -1)
     index = _index(forecaster, steps)
-    return Scenarios(
+    frames = ScenarioFrames(
         pd.DataFrame({name: median.ravel() for name, median in medians.items()}, index),
         _side_by_side(bands, ["lower", "upper"], index),
         _side_by_side(differences, ["difference", "lower", "upper"], index),
-        coverage,
-        forecaster.unit_,
     )
+    return Scenarios(frames, forecaster.panel_.layout, coverage, forecaster.unit_)
 
 
 def _index(forecaster: BaseForecaster, steps: int) -> pd.MultiIndex:

@@ -18,6 +18,7 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 
 from forecast._checks import positive_integer, short
+from forecast.data.backends import like
 from forecast.data.calendar import infer_season_length
 from forecast.data.frames import read_frames
 from forecast.data.writing import replace_file
@@ -225,7 +226,7 @@ class Partitioned:
                     failed[done.part] = done.failure
                 elif done.table is not None:
                     tables[done.part] = done.table
-            table = _ordered(tables, source) if tables else None
+            table = like(_ordered(tables, source), y) if tables else None
             if failed:
                 raise PartsFailed(_message(failed, len(parts), source), table, failed)
         return table

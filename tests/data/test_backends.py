@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable, Iterable
+from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
 
-from forecast import MarkovForecaster, NaiveForecaster
+from forecast import (
+    Hierarchy,
+    MarkovForecaster,
+    NaiveForecaster,
+    Partitioned,
+    compare,
+    evaluate,
+    explain,
+    reconcile,
+    stream,
+    watch,
+    what_if,
+)
 from forecast.data.frames import future_frame, future_known, read_frames, restore, restore_columns
 from forecast.evaluation.backtest import backtest
+from forecast.evaluation.plots import plot_error_by_step, plot_steps
+from forecast.evaluation.reliability import pit_histogram, plot_pit, plot_reliability, reliability
 from forecast.evaluation.splits import RollingOrigin
 
 DAYS = pd.date_range("2024-01-01", periods=12, freq="D")
@@ -223,9 +240,131 @@ def test_backtests_and_splits_are_those_of_the_twin(library: str, kind: str) -> 
     y = native(frame, library)
     table = backtest(NaiveForecaster(), y, 2, n_windows=2, quantiles=[0.1, 0.9])
     expected = backtest(NaiveForecaster(), twin, 2, n_windows=2, quantiles=[0.1, 0.9])
-    pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+    assert same(table, native(expected, library))
     for one, other in zip(RollingOrigin(2).split(y), RollingOrigin(2).split(twin), strict=True):
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_array_equal(one[1], other[1])
     model = NaiveForecaster().fit(y)
     assert type(model.predict(2)) is type(y)
+
+
+def flat(table: Any) -> pd.DataFrame:
+    """Return a pandas table with its keys as columns, and names of one level."""
+    frame = table.to_frame() if isinstance(table, pd.Series) else table.copy()
+    if frame.columns.nlevels > 1:
+        frame.columns = ["_".join(map(str, name)) for name in frame.columns]
+    if set(frame.index.names) == {None} and not isinstance(frame.index, pd.RangeIndex):
+        frame.index.names = ["unique_id", "ds"][-frame.index.nlevels :]
+    frame.columns = frame.columns.map(str).rename(None)
+    return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
+
+
+def stores(days: pd.DatetimeIndex = DAYS) -> pd.DataFrame:
+    values = np.random.default_rng(1).normal(5, 1, (2, len(days)))
+    each = [
+        pd.DataFrame({"unique_id": k, "ds": days, "y": v})
+        for k, v in zip("AB", values, strict=True)
+    ]
+    return pd.concat(each, ignore_index=True)
+
+
+def prices() -> pd.DataFrame:
+    days = pd.date_range("2024-01-01", periods=14, freq="D")
+    return stores(days).rename(columns={"y": "price"})
+
+
+def _explained(y: Any, X: Any) -> Iterable[Any]:
+    found = explain(MarkovForecaster(order=1).fit(y, X), 2, X, blocks=[1])
+    yield from (found.parts, found.forecast, found.of("B"))
+
+
+def _planned(y: Any, X: Any) -> Iterable[Any]:
+    plans = what_if(MarkovForecaster(order=1).fit(y, X), {"a": X, "b": X}, 2, n_samples=5)
+    yield from (plans.forecasts, plans.bands, plans.differences)
+
+
+def _backtested(y: Any, X: Any) -> Iterable[Any]:
+    table = backtest(NaiveForecaster(), y, 2, n_windows=2, quantiles=[0.1, 0.9])
+    yield from (table, evaluate(table, y, 1), evaluate(table, by=["cutoff", "unique_id"]))
+    yield from (reliability(table), pit_histogram(table))
+    yield Partitioned(NaiveForecaster(horizon=2)).backtest(y)
+
+
+def _compared(y: Any, X: Any) -> Iterable[Any]:
+    contest = compare(y, 2, X=X, models={"Markov": MarkovForecaster(order=1)}, n_windows=2)
+    assert "Markov" in repr(contest)
+    assert contest.best_naive in contest._repr_html_()
+    yield from (contest.forecasts, nw.from_native(contest.table).drop("seconds").to_native())
+
+
+def _summed(y: Any, X: Any) -> Iterable[Any]:
+    hierarchy = Hierarchy.of(y, ["unique_id"])
+    nodes = hierarchy.add_up(y)
+    model = NaiveForecaster(horizon=2)
+    errors = backtest(model, nodes, 1, n_windows=4)
+    points = model.fit(nodes).predict()
+    yield from (nodes, reconcile(points, hierarchy, "ols"), reconcile(errors, hierarchy, "ols"))
+
+
+ANSWERS: dict[str, Callable[[Any, Any], Iterable[Any]]] = {
+    "explain and its parts": _explained,
+    "what_if": _planned,
+    "backtest, evaluate and Partitioned": _backtested,
+    "compare": _compared,
+    "Hierarchy and reconcile": _summed,
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("answers", ANSWERS.values(), ids=ANSWERS)
+def test_what_goes_in_comes_out_everywhere(library: str, answers: Any) -> None:
+    y, X = stores(), prices()
+    ours = list(answers(native(y, library), native(X, library)))
+    for table, twin in zip(ours, answers(y, X), strict=True):
+        expected = native(flat(twin), library)
+        assert table.equals(expected), (table, expected)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_quantiles_of_a_hierarchy_are_found_by_their_joined_names(library: str) -> None:
+    twins, found = (_quantiles_of_sums(one) for one in (stores(), native(stores(), library)))
+    assert nw.from_native(found).columns[1] == "total_q0.1"
+    values = nw.from_native(found).drop("ds").to_numpy()
+    np.testing.assert_array_equal(values, twins.to_numpy())
+
+
+def _quantiles_of_sums(y: Any) -> Any:
+    hierarchy = Hierarchy.of(y, ["unique_id"])
+    nodes, model = hierarchy.add_up(y), NaiveForecaster(horizon=2)
+    errors = backtest(model, nodes, 1, n_windows=4)
+    quantiles = model.fit(nodes).predict_quantiles(levels=[0.1, 0.5])
+    return reconcile(quantiles, hierarchy, "wls", errors=errors)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_verbs_that_draw_or_follow_take_them(library: str) -> None:
+    y = native(stores(), library)
+    table = backtest(NaiveForecaster(), y, 2, n_windows=3, step=1, quantiles=[0.1, 0.5, 0.9])
+    for draw in (plot_error_by_step, plot_reliability, plot_pit):
+        assert draw(table).lines
+    assert plot_steps(table, steps=[1, 2]).lines
+    late = stores()["ds"] > DAYS[8]
+    past, new = native(stores()[~late], library), native(stores()[late], library)
+    (scored,) = stream(NaiveForecaster().fit(past), [new])
+    assert type(scored.forecast) is type(y)
+    seen = list(watch(NaiveForecaster().fit(past), [new]))
+    twins = list(watch(NaiveForecaster().fit(stores()[~late]), [stores()[late]]))
+    assert seen == twins
+
+
+def test_a_series_that_several_columns_name_is_a_struct() -> None:
+    y = stores().rename(columns={"unique_id": "shop"}).assign(item=7)
+    model = NaiveForecaster(id_col=["shop", "item"])
+    table = backtest(model, pl.DataFrame(y), 2, n_windows=2)
+    assert table["unique_id"][0] == {"field_0": "A", "field_1": 7}
+    scores = evaluate(table, by="unique_id")
+    assert scores["unique_id"].to_list() == [{"field_0": k, "field_1": 7} for k in "AB"]
+    expected = evaluate(backtest(model, y, 2, n_windows=2), by="unique_id")
+    assert scores["mae"].to_list() == expected["mae"].tolist()
+    parts = explain(MarkovForecaster(order=1, id_col=["shop", "item"]).fit(pl.DataFrame(y)), 1)
+    assert parts.parts.columns[:3] == ["shop", "item", "ds"]
