@@ -189,11 +189,12 @@ def table(results: Path) -> str:
     """Return what 80 % bands hold of steps / of sums, newest rows, as Markdown."""
     rows = pd.read_csv(results, dtype={"commit": str}).drop_duplicates(KEYS[:3], keep="last")
     cells = rows["80 %"].map("{:.0f}".format) + " / " + rows["sum 80 %"].map("{:.0f}".format)
-    order = [rows[name].unique() for name in KEYS[:3]]
     found = rows.assign(cell=cells).pivot_table("cell", KEYS[:2], "model", aggfunc="first")
-    found = found.reindex(pd.MultiIndex.from_product(order[:2])).dropna(how="all")[order[2]]
-    lines = ["| process | series | " + " | ".join(order[2]) + " |"]
-    lines.append("|---" * (len(order[2]) + 2) + "|")
+    series = [f"{layout} {size}" for layout in ("single", "panel") for size in SIZES]
+    found = found.reindex(pd.MultiIndex.from_product([PROCESSES, series])).dropna(how="all")
+    found = found[[model for model in MODELS if model in found]]
+    lines = ["| process | series | " + " | ".join(found) + " |"]
+    lines.append("|---" * (found.shape[1] + 2) + "|")
     lines += ["| " + " | ".join([*key, *row]) + " |" for key, row in found.fillna("").iterrows()]
     return "\n".join(lines)
 
