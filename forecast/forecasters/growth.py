@@ -56,6 +56,9 @@ def growth(
     missed = errors.copy()  # E_j, at T
     ratio, reach = np.ones((n, horizon)), min(horizon, max(counts.max(initial=1), 1))
     for j in range(1, reach):
+        ratio[:, j] = ratio[:, j - 1]
+        if not echo[:, j].any():  # errors so far ahead are those of the step before
+            continue
         missed[j:] += echo[owners[j:], j] * errors[: len(missed) - j]
         known, left = place >= j, counts - j
         square = np.bincount(owners[known], np.square(missed[known]), n)
@@ -64,8 +67,8 @@ def growth(
         told = (left > 0) & np.isfinite(measured)
         independent = left / (j + 1)
         measured *= np.square(_student(independent))
-        leaning = (independent * measured + BORROWED * ratio[:, j - 1]) / (independent + BORROWED)
-        ratio[:, j] = np.where(told, leaning, ratio[:, j - 1])
+        leaning = (independent * measured + BORROWED * ratio[:, j]) / (independent + BORROWED)
+        ratio[told, j] = leaning[told]
     ratio[:, reach:] = ratio[:, [reach - 1]]
     return np.sqrt(ratio)
 

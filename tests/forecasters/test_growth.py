@@ -50,6 +50,12 @@ def test_every_series_is_measured_alone_and_far_steps_go_on() -> None:
     assert (together[[3, 5]] == 1).all()
 
 
+def test_repeated_seasons_err_alike_within_one_season() -> None:
+    errors, echo = np.random.default_rng(0).normal(size=60), np.arange(8)[None] % 4 == 0
+    found = growth(errors, np.zeros(1), np.array([0, 60]), echo.astype(float))[0]
+    assert (found[:4] == 1).all() and found[4] != 1 and (found[4:] == found[4]).all()
+
+
 def test_where_means_are_not_known_nothing_is_measured() -> None:
     assert (factors(np.tile([1.0, -1.0], 50), means=np.nan) == 1).all()
 
