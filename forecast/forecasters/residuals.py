@@ -323,13 +323,11 @@ class ResidualForecaster(BaseForecaster):
     def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
         """Return paths (n, S, H) with these errors; those of a shorter horizon are a prefix."""
 
-    def _growth(self, horizon: int) -> np.ndarray:
-        """Return by which factor errors were larger so far ahead than paths are, (n, H)."""
-        values, offsets, *_, means = self.residuals_
-        return growth(values, means, offsets, self._echo(horizon))
-
     def _echo(self, horizon: int) -> np.ndarray:
-        """Return what an error of one adds to its own step and to those after it, (n, H)."""
+        """Return what an error of one adds to its own step and to those after it, (n, H).
+
+        Zeros: it is not known, and paths are as wide as the model says.
+        """
         return np.zeros((self.panel_.n_series, horizon))
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
@@ -354,8 +352,12 @@ class ResidualForecaster(BaseForecaster):
 
     def _grown(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
         """Return paths (n, S, H) as wide around their median as errors were so far ahead."""
-        paths, median = self._run(horizon, known, noise), self._predict(horizon, known)[:, None]
-        return median + (paths - median) * self._growth(horizon)[:, None]
+        paths, echo = self._run(horizon, known, noise), self._echo(horizon)
+        if echo.any():
+            values, offsets, *_, means = self.residuals_
+            median = self._predict(horizon, known)[:, None]
+            paths = median + (paths - median) * growth(values, means, offsets, echo)[:, None]
+        return paths
 
     def _even(self, horizon: int) -> Noise:
         count, rng = self._n_paths(horizon), np.random.default_rng(0)

@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression
 import forecast
 from forecast import ETSForecaster, MarkovForecaster, MLPForecaster, NaiveForecaster
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.calibration import Calibration, origins, pool, student
+from forecast.forecasters.calibration import CLAIMED, Calibration, origins, pool, student
 from forecast.forecasters.neural import fitting
 
 
@@ -128,6 +128,8 @@ def test_markov_calibrates_itself_on_several_short_series() -> None:
     y = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 3)).cumsum(0)).add_prefix("s")
     for one, calibrated in ((y[:60], True), (y["s0"][:60], False), (y, False)):
         assert (MarkovForecaster(horizon=2).fit(one).calibration_ is not None) == calibrated
+    many = pd.concat([y[:60].add_prefix(f"{k} ") for k in range(60)], axis=1)
+    assert MarkovForecaster(horizon=2).fit(many).calibration_ is None
     assert MarkovForecaster(horizon=2, calibration=False).fit(y[:60]).calibration_ is None
     assert MarkovForecaster(2, LinearRegression(), horizon=2).fit(y[:60]).calibration_ is None
 
@@ -159,7 +161,7 @@ def test_few_held_out_errors_widen_the_bands_of_networks(monkeypatch: Any) -> No
     found = [spreads(length) for length in lengths]
     for held_out, before, after in zip((6, 40), found, calibrated, strict=True):
         errors = np.mean([(held_out - step + 1) / step for step in range(1, 7)])
-        believed = np.where(before < 1, before ** (errors / (errors + 10)), before)
+        believed = np.where(before < 1, before ** (errors / (errors + CLAIMED)), before)
         np.testing.assert_allclose(after, student(errors) * believed, rtol=1e-5)
     few, many = (after / before for before, after in zip(found, calibrated, strict=True))
     assert few.min() > 1.2 and 1 < many.max() < 1.1

@@ -17,14 +17,12 @@ from forecast.engine import gradients, states, training
 from forecast.engine.batches import Batch, Windows, seasonal_changes
 from forecast.engine.model import Model
 from forecast.engine.validation import Validation
-from forecast.forecasters.calibration import student
+from forecast.forecasters.calibration import CLAIMED, student
 from forecast.forecasters.neural.recipe import Recipe
 from forecast.networks.base import Network
 
 # An error of so many spreads is no forecast; a part of fewer horizons says little of any.
 DIVERGED, FEW = 100.0, 3
-# That bands are not too wide is believed as so many independent errors would be.
-NO_NARROWER = 10.0
 
 
 def error_scales(
@@ -98,7 +96,7 @@ def calibrate(model: Model, judge: Validation) -> None:
     judge.calibrate(model)
     if few := judge.independent:
         size = torch.linalg.vector_norm(model.noise_factor, dim=1, keepdim=True)  # (R, 1)
-        doubted = size.clamp(max=1) ** (few / (few + NO_NARROWER) - 1)
+        doubted = size.clamp(max=1) ** (few / (few + CLAIMED) - 1)
         model.noise_factor.mul_(student(few) * doubted)
 
 

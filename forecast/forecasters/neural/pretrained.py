@@ -64,6 +64,7 @@ def read_of(panel: Panel, back: int | np.ndarray = 0) -> np.ndarray:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> from forecast.data.frames import read_frames
     >>> panel = read_frames(pd.Series(np.zeros(2_000)))
     >>> [int(read_of(panel, back)[0]) for back in (900, 201, 200, 199, 0)]

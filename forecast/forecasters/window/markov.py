@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 
 # With so many rows to a column the weights are known: doubt adds half a per cent to a variance.
 KNOWN = 200
-# Panels of shorter series are calibrated. Their series are taken to come back to the mean of their
-# history, and the more so the shorter it is (Nickell 1981); many series only hide the doubt.
-SHORT = 200
+# Panels of shorter series are calibrated, if they are small enough for it to take less than a
+# second. A series is taken to come back to the mean of its history, and the more so the shorter it
+# is (Nickell 1981); many series only hide the doubt.
+SHORT, SMALL = 200, 10_000
 FLAT = 1e-6  # the range of a standardised series: of any that is not flat it is one at least
 
 
@@ -143,8 +144,9 @@ class MarkovForecaster(ResidualForecaster):
         return pd.DataFrame(columns, keys, names).assign(target=target)
 
     def _calibrates(self, panel: Panel) -> bool:
-        plain = self.regressor is None and panel.weights is None
-        return plain and panel.n_series > 1 and float(np.median(panel.lengths)) < SHORT
+        if self.regressor is not None or panel.weights is not None or panel.n_series == 1:
+            return False
+        return bool(np.median(panel.lengths) < SHORT and panel.lengths.sum() < SMALL)
 
     def _fit(self, panel: Panel) -> None:
         _check_regressor(self.regressor, weighed=panel.weights is not None)

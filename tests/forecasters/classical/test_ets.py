@@ -172,3 +172,14 @@ assert before == (list(warnings.filters), dict(os.environ))
 @pytest.mark.slow
 def test_the_first_fit_of_a_process_changes_nothing_of_it() -> None:
     subprocess.run([sys.executable, "-c", FIRST_FIT], check=True)
+
+
+@pytest.mark.parametrize("season_length", [1, 4, 30])
+def test_no_line_goes_on_through_zero(season_length: int) -> None:
+    rng, t = np.random.default_rng(3), np.arange(70)
+    y = np.where(t < 40, 400.0, 400.0 - 11.5 * (t - 39)) + rng.normal(0, 3, 70)
+    assert y.min() > 20
+    down = ETSForecaster(season_length=season_length, horizon=12).fit(pd.Series(y))
+    assert 0.5 * y[-1] < down.predict(12).iloc[-1] < 1.2 * y[-1]
+    below = ETSForecaster(season_length=season_length, horizon=12).fit(pd.Series(y - 500))
+    assert below.predict(12).iloc[-1] < y[-1] - 500 - 100  # where nothing forbids it, it goes on
