@@ -145,7 +145,7 @@ MUTANTS = {
                 "state = self.arranged(self.initial.expand(batch_size, -1, -1, -1))\n"
                 "        return state_map(lambda part: part.transpose(0, 1), state)",
             ),
-            ("lambda part: part[:, depth]", "lambda part: part[depth]"),
+            ("part.unbind(1) for part in state", "part.unbind(0) for part in state"),
             ("torch.stack(parts, 1)", "torch.stack(parts, 0)"),
         ],
         NETWORKS,
