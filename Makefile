@@ -39,9 +39,9 @@ test: $(READY) ## run the doctests and the quick tests (4 minutes of CPU at most
 	@echo "test: doctests and quick tests"
 	@$(BIN)/python -m pytest
 
-test-all: $(READY) ## run the slow tests too
+test-all: $(READY) ## run the slow tests too, on every core (45 minutes at most on two)
 	@echo "test-all: doctests and all tests but the experiments"
-	@$(BIN)/python -m pytest -m "not experiment"
+	@$(BIN)/python -m pytest -m "not experiment" --numprocesses auto --dist worksteal
 
 test-sample: $(READY) ## run one in twenty of the slow tests, always the same
 	@echo "test-sample: one in twenty of the slow tests"

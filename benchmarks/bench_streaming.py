@@ -31,12 +31,14 @@ def fitted(kind: type[NeuralForecaster], seen: int, n_series: int) -> NeuralFore
 
 
 def step(model: NeuralForecaster, seen: int, n_series: int) -> Callable[[int], object]:
-    """Return the work of absorbing the k-th new hour and forecasting the next one."""
-    names = [str(i) for i in range(n_series)]
+    """Return the work of absorbing the k-th new hour, which is there, and forecasting the next."""
+    columns = pd.Index([str(i) for i in range(n_series)])
+    times = HOURS[seen : seen + ROUNDS + 1]
+    come = pd.DataFrame(0.1, times, columns)
+    hours = [come[k : k + 1] for k in range(len(come))]
 
     def work(k: int) -> object:
-        at = HOURS[seen + k : seen + k + 1]
-        return model.update(pd.DataFrame(np.full((1, n_series), 0.1), at, names)).predict(1)
+        return model.update(hours[k]).predict(1)
 
     return work
 

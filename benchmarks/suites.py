@@ -37,6 +37,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     "LSTM": forecast.LSTMForecaster,
     "RNN": forecast.RNNForecaster,
     "MLP": forecast.MLPForecaster,
+    "Markov": forecast.MarkovForecaster,
     "Theta": forecast.ThetaForecaster,
     "ETS": forecast.ETSForecaster,
     "ARIMA": forecast.ARIMAForecaster,

@@ -21,11 +21,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from forecast.forecasters.neural.pretrained import CONTEXT, LATTICE
 from forecast.pretrained.network import LEVELS, PretrainedNetwork
 from forecast.pretrained.weights import SHIPPED, load_network
 
 Floats = NDArray[np.float64]
-CONTEXT = 1400  # values read at most; training has shown no more
 TENTHS = [LEVELS.index(round(0.1 * k, 1)) for k in range(1, 10)]
 
 
@@ -127,11 +127,10 @@ def forecast(network: PretrainedNetwork, held: list[Held]) -> list[Floats]:
     size = 128 if len(held[order[-1]].past) < 400 else 32
     for begin in range(0, len(order), size):
         rows = order[begin : begin + size]
-        length = min(max(len(held[k].past) for k in rows), CONTEXT)
-        values = np.full((len(rows), length), np.nan)
-        for row, k in enumerate(rows):
-            past = held[k].past[-length:]
-            values[row, length - len(past) :] = past
+        read = [newest(held[k].past) for k in rows]
+        values = np.full((len(rows), max(map(len, read))), np.nan)
+        for row, past in enumerate(read):
+            values[row, values.shape[1] - len(past) :] = past
         season = torch.tensor([held[k].season for k in rows])
         second = torch.tensor([held[k].second for k in rows])
         horizon = max(len(held[k].future) for k in rows)
@@ -141,6 +140,11 @@ def forecast(network: PretrainedNetwork, held: list[Held]) -> list[Floats]:
             floor = 0.0 if np.nanmin(held[k].past) >= 0 else -np.inf
             answers[k] = np.maximum(quantiles[row, : len(held[k].future)], floor)
     return [answers[k] for k in range(len(held))]
+
+
+def newest(past: Floats) -> Floats:
+    """Return the part of a history that the forecaster reads."""
+    return past[max((len(past) - CONTEXT) // LATTICE * LATTICE, 0) :]
 
 
 def repeated(h: Held) -> Floats:

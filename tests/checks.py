@@ -156,6 +156,17 @@ def network_cases() -> list[NetworkCase]:
     ]
 
 
+def one_of_each(cases: list[NetworkCase]) -> list[Any]:
+    """Return the cases as parameters: quick the last of each kind, and of the textbook's none."""
+    last = {case.kind: case for case in cases if case.kind.__module__ != textbook.__name__}
+    return [
+        pytest.param(
+            case, id=str(case), marks=[pytest.mark.slow] * (case is not last.get(case.kind))
+        )
+        for case in cases
+    ]
+
+
 def tensors(state: Any) -> Iterator[Tensor]:
     """Yield the tensors of a state."""
     if isinstance(state, Tensor):

@@ -568,7 +568,7 @@ def interrupted(*arguments: object, at: str) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.mark.parametrize("at", ["typer:Typer", "os:fsync"])
+@pytest.mark.parametrize("at", [pytest.param("typer:Typer", marks=pytest.mark.slow), "os:fsync"])
 def test_ctrl_c_exits_with_130(at: str, messy: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.csv"
     output.write_text("old")

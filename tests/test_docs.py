@@ -23,6 +23,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SLOW = {
     "README",
     "choosing",
+    "command-line",
     "evaluation",
     "neighbours",
     "sequences",

@@ -80,7 +80,7 @@ MUTANTS = {
     ),
     "the mean so far knows the next value": Mutant(
         "engine/reader.py",
-        [("mean[:, steps, None, None]", "mean.roll(-1, 1)[:, steps, None, None]")],
+        [("at_steps(mean, steps)", "at_steps(mean.roll(-1, 1), steps)")],
         READER,
         "mean_of_all or future_changes",
     ),
@@ -127,7 +127,7 @@ MUTANTS = {
     ),
     "trend one step short": Mutant(
         "engine/reader.py",
-        [("(1 + ahead[:, None] + back", "(ahead[:, None] + back")],
+        [("= 1 + ahead[:, None] + back", "= ahead[:, None] + back")],
         READER,
         "along_the_trend",
     ),

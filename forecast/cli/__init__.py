@@ -247,10 +247,12 @@ def backtest(
     asked = options.names(metrics)
     options.contestant(choice.model)
     from forecast.cli.work import backtested, formats, make, read, scores_by_origin
+    from forecast.evaluation.registry import n_paths_of
 
     y, X = read(data, how)
     model = make(choice, how, horizon=horizon, random_state=random_state)
-    table, panel, season = backtested(model, y, X, horizon, origins.arguments, levels)
+    wanted = {"quantiles": levels, "n_paths": n_paths_of(asked)}
+    table, panel, season = backtested(model, y, X, horizon, origins.arguments, **wanted)
     table = table.assign(model=choice.model)
     scores = scores_by_origin(table, panel, season, asked)
     show(scores, formats=formats(scores), styles={"all": "bold"})

@@ -22,7 +22,7 @@ from forecast.data.frames import Panel, read_frames, restore
 from forecast.data.keys import id_columns, owners, row_keys
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.metrics import evaluate
-from forecast.evaluation.registry import METRICS, column_named
+from forecast.evaluation.registry import METRICS, Metric, column_named
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.loading import load
 from forecast.forecasters.registry import SPELLINGS
@@ -197,7 +197,7 @@ def backtested(
     X: pd.DataFrame | None,
     horizon: int | None,
     origins: dict[str, Any],
-    levels: list[float],
+    **wanted: Any,
 ) -> tuple[pd.DataFrame, Panel, int]:
     """Return the forecast table of a model, the data, and the steps of a season."""
     panel = read_frames(y, freq=model.freq)
@@ -205,7 +205,7 @@ def backtested(
     steps = default_horizon(panel, season, origins["n_windows"]) if horizon is None else horizon
     with working(f"forecasting from {origins['n_windows']} origins"):
         model = model.set_params(horizon=steps)
-        table = backtest(model, y, steps, X=X, quantiles=levels, **origins)
+        table = backtest(model, y, steps, X=X, **origins, **wanted)
     return table, panel, season
 
 
@@ -232,12 +232,18 @@ def listed_metrics() -> pd.DataFrame:
     rows = {
         name: {
             "best": "nominal" if one.best is None else f"{one.best:g}",
-            "needs": "history" if one.history else "quantiles" if one.levels else "",
+            "needs": _needs(one),
             "what": one.help.replace("{level:.0%}", "central"),
         }
         for name, one in METRICS.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")
+
+
+def _needs(metric: Metric) -> str:
+    if metric.history:
+        return "history"
+    return "quantiles" if metric.levels else "paths" if metric.n_paths else ""
 
 
 def tabulate(

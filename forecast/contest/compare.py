@@ -19,7 +19,7 @@ from forecast.data.frames import read_frames
 from forecast.data.panel import Panel
 from forecast.evaluation.backtest import backtest, rolling_origins
 from forecast.evaluation.metrics import evaluate
-from forecast.evaluation.registry import columns_of, metric_named
+from forecast.evaluation.registry import columns_of, metric_named, n_paths_of
 from forecast.evaluation.table import central_intervals
 from forecast.forecasters.progress import watched
 from forecast.forecasters.registry import NAIVE, default_models
@@ -120,7 +120,7 @@ def compare(
     for name, model in watched(contestants, verbose):
         began = time.perf_counter()
         try:
-            tables[name] = _run(model, y, steps, X=X, **origins, refit=refit)
+            tables[name] = _run(model, y, steps, n_paths_of(metrics), X=X, **origins, refit=refit)
             seconds[name] = time.perf_counter() - began
         except Exception as error:  # one contestant must not cost the others their run
             failures[name] = f"{type(error).__name__}: {error}"
@@ -182,11 +182,12 @@ def _prepared(model: Any, asked: dict[str, Any]) -> Any:
     return clone(model).set_params(**new)
 
 
-def _run(model: Any, y: Any, steps: int, **options: Any) -> pd.DataFrame:
-    levels = LEVELS if hasattr(model, "predict_quantiles") else ()
+def _run(model: Any, y: Any, steps: int, n_paths: int, **options: Any) -> pd.DataFrame:
+    options["quantiles"] = LEVELS if hasattr(model, "predict_quantiles") else ()
+    options["n_paths"] = n_paths if hasattr(model, "sample") else 0
     with warnings.catch_warnings():  # the verdict says what these warnings would
         warnings.simplefilter("ignore", ForecastWarning)
-        table = backtest(model, y, steps, quantiles=levels, **options)
+        table = backtest(model, y, steps, **options)
     silent = table["y_hat"].isna() & table["y"].notna()
     if silent.any():
         raise ValueError(f"the forecast for {table['ds'][silent].iloc[0]} is missing.")

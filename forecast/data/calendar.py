@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.tseries.offsets import BaseOffset, Day, Tick
+from scipy.special import fdtrc
 
 from forecast._checks import is_integer
 from forecast.data.aliases import cycle_of, parse_freq
@@ -29,6 +30,9 @@ _SERIES_LOOKED_AT, _VALUES_LOOKED_AT = 200, 2_000
 # An autocorrelation counts from three standard errors of white noise; a large panel makes these
 # tiny, so it must also be worth a seasonal model.
 _STANDARD_ERRORS, _SMALLEST = 3.0, 0.1
+# Of quarters and months, which most numbered times are, two standard errors do if the means of the
+# places differ, too, more than chance makes them do in one of a thousand cases (F test).
+_USUAL, _FEWER, _CHANCE = (4, 12), 2.0, 1e-3
 # A season of 4 shows at 12, 24, ... as well: the shortest that is nearly as strong is meant.
 _NEARLY = 0.8
 
@@ -88,8 +92,9 @@ def infer_season_length(panel: Panel) -> int:
 
     Where time is whole numbers, the season is the candidate m in 4, 7, 12, 24, 48, 52, 96 whose
     autocorrelation r(m) of the differenced values, averaged over at most 200 series, is a peak
-    (above r(m - 1) and r(m + 1)) and above max(0.1, 3 / sqrt(number of values)). Of several, it is
-    the shortest with at least 0.8 of the highest r. Without any it is 1.
+    (above r(m - 1) and r(m + 1)) and above max(0.1, 3 / sqrt(number of values)). For 4 and 12, two
+    take the place of three if the means of the places in the season differ as well. Of several, it
+    is the shortest with at least 0.8 of the highest r. Without any it is 1.
 
     Examples
     --------
@@ -198,12 +203,21 @@ class CalendarAhead:
         if getattr(times, "freq", None) is None or not len(times):  # not told where it goes on
             return calendar_features(times, self.freq, self.holidays)[0]
         known, rows = self._stretch or (times[:0], np.empty((0, 0), np.float32))
-        place = int(np.searchsorted(known.asi8, times.asi8[0])) if known.dtype == times.dtype else 0
-        if not known[place : place + len(times)].equals(times):
+        place = _place(known, times)
+        if place is None:
             known, place = _stretch(times), 0
             rows = calendar_features(known, self.freq, self.holidays)[0]
             self._stretch = known, rows
         return rows[place : place + len(times)]
+
+
+def _place(known: Any, times: Any) -> int | None:
+    """Return where times stand among others that follow each other; None if they do not."""
+    if known.dtype != times.dtype:
+        return None
+    numbers, wanted = known.asi8, times.asi8
+    place = int(np.searchsorted(numbers, wanted[0]))
+    return place if np.array_equal(numbers[place : place + len(wanted)], wanted) else None
 
 
 def _stretch(times: pd.Index) -> pd.Index:
@@ -278,8 +292,25 @@ def _strength(changes: list[np.ndarray], m: int) -> float:
         for lag in (m - 1, m, m + 1)
     )
     n = sum(np.count_nonzero(~np.isnan(change)) for change in long_enough)
-    floor = max(_SMALLEST, _STANDARD_ERRORS / np.sqrt(max(n, 1)))
+    sure = m in _USUAL and at * np.sqrt(n) > _FEWER and _means_alike(long_enough, m) < _CHANCE
+    floor = max(_SMALLEST, (_FEWER if sure else _STANDARD_ERRORS) / np.sqrt(max(n, 1)))
     return at if at > floor and at > max(below, above) else 0.0
+
+
+def _means_alike(changes: list[np.ndarray], m: int) -> float:
+    """Return how often chance alone makes the means of m places differ so much: the F test."""
+    between = within = free = 0.0
+    for values in changes:
+        seen = ~np.isnan(values)
+        place, centred = np.flatnonzero(seen) % m, values[seen] - values[seen].mean()
+        count = np.maximum(np.bincount(place, minlength=m), 1)
+        explained = float(np.sum(np.bincount(place, centred, m) ** 2 / count))
+        between, within = between + explained, within + float(centred @ centred) - explained
+        free += len(centred) - m
+    if within <= 0 or free <= 0:
+        return float(within > 0)
+    groups = (m - 1) * len(changes)
+    return float(fdtrc(groups, free, between / groups / (within / free)))
 
 
 def _autocorrelation(values: np.ndarray, lag: int) -> float:

@@ -75,8 +75,8 @@ class Growing(Panel):
         What came since, and how many of these steps are its own.
     last : pandas.Index
         Its last time alone.
-    later : pandas.Index
-        Times that follow it, as far as they have been made.
+    later, passed : pandas.Index and int
+        Times that were made ahead, and how many of them it has reached.
     futures : dict
         What was asked for of them: a stream asks several times for the same steps.
     """
@@ -86,6 +86,7 @@ class Growing(Panel):
     count: int
     last: pd.Index
     later: pd.Index
+    passed: int
     futures: dict[int, Future]
 
     def __new__(cls, *args: Any, **fields: Any) -> Panel:  # type: ignore[misc]
@@ -95,16 +96,17 @@ class Growing(Panel):
     @classmethod
     def after(cls, panel: Panel, new: Parts, times: pd.Index) -> Self:
         """Return a panel continued by steps (n, T) at these times (T,)."""
-        base, steps, count, later = panel, None, 0, times[:0]
+        base, steps, count, later, passed = panel, None, 0, times, len(times)
         if isinstance(panel, Growing):
             base, steps, count = panel._origin()
-            later = panel.later[len(times) :]
+            later, passed = panel.later, panel.passed + len(times)
         steps = steps or Steps(base.newest(0))
         grown = object.__new__(cls)
         kept = ("starts", "ids", "X_names", "layout", "past_names")
         grown.__dict__.update({name: getattr(base, name) for name in kept})
         grown.__dict__.update(base=base, steps=steps.write(count, new), count=count + len(times))
-        grown.__dict__.update(last=times[-1:], later=later, futures={})
+        last = times if len(times) == 1 else times[-1:]
+        grown.__dict__.update(last=last, later=later, passed=passed, futures={})
         return grown
 
     def __reduce__(self) -> Any:
@@ -153,11 +155,11 @@ class Growing(Panel):
 
     def future(self, horizon: int) -> Future:
         """Return the times of the next `horizon` steps."""
-        if len(self.later) < horizon:
-            self.__dict__["later"] = self._made(horizon)
         if horizon not in self.futures:
-            starts = np.zeros(self.n_series, dtype=np.int64)
-            self.futures[horizon] = Future(self.later[:horizon], starts)
+            if len(self.later) < self.passed + horizon:
+                self.__dict__.update(later=self._made(horizon), passed=0)
+            times = self.later[self.passed : self.passed + horizon]
+            self.futures[horizon] = Future(times, np.zeros(self.n_series, dtype=np.int64))
         return self.futures[horizon]
 
     def _made(self, horizon: int) -> pd.Index:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from forecast.data.frames import Panel
 from forecast.engine.reader import Memory, Reader
+from forecast.engine.scale import columns
 from forecast.networks.base import pick
 
 SUM_EVERY = 64  # values between two running sums that are kept
@@ -27,8 +28,8 @@ class Batch(NamedTuple):
     """Windows of B series, read at T steps, of which S are origins: they forecast."""
 
     past: Memory  # M + T P values, covariates of the newest V + T P
-    steps: Tensor  # (T,) the columns of `past.values` at which the network reads
-    origins: Tensor  # (S,) which of the steps forecast, in rising order
+    steps: range  # the T columns of `past.values` at which the network reads
+    origins: range  # which S of the steps forecast
     targets: Tensor  # (B, S, R) raw values after each origin
     known: Tensor  # (B, S, R, K)
     static: Tensor  # (B, A) of the series
@@ -195,24 +196,25 @@ class Windows:
         *,
         n_steps: int,
         reader: Reader,
-        origins: Tensor | None = None,
+        origins: range | None = None,
     ) -> Batch:
         """Return windows of `n_steps` patches from `first` on, with the targets of their origins.
 
-        `origins` (S,) are steps of the windows; by default all forecast.
+        `origins` are S steps of the windows; by default all forecast.
         """
         P, R, M = reader.patch, reader.block, reader.n_values
         T = n_steps * P
         past = self.read(series, first, T, ends, reader)
-        steps = torch.arange(M + P - 1, M + T, P, device=self.device)
-        origins = torch.arange(n_steps, device=self.device) if origins is None else origins
-        ahead = steps[origins, None] - M + torch.arange(1, R + 1, device=self.device)  # (S, R)
+        origins = range(n_steps) if origins is None else origins
+        seen = P * (columns(origins, self.device)[:, None] + 1)  # values up to each origin
+        ahead = seen + torch.arange(R, device=self.device)  # (S, R)
         known = self.known(series, first, T + R)[:, ahead]
         targets = self.take(series, first, T + R, ends)[:, ahead]
         of_series = self.static[series], self.error_scales[series]
         fresh = torch.ones(len(series), dtype=torch.bool, device=self.device)
         weights = self.counted(series, first, T + R, ends)
         weights = None if weights is None else weights[:, ahead]
+        steps = range(M + P - 1, M + T, P)
         return Batch(past, steps, origins, targets, known, *of_series, fresh, weights)
 
     def draw(
@@ -250,7 +252,7 @@ class Windows:
         while True:
             begun = first + done * length
             offset = int(torch.randint(every, (), generator=generator)) if every > 1 else 0
-            origins = torch.arange(offset, n_steps, every, device=self.device)
+            origins = range(offset, n_steps, every)
             batch = self.batch(
                 series, begun, ends[series], n_steps=n_steps, reader=reader, origins=origins
             )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from forecast.engine.batches import Batch, mask_at_random
 from forecast.engine.reader import Reader, ReaderOutput
-from forecast.engine.scale import Scale
+from forecast.engine.scale import Scale, at_steps
 from forecast.engine.support import Support
 from forecast.engine.trainable import Trainable
 from forecast.networks.base import State, where
@@ -163,9 +163,7 @@ class Model(Trainable[Batch]):
         else:
             features, state = self._teacher_forced(reading.inputs, state, origin)
         static = batch.static[:, None].expand(-1, len(batch.origins), -1)
-        params = self.read_each(
-            features.index_select(1, batch.origins), batch.known, reading, static
-        )
+        params = self.read_each(at_steps(features, batch.origins), batch.known, reading, static)
         z = reading.scale.apply(batch.targets).to(params)[:, :, None]
         observed_mask = ~z.isnan() & (reading.scale.seen >= min_observed)[..., None, None]
         z = z.nan_to_num(0.0)  # masked, but NaN times zero would still be NaN in the gradient

@@ -10,12 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from forecast.engine.scale import Scale, change_at, drift, forward_fill, mean_so_far, scale_at
+from forecast.engine.scale import (
+    Scale,
+    at_steps,
+    change_at,
+    columns,
+    drift,
+    forward_fill,
+    mean_so_far,
+    newest_observed,
+    scale_at,
+    shifted,
+    windows_at,
+)
 
 
 class Memory(NamedTuple):
@@ -187,14 +201,14 @@ class Reader:
         drivers : Tensor (B, T, C), optional
             The covariates at the times of the values, scaled.
         every : int
-            Read at steps every - 1, 2 every - 1, ...
+            Read at steps every - 1, 2 every - 1, ...; a divisor of the patch.
         spread : Tensor (B, 1), optional
             A spread that holds for all steps: in a rollout that of the origin. A spread computed
             from sampled values would widen the next samples, and so on without bound.
         """
         T, M = values.shape[1], self.n_values
         past = self.extend(state, values, drivers)
-        steps = torch.arange(M + every - 1, M + T, every, device=values.device)
+        steps = range(M + every - 1, M + T, every)
         return self.at(past, steps, spread), self.forget(past, T)
 
     def show(
@@ -203,8 +217,7 @@ class Reader:
         """Return what `absorb` shows the network at each step, (B, T, F), and nothing else."""
         T, M = values.shape[1], self.n_values
         past = self.extend(state, values, drivers)
-        steps = torch.arange(M, M + T, device=values.device)
-        return self.inputs(past, steps), self.forget(past, T)
+        return self.inputs(past, range(M, M + T)), self.forget(past, T)
 
     def extend(self, state: Memory, values: Tensor, drivers: Tensor | None) -> Memory:
         """Return a memory with values (B, T) more, and their covariates."""
@@ -244,65 +257,81 @@ class Reader:
     def forget(self, past: Memory, n_values: int) -> Memory:
         """Return a memory without its first values, which the summary of older ones takes in."""
         leaving, values = past.values.tensor_split([n_values], 1)
-        last = forward_fill(torch.cat([past.last[:, None], leaving], 1))[:, -1]
+        last = newest_observed(past.last, leaving)
         past = past._replace(values=values, drivers=past.drivers[:, n_values:], last=last)
         if not self.mean or not n_values:
             return past
         mean, count = mean_so_far(past.mean, past.n_observed, leaving)
         return past._replace(mean=mean[:, -1], n_observed=count[:, -1])
 
-    def newest(self, memory: Memory) -> ReaderOutput:
-        """Return the reading at the newest value of a memory; its inputs are left out."""
-        newest = torch.tensor([self.n_values - 1], device=memory.values.device)
-        scale = self._scales(memory, newest)
-        return self._reading(memory, newest, scale, memory.drivers[:, :1, :0]).newest()
+    def show_one(
+        self, values: Tensor, state: Memory, drivers: Tensor
+    ) -> tuple[Tensor, Memory, Scale]:
+        """Return what `show` does for one value (B, 1), and its scale, (B, 1) each."""
+        past, newest = self.extend(state, values, drivers), range(self.n_values, self.n_values + 1)
+        before, scale = self._moments(past, newest)
+        return self._inputs(past, newest, before, scale), self.forget(past, 1), scale
 
-    def inputs(self, memory: Memory, steps: Tensor) -> Tensor:
+    def newest(
+        self, memory: Memory, block: int | None = None, scale: Scale | None = None
+    ) -> ReaderOutput:
+        """Return the reading at the newest value of a memory; its inputs are left out.
+
+        Its templates are those of the next `block` steps; by default of R. The scale (B, 1) of that
+        value need not be computed again if it is known.
+        """
+        newest = range(self.n_values - 1, self.n_values)
+        scale, nothing = scale or self._scales(memory, newest), memory.drivers[:, :1, :0]
+        return self._reading(memory, newest, scale, nothing, block).newest()
+
+    def inputs(self, memory: Memory, steps: range) -> Tensor:
         """Return what the network is shown at chosen columns, (B, T, F): `at` without the rest."""
         return self._inputs(memory, steps, *self._moments(memory, steps))
 
     def at(
         self,
         memory: Memory,
-        steps: Tensor,
+        steps: range,
         spread: Tensor | None = None,
-        origins: Tensor | None = None,
+        origins: range | None = None,
     ) -> ReaderOutput:
         """Read at chosen columns of the values (B, N), each with M columns up to and before it.
 
         The covariates (B, N', C) end where the values end; at each step V of them are shown. What
-        only the readout needs is for the steps at `origins` (S,) alone; by default for all.
+        only the readout needs is for S steps, those at `origins`, alone; by default for all.
         """
         before, scale = self._moments(memory, steps, spread)
         inputs = self._inputs(memory, steps, before, scale)
         if origins is not None:
-            steps, scale = steps[origins], Scale(*(part[:, origins] for part in scale))
+            steps = steps[origins.start : origins.stop : origins.step]
+            scale = Scale(*(at_steps(part, origins) for part in scale))
         return self._reading(memory, steps, scale, inputs)
 
     def _moments(
-        self, memory: Memory, steps: Tensor, spread: Tensor | None = None
+        self, memory: Memory, steps: range, spread: Tensor | None = None
     ) -> tuple[Scale, Scale]:
         """Return the scale one patch before each step, if drift is shown, and that of the step."""
         if not self.drift:
             scale = self._scales(memory, steps, spread)
             return scale, scale
         # the scale of a step serves the drift of another, but for the first ones
-        columns, places = torch.cat([steps - self.patch, steps]).unique(return_inverse=True)
-        scales = self._scales(memory, columns, spread)
-        before, at = places.split(len(steps))
-        return Scale(*(one[:, before] for one in scales)), Scale(*(one[:, at] for one in scales))
+        apart = self.patch if len(steps) == 1 else steps.step
+        shared = self.patch // apart
+        every = range(steps.start - self.patch, steps.stop, apart)
+        scales = self._scales(memory, every, spread)
+        before = Scale(*(one[:, :-shared] for one in scales))
+        return before, Scale(*(one[:, shared:] for one in scales))
 
-    def _scales(self, memory: Memory, columns: Tensor, spread: Tensor | None = None) -> Scale:
+    def _scales(self, memory: Memory, steps: range, spread: Tensor | None = None) -> Scale:
         # the last older value stands before the others: a window without any value has its level
         padded = torch.cat([memory.last[:, None], memory.values], 1)
         fallback = memory.fallback_spread[:, None]
-        scales = scale_at(padded, columns + 1, self.scale_window, fallback, self.prior)
+        scales = scale_at(padded, shifted(steps, 1), self.scale_window, fallback, self.prior)
         return scales if spread is None else scales._replace(spread=spread.expand_as(scales.spread))
 
-    def _inputs(self, memory: Memory, steps: Tensor, before: Scale, scale: Scale) -> Tensor:
+    def _inputs(self, memory: Memory, steps: range, before: Scale, scale: Scale) -> Tensor:
         past, drivers = memory.values, memory.drivers
-        recent = steps[:, None] + torch.arange(1 - self.window, 1, device=steps.device)
-        window = past[:, recent]  # (B, T, window)
+        window = windows_at(past, steps, self.window)  # (B, T, window)
         parts = [
             scale.apply(window).nan_to_num(0.0).to(self.dtype),
             (~window.isnan()).to(self.dtype),
@@ -310,41 +339,54 @@ class Reader:
         if self.drift:
             parts.append(drift(before, scale).to(self.dtype))
         if self.n_drivers:
-            parts.append(self._recent_covariates(drivers, steps + drivers.shape[1] - past.shape[1]))
+            ahead = drivers.shape[1] - past.shape[1]
+            parts.append(self._recent_covariates(drivers, shifted(steps, ahead)))
         return torch.cat(parts, -1)
 
-    def _reading(self, memory: Memory, steps: Tensor, scale: Scale, inputs: Tensor) -> ReaderOutput:
-        templates = scale.apply(self._templates(memory, steps)).nan_to_num(0.0)
+    def _reading(
+        self,
+        memory: Memory,
+        steps: range,
+        scale: Scale,
+        inputs: Tensor,
+        block: int | None = None,
+    ) -> ReaderOutput:
+        templates = scale.apply(self._templates(memory, steps, block)).nan_to_num(0.0)
         # where the typical spread is not known, that of the scale is the best guess
         typical = memory.fallback_spread[:, None] / scale.spread
         typical = typical.nan_to_num(1.0).clamp(max=10.0)
         return ReaderOutput(inputs, scale, templates.to(self.dtype), typical.to(self.dtype))
 
-    def _recent_covariates(self, drivers: Tensor, steps: Tensor) -> Tensor:
+    def _recent_covariates(self, drivers: Tensor, steps: range) -> Tensor:
         """Return covariates of the newest V values at each step, and their mask, (B, T, ...)."""
-        recent = steps[:, None] + torch.arange(1 - self.driver_window, 1, device=steps.device)
-        window = drivers[:, recent].to(self.dtype)  # (B, T, V, C)
+        window = windows_at(drivers, steps, self.driver_window)  # (B, T, C, V)
+        window = window.transpose(2, 3).to(self.dtype)  # (B, T, V, C)
         observed_mask = ~window[..., self.n_known :].isnan()
         return torch.cat([window.nan_to_num(0.0), observed_mask.to(window)], -1).flatten(2)
 
-    def _templates(self, memory: Memory, steps: Tensor) -> Tensor:
+    def _templates(self, memory: Memory, steps: range, block: int | None) -> Tensor:
         """Return the templates of each step t + j, (B, T, R, J), in target units."""
         past = memory.values
-        ahead = torch.arange(self.block, device=steps.device)  # j - 1
-        last = torch.zeros_like(ahead)
-        # How far back from t the value of the same season lies: it is the newest one up to t, so
-        # that a block longer than the lag repeats the last cycle.
-        back = torch.stack([last, *(lag - 1 - ahead % lag for lag in self.lags)], -1)  # (R, J)
-        parts = [past[:, steps[:, None, None] - back]]
+        back, share = (torch.as_tensor(part[:block], device=past.device) for part in self._seasons)
+        parts = [past[:, columns(steps, past.device)[:, None, None] - back]]
         if self.trend:
-            some = slice(self.n_trended)
-            distance = (1 + ahead[:, None] + back[:, some]).to(past)  # (R, J') steps to t + j
-            # the trend is followed no further than the distance it was measured over: beyond,
-            # mixtures may explode when they are iterated
-            share = (distance / (self.trend / 2)).clamp(max=1.0)
             change = change_at(past, steps, self.trend)[..., None, None]
-            parts.append(parts[0][..., some] + change * share)
+            parts.append(parts[0][..., : self.n_trended] + change * share.to(past))
         if self.mean:
             mean, _ = mean_so_far(memory.mean, memory.n_observed, past)
-            parts.append(mean[:, steps, None, None].expand(-1, -1, self.block, -1))
+            parts.append(at_steps(mean, steps)[..., None, None].expand(-1, -1, len(back), -1))
         return torch.cat(parts, -1)
+
+    @cached_property
+    def _seasons(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return how far back from t the templates of t + j lie, (R, J), and shares of the trend.
+
+        It is the newest value of the same season up to t, so that a block longer than the lag
+        repeats the last cycle. The trend is followed no further than the distance it was measured
+        over, (R, J'): beyond, mixtures may explode when they are iterated.
+        """
+        ahead = np.arange(self.block)  # j - 1
+        last = np.zeros_like(ahead)
+        back = np.stack([last, *(lag - 1 - ahead % lag for lag in self.lags)], -1)
+        distance = 1 + ahead[:, None] + back[:, : self.n_trended]  # steps to t + j
+        return back, np.minimum(distance / (self.trend / 2), 1.0)

@@ -6,7 +6,7 @@ validation differ only in how a value is chosen from the distribution of its ste
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ def rollout(
     *,
     hold_spread: bool = True,
     n_samples: int = 1,
+    on_block: Callable[[State], None] | None = None,
 ) -> Tensor:
     """Forecast the H steps after a stream.
 
@@ -45,33 +46,19 @@ def rollout(
         sampled values would widen the next samples, and so on: paths would grow without bound.
     n_samples : int
         S, futures of every row. They are one row until the first of their values are chosen.
+    on_block : callable, optional
+        Called with the state that each block is read off.
 
     Returns
     -------
     Tensor (B S, H)
         In target units, in the precision of the values read; the futures of a row stand together.
     """
-    parts = blocks(model, stream, known, choose, hold_spread=hold_spread, n_samples=n_samples)
-    return torch.cat([values for values, _ in parts], 1)
-
-
-def blocks(
-    model: Model,
-    stream: Stream,
-    known: Tensor,
-    choose: Choose,
-    *,
-    hold_spread: bool = True,
-    n_samples: int = 1,
-) -> Iterator[tuple[Tensor, State]]:
-    """Yield what `rollout` joins, block by block: values (B S, r), and the state they are read off.
-
-    Its parameters are those of `rollout`.
-    """
     horizon, P = known.shape[1], model.reader.patch
     memory, static = stream.memory, stream.static
-    reading = model.reader.newest(memory)
+    reading = model.reader.newest(memory, min(model.stride, horizon), stream.scale or None)
     writer, features, state = model.network.begin(stream.features, stream.state)
+    written = []
     # The stride is never cut to the horizon, so that a longer forecast begins like a shorter one.
     for block, start in enumerate(range(0, horizon, model.stride)):
         r = min(model.stride, horizon - start)
@@ -79,7 +66,9 @@ def blocks(
         params = model.read_out(features, known[:, now], reading, static)
         params, scale = tile((params, reading.scale), n_samples)
         values = model.values(scale, choose(params, block))  # (B S, r)
-        yield values, state
+        written.append(values)
+        if on_block is not None:
+            on_block(state)
         if start + r < horizon:
             # here r is the stride, a multiple of P: only the last block is cut, and not read back
             memory, static, state, known = tile((memory, static, state, known), n_samples)
@@ -89,11 +78,12 @@ def blocks(
             read_back, memory = model.reader.absorb(values, memory, drivers, every=P, spread=held)
             read, state = writer.absorb(read_back.inputs, state)
             features, reading = read[:, -1], read_back.newest()
+    return written[0] if len(written) == 1 else torch.cat(written, 1)
 
 
 def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Tensor]:
     """Return the scale (B, 1) and parameters (B, r, n_params) of the first r <= R steps."""
-    reading = model.reader.newest(stream.memory)
+    reading = model.reader.newest(stream.memory, known.shape[1], stream.scale or None)
     _, features, _ = model.network.begin(stream.features, stream.state)
     return reading.scale, model.read_out(features, known, reading, stream.static)
 
@@ -102,7 +92,8 @@ def greedy(model: Model, point: str = "median") -> Choose:
     """Return the rule that chooses the median of each step, or its mean."""
     if point == "mean":
         return lambda params, block: model.head.mean(params)
-    return lambda params, block: model.quantiles(params, (0.5,))[..., 0]
+    # whatever width `fit` calibrated, the median stays
+    return lambda params, block: model.head.quantile(params, 0.5)
 
 
 def sampled(model: Model, generator: torch.Generator) -> Choose:

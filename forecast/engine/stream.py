@@ -19,6 +19,7 @@ from torch import Tensor
 from forecast.engine.batches import Windows
 from forecast.engine.model import Model
 from forecast.engine.reader import Memory, Reader
+from forecast.engine.scale import Scale
 from forecast.networks.base import State, leaves, pick, stack, state_map, where
 
 # Steps of the network in one call, of all series together, whose features take up to 2 kB each; but
@@ -37,6 +38,7 @@ class Stream(NamedTuple):
     static: Tensor  # (B, A) static features
     features: Tensor  # (B, D) after the newest value
     phases: tuple[State, ...]  # P states, the newest alone, or none if one block is all
+    scale: Scale | tuple[()] = ()  # (B, 1) each, of the newest value, if an update has told it
 
     @property
     def state(self) -> State:
@@ -68,16 +70,19 @@ def absorb(
     """
     P = model.reader.patch
     (B, T), lead = values.shape, values.shape[1] % P
-    memory, static, newest, phases = stream
     if drivers is None:
-        drivers = memory.drivers.new_full((B, T, model.reader.n_drivers), torch.nan)
+        drivers = stream.memory.drivers.new_full((B, T, model.reader.n_drivers), torch.nan)
+    if T == 1:
+        stepped = step(model, values, stream, drivers)
+        return stepped.features[:, None], stepped
+    memory, static, newest, phases, _ = stream
     features = []
     for t in range(lead):
         now = slice(t, t + 1)
         stepped = step(
             model, values[:, now], Stream(memory, static, newest, phases), drivers[:, now]
         )
-        memory, _, newest, phases = stepped
+        memory, _, newest, phases, _ = stepped
         features.append(newest[:, None])
     if T > lead:
         inputs, memory = model.reader.show(values[:, lead:], memory, drivers[:, lead:])
@@ -92,9 +97,9 @@ def absorb(
 
 def step(model: Model, value: Tensor, stream: Stream, drivers: Tensor) -> Stream:
     """Absorb one value (B, 1), and its covariates (B, 1, C), by one call of the cell."""
-    inputs, memory = model.reader.show(value, stream.memory, drivers)
+    inputs, memory, scale = model.reader.show_one(value, stream.memory, drivers)
     newest, state = model.network.advance(inputs[:, 0], stream.phases[0])
-    return Stream(memory, stream.static, newest, (*stream.phases[1:], state))
+    return Stream(memory, stream.static, newest, (*stream.phases[1:], state), scale)
 
 
 def encode(
@@ -120,7 +125,8 @@ def shown(
     """
     reader, reach = model.reader, model.network.reach
     P, M = reader.patch, reader.n_values
-    n_steps = (ends + P - 1) // P
+    # who forecasts before the first value has learned to do so from a step that shows nothing
+    n_steps = ((ends + P - 1) // P).clamp(min=0 if reader.prior is None else 1)
     limits = [limit for limit in (max_steps, reach) if limit is not None]
     n_steps = n_steps.clamp(max=min(limits)) if limits else n_steps
     first = ends - n_steps * P
@@ -130,8 +136,7 @@ def shown(
         left = (n_steps - done).clamp(0, at_once)
         T = max(int(left.max()), 1)
         past = windows.read(series, first + done * P, T * P, ends, reader)
-        steps = torch.arange(M + P - 1, M + T * P, P, device=series.device)
-        yield reader.inputs(past, steps), left
+        yield reader.inputs(past, range(M + P - 1, M + T * P, P)), left
 
 
 def read(
@@ -179,7 +184,7 @@ def encode_all(model: Model, windows: Windows, *, phases: bool = False) -> Strea
 
 def pack(live: Stream, reader: Reader) -> State:
     """Return a stream as saved files hold it: its memory is one table and the covariates."""
-    return (reader.pack(live.memory), live.memory.drivers), *live[1:]
+    return (reader.pack(live.memory), live.memory.drivers), *live[1:-1]
 
 
 def unpack(packed: State, reader: Reader) -> Stream:

@@ -73,7 +73,7 @@ def sweep(
         part, beside = _whole_patches(values[:, some], P), _whole_patches(drivers[:, some], P)
         past = reader.extend(memory, part, beside)
         within = [moment - first for moment in moments if first < moment <= first + width]
-        steps = torch.arange(reader.n_values, past.values.shape[1], device=values.device)
+        steps = range(reader.n_values, past.values.shape[1])
         # step k of phase p is step k P + p: (B, T, F) -> (phases B, T / P, F)
         inputs = reader.inputs(past, steps).unflatten(1, (-1, P))[:, :, used]
         inputs = inputs.permute(2, 0, 1, 3).flatten(0, 1)

@@ -40,6 +40,8 @@ class Validation:
     ----------
     naive_loss : float
         Loss of the best of the naive, seasonal naive and drift forecasts.
+    independent : float
+        How many errors of a step are independent, on average over the steps.
     """
 
     def __init__(
@@ -55,9 +57,9 @@ class Validation:
         reader, held_out = model.reader, held_out.to(windows.device)
         self.series, self.origins = spread_origins(held_out, windows.lengths, MAX_ORIGINS)
         self.known = windows.known(self.series, self.origins, horizon)
-        ends = windows.lengths[self.series]
-        self.targets = windows.take(self.series, self.origins, horizon, ends)
-        self.weights = windows.counted(self.series, self.origins, horizon, ends)
+        self.targets, self.weights = self._ahead(horizon)
+        told = (windows.lengths - held_out)[self.series.unique()].sum().item()
+        self.independent = independent(self.targets, told / len(self.origins))
         self.memory = windows.read(self.series, self.origins, 0, self.origins, reader)
         self.spread = reader.newest(self.memory).scale.spread
         if reader.prior is not None:  # the same at all origins, so that the first ones count
@@ -85,9 +87,7 @@ class Validation:
             live = self._read(model)
             known = self.windows.known(self.series, self.origins, block)
             scale, params = first_block(model, live, known)  # (N, R, n_params)
-            ends = self.windows.lengths[self.series]
-            targets = self.windows.take(self.series, self.origins, block, ends)
-            weights = self.windows.counted(self.series, self.origins, block, ends)
+            targets, weights = self._ahead(block)
             if weights is not None:
                 targets = targets.masked_fill(weights == 0, torch.nan)
             z = scale.apply(targets[:, None])[:, 0].to(params)
@@ -95,6 +95,17 @@ class Validation:
             model.head.calibrate(params, z, observed_mask)
             scores = model.head.normal_score(params, model.head.jitter(params, z.nan_to_num(0.0)))
             model.noise_factor.copy_(noise_factor(scores, observed_mask))
+
+    def _ahead(self, steps: int) -> tuple[Tensor, Tensor | None]:
+        """Return the values after the origins (N, H) and their weights; None: all count alike.
+
+        They do so, too, where all of them weigh nothing: something must judge.
+        """
+        asked = self.series, self.origins, steps, self.windows.lengths[self.series]
+        targets, weights = self.windows.take(*asked), self.windows.counted(*asked)
+        if weights is not None and not weights[~targets.isnan()].any():
+            weights = None
+        return targets, weights
 
     def _read(self, model: Model) -> Stream:
         return read(model, self.pieces, self.memory, self.windows.static[self.series])
@@ -104,6 +115,28 @@ class Validation:
         if self.weights is None:
             return error.nanmean().item()
         return ((error * self.weights).nansum() / (self.weights * ~error.isnan()).sum()).item()
+
+
+def independent(targets: Tensor, apart: float) -> float:
+    """Return how many errors of a step are independent, on average over the steps.
+
+    Step j of origins nearer than j shares what happened: it is new at every j-th only.
+
+    Parameters
+    ----------
+    targets : Tensor (N, H)
+        What came after each origin, NaN where nothing was observed.
+    apart : float
+        Steps from one origin of a series to the next.
+
+    Examples
+    --------
+    >>> independent(torch.zeros(12, 1), 1.0), independent(torch.zeros(12, 2), 1.0)
+    (12.0, 9.0)
+    """
+    count = (~targets.isnan()).sum(0)  # (H,)
+    shared = (torch.arange(1, len(count) + 1, device=count.device) / apart).clamp(min=1)
+    return ((count / shared).sum() / (count > 0).sum().clamp(min=1)).item()
 
 
 def spread_origins(held_out: Tensor, lengths: Tensor, most: int) -> tuple[Tensor, Tensor]:

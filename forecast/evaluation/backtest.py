@@ -174,6 +174,7 @@ def backtest(
     gap: int = 0,
     refit: bool | int = False,
     quantiles: Iterable[float] = (),
+    n_paths: int = 0,
 ) -> Any:
     """Forecast from rolling origins and return the forecast table.
 
@@ -197,11 +198,13 @@ def backtest(
         always fitted.
     quantiles
         Levels to ask of `predict_quantiles`, each a column `q0.1` ...
+    n_paths
+        Paths to ask of `sample`, each a column `path0` ..., as the energy score needs them.
 
     Returns
     -------
     DataFrame
-        `unique_id, cutoff, ds, step, model, y, y_hat` and the quantiles; n_windows x n x horizon
+        `unique_id, cutoff, ds, step, model, y, y_hat`, quantiles and paths; n_windows x n x horizon
         rows. `step` counts from the origin, so the first scored one is `gap` + 1. Of a frame of
         another library than pandas a frame of that.
 
@@ -223,6 +226,7 @@ def backtest(
     n_windows = positive_integer("n_windows", n_windows)
     every = _refit_every(model, refit, n_windows)
     levels = tuple(number_between("quantiles", level, 0, 1) for level in quantiles)
+    n_paths = positive_integer("n_paths", n_paths, minimum=0)
     options = read_options(model)
     origins = list(
         rolling_origins(y, horizon, X=X, n_windows=n_windows, step=step, gap=gap, **options)
@@ -231,13 +235,16 @@ def backtest(
     for first in range(0, n_windows, every):
         learner = _unfitted(model, origins[first].panel)
         learner.fit(origins[first].history, **given(origins[first].X_history))
-        follow = _at_once if hasattr(learner, "predict_at") else _one_by_one
-        tables += follow(learner, origins[first : first + every], levels)
+        followed = origins[first : first + every]
+        if hasattr(learner, "predict_at") and not n_paths:
+            tables.append(_at_once(learner, followed, levels))
+        else:
+            tables += _one_by_one(learner, followed, levels, n_paths)
     return like(pd.concat(tables, ignore_index=True), y)
 
 
 def _one_by_one(
-    learner: Any, origins: list[Origin], levels: tuple[float, ...]
+    learner: Any, origins: list[Origin], levels: tuple[float, ...], n_paths: int
 ) -> list[pd.DataFrame]:
     """Let a model that was fitted at the first origin forecast and update, one by one."""
     tables = []
@@ -245,11 +252,11 @@ def _one_by_one(
         if at.number > origins[0].number:
             learner.update(at.new, **given(at.X_new))
         place = (at.panel, at.lengths, at.horizon, at.gap)
-        tables.append(tabulate(learner, *place, at.X_future, levels))
+        tables.append(tabulate(learner, *place, at.X_future, levels, n_paths))
     return tables
 
 
-def _at_once(learner: Any, origins: list[Origin], levels: tuple[float, ...]) -> list[pd.DataFrame]:
+def _at_once(learner: Any, origins: list[Origin], levels: tuple[float, ...]) -> pd.DataFrame:
     """Let a forecaster of this package do the same at once."""
     at, lengths = origins[0], np.stack([origin.lengths for origin in origins])
     ahead = at.gap + at.horizon
@@ -258,7 +265,7 @@ def _at_once(learner: Any, origins: list[Origin], levels: tuple[float, ...]) -> 
     columns = {"y_hat": points} | {f"q{q:g}": quantiles[..., k] for k, q in enumerate(levels)}
     columns = {name: values[..., at.gap :] for name, values in columns.items()}
     name = type(learner).__name__
-    return [scored(name, at.panel, lengths, at.horizon, at.gap, columns)]
+    return scored(name, at.panel, lengths, at.horizon, at.gap, columns)
 
 
 def _lies_on(y: Any, panel: Panel) -> bool:

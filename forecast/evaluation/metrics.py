@@ -32,6 +32,7 @@ from forecast.evaluation.table import (
     central_intervals,
     forecast_ahead,
     pandas_rows,
+    path_columns,
     quantile_columns,
 )
 
@@ -278,7 +279,8 @@ def evaluate(
     Parameters
     ----------
     table
-        Forecast table: `unique_id, cutoff, ds, step, model, y, y_hat` and maybe `q0.1` ...
+        Forecast table: `unique_id, cutoff, ds, step, model, y, y_hat`, maybe `q0.1` ... and
+        `path0` ...
     history
         What the models were trained on, as a frame or a `Panel`; needed by scaled errors only.
         Values after a cutoff are not looked at, so the whole series may be given.
@@ -317,6 +319,7 @@ def evaluate(
         metrics = ["mae", "rmse", "smape", *["mase"] * (history is not None)]
         metrics += ["wql"] * bool(levels) + ["coverage"] * bool(intervals)
     given = {"history": history, "season_length": season_length, "quantiles": levels or None}
+    given["paths"] = path_columns(whole)
     for name in metrics:
         _check_needs(name, given)
     columns = columns_of(metrics, intervals)
@@ -340,6 +343,11 @@ def _check_needs(name: str, given: dict[str, Any]) -> None:
         raise ValueError(
             f"`{name}` needs quantile columns such as 'q0.1' in the table. "
             "Make it with quantiles, for example backtest(..., quantiles=(0.1, 0.5, 0.9))."
+        )
+    if metric.n_paths and len(given["paths"]) < 2:
+        raise ValueError(
+            f"`{name}` needs two path columns at least, such as 'path0', in the table, got "
+            f"{given['paths']}. Make it with paths: backtest(..., n_paths={metric.n_paths})."
         )
 
 
@@ -376,7 +384,8 @@ def scorer(metric: str) -> Callable[..., float]:
 
 
 def _score(metric: str, estimator: Any, y_test: Any, X_test: Any = None) -> float:
-    table = forecast_ahead(estimator, y_test, X_test, levels=metric_named(metric).levels)
+    asked = metric_named(metric)
+    table = forecast_ahead(estimator, y_test, X_test, levels=asked.levels, n_paths=asked.n_paths)
     scores = evaluate(table, estimator.panel_, estimator.season_length_, metrics=[metric]).iloc[0]
     record = metric_named(str(scores.index[0]))
     # The best value is the greatest: an error of 2 becomes -2, an R² of 0.5 stays 0.5.

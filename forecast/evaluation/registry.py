@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forecast._checks import one_of
+from forecast.evaluation.scoring import energy_score
 
 if TYPE_CHECKING:
     from forecast.evaluation.scoring import Scored
@@ -58,6 +59,8 @@ class Metric(Column):
         The score of a perfect forecast; the nearer, the better. None: the nominal coverage.
     levels : tuple of float
         The quantile levels that a model is asked for if nobody says which; empty if none is needed.
+    n_paths : int
+        The paths that a model is asked for if nobody says how many; 0 if none is needed.
     history : bool
         Whether it needs the values before the forecast: it reads `rows.scale` or
         `rows.squared_scale`.
@@ -72,6 +75,7 @@ class Metric(Column):
     label: str
     best: float | None = 0.0
     levels: tuple[float, ...] = ()
+    n_paths: int = 0
     history: bool = False
     target_units: bool = False
     interval: bool = False
@@ -167,6 +171,17 @@ def columns_of(names: Iterable[str], intervals: Iterable[float]) -> list[str]:
             )
         columns += [f"{stem}{one}" for one in (there if level is None else [level])]
     return columns
+
+
+def n_paths_of(names: Iterable[str]) -> int:
+    """Return how many paths the metrics need.
+
+    Examples
+    --------
+    >>> n_paths_of(["mae", "energy_score"]), n_paths_of(["mae"])
+    (100, 0)
+    """
+    return max((metric_named(name, "metrics").n_paths for name in names), default=0)
 
 
 def _parts(name: str) -> tuple[str, float | None]:
@@ -326,6 +341,16 @@ METRICS: dict[str, Metric] = {
         target_units=True,
         help="The continuous ranked probability score, in the unit of the values: approximately, "
         "as twice the mean quantile loss over the levels, which should be evenly spaced.",
+    ),
+    "energy_score": Metric(
+        function=lambda rows: rows.mean_of_windows(energy_score),
+        short="energy score",
+        label="energy score of paths",
+        format="{:#.4g}",
+        n_paths=100,
+        target_units=True,
+        help="How far whole paths lie from what came, less half of how far they lie from each "
+        "other, over all steps at once. It rewards paths whose steps belong together.",
     ),
     "coverage": Metric(
         function=_coverage,

@@ -11,11 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.spatial.distance import pdist
 
 from forecast._checks import ForecastWarning, positive_integer
 from forecast.data.frames import read_frames
 from forecast.data.panel import Panel
-from forecast.evaluation.table import Array, central_intervals, quantile_columns
+from forecast.evaluation.table import (
+    Array,
+    central_intervals,
+    path_columns,
+    quantile_columns,
+)
 
 Codes = npt.NDArray[np.intp]
 
@@ -27,8 +33,10 @@ class Scored:
     y: Array  # (N,)
     y_hat: Array  # (N,)
     quantiles: dict[float, Array]  # (N,) each
+    paths: Array  # (N, S)
     groups: Codes  # (N,) 0 .. G-1
     series: Codes  # (N,) 0 .. n-1
+    windows: Codes  # (N,) 0 .. W-1: what one model said of one series at one origin, if any paths
     scales: Callable[[], tuple[Array, Array]]  # (N,) each
 
     @cached_property
@@ -74,6 +82,38 @@ class Scored:
         counts = np.bincount(groups[known], minlength=len(sums))
         return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
 
+    def mean_of_windows(self, score: Callable[[Array, Array], float]) -> Array:
+        """Score the rows of each window, (h,) and paths (S, h), and average over them, (G,)."""
+        order = np.argsort(self.windows, kind="stable")
+        first = np.flatnonzero(np.diff(self.windows[order], prepend=-1))
+        parts = np.split(order, first[1:])
+        scores = np.array([score(self.y[rows], self.paths[rows].T) for rows in parts])
+        return _mean(scores, self.groups[order[first]])
+
+
+def energy_score(y: Array, paths: Array) -> float:
+    """Return how far paths lie from what came, less half of how far they lie from each other.
+
+    ES = E ||X - y|| - E ||X - X'|| / 2 (Gneiting and Raftery 2007, equation 22), X and X' two paths
+    drawn independently: a proper score of whole paths, in the unit of the values. Of one step it is
+    the continuous ranked probability score. The second mean is over pairs of different paths, so
+    that the number of paths does not matter but by chance.
+
+    Parameters
+    ----------
+    y
+        What came, (h,).
+    paths
+        What was drawn, (S, h), S at least 2.
+
+    Examples
+    --------
+    >>> paths = np.array([[0.0, 0.0], [3.0, 0.0]])
+    >>> energy_score(np.array([3.0, 4.0]), paths)  # (5 + 4) / 2 - 3 / 2
+    3.0
+    """
+    return float(np.linalg.norm(paths - y, axis=1).mean() - pdist(paths).mean() / 2)
+
 
 def _mean(values: Array, codes: Codes) -> Array:
     return np.bincount(codes, values) / np.bincount(codes)
@@ -98,7 +138,8 @@ def scored_rows(
     rows, labels
         Arrays of N values in G groups, and an index of G labels in order of appearance.
     """
-    groups = table.groupby(keys, sort=False, dropna=False, observed=True).ngroup()
+    paths = path_columns(table)
+    window = dict.fromkeys([*keys, *["model", "unique_id", "cutoff"] * bool(paths)])
     rows = Scored(
         y=table["y"].to_numpy(np.float64),
         y_hat=table["y_hat"].to_numpy(np.float64),
@@ -106,13 +147,21 @@ def scored_rows(
             level: table[name].to_numpy(np.float64)
             for level, name in quantile_columns(table).items()
         },
-        groups=np.asarray(groups, dtype=np.intp),
+        paths=table[paths].to_numpy(np.float64),
+        groups=_codes(table, keys),
         series=pd.factorize(table["unique_id"])[0],
+        windows=_codes(table, list(window)),
         scales=partial(naive_scales, table, history, season_length),
     )
     labels = table[keys].drop_duplicates()
     one = len(keys) == 1
     return rows, pd.Index(labels[keys[0]]) if one else pd.MultiIndex.from_frame(labels)
+
+
+def _codes(table: pd.DataFrame, keys: list[str]) -> Codes:
+    """Return the number of the group of each row, (N,)."""
+    groups = table.groupby(keys, sort=False, dropna=False, observed=True).ngroup()
+    return np.asarray(groups, dtype=np.intp)
 
 
 def known_rows(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """The forecast table: one long frame with a row per model, series, cutoff and step.
 
-Its columns are `unique_id, cutoff, ds, step, model, y, y_hat`, then one per quantile:
-`q0.1` ... Fitted models fill it here; `metrics` scores it and `plots` draws it.
+Its columns are `unique_id, cutoff, ds, step, model, y, y_hat`, then one per quantile, `q0.1` ...,
+and one per path, `path0` ... Fitted models fill it here; `metrics` scores it and `plots` draws it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ Array = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
 _QUANTILE = re.compile(r"q(0?\.\d+)")
+_PATH = re.compile(r"path\d+")
 _KINDS: dict[str, tuple[type, ...]] = {
     "series": (pd.Series,),
     "list": (list, tuple),
@@ -56,6 +57,17 @@ def pandas_rows(table: Any) -> pd.DataFrame:
     return rows
 
 
+def path_columns(table: pd.DataFrame) -> list[str]:
+    """Return the path columns of a table, in its order.
+
+    Examples
+    --------
+    >>> path_columns(pd.DataFrame(columns=["y_hat", "q0.9", "path0", "path1"]))
+    ['path0', 'path1']
+    """
+    return [name for name in table.columns if isinstance(name, str) and _PATH.fullmatch(name)]
+
+
 def central_intervals(levels: Iterable[float]) -> dict[float, tuple[float, float]]:
     """Return the lower and upper level of each central interval by its coverage, widest first.
 
@@ -70,7 +82,12 @@ def central_intervals(levels: Iterable[float]) -> dict[float, tuple[float, float
 
 
 def forecast_ahead(
-    model: Any, y: Any, X: pd.DataFrame | None = None, *, levels: Sequence[float] = ()
+    model: Any,
+    y: Any,
+    X: pd.DataFrame | None = None,
+    *,
+    levels: Sequence[float] = (),
+    n_paths: int = 0,
 ) -> pd.DataFrame:
     """Let a fitted forecaster forecast up to the end of new values, and set both side by side.
 
@@ -84,6 +101,8 @@ def forecast_ahead(
         Known covariates of every step after the history.
     levels
         Levels to ask of `predict_quantiles`.
+    n_paths
+        Paths to ask of `sample`.
 
     Returns
     -------
@@ -97,7 +116,7 @@ def forecast_ahead(
     new = read_frames(y, allow_unobserved=True, sparse=True, **options)
     panel = append(history, new)
     horizon = int((panel.lengths - history.lengths).max())
-    return tabulate(model, panel, history.lengths, horizon, 0, X, tuple(levels))
+    return tabulate(model, panel, history.lengths, horizon, 0, X, tuple(levels), n_paths)
 
 
 def tabulate(
@@ -108,6 +127,7 @@ def tabulate(
     gap: int,
     X: pd.DataFrame | None,
     levels: tuple[float, ...],
+    n_paths: int = 0,
 ) -> pd.DataFrame:
     """Ask a fitted model for its forecasts and set them beside the values of the panel.
 
@@ -125,6 +145,8 @@ def tabulate(
         Known covariates of the gap + horizon steps, or None.
     levels
         Quantile levels to ask for.
+    n_paths
+        Paths to ask for, drawn otherwise at every origin.
 
     Returns
     -------
@@ -137,8 +159,14 @@ def tabulate(
     if levels:
         frame = model.predict_quantiles(total, **given(X), levels=levels)
         for level in levels:
-            column = _one_level(frame, level, panel.layout)
+            column = _one_column(frame, "q", level, panel.layout)
             columns[f"q{level:g}"] = _align(column, panel, grid, places[0])
+    if n_paths:
+        seed = int(lengths.max())  # the same draws at all origins would not average out
+        frame = model.sample(total, **given(X), n_samples=n_paths, random_state=seed)
+        for path in range(n_paths):
+            column = _one_column(frame, "path", path, panel.layout)
+            columns[f"path{path}"] = _align(column, panel, grid, places[0])
     return scored(type(model).__name__, panel, lengths[None], horizon, gap, columns)
 
 
@@ -243,15 +271,15 @@ def _values(forecast: pd.Series | pd.DataFrame, layout: Layout) -> Array:
     return forecast.to_numpy(np.float64).ravel()
 
 
-def _one_level(frame: Any, level: float, layout: Layout) -> Any:
-    """Return the forecasts of one quantile, in the kind of table that point forecasts have."""
+def _one_column(frame: Any, prefix: str, entry: float, layout: Layout) -> Any:
+    """Return one quantile or path, in the kind of table that point forecasts have."""
     if layout.kind == "list":
-        return [one[level] for one in frame]
+        return [one[entry] for one in frame]
     if layout.kind == "wide":
-        return frame.xs(level, axis=1, level=-1)
+        return frame.xs(entry, axis=1, level=-1)
     if layout.kind == "series":
-        return frame[level]
-    name = f"q{level}" if f"q{level}" in frame.columns else level
+        return frame[entry]
+    name = f"{prefix}{entry}" if f"{prefix}{entry}" in frame.columns else entry
     keys = layout.keys if layout.kind == "long" else []
     return frame[[*keys, name]]
 

@@ -15,14 +15,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer
-from forecast.data.frames import (
-    append,
-    future_frame,
-    read_update,
-    restore,
-    restore_columns,
-    tell_open_ends,
-)
+from forecast.data.frames import future_frame, restore, restore_columns, tell_open_ends
 from forecast.forecasters import arguments
 from forecast.forecasters.framed import FramedForecaster
 from forecast.forecasters.saving import save
@@ -216,10 +209,7 @@ class BaseForecaster(FramedForecaster):
         -------
         The forecaster itself; unchanged if anything fails.
         """
-        check_is_fitted(self)
-        new = read_update(self.panel_, y, X, **self._named_columns())
-        learner = self._continued(append(self.panel_, new))
-        self.__dict__ = learner.__dict__
+        self.__dict__ = self._after(y, X).__dict__
         return self
 
     def predict_at(

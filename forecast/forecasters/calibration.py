@@ -150,7 +150,8 @@ def pool(errors: np.ndarray, apart: int = 1) -> Calibration | None:
     else:
         sides = (_conformal(np.abs(scores[seen])),) * 2
     # what the forecast itself says of its width counts as a few errors, too
-    trust, typical = total / (total + CLAIMED), np.exp(np.log(scale).mean())
+    told = seen.any((1, 2))  # a series without errors, a flat one, tells nothing
+    trust, typical = total / (total + CLAIMED), np.exp(np.log(scale[told]).mean())
     low, high = (
         float((np.clip(widening * side * typical, 1 / MOST, MOST)) ** trust / typical)
         for side in sides

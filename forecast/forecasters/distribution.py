@@ -30,7 +30,7 @@ _LONG = 100  # steps of a series in which so many are taken for granted
 class DistributionForecaster(ArrayForecaster):
     """Between the arrays of an author and the frames of a user."""
 
-    calibration: bool
+    calibration: bool | None
     target_transform: Any
     calibration_: Calibration | None
     bounds_: Bounds
@@ -43,9 +43,14 @@ class DistributionForecaster(ArrayForecaster):
         seen = self._without_outliers(seen)
         if len(self.outliers_.series):
             warnings.warn(self.outliers_.describe(panel), ForecastWarning, stacklevel=4)
-        untrained, wanted = self._untrained(), boolean("calibration", self.calibration)
+        untrained, asked = self._untrained(), self.calibration
+        wanted = self._calibrates(seen) if asked is None else boolean("calibration", asked)
         self._fit(seen)
         self.calibration_ = calibrate(untrained, panel, seen) if wanted else None
+
+    def _calibrates(self, panel: Panel) -> bool:
+        """Tell whether bands are to be calibrated if the user does not say: never by default."""
+        return False
 
     def _untrained(self) -> Self:
         """Return a copy to be fitted to less, by which bands are calibrated."""

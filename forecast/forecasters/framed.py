@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from forecast.data.calendar import infer_season_length
-from forecast.data.frames import future_known, missing, read_frames
+from forecast.data.frames import append, future_known, missing, read_frames, read_update
 from forecast.data.panel import Panel
 from forecast.data.weights import weights_of
 from forecast.forecasters import arguments
@@ -25,6 +25,10 @@ class FramedForecaster(Parameters, DistributionForecaster):
 
     freq_: Any
     unit_: str | None
+
+    def __sklearn_is_fitted__(self) -> bool:
+        # looking through all attributes, as scikit-learn does, takes a stream longer than a network
+        return "panel_" in self.__dict__
 
     @property
     def missing_(self) -> pd.DataFrame:
@@ -57,6 +61,12 @@ class FramedForecaster(Parameters, DistributionForecaster):
         check_is_fitted(self)
         steps = arguments.steps_ahead(horizon, self.horizon_)
         return steps, future_known(self.panel_, arguments.covariates(X), steps)
+
+    def _after(self, y: Any, X: Any) -> Self:
+        """Return a copy that has absorbed new values."""
+        check_is_fitted(self)
+        new = read_update(self.panel_, y, X, **self._named_columns())
+        return self._continued(append(self.panel_, new))
 
     def _fitted_to(self, panel: Panel, horizon: int | None, season_length: int | None) -> Self:
         """Return a copy that has learned from a panel."""

@@ -23,7 +23,7 @@ class Common(TypedDict, total=False):
     freq: Any
     past_only: Sequence[str] | None
     target_transform: Any
-    calibration: bool
+    calibration: bool | None
     id_col: str | Sequence[str]
     time_col: str
     target_col: str
@@ -74,7 +74,8 @@ class Parameters(SharedSignature, BaseEstimator):
     calibration
         Fit once more without the last values, forecast them from up to max(12, horizon) origins,
         and stretch all bands and paths by what the errors tell: for short series, of which few
-        values are left to learn a width from.
+        values are left to learn a width from. None: where it is known to pay, as it is for
+        `MarkovForecaster` on several short series.
     id_col, time_col, target_col
         Column names of long frames; `id_col` may be a list of those that name a series together.
     """
@@ -87,7 +88,7 @@ class Parameters(SharedSignature, BaseEstimator):
         freq: Any = None,
         past_only: Sequence[str] | None = None,
         target_transform: Any = None,
-        calibration: bool = False,
+        calibration: bool | None = None,
         id_col: str | Sequence[str] = "unique_id",
         time_col: str = "ds",
         target_col: str = "y",

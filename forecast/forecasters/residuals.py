@@ -11,6 +11,7 @@ from scipy.special import fdtrc, ndtri, stdtrit
 
 from forecast.data.panel import ranges
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.growth import growth
 from forecast.forecasters.history import SHORT, shaped
 
 # Errors are taken for skewed if their median is this many standard errors from their mean, and if
@@ -53,12 +54,15 @@ class Residuals(NamedTuple):
     rhythm
         (n, m), how large errors are at each place of the season, in the unit of `values`; (n, 1)
         ones without a season.
+    means
+        (n,), what was taken off the errors of each series; NaN where it is not known.
     """
 
     values: np.ndarray
     offsets: np.ndarray
     mirrored: np.ndarray
     rhythm: np.ndarray
+    means: np.ndarray
 
     @classmethod
     def gather(
@@ -110,24 +114,24 @@ class Residuals(NamedTuple):
     @classmethod
     def of(cls, values: np.ndarray, offsets: np.ndarray, *, symmetric: bool = False) -> Residuals:
         """Return errors with what is known of their signs."""
-        steady = np.ones((len(offsets) - 1, 1))
+        steady, none = np.ones((len(offsets) - 1, 1)), np.zeros(len(offsets) - 1)
         if symmetric or not len(values):
-            return cls(values, offsets, np.ones(len(offsets) - 1, dtype=bool), steady)
+            return cls(values, offsets, np.ones(len(offsets) - 1, dtype=bool), steady, none)
         if offsets[-1] == 0:  # all series draw from all errors
             whole = cls.of(values, np.array([0, len(values)]))
-            return cls(whole.values, offsets, whole.mirrored.repeat(len(offsets) - 1), steady)
+            return cls(whole.values, offsets, whole.mirrored.repeat(len(offsets) - 1), steady, none)
         count = np.diff(offsets)
         owners = np.repeat(np.arange(len(count)), count)
         size = np.maximum(count, 1)
-        mean = np.bincount(owners, values, len(count)) / size
-        values = values - np.where(count > SHORT, mean, 0.0)[owners]
+        mean = np.where(count > SHORT, np.bincount(owners, values, len(count)) / size, 0.0)
+        values = values - mean[owners]
         deviation = np.sqrt(np.bincount(owners, np.square(values), len(count)) / size)
         in_order = values[np.lexsort((values, owners))]
         first = np.minimum(offsets[:-1], len(values) - 1)
         middle = (in_order[first + (size - 1) // 2] + in_order[first + size // 2]) / 2
         standard_error = SPREAD_OF_MEDIAN * deviation / np.sqrt(size)
         skewed = (count >= ENOUGH) & (np.abs(middle) > SURPRISE * standard_error)
-        return cls(values, offsets, ~skewed, steady)
+        return cls(values, offsets, ~skewed, steady, mean)
 
     def pooled(self, n_series: int) -> Residuals:
         """Return the errors of all, for each of other series."""
@@ -139,7 +143,8 @@ class Residuals(NamedTuple):
         rows = ranges(self.offsets[:-1][series], counts)
         offsets = np.concatenate(([0], np.cumsum(counts)))
         own = self.values[rows] if len(rows) else self.values
-        return Residuals(own, offsets, self.mirrored[series], self.rhythm[series])
+        described = (self.mirrored[series], self.rhythm[series], self.means[series])
+        return Residuals(own, offsets, *described)
 
     def locate(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return which error each level (n, S) in [0, 1) stands for, counted in its series.
@@ -172,8 +177,10 @@ class Residuals(NamedTuple):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the fields by the names they are saved under."""
-        names = ("residuals", "residual_offsets", "residual_mirrored", "residual_rhythm")
-        return dict(zip(names, self, strict=True))
+        names = ("values", "offsets", "mirrored", "rhythm", "means")
+        return {"residuals": self.values} | {
+            f"residual_{k}": v for k, v in zip(names[1:], self[1:], strict=True)
+        }
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray], *, symmetric: bool = False) -> Residuals:
@@ -186,12 +193,15 @@ class Residuals(NamedTuple):
         if offsets[0] != 0 or (np.diff(ends) < 0).any() or not np.isfinite(values).all():
             raise ValueError("the residuals do not belong to the series")
         if "residual_mirrored" not in arrays:
-            return cls.of(values, offsets, symmetric=symmetric)
+            signed = cls.of(values, offsets, symmetric=symmetric)
+            return signed._replace(means=np.full(len(offsets) - 1, np.nan))
         n = len(offsets) - 1
         rhythm = shaped(arrays, "residual_rhythm", n, arrays["residual_rhythm"].shape[-1])
         if not np.isfinite(rhythm).all() or not rhythm.size:
             raise ValueError("the residuals have no size")
-        return cls(values, offsets, shaped(arrays, "residual_mirrored", n), rhythm)
+        # files from before errors were measured far ahead have no means
+        means = shaped({"residual_means": np.full(n, np.nan)} | arrays, "residual_means", n)
+        return cls(values, offsets, shaped(arrays, "residual_mirrored", n), rhythm, means)
 
 
 def _rhythm(
@@ -313,6 +323,13 @@ class ResidualForecaster(BaseForecaster):
     def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
         """Return paths (n, S, H) with these errors; those of a shorter horizon are a prefix."""
 
+    def _echo(self, horizon: int) -> np.ndarray:
+        """Return what an error of one adds to its own step and to those after it, (n, H).
+
+        Zeros: it is not known, and paths are as wide as the model says.
+        """
+        return np.zeros((self.panel_.n_series, horizon))
+
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
         expected = self._run(horizon, known, Noise(self.residuals_))[:, 0]
         mirrored = self.residuals_.mirrored
@@ -325,13 +342,22 @@ class ResidualForecaster(BaseForecaster):
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
     ) -> np.ndarray:
         noise = Noise(self.residuals_, n_samples, rng, phases=self.panel_.lengths)
-        return self._run(horizon, known, noise)
+        return self._grown(horizon, known, noise)
 
     def _predict_quantiles(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> np.ndarray:
-        paths = self._run(horizon, known, self._even(horizon))  # (n, S, H)
+        paths = self._grown(horizon, known, self._even(horizon))  # (n, S, H)
         return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)  # (n, H, Q)
+
+    def _grown(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
+        """Return paths (n, S, H) as wide around their median as errors were so far ahead."""
+        paths, echo = self._run(horizon, known, noise), self._echo(horizon)
+        if echo.any():
+            values, offsets, *_, means = self.residuals_
+            median = self._predict(horizon, known)[:, None]
+            paths = median + (paths - median) * growth(values, means, offsets, echo)[:, None]
+        return paths
 
     def _even(self, horizon: int) -> Noise:
         count, rng = self._n_paths(horizon), np.random.default_rng(0)

@@ -264,9 +264,10 @@ def attention(
     with torch.inference_mode():
         live = stream.encode(model, windows, row, windows.lengths[row])
         known, choose = torch.as_tensor(ahead[[place]]), rollout.greedy(model, forecaster.point)
-        looks = [state[0] for _, state in rollout.blocks(model, live, known, choose)]
-    there = looks[0].mask[0] > 0
-    weights = torch.stack([state.weights[0, there] for state in looks])
+        looks: list[Any] = []
+        rollout.rollout(model, live, known, choose, on_block=looks.append)
+    there = looks[0][0].mask[0] > 0
+    weights = torch.stack([state.weights[0, there] for state, *_ in looks])
     own = panel.times(place)
     times = own[::-1][:: forecaster.recipe_.patch][: int(there.sum())][::-1]
     first = pd.RangeIndex(1, steps + 1, model.stride, name="step ahead")

@@ -11,6 +11,7 @@ training").
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -109,13 +110,24 @@ class EnsembleReadout(nn.Module):
 
     def __init__(self, members: Iterable[Readout]) -> None:
         super().__init__()
-        self.members = nn.ModuleList(members)
+        self.members: Any = nn.ModuleList(members)  # mypy knows no `read` of its items
 
-    def forward(self, features: Tensor, *shared: Tensor) -> Tensor:
+    def forward(
+        self,
+        features: Tensor,
+        known: Tensor,
+        templates: Tensor,
+        typical_spread: Tensor,
+        static: Tensor,
+    ) -> Tensor:
         """Return parameters (..., E, r, n_params) for features (..., E D).
 
-        The `shared` arguments of `Readout.forward`, all but the features, are given to each member.
+        The other arguments are those of `Readout.forward`, and the same for each member. What needs
+        no weights is done for all members at once.
         """
-        own = features.chunk(len(self.members), -1)
-        pairs = zip(self.members, own, strict=True)
-        return torch.stack([member(part, *shared) for member, part in pairs], -3)
+        own = zip(self.members, features.chunk(len(self.members), -1), strict=True)
+        read = [member.read(part, known, typical_spread, static) for member, part in own]
+        numbers, responses = zip(*read, strict=True)
+        response = None if responses[0] is None else torch.stack(responses, -2)
+        first, shared = self.members[0], (templates[..., None, :, :], typical_spread[..., None])
+        return first.mixed(torch.stack(numbers, -3), response, *shared)

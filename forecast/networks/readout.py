@@ -111,32 +111,49 @@ class Readout(nn.Module):
         static : Tensor (..., A), optional
             Real numbers, then codes of categories.
         """
-        r = templates.shape[-2]
         if typical_spread is None:
             typical_spread = features.new_ones(features.shape[:-1])
-        spread = typical_spread[..., None, None]
+        numbers, response = self.read(features, known, typical_spread, static)
+        return self.mixed(numbers, response, templates, typical_spread)
+
+    def read(
+        self, features: Tensor, known: Tensor, typical_spread: Tensor, static: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return what the weights make of features: numbers (..., r, n), and the plan's response.
+
+        The numbers are parameters and the logits of the mixture; the response is (..., r).
+        """
+        r = known.shape[-2]
         numbers = self._first(self.direct, features, r)
         if self.n_inputs or len(self.from_category):
             hidden = self._first(self.from_features, features, r)
             added = self.out((hidden + self._covariates(known, static)).tanh())
             if self.plan_size:
+                spread = typical_spread[..., None, None]
                 added = torch.cat([spread * added[..., :1], added[..., 1:]], -1)
             numbers = numbers + added
+        return numbers, self._response(known[..., -self.plan_size :]) if self.plan_size else None
+
+    def mixed(
+        self, numbers: Tensor, response: Tensor | None, templates: Tensor, typical_spread: Tensor
+    ) -> Tensor:
+        """Return the parameters (..., r, n_params) from what was `read`, and the templates."""
         sizes = [1, self.n_params - 1, self.n_numbers - self.n_params]
         correction, others, logits = numbers.split(sizes, -1)  # its gradient is one copy, not three
         # over the first axis: a softmax over a short last one is seven times slower
         weights = logits.movedim(-1, 0).softmax(0)[:-1]  # the level, zero in scaled units, is last
         location = (weights * templates.movedim(-1, 0)).sum(0)[..., None]
-        if self.plan_size:
-            response = self._response(known[..., -self.plan_size :])[..., None]
-            location = location + spread * response
+        if response is not None:
+            location = location + typical_spread[..., None, None] * response[..., None]
         return torch.cat([correction + location, others], -1)
 
     def _first(self, layer: nn.Linear, features: Tensor, r: int) -> Tensor:
         """Return what a layer makes of features for the first r of its R steps, (..., r, units)."""
-        some = layer.out_features // self.block * r
-        first = nn.functional.linear(features, layer.weight[:some], layer.bias[:some])
-        return first.unflatten(-1, (r, -1))
+        weights: tuple[Tensor, ...] = (layer.weight, layer.bias)
+        if r < self.block:
+            weights = tuple(part[: layer.out_features // self.block * r] for part in weights)
+        first = nn.functional.linear(features, *weights)
+        return first.view(*features.shape[:-1], r, -1)
 
     def _response(self, plan: Tensor) -> Tensor:
         """Return the response to a plan (..., r, C) at every step, (..., r)."""
@@ -149,12 +166,13 @@ class Readout(nn.Module):
 
     def _covariates(self, known: Tensor, static: Tensor | None) -> Tensor:
         """Return what covariates and static features add to the hidden layer, (..., r, units)."""
+        if static is None or not static.shape[-1]:
+            return self.from_known(known)
+        reals, codes = static.tensor_split([self.static_size], -1)
         total = known.new_zeros(UNITS)
-        if static is not None and static.shape[-1]:
-            reals, codes = static.tensor_split([self.static_size], -1)
-            if len(self.from_category):
-                total = total + embedded(self.from_category, codes, self.training)[..., None, :]
-            known = torch.cat([known, reals[..., None, :].expand(*known.shape[:-1], -1)], -1)
+        if len(self.from_category):
+            total = total + embedded(self.from_category, codes, self.training)[..., None, :]
+        known = torch.cat([known, reals[..., None, :].expand(*known.shape[:-1], -1)], -1)
         return total + self.from_known(known) if self.n_inputs else total
 
 

@@ -236,14 +236,16 @@ class Recurrent(Network):
     def _climb(self, inputs: Tensor, state: State, read: Any) -> tuple[Tensor, State]:
         features = inputs
         ends = []
-        for depth, layer in enumerate(self.layers):
-            below = self.dropout(features) if depth else features
-            hidden, after = read(layer, below, _of_layer(state, depth))  # (B, D) or (B, T, D)
+        for depth, (layer, own) in enumerate(zip(self.layers, _of_layers(state), strict=True)):
+            below = self.dropout(features) if depth and self.training else features
+            hidden, after = read(layer, below, own)  # (B, D) or (B, T, D)
             features = hidden + features if self.residual and depth else hidden
             ends.append(after)
         return features, state_map(lambda *parts: torch.stack(parts, 1), *ends)
 
 
-def _of_layer(state: State, depth: int) -> State:
-    """Return one layer's state, (B, D) each, from that of a stack, (B, layers, D) each."""
-    return state_map(lambda part: part[:, depth], state)
+def _of_layers(state: State) -> Iterable[State]:
+    """Return each layer's state, (B, D) each, from that of a stack, (B, layers, D) each."""
+    if isinstance(state, Tensor):
+        return state.unbind(1)
+    return zip(*(part.unbind(1) for part in state), strict=True)

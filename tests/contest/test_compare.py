@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,15 @@ def test_an_own_model_needs_fit_and_predict_only() -> None:
         found = compare(monthly(), 6, models={"oracle": Best()}, n_windows=2)
     assert found.winner == "oracle" and found.table.loc["oracle", "mase"] == 0
     assert np.isnan(found.table.loc["oracle", "wql"])
+
+
+def test_the_energy_score_asks_for_paths_those_who_draw_them(tmp_path: Path) -> None:
+    found = compare(monthly(), 6, models=QUICK, n_windows=2, metrics=["energy_score", "mase"])
+    assert found.metric == "energy_score" and "energy score" in found.verdict
+    again = evaluate(found.forecasts, metrics=["energy_score"])["energy_score"]
+    pd.testing.assert_series_equal(again.loc[found.table.index], found.table["energy_score"])
+    found.report(tmp_path / "page.html")
+    assert "energy score" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_the_models_of_the_caller_stay_as_they_were() -> None:

@@ -71,6 +71,18 @@ def test_a_chance_peak_at_a_multiple_is_not_taken_for_the_season() -> None:
     assert sum(found(seed) == 12 for seed in range(40)) >= 35
 
 
+@pytest.mark.parametrize(("m", "size", "swing"), [(4, 50, 0.5), (12, 110, 0.6)])
+def test_the_usual_seasons_are_found_in_one_short_series(m: int, size: int, swing: float) -> None:
+    def found(seed: int, swing: float) -> int:
+        rng = np.random.default_rng(seed)
+        level = 0.3 * rng.normal(size=size).cumsum() + rng.normal(size=size)
+        y = level + swing * np.resize(rng.permutation(np.linspace(-2, 2, m)), size)
+        return infer_season_length(read_frames(pd.Series(y)))
+
+    assert sum(found(seed, swing) == m for seed in range(40)) >= 26
+    assert sum(found(seed, 0.0) != 1 for seed in range(100)) <= 3
+
+
 @pytest.mark.parametrize("period", [5, 10, 30, 100, 628])
 @pytest.mark.parametrize("noise", [0.0, 0.2])
 def test_a_smooth_cycle_of_another_length_is_no_season(period: int, noise: float) -> None:

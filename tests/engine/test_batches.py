@@ -11,6 +11,7 @@ from forecast.data import panel as panels
 from forecast.data.panel import Layout, Panel
 from forecast.engine.batches import Windows, seasonal_changes, typical_spreads
 from forecast.engine.reader import Reader
+from forecast.engine.scale import at_steps
 from forecast.networks.base import leaves
 from tests import naive
 from tests.checks import as_windows
@@ -103,7 +104,7 @@ def test_batch_equals_its_slow_twin(reader, n_steps):
     for row, i in enumerate(series):
         for k in range(n_steps):
             newest = first[row] + (k + 1) * P - 1  # the step that is read, in the series' own time
-            column = int(batch.steps[k])
+            column = batch.steps[k]
             patch = batch.past.values[row, column - P + 1 : column + 1].numpy()
             arguments = np.arange(OFFSETS[-1]), OFFSETS, i
             expected = naive.take(*arguments, newest - P + 1, P, ends[row])
@@ -157,7 +158,7 @@ def test_no_drawn_window_crosses_a_border_or_its_end(reader, n_steps):
     # consecutive columns are consecutive steps, and targets follow the step that is read
     steps = batch.past.values.diff(dim=1)
     assert (steps[~steps.isnan()] == 1).all()
-    ahead = batch.targets - batch.past.values[:, batch.steps][..., None]
+    ahead = batch.targets - at_steps(batch.past.values, batch.steps)[..., None]
     expected = torch.arange(1.0, reader.block + 1).double().expand_as(ahead)
     assert torch.equal(ahead[~ahead.isnan()], expected[~ahead.isnan()])
 
@@ -193,11 +194,11 @@ def test_every_third_step_of_a_window_is_an_origin_from_any_of_the_first_on(read
 
     for seed in range(12):
         whole, some = drawn(1, seed), drawn(3, seed)
-        first = int(some.origins[0])
-        assert torch.equal(some.origins, torch.arange(first, 7, 3))
-        assert torch.equal(some.steps, whole.steps)  # all are read
+        first = some.origins[0]
+        assert some.origins == range(first, 7, 3)
+        assert some.steps == whole.steps  # all are read
         for part, its in ((whole.targets, some.targets), (whole.known, some.known)):
-            assert torch.equal(its.nan_to_num(-1), part[:, some.origins].nan_to_num(-1))
+            assert torch.equal(its.nan_to_num(-1), at_steps(part, some.origins).nan_to_num(-1))
         begun.add(first)
     assert begun == {0, 1, 2}
 
@@ -240,7 +241,9 @@ def test_rows_walk_on_where_their_last_window_ended(reader, n_steps, pieces):
 
 def test_drawing_repeats_with_the_seed():
     first, second = draw(READERS[2], 3), draw(READERS[2], 3)
-    for a, b in zip(leaves(first[:-1]), leaves(second[:-1]), strict=True):
+    assert first[1:3] == second[1:3]  # steps, origins
+    pair = (leaves((drawn.past, *drawn[3:-1])) for drawn in (first, second))
+    for a, b in zip(*pair, strict=True):
         assert torch.equal(a.nan_to_num(), b.nan_to_num())
 
 

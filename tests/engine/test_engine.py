@@ -20,6 +20,7 @@ from tests.checks import (
     build_model,
     gappy_data,
     network_cases,
+    one_of_each,
     reads,
     same,
 )
@@ -46,7 +47,7 @@ def pairs():
             yield pytest.param(case, sizes, id=f"{case}-{sizes}", marks=marks)
 
 
-every_network = pytest.mark.parametrize("case", CASES, ids=str)
+every_network = pytest.mark.parametrize("case", one_of_each(CASES))
 every_model = pytest.mark.parametrize(("case", "sizes"), list(pairs()))
 
 X, KNOWN = gappy_data()

@@ -14,8 +14,12 @@ from forecast.teaching.textbook import Elman
 from tests.checks import as_windows, build_model, network_cases
 
 STACKS = [(cell, layers) for cell in CELLS for layers in (1, 2)]
+# quick are an LSTM and an MLP
+QUICK = ("Recurrent-lstm-2-True", "MLP")
 MODELS = [
-    pytest.param(case, sizes, id=f"{case}-{sizes}")
+    pytest.param(
+        case, sizes, id=f"{case}-{sizes}", marks=[pytest.mark.slow] * (str(case) not in QUICK)
+    )
     for case in network_cases()
     for sizes in ((1, 1, 1), (4, 6, 4))
     if case.kind is Recurrent or (case.kind is MLP and sizes[0] == 1)  # a window has no patches

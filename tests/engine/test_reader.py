@@ -29,7 +29,7 @@ def read(machine: Reader, values):
 def rolling_scale(x, width, fallback=None):
     """Return the scale at every column, nothing being before the first."""
     padded = torch.nn.functional.pad(x, (width, 0), value=torch.nan)
-    return scale_at(padded, width + torch.arange(x.shape[1]), width, fallback)
+    return scale_at(padded, range(width, width + x.shape[1]), width, fallback)
 
 
 @pytest.mark.parametrize("width", [1, 2, 7, 48, 500])
@@ -144,7 +144,7 @@ def test_templates_along_the_trend_are_the_future_of_a_season_on_a_slope():
 def test_change_equals_its_slow_twin(width):
     x, _ = gappy_data()
     padded = torch.nn.functional.pad(x, (width, 0), value=torch.nan)
-    found = change_at(padded, width + torch.arange(x.shape[1]), width)
+    found = change_at(padded, range(width, width + x.shape[1]), width)
     for row in range(len(x)):
         for t in range(0, x.shape[1], 3):
             old, new = padded[row, t + 1 : t + 1 + width].reshape(2, -1)
@@ -300,7 +300,7 @@ def test_a_prior_stands_in_for_values_that_have_not_come():
     """As if so many values of its mean and spread had come before, the oldest leaving first."""
     x = torch.tensor([[3.0, 9.0, 5.0, 7.0, 1.0, 4.0]], dtype=torch.float64)
     stand_in = torch.tensor([[8.0, 12.0] * 2], dtype=torch.float64)  # mean 10, spread 2
-    steps = 4 + torch.arange(-1, 6)
+    steps = range(3, 10)
     alone = torch.cat([torch.full_like(stand_in, torch.nan), x], 1)
     scale = scale_at(alone, steps, 4, prior=(10.0, 2.0))
     both = scale_at(torch.cat([stand_in, x], 1), steps, 4)

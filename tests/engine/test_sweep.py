@@ -7,7 +7,15 @@ from forecast.engine import stream, sweep
 from forecast.engine.rollout import greedy, rollout
 from forecast.networks.base import pick
 from forecast.networks.seq2seq import AttentiveDecoder
-from tests.checks import as_windows, build_model, gappy_data, network_cases, reads, same
+from tests.checks import (
+    as_windows,
+    build_model,
+    gappy_data,
+    network_cases,
+    one_of_each,
+    reads,
+    same,
+)
 
 CASES = [case for case in network_cases() if case.kind is not AttentiveDecoder]
 ALIKE = [case for case in CASES if not case.kind.hands_over]  # a decoder begins from a state
@@ -26,7 +34,7 @@ def swept(model, start, moments, **options):
 
 
 @pytest.mark.parametrize("at_once", [2**14, 1], ids=["one stretch", "many"])
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", one_of_each(CASES))
 def test_the_streams_of_a_sweep_are_those_of_updates(case, at_once, monkeypatch):
     monkeypatch.setattr(sweep, "VALUES", at_once)
     model, moments = build_model(case, (4, 12, 8)), [0, 1, 2, 7, 8, 24, 25, 41]

@@ -66,6 +66,21 @@ def test_a_series_that_is_all_held_out_in_one_step():
     assert origins.tolist() == [3, 8]
 
 
+@pytest.mark.parametrize("apart", [1, 3])
+def test_independent_errors_share_no_step(apart):
+    held_out, horizon = 24, 6
+    targets = torch.zeros(held_out // apart, horizon)
+    for row in range(len(targets)):  # what would come after the end is not known
+        targets[row, held_out - apart * row :] = torch.nan
+    alone = []
+    for step in range(1, horizon + 1):
+        known = range(0, held_out - step + 1, apart)  # origins with this step inside
+        alone.append(len(known) / max(step / apart, 1))  # of step / apart neighbours one is new
+    found = validation.independent(targets, float(apart))
+    assert found == pytest.approx(sum(alone) / horizon, rel=1e-6)
+    assert validation.independent(torch.full((3, 2), torch.nan), 1.0) == 0
+
+
 @pytest.mark.parametrize("season", [1, 4, 24])
 @pytest.mark.parametrize("horizon", [1, 6, 30])
 def test_naive_forecasts_equal_their_slow_twins(season, horizon):

@@ -63,6 +63,26 @@ def test_every_kind_of_table(y, model):
 
 
 @kinds
+def test_paths_stand_beside_what_came(y):
+    got = backtest(Updating(), y, 3, n_windows=2, gap=1, n_paths=40)
+    paths = got.filter(regex=r"^path\d+$")
+    assert paths.columns.tolist() == [f"path{k}" for k in range(40)]
+    spread = paths.sub(got["y_hat"], axis=0)  # standard normal
+    assert np.abs(spread.mean(axis=1)).max() < 1 and 0.8 < spread.to_numpy().std() < 1.2
+    first, second = (
+        spread[got["cutoff"] == cutoff] for cutoff in sorted(got["cutoff"].unique())[-2:]
+    )
+    assert np.abs(np.corrcoef(first.iloc[0], second.iloc[0])[0, 1]) < 0.5  # drawn anew
+
+
+def test_who_draws_paths_forecasts_the_same():
+    y = noisy_sine(120, seed=0)
+    model = MarkovForecaster(order=3)
+    plain, drawn = (backtest(model, y, 4, n_windows=3, quantiles=[0.1], n_paths=n) for n in (0, 9))
+    pd.testing.assert_frame_equal(drawn[plain.columns], plain)
+
+
+@kinds
 def test_input_is_left_alone(y):
     before = [one.copy() for one in y] if isinstance(y, list) else y.copy()
     backtest(Updating(), y, 2, n_windows=3)
@@ -178,6 +198,7 @@ def test_table_goes_straight_into_evaluate():
         ({"n_windows": 2.5}, TypeError, "`n_windows` must be a positive integer, got 2.5"),
         ({"gap": -1}, ValueError, "`gap` must be an integer of at least 0"),
         ({"refit": 0}, ValueError, "`refit` must be a positive integer, got 0"),
+        ({"n_paths": -1}, ValueError, "`n_paths` must be an integer of at least 0"),
         ({"quantiles": [10]}, ValueError, "`quantiles` must be a number"),
         ({"n_windows": 15}, ValueError, "more than 30 values, series 'a' has 30"),
     ],

@@ -58,10 +58,10 @@ def texts(ax):
     ("name", "shown"),
     [
         (r"$\frac{1}{$", r"$\frac{1}{$"),
-        ("$a$ and $b$", "$a$ and $b$"),
+        pytest.param("$a$ and $b$", "$a$ and $b$", marks=pytest.mark.slow),
         (r"5\$ \alpha_1^2", r"5\$ \alpha_1^2"),
         ("a\x1b[31m\x00\n\ufffe", r"a\x1b[31m\x00\n\ufffe"),
-        ("<b>&amp;", "<b>&amp;"),
+        pytest.param("<b>&amp;", "<b>&amp;", marks=pytest.mark.slow),
         ("_hidden", "_hidden"),
     ],
 )

@@ -17,6 +17,7 @@ from forecast.contest.compare import compare
 from forecast.evaluation.metrics import evaluate, scorer, wql
 from forecast.evaluation.plots import plot_comparison, plot_error_by_step
 from forecast.evaluation.registry import METRICS, Metric, column_named, columns_of, metric_named
+from forecast.evaluation.scoring import energy_score
 from forecast.forecasters.window.markov import MarkovForecaster
 from tests.evaluation.toys import Last, history, table
 
@@ -86,6 +87,40 @@ def test_crps_over_the_mean_size_is_the_weighted_quantile_loss(values):
     assert got["wql"] == pytest.approx(np.mean(by_level), rel=1e-9)
 
 
+@pytest.mark.parametrize("by", ["model", "unique_id", ["model", "step"]])
+def test_energy_score_is_that_of_gneiting_and_raftery(by):
+    frame = pd.concat([table(), table().assign(cutoff=24, y=lambda rows: rows["y"] + 1)])
+    frame.loc[frame["step"] == 2, "y"] = np.nan  # of what is known
+    got = evaluate(frame, by=by, metrics=["energy_score"])["energy_score"]
+    for group, part in frame.dropna().groupby(by, sort=False):
+        windows = []
+        for _, rows in part.groupby(["model", "unique_id", "cutoff"]):
+            y, paths = rows["y"].to_numpy(), rows.filter(like="path").to_numpy().T
+            far = [np.sqrt(((path - y) ** 2).sum()) for path in paths]
+            apart = [
+                np.sqrt(((one - other) ** 2).sum())
+                for i, one in enumerate(paths)
+                for j, other in enumerate(paths)
+                if i != j
+            ]
+            windows.append(np.mean(far) - np.mean(apart) / 2)
+        assert got[group] == pytest.approx(np.mean(windows), rel=1e-12)
+
+
+def test_energy_score_tells_paths_from_shuffled_ones():
+    rng = np.random.default_rng(0)
+    actual, paths = rng.normal(size=(300, 8)).cumsum(1), rng.normal(size=(100, 8)).cumsum(1)
+    shuffled = rng.permuted(paths, axis=0)  # every step the same distribution as before
+    right, wrong = (np.mean([energy_score(y, X) for y in actual]) for X in (paths, shuffled))
+    assert right < 0.97 * wrong
+
+
+def test_energy_score_of_one_step_is_the_crps_of_the_paths():
+    paths = np.linspace(0.001, 0.999, 500)[:, None]  # of a uniform variable
+    expected = (0.3**3 + 0.7**3) / 3  # integral of (F - 1{y <= x})^2
+    assert energy_score(np.array([0.3]), paths) == pytest.approx(expected, abs=2e-3)
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_every_record_is_taken_by_every_table_and_figure(name):
     frame, past = table(), history()
@@ -108,10 +143,18 @@ def test_the_command_line_lists_and_takes_them(tmp_path):
     listed = CliRunner().invoke(app, ["metrics"], env={"COLUMNS": "200"})
     assert all(name in listed.stdout for name in METRICS)
     WAVE.rename("x").rename_axis("t").to_csv(path := tmp_path / "wave.csv")
-    asked = ["--metrics", "rmsse, interval_score0.5", "--horizon", "3", "--windows", "2"]
+    asked = [
+        "--metrics",
+        "rmsse, interval_score0.5, energy_score",
+        "--horizon",
+        "3",
+        "--windows",
+        "2",
+    ]
     for command in (["compare", "--models", "naive"], ["backtest", "--model", "naive"]):
         done = CliRunner().invoke(app, [command[0], str(path), *command[1:], *asked])
-        assert done.exit_code == 0 and "interval_score0.5" in done.stdout
+        assert done.exit_code == 0
+        assert "interval_score0.5" in done.stdout and "energy_score" in done.stdout
         assert "smape" not in done.stdout
 
 
@@ -119,9 +162,11 @@ def test_the_command_line_lists_and_takes_them(tmp_path):
 def test_what_a_record_says_it_needs_is_what_it_needs(name):
     frame = table()
     bare = frame.drop(columns=["q0.1", "q0.5", "q0.9"])
+    few = frame.drop(columns=["path0", "path1", "path2", "path3"])
     for needed, data, past in (
         (METRICS[name].history, frame, None),
         (bool(METRICS[name].levels), bare, history()),
+        (bool(METRICS[name].n_paths), few, history()),
     ):
         if needed:
             with pytest.raises(ValueError, match=f"`{name}` needs"):

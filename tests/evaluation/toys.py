@@ -41,6 +41,14 @@ class Last(BaseEstimator):
             self.panel_, values, [f"q{level:g}" for level in levels] if long else levels
         )
 
+    def sample(
+        self, horizon: int, X: Any = None, *, n_samples: int, random_state: Any = None
+    ) -> Any:
+        noise = np.random.default_rng(random_state).normal(size=(horizon, n_samples))
+        long = self.panel_.layout.kind in ("long", "multi")
+        names = [f"path{path}" for path in range(n_samples)] if long else range(n_samples)
+        return restore_columns(self.panel_, self._last(horizon)[:, :, None] + noise, names)
+
 
 class Updating(Last):
     """Absorb new values without a new fit."""
@@ -55,7 +63,7 @@ class Updating(Last):
 def table(
     n_series: int = 3, horizon: int = 4, models: tuple[str, ...] = ("a", "b")
 ) -> pd.DataFrame:
-    """Return a forecast table of one window with random values and quantiles."""
+    """Return a forecast table of one window with random values, quantiles and paths."""
     rng = np.random.default_rng(5)
     keys = pd.MultiIndex.from_product(
         [models, [f"s{i}" for i in range(n_series)], range(1, horizon + 1)],
@@ -68,6 +76,8 @@ def table(
     frame["y_hat"] = frame["y"] + rng.normal(size=len(frame))
     for level, shift in ((0.1, -1.3), (0.5, 0.0), (0.9, 1.3)):
         frame[f"q{level}"] = frame["y_hat"] + shift
+    for path in range(5):
+        frame[f"path{path}"] = frame["y_hat"] + rng.normal(size=len(frame))
     return frame
 
 

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 
 import forecast
-from forecast import ETSForecaster, MarkovForecaster, NaiveForecaster
+from forecast import ETSForecaster, MarkovForecaster, MLPForecaster, NaiveForecaster
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.calibration import Calibration, origins, pool
+from forecast.forecasters.calibration import CLAIMED, Calibration, origins, pool, student
+from forecast.forecasters.neural import fitting
 
 
 def errors(scale: Any, shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
@@ -120,6 +122,49 @@ def test_a_forecaster_that_is_too_sure_learns_how_wide_its_bands_should_be() -> 
     band = model.predict_interval(6, coverage=0.8)[7].to_numpy()
     width = (band[:, 1] - band[:, 0])[:, None]
     assert np.abs((np.quantile(paths, [0.1, 0.9], axis=1).T - band) / width).max() < 0.1
+
+
+def test_markov_calibrates_itself_on_several_short_series() -> None:
+    y = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 3)).cumsum(0)).add_prefix("s")
+    for one, calibrated in ((y[:60], True), (y["s0"][:60], False), (y, False)):
+        assert (MarkovForecaster(horizon=2).fit(one).calibration_ is not None) == calibrated
+    many = pd.concat([y[:60].add_prefix(f"{k} ") for k in range(60)], axis=1)
+    assert MarkovForecaster(horizon=2).fit(many).calibration_ is None
+    assert MarkovForecaster(horizon=2, calibration=False).fit(y[:60]).calibration_ is None
+    assert MarkovForecaster(2, LinearRegression(), horizon=2).fit(y[:60]).calibration_ is None
+
+
+def test_bands_of_markov_hold_on_short_walks() -> None:
+    walks = np.random.default_rng(0).normal(size=(72, 200)).cumsum(0)
+    y = pd.DataFrame(walks).add_prefix("s")
+    held = {}
+    for calibration in (None, False):
+        bands = []
+        for first in range(0, 200, 40):
+            part = y.iloc[:60, first : first + 40]
+            model = MarkovForecaster(horizon=12, calibration=calibration).fit(part)
+            bands.append(model.predict_interval(12, coverage=0.8).to_numpy().reshape(12, -1, 2))
+        low, high = np.moveaxis(np.concatenate(bands, 1), 2, 0)
+        held[calibration] = ((low <= walks[60:]) & (walks[60:] <= high)).mean()
+    assert held[False] < 0.7 and 0.74 < held[None] < 0.88
+
+
+def test_few_held_out_errors_widen_the_bands_of_networks(monkeypatch: Any) -> None:
+    def spreads(length: int) -> np.ndarray:
+        y = pd.Series(np.random.default_rng(0).normal(size=length))
+        model = MLPForecaster(horizon=6, max_epochs=1, random_state=0).fit(y)
+        return np.linalg.norm(model.model_.noise_factor.numpy(), axis=1)
+
+    lengths = (40, 400)
+    calibrated = [spreads(length) for length in lengths]
+    monkeypatch.setattr(fitting, "calibrate", lambda model, judge: judge.calibrate(model))
+    found = [spreads(length) for length in lengths]
+    for held_out, before, after in zip((6, 40), found, calibrated, strict=True):
+        errors = np.mean([(held_out - step + 1) / step for step in range(1, 7)])
+        believed = np.where(before < 1, before ** (errors / (errors + CLAIMED)), before)
+        np.testing.assert_allclose(after, student(errors) * believed, rtol=1e-5)
+    few, many = (after / before for before, after in zip(found, calibrated, strict=True))
+    assert few.min() > 1.2 and 1 < many.max() < 1.1
 
 
 def test_calibration_is_saved_and_lent_to_new_series(tmp_path: Any) -> None:

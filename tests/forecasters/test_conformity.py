@@ -27,6 +27,7 @@ import forecast
 from forecast.engine import training
 from forecast.evaluation.backtest import backtest
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.neural.base import NeuralForecaster
 from forecast.forecasters.registry import SYMBOLIC
 from tests.checks import ForecasterCase, forecaster_cases, numbers_of, same_frames, slow_variants
 
@@ -34,6 +35,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::forecast._checks.ForecastWarnin
 CASES = forecaster_cases()
 every_forecaster = pytest.mark.parametrize("case", slow_variants(CASES))
 every_neural = pytest.mark.parametrize("case", slow_variants([c for c in CASES if c.neural]))
+# one more panel of what the others hold already
+LATER = functools.partial(pytest.param, marks=pytest.mark.slow)
 LEVELS = (0.05, 0.1, 0.5, 0.9, 0.95)
 
 
@@ -107,6 +110,11 @@ def test_the_suite_finds_the_forecasters() -> None:
     exported = {name for name in forecast.__all__ if name.endswith("Forecaster")}
     of_words = {one.forecaster for one in SYMBOLIC}  # theirs is in symbols/
     assert {case.kind.__name__ for case in CASES} >= exported - of_words
+
+
+def test_whoever_learns_a_network_trains_on_and_nobody_else() -> None:
+    for case in CASES:
+        assert hasattr(case.kind, "partial_fit") == issubclass(case.kind, NeuralForecaster), case
 
 
 # scikit-learn's manners
@@ -239,7 +247,7 @@ def test_the_world_and_the_inputs_stay_as_they_were(case: ForecasterCase) -> Non
 
 
 @every_forecaster
-@pytest.mark.parametrize("data", ["wide", "hourly"])
+@pytest.mark.parametrize("data", [LATER("wide"), "hourly"])
 def test_asking_changes_nothing_and_threads_agree(case: ForecasterCase, data: str) -> None:
     model = fitted(case, data)
     model.update(wide(100)[96:] if data == "wide" else hourly(203)[200:])
@@ -268,7 +276,7 @@ def news(data: str) -> list[Any]:
 
 
 @every_forecaster
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("data", [LATER("monthly"), "hourly", LATER("wide"), "ragged"])
 @pytest.mark.mission("M22")
 def test_update_equals_reading_everything_anew(
     case: ForecasterCase, data: str, tmp_path: Any
@@ -285,7 +293,7 @@ def test_update_equals_reading_everything_anew(
 
 
 @every_forecaster
-@pytest.mark.parametrize("data", ["monthly", "hourly", "wide"])
+@pytest.mark.parametrize("data", [LATER("monthly"), "hourly", "wide"])
 def test_updates_in_parts_equal_one_update(case: ForecasterCase, data: str) -> None:
     size = len(DATA[data]())
     new = DATA[data](size + 30)[size:]
@@ -296,7 +304,7 @@ def test_updates_in_parts_equal_one_update(case: ForecasterCase, data: str) -> N
 
 
 @every_forecaster
-@pytest.mark.parametrize(("data", "step"), [("monthly", 1), ("hourly", 5), ("wide", 12)])
+@pytest.mark.parametrize(("data", "step"), [LATER("monthly", 1), ("hourly", 5), ("wide", 12)])
 def test_forecasts_from_many_origins_equal_those_of_updates(
     case: ForecasterCase, data: str, step: int
 ) -> None:
@@ -368,7 +376,7 @@ def test_ctrl_c_inside_training_leaves_the_old_model(
 
 
 @every_forecaster
-@pytest.mark.parametrize("data", ["wide", "hourly"])
+@pytest.mark.parametrize("data", [LATER("wide"), "hourly"])
 def test_a_short_forecast_is_the_beginning_of_a_long_one(case: ForecasterCase, data: str) -> None:
     model = fitted(case, data)
     long, paths = model.predict(40), model.sample(40, n_samples=5, random_state=1)
@@ -379,7 +387,7 @@ def test_a_short_forecast_is_the_beginning_of_a_long_one(case: ForecasterCase, d
 
 
 @every_forecaster
-@pytest.mark.parametrize("data", ["monthly", "hourly"])
+@pytest.mark.parametrize("data", [LATER("monthly"), "hourly"])
 def test_quantiles_increase_and_agree_with_each_other(case: ForecasterCase, data: str) -> None:
     model = fitted(case, data)
     fine = tuple(np.round(np.linspace(0.01, 0.99, 33), 4))

@@ -28,7 +28,10 @@ SMALL: dict[str, Any] = {
     "horizon": 7,
 }
 quiet = pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
-every_kind = pytest.mark.parametrize("kind", [MLPForecaster, RNNForecaster, LSTMForecaster])
+every_kind = pytest.mark.parametrize(
+    "kind",
+    [MLPForecaster, pytest.param(RNNForecaster, marks=pytest.mark.slow), LSTMForecaster],
+)
 DAYS = pd.date_range("2024-01-01", periods=97, freq="D")
 
 

@@ -43,7 +43,7 @@ def quantiles(model: Any) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("head", HEADS)
-@pytest.mark.parametrize("point", ["median", "mean"])
+@pytest.mark.parametrize("point", ["median", pytest.param("mean", marks=pytest.mark.slow)])
 def test_a_forecaster_with_any_head_forecasts_draws_saves_and_updates(
     tmp_path: Path, head: str, point: str
 ) -> None:

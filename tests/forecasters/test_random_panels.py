@@ -34,6 +34,7 @@ from forecast.evaluation.backtest import backtest
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.registry import CONTESTANTS
 
+NETWORKS = (MLPForecaster, RNNForecaster, LSTMForecaster, Seq2SeqForecaster)
 KINDS = ("series", "list", "wide", "long", "multi", "polars long", "polars wide")
 DTYPES = ("float64", "float32", "int64", "int16", "Int64", "Float32", "bool")
 OPEN = pd.offsets.CustomBusinessDay(holidays=["2024-03-01", "2024-03-29", "2024-04-01"])
@@ -179,10 +180,10 @@ def last_values(case: dict[str, Any]) -> dict[str, float | None]:
 
 
 @functools.cache
-def trained(kind: type[Any], times: str) -> Any:
+def trained(network: Any, times: str) -> Any:
     """Return a network that has hardly trained on one kind of time; it reads other histories."""
     y = pd.Series(np.sin(np.arange(60.0)), axis(times, 60))
-    model = kind(horizon=4, season_length=1, hidden_size=4, max_epochs=1, random_state=0)
+    model = clone(network).set_params(horizon=4, season_length=1, hidden_size=4, max_epochs=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "STEPS_PER_EPOCH", 2)
         return model.set_params(freq=AXES[times][0]).fit(y)
@@ -190,7 +191,7 @@ def trained(kind: type[Any], times: str) -> Any:
 
 def fitted(model: Any, case: dict[str, Any]) -> Any:
     """Return a forecaster with a drawn panel as its history."""
-    if isinstance(model, type):
+    if isinstance(model, NETWORKS):
         return trained(model, case["axis"]).apply(written(case))
     return clone(model).set_params(freq=AXES[case["axis"]][0]).fit(written(case))
 
@@ -249,17 +250,18 @@ def test_any_panel_gives_a_regression_or_a_clear_error(case: dict[str, Any], hor
     check(MarkovForecaster(1, season_length=1), case, horizon, excuse=sum(pairs) < 2)
 
 
-NETWORKS = (MLPForecaster, RNNForecaster, LSTMForecaster, Seq2SeqForecaster)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("network", [kind(random_state=0) for kind in NETWORKS], ids=repr)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @any_panel
-def test_any_panel_is_read_by_a_network(
-    kind: type[Any], case: dict[str, Any], horizon: int
-) -> None:
-    check(kind, case, horizon, excuse=False)
+def test_any_panel_is_read_by_a_network(network: Any, case: dict[str, Any], horizon: int) -> None:
+    check(network, case, horizon, excuse=False)
+
+
+@functools.cache
+def contestant(label: str) -> Any:
+    """Return a forecaster of the registry, the same one each time: networks are trained once."""
+    return next(one for one in CONTESTANTS if one.label == label).build(random_state=0)
 
 
 @pytest.mark.slow
@@ -269,8 +271,7 @@ def test_any_panel_is_read_by_a_network(
 def test_any_panel_is_forecast_by_every_model_or_a_clear_error(
     label: str, case: dict[str, Any], horizon: int
 ) -> None:
-    model = next(one for one in CONTESTANTS if one.label == label).build(random_state=0)
-    check(type(model) if isinstance(model, NETWORKS) else model, case, horizon, excuse=True)
+    check(contestant(label), case, horizon, excuse=True)
 
 
 class Echo(BaseForecaster):

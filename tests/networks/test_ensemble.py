@@ -63,7 +63,7 @@ def test_every_member_is_read_out_by_its_own_readout():
     raw = EnsembleReadout(members)(features, *beside)
     assert raw.shape == (4, 3, 6, 9)
     for k, (member, part) in enumerate(zip(members, features.chunk(3, -1), strict=True)):
-        assert torch.equal(raw[:, k], member(part, *beside))
+        torch.testing.assert_close(raw[:, k], member(part, *beside))
     assert (raw[:, 0] - raw[:, 1]).abs().max() > 0.1
 
 

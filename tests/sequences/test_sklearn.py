@@ -16,8 +16,14 @@ QUICK = {"cell": "tanh", "initialisation": "orthogonal", "hidden_size": 32}
 BRIEF = {"max_epochs": 1, "learning_rate": 0.03}
 
 
-@parametrize_with_checks([kind(**QUICK, **BRIEF) for kind in ESTIMATORS])
+@parametrize_with_checks([SequenceClassifier(**QUICK, **BRIEF)])
 def test_scikit_learns_checks_pass(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([SequenceRegressor(**QUICK, **BRIEF)])
+def test_scikit_learns_checks_of_regressors_pass(estimator: Any, check: Any) -> None:
     check(estimator)
 
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from forecast.forecasters.classical.smoothing import Fitted, SmoothingForecaster, smoothing
+from forecast.forecasters.classical.recursion import Smoothing, learned, smoothing
+from forecast.forecasters.classical.smoothing import Fitted, SmoothingForecaster
 from forecast.forecasters.classical.stationarity import strong_season
 from forecast.forecasters.residuals import inflation
 
@@ -49,6 +50,7 @@ SEASONAL = (
     Form("add", "add", True, "add"),
 )
 PROPORTIONAL = (Form("mul", None, False, "mul"), Form("mul", "add", True, "mul"))
+ALL = PLAIN + SEASONAL + PROPORTIONAL
 
 
 class ETSForecaster(SmoothingForecaster):
@@ -58,7 +60,9 @@ class ETSForecaster(SmoothingForecaster):
     that is more): about a second for a long series with a season of 24. A season longer than 24
     is found by STL and kept, if it is strong. A series of fewer than 8 values or with no variation
     is smoothed with a fixed gain. Missing values are filled by the last of the same season for the
-    fit, and their errors are left out. Paths draw past errors through the recursion.
+    fit, and their errors are left out. A trend that would carry a series without negative values
+    below zero within the horizon is damped, or left out. Paths draw past errors through the
+    recursion.
 
     `update` runs the recursion over the new values; the parameters stay.
 
@@ -77,28 +81,50 @@ class ETSForecaster(SmoothingForecaster):
     """
 
     def _fit_series(self, values: np.ndarray, season_length: int) -> Fitted:
-        size, m = len(values), season_length
-        spread, centre = float(np.std(values)), float(np.mean(values))
-        scaled = (values - centre) / spread
-        if m > LONGEST_SMOOTHED_SEASON:
-            best = _around_stl(scaled, m) if size >= 2 * m else _choose(scaled, PLAIN, m)
-            return _rescale(best, centre, spread)
-        seasonal = m > 1 and size >= max(2 * m, 10 + m)
-        best = _rescale(_choose(scaled, PLAIN + SEASONAL * seasonal, m), centre, spread)
-        # Factors need values away from zero, where a relative error means nothing.
-        if seasonal and values.min() > 0.1 * centre > 0:
-            rival = _choose(values / spread, PROPORTIONAL, m)
-            best = min(best, _rescale(rival, 0.0, spread), key=lambda fitted: fitted.aicc)
+        bent = tuple(form for form in ALL if form.damped or form.trend is None)
+        flat = tuple(form for form in ALL if form.trend is None)
+        for forms in (ALL, bent, flat):
+            best = _best(values, season_length, forms)
+            # a trend that goes where the series cannot is none that it follows
+            if values.min() < 0 or _ahead(best.smoothing, self.horizon_) >= 0:
+                break
         return best
 
 
-def _around_stl(values: np.ndarray, m: int) -> Fitted:
+def _ahead(state: Smoothing, horizon: int) -> float:
+    """Return the level without its season so many steps ahead."""
+    return float(state.level + state.trend * np.sum(state.damping ** np.arange(1, horizon + 1)))
+
+
+def _best(values: np.ndarray, m: int, forms: tuple[Form, ...]) -> Fitted:
+    """Fit those of the forms that a series is long enough for; return the best."""
+    size, spread, centre = len(values), float(np.std(values)), float(np.mean(values))
+    scaled = (values - centre) / spread
+    plain = tuple(form for form in forms if not form.seasonal)
+    if m > LONGEST_SMOOTHED_SEASON:
+        best = _around_stl(scaled, plain, m) if size >= 2 * m else _choose(scaled, plain, m)
+        return _rescale(best, centre, spread)
+    seasonal = m > 1 and size >= max(2 * m, 10 + m)
+    added = tuple(form for form in forms if form.error == "add") if seasonal else plain
+    best = _rescale(_choose(scaled, added, m), centre, spread)
+    # Factors need values away from zero, where a relative error means nothing.
+    if seasonal and values.min() > 0.1 * centre > 0:
+        factors = tuple(form for form in forms if form.error == "mul")
+        rival = _choose(values / spread, factors, m)
+        best = min(best, _rescale(rival, 0.0, spread), key=lambda fitted: fitted.aicc)
+    return best
+
+
+def _around_stl(values: np.ndarray, forms: tuple[Form, ...], m: int) -> Fitted:
     """Fit what STL leaves without the season, and add the season of its last cycle."""
     season = strong_season(values, m)
     if season is None:
-        return _choose(values, PLAIN, m)
-    best = _choose(values - season, PLAIN, m)
-    return best._replace(smoothing=best.smoothing._replace(season=season[-m:]))
+        return _choose(values, forms, m)
+    best = _choose(values - season, forms, m)
+    return best._replace(
+        smoothing=best.smoothing._replace(season=season[-m:]),
+        start=best.start and best.start._replace(season=season[:m]),
+    )
 
 
 def _choose(values: np.ndarray, forms: tuple[Form, ...], m: int) -> Fitted:
@@ -146,18 +172,36 @@ def _fit_form(values: np.ndarray, form: Form, m: int, initialization: str) -> Fi
         proportional=form.error == "mul",
     )
     errors = np.asarray(result.resid) * inflation(size, k)
-    return Fitted(fitted, errors, aicc if np.isfinite(errors).all() else math.inf)
+    aicc = aicc if np.isfinite(errors).all() else math.inf
+    told = learned(
+        m, trend=form.trend is not None, season=form.seasonal is not None,
+        damping=form.damped, gains=True,
+    )  # fmt: skip
+    return Fitted(fitted, errors, aicc, _before(fitted, form, result.initial_state), told)
+
+
+def _before(fitted: Smoothing, form: Form, state: np.ndarray) -> Smoothing:
+    """Return the recursion before the first value, from the initial state of statsmodels."""
+    return fitted._replace(
+        level=np.array(state[0]),
+        trend=np.array(state[1] if form.trend else 0.0),
+        season=np.array(state[1 + (form.trend is not None) :]) if form.seasonal else fitted.season,
+    )
 
 
 def _rescale(fitted: Fitted, centre: float, unit: float) -> Fitted:
     """Return what was learned from (values - centre) / unit in the units of the values."""
-    state = fitted.smoothing
-    factors = bool(state.proportional)
-    moved = state._replace(
-        level=state.level * unit + centre,
-        trend=state.trend * unit,
-        season=state.season * (1.0 if factors else unit),
-    )
+    factors = bool(fitted.smoothing.proportional)
+
+    def moved(state: Smoothing) -> Smoothing:
+        return state._replace(
+            level=state.level * unit + centre,
+            trend=state.trend * unit,
+            season=state.season * (1.0 if factors else unit),
+        )
+
     return fitted._replace(
-        smoothing=moved, errors=fitted.errors if factors else fitted.errors * unit
+        smoothing=moved(fitted.smoothing),
+        start=fitted.start and moved(fitted.start),
+        errors=fitted.errors if factors else fitted.errors * unit,
     )

@@ -99,6 +99,10 @@ class NaiveForecaster(ResidualForecaster):
         walk = walk.reshape(-1, *walk.shape[2:])[:horizon]  # (H, n, S)
         return point[:, None] + walk.transpose(1, 2, 0)
 
+    def _echo(self, horizon: int) -> np.ndarray:
+        n, m = self.season_.shape
+        return np.tile(np.arange(horizon) % m == 0, (n, 1)).astype(np.float64)
+
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         arrays = {"season": self.season_, "slope": self.slope_}
         return {}, arrays | self.residuals_.arrays()

@@ -1,8 +1,4 @@
-"""Level, trend and season as a recursion driven by its own errors.
-
-Hyndman, Koehler, Ord and Snyder, "Forecasting with Exponential Smoothing", 2008. How a series is
-fitted is the models' own; forecasting, sampling and updating run the recursions of all at once.
-"""
+"""Forecasters that smooth: how a series is fitted is their own, one recursion runs them all."""
 
 from __future__ import annotations
 
@@ -14,29 +10,41 @@ import numpy as np
 
 from forecast.data.panel import Panel, last_steps
 from forecast.forecasters.arrays import ForecasterTags
+from forecast.forecasters.classical.doubt import doubt, side_by_side
+from forecast.forecasters.classical.recursion import Recursion, Smoothing, smoothing, turned
 from forecast.forecasters.history import RECENT, SHORT, fill_gaps, shaped
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals, inflation
 
 
-class Smoothing(NamedTuple):
-    """The recursions of all series and their states, as arrays."""
-
-    level: np.ndarray  # (n,)
-    trend: np.ndarray  # (n,)
-    season: np.ndarray  # (n, m), the next step's first
-    gains: np.ndarray  # (n, 3): how much an error moves level, trend and season
-    damping: np.ndarray  # (n,)
-    proportional: np.ndarray  # (n,) bool: the season is a factor
-    relative: np.ndarray  # (n,) bool: an error is a share of the value, else of the season alone
-
-
 class Fitted(NamedTuple):
-    """What was learned from one series."""
+    """What was learned from one series; recursions are without the axis of series.
 
-    smoothing: Smoothing  # without the axis of series
-    errors: np.ndarray  # (T,), one step ahead
+    Attributes
+    ----------
+    smoothing
+        The recursion after the last value.
+    errors
+        (T,), one step ahead.
+    aicc
+        Of the values.
+    start
+        The recursion before the first value; None if nothing of it is in doubt.
+    learned
+        (6 + m,) bool, which of its `numbers` were learned.
+    """
+
+    smoothing: Smoothing
+    errors: np.ndarray
     aicc: float = math.inf
+    start: Smoothing | None = None
+    learned: np.ndarray | None = None
+
+    def doubt(self, values: np.ndarray) -> np.ndarray:
+        """Return how far off the numbers of the recursion may be after these values, (6 + m, r)."""
+        if self.start is None or self.learned is None:
+            return np.zeros((6 + len(self.smoothing.season), 0))
+        return doubt(self.start, self.learned, values)
 
 
 class SmoothingForecaster(ResidualForecaster):
@@ -57,28 +65,48 @@ class SmoothingForecaster(ResidualForecaster):
         m = self.season_length_
         values, observed = fill_gaps(panel, m), ~np.isnan(panel.values)
         keep = max(RECENT, 10 * m)
-        fits, errors, phases = [], [], []
+        fits, errors, phases, doubts = [], [], [], []
         for start, end in zip(panel.offsets[:-1], panel.offsets[1:], strict=True):
             recent = slice(max(start, end - keep), end)
             y = values[recent]
             fits.append(_fixed_gain(y, m) if _featureless(y) else self._fit_series(y, m))
             errors.append(np.where(observed[recent], fits[-1].errors, np.nan))
             phases.append(np.arange(recent.start - start, end - start) % m)
+            doubts.append(fits[-1].doubt(y))
         self.smoothing_ = Smoothing(*map(np.stack, zip(*(f.smoothing for f in fits), strict=True)))
+        self.doubt_ = side_by_side(doubts)
         owners = np.repeat(np.arange(panel.n_series), [len(part) for part in errors])
         self.residuals_ = Residuals.gather(
             np.concatenate(errors), owners, panel.n_series, phases=np.concatenate(phases)
         )
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
-        recursion = Recursion(self.smoothing_, 1)
+        recursion = Recursion(self.smoothing_)
         for step, values in enumerate(last_steps(panel, added).T):
-            recursion.absorb(values[:, None], (step < added)[:, None])
+            recursion.absorb(values, step < added)
         self.smoothing_ = recursion.smoothing()
+        season = turned(self.doubt_[:, 6:], added)
+        self.doubt_ = np.concatenate([self.doubt_[:, :6], season], axis=1)
 
     def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
-        recursion = Recursion(self.smoothing_, noise.n_samples)
-        return np.stack([recursion.emit(noise.errors()) for _ in range(horizon)], axis=2)
+        recursion = Recursion(self._drawn(noise))
+        steps = [recursion.emit(noise.errors().ravel()) for _ in range(horizon)]
+        return np.stack(steps, axis=1).reshape(-1, noise.n_samples, horizon)
+
+    def _drawn(self, noise: Noise) -> Smoothing:
+        """Return a recursion for each path, (n S,), as far off as its numbers are in doubt."""
+        r, alone = self.doubt_.shape[2], 1 if noise.even else len(self.doubt_)
+        normals = noise.normals(alone * r).reshape(alone, r, noise.n_samples)
+        numbers = self.smoothing_.numbers()[:, :, None] + self.doubt_ @ normals
+        return self.smoothing_.rows(np.moveaxis(numbers, 2, 1))
+
+    def _echo(self, horizon: int) -> np.ndarray:
+        now, ahead = self.smoothing_, np.arange(horizon)
+        level, trend, season = now.gains.T[:, :, None]
+        grown = np.cumsum(now.damping[:, None] ** ahead, axis=1) - 1
+        echo = level + trend * grown + season * (ahead % now.season.shape[1] == 0)
+        echo[:, 0] = 1.0
+        return echo
 
     def _answer(self, asked: Occluded, horizon: int) -> np.ndarray:
         """Return the forecast, and what another history changes.
@@ -94,13 +122,11 @@ class SmoothingForecaster(ResidualForecaster):
     def _read_again(self, panel: Panel, owners: np.ndarray, horizon: int) -> np.ndarray:
         """Return forecasts (N, H) after histories that are read from where recursions stand."""
         now = Smoothing(*(part[owners] for part in self.smoothing_))
-        m = now.season.shape[1]
-        first = (np.arange(m) - panel.lengths[:, None]) % m  # the season of the first value
-        now = now._replace(season=np.take_along_axis(now.season, first, axis=1))
-        recursion, none = Recursion(now, 1), np.zeros((len(owners), 1))
+        now = now._replace(season=turned(now.season, -panel.lengths))  # the first value's first
+        recursion, none = Recursion(now), np.zeros(len(owners))
         for step, values in enumerate(last_steps(panel, panel.lengths).T):
-            recursion.absorb(values[:, None], (step < panel.lengths)[:, None])
-        return np.concatenate([recursion.emit(none) for _ in range(horizon)], axis=1)
+            recursion.absorb(values, step < panel.lengths)
+        return np.stack([recursion.emit(none) for _ in range(horizon)], axis=1)
 
     def _additive(self, horizon: int) -> dict[str, np.ndarray]:
         """Return the level that goes on, what the trend adds to it, and what the season does."""
@@ -111,7 +137,8 @@ class SmoothingForecaster(ResidualForecaster):
         return {"level": level, "trend": grown, "season": forecast - level - grown}
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        return {}, self.smoothing_._asdict() | self.residuals_.arrays()
+        arrays = self.smoothing_._asdict() | {"doubt": self.doubt_}
+        return {}, arrays | self.residuals_.arrays()
 
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         n = panel.n_series
@@ -120,81 +147,12 @@ class SmoothingForecaster(ResidualForecaster):
         shapes = {"season": (n, self.season_length_), "gains": (n, 3)}
         fields = (shaped(arrays, name, *shapes.get(name, (n,))) for name in Smoothing._fields)
         self.smoothing_ = Smoothing(*fields)
+        if not ((self.smoothing_.damping >= 0) & (self.smoothing_.damping <= 1)).all():
+            raise ValueError("a trend is damped by a share of 0 to 1")
+        # files from before recursions were drawn have none in doubt
+        doubt = arrays.get("doubt", np.zeros((n, 6 + self.season_length_, 0)))
+        self.doubt_ = shaped({"doubt": doubt}, "doubt", n, 6 + self.season_length_, doubt.shape[-1])
         self.residuals_ = Residuals.from_arrays(arrays)
-
-
-class Recursion:
-    """Run the recursions of all series side by side, S copies of each; arrays are (n, S)."""
-
-    def __init__(self, start: Smoothing, copies: int) -> None:
-        self.start = start
-        self.level = np.repeat(start.level[:, None], copies, axis=1)
-        self.trend = np.repeat(start.trend[:, None], copies, axis=1)
-        self.season = np.repeat(start.season[:, :, None], copies, axis=2)  # (n, m, S)
-        self.phase = np.zeros(len(start.level), dtype=np.int64)
-
-    def emit(self, errors: np.ndarray) -> np.ndarray:
-        """Return the next value with these errors, and move on."""
-        mean, unit = self._expect()
-        self._move(errors, np.ones((len(mean), 1), dtype=bool))
-        return mean + unit * errors
-
-    def absorb(self, values: np.ndarray, live: np.ndarray) -> None:
-        """Move the live series on with observed values; a missing one counts as expected."""
-        mean, unit = self._expect()
-        self._move(np.nan_to_num((values - mean) / unit), live)
-
-    def smoothing(self) -> Smoothing:
-        """Return where the first copy stands, to start from again."""
-        m = self.season.shape[1]
-        order = (self.phase[:, None] + np.arange(m)) % m
-        season = np.take_along_axis(self.season[:, :, 0], order, axis=1)
-        return self.start._replace(level=self.level[:, 0], trend=self.trend[:, 0], season=season)
-
-    def _parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        damped = self.start.damping[:, None] * self.trend
-        return self.level + damped, damped, self.season[np.arange(len(self.phase)), self.phase]
-
-    def _expect(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the mean of the next value and the unit of its error."""
-        proportional, relative = self.start.proportional[:, None], self.start.relative[:, None]
-        level, _, season = self._parts()
-        mean = np.where(proportional, level * season, level + season)
-        unit = np.where(relative, mean, np.where(proportional, season, 1.0))
-        return mean, np.where(unit != 0, unit, 1.0)
-
-    def _move(self, errors: np.ndarray, live: np.ndarray) -> None:
-        relative = self.start.relative[:, None]
-        gains = self.start.gains.T[:, :, None]  # (3, n, 1)
-        level, trend, season = self._parts()
-        shift = np.where(relative, level * errors, errors)
-        turn = np.where(relative, season * errors, errors)
-        self.level = np.where(live, level + gains[0] * shift, self.level)
-        self.trend = np.where(live, trend + gains[1] * shift, self.trend)
-        season = np.where(live, season + gains[2] * turn, season)
-        self.season[np.arange(len(self.phase)), self.phase] = season
-        self.phase = (self.phase + live[:, 0]) % self.season.shape[1]
-
-
-def smoothing(
-    level: float,
-    trend: float,
-    season: np.ndarray,
-    gains: tuple[float, float, float],
-    damping: float = 1.0,
-    proportional: bool = False,
-    relative: bool | None = None,
-) -> Smoothing:
-    """Return the recursion of one series; errors are relative where the season is a factor."""
-    return Smoothing(
-        np.array(level, dtype=np.float64),
-        np.array(trend, dtype=np.float64),
-        np.array(season, dtype=np.float64),
-        np.array(gains),
-        np.array(damping),
-        np.array(proportional),
-        np.array(proportional if relative is None else relative),
-    )
 
 
 def _featureless(values: np.ndarray) -> bool:

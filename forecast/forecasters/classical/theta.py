@@ -13,7 +13,8 @@ from scipy.optimize import minimize_scalar
 from scipy.signal import lfilter
 from scipy.stats import chi2
 
-from forecast.forecasters.classical.smoothing import Fitted, SmoothingForecaster, smoothing
+from forecast.forecasters.classical.recursion import learned, smoothing
+from forecast.forecasters.classical.smoothing import Fitted, SmoothingForecaster
 from forecast.forecasters.residuals import inflation
 
 # A moving average loses a cycle: with three, every season is still seen twice.
@@ -67,18 +68,13 @@ class ThetaForecaster(SmoothingForecaster):
             drift += alpha * bias
             level, errors = _smooth(plain, alpha, drift)
         errors[0] = math.nan  # the first value was the level
-        k = 3 + m * bool(np.ptp(season))
-        return Fitted(
-            smoothing(
-                level,
-                drift,
-                np.roll(season, -(size % m)),
-                (alpha, 0.0, 0.0),
-                proportional=factors,
-                relative=False,
-            ),
-            errors * inflation(size, k),
+        seasonal = bool(np.ptp(season))
+        start = smoothing(
+            plain[0] - drift, drift, season, (alpha, 0.0, 0.0), proportional=factors, relative=False
         )
+        end = start._replace(level=np.array(level), season=np.roll(season, -(size % m)))
+        errors = errors * inflation(size, 3 + m * seasonal)
+        return Fitted(end, errors, start=start, learned=learned(m, trend=True, season=seasonal))
 
 
 def _season(values: np.ndarray, m: int) -> tuple[np.ndarray, bool]:

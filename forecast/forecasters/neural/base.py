@@ -1,4 +1,4 @@
-"""The parent of the forecasters that learn a network: fit, predict and update.
+"""The parent of the forecasters that learn a network: how they are built, trained and saved.
 
 The final classes, in `recurrent.py`, `seq2seq.py` and `window/mlp.py`, add the network and the
 recipe of its sizes.
@@ -9,28 +9,26 @@ from __future__ import annotations
 import abc
 import copy
 import dataclasses
-import itertools
 import math
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import ForecastWarning
 from forecast.data.calendar import longer_seasons
 from forecast.data.panel import Panel
 from forecast.data.windows import validation_lengths
-from forecast.engine import ranks, rollout, stream, training
+from forecast.engine import ranks, training
 from forecast.engine.batches import Windows, typical_spreads
 from forecast.engine.model import Model
-from forecast.engine.stream import Stream
 from forecast.engine.support import Support
-from forecast.engine.sweep import phases_needed, sweep
 from forecast.engine.validation import Validation
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.neural import fitting, persistence
@@ -41,17 +39,20 @@ from forecast.forecasters.neural.building import (
     device_of,
 )
 from forecast.forecasters.neural.features import Features
-from forecast.forecasters.neural.parameters import GIVEN, NeuralParameters
+from forecast.forecasters.neural.live import LiveForecaster
+from forecast.forecasters.neural.parameters import GIVEN
 from forecast.forecasters.neural.persistence import Learned
 from forecast.forecasters.neural.recipe import Recipe, usable_seasons
-from forecast.forecasters.occlusion import Occluded
-from forecast.networks.base import Network, pick, state_map
+from forecast.networks.base import Network, state_map
 from forecast.networks.heads.registry import HEADS
 
-ROLLOUT_ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
+if TYPE_CHECKING:
+    from narwhals.typing import IntoDataFrame
+
+    from forecast.forecasters.base import Frame
 
 
-class NeuralForecaster(NeuralParameters, abc.ABC):
+class NeuralForecaster(LiveForecaster, abc.ABC):
     """The parent of all forecasters that train a network (abstract).
 
     One network is trained over all series of a panel. Each value is read in the scale of its
@@ -78,6 +79,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
     """
 
     tags = ForecasterTags(covariates=True, sample_weight=True)
+    history_: pd.DataFrame
 
     # To be written by a final class
 
@@ -118,143 +120,65 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         if HEADS[self.head](1).counts:
             self.support_ = Support.of_counts(panel.values)
         self.features_ = Features.fit(panel, *self._feature_options(), self.id_col)
-        seed = self.random_state
-        seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
-        sizes, device = self.recipe_, device_of(self.device)
-        small = sizes.batch_size * sizes.n_steps * sizes.hidden_size < 32_000
-        with torch.random.fork_rng(), training.one_thread(small), ranks.joined(device):
-            torch.manual_seed(seed := int(ranks.agreed(seed)))
+        device = device_of(self.device)
+        with self._drawing(device, 0) as generator:
             self.model_ = self._build(panel).to(device)
-            scales = fitting.error_scales(panel, held_out, self.season_length_, self.spreads_)
-            windows = self._windows(panel, scales)
-            self._train(windows, held_out, torch.Generator().manual_seed(seed))
+            windows = self._weighed_windows(panel, held_out)
+            self._train(windows, held_out, generator)
         self.n_parameters_ = count_parameters(self.model_)
         self.stream_ = self._read_all(windows)
 
-    @property
-    def point_is_mean(self) -> bool:
-        """Whether the forecast is a mean."""
-        return self.point == "mean"
+    def partial_fit(self, y: Frame | None = None, X: IntoDataFrame | None = None) -> Self:
+        """Absorb new values as `update` does, and train on, from the weights as they are.
 
-    def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
-        return self._written(self.stream_, self._told(self.panel_, horizon, known), self.point)
+        One epoch of 50 steps, on windows of all that was seen: the learning rate rises and falls
+        within it, and the mean of its weights is kept. Nothing is held out, so bands stay as wide
+        as `fit` has made them. What fixes sizes and units (season, scale of `X`, static features)
+        stays, too. Before `fit` this is `fit`.
 
-    def _written(self, live: Stream, ahead: Tensor, point: str) -> np.ndarray:
-        """Return the medians or means (n, H) that the network writes and reads again."""
-        choose = rollout.greedy(self.model_, point)
+        Parameters
+        ----------
+        y
+            New values of the same kind and the same series as in `fit`. None: there are none, and
+            what was seen is learned from once more.
+        X
+            Their covariates, if `fit` had X.
 
-        def read(live: Stream, ahead: Tensor) -> Tensor:
-            return rollout.rollout(self.model_, live, ahead, choose)
-
-        values = self._write(live, ahead, read)
-        return values if point == "mean" else self.model_.support.round(values)
-
-    def _predict_quantiles(
-        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> np.ndarray:
-        """Return the head's own quantiles within the first block, those of paths beyond."""
-        ahead = self._told(self.panel_, horizon, known)
-        found = self._first_block(self.stream_, ahead, levels)[..., 1:]
-        direct = found.shape[1]
-        if horizon > direct:
-            beyond = super()._predict_quantiles(horizon, levels, known)
-            found = np.concatenate([found, beyond[:, direct:]], 1)
-        return self.model_.support.round(found)  # a quantile of paths may lie between two of them
-
-    def _centered(
-        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Read both off one pass of the network, where one block reaches far enough."""
-        ahead = self._told(self.panel_, horizon, known)
-        if horizon > self.recipe_.stride:
-            median = self._written(self.stream_, ahead, "median")
-            return median, self._predict_quantiles(horizon, levels, known)
-        return self._one_block(self.stream_, ahead, levels)
-
-    def _one_block(
-        self, live: Stream, ahead: Tensor, levels: tuple[float, ...]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return median (n, r) and quantiles (n, r, Q) of one block."""
-        whole = self.model_.support.round(self._first_block(live, ahead, levels))
-        return whole[..., 0], whole[..., 1:]
-
-    def _first_block(self, live: Stream, ahead: Tensor, levels: tuple[float, ...]) -> np.ndarray:
-        """Return the steps of one block, (n, r, 1 + Q): the median, then the quantiles."""
-
-        def read(live: Stream, ahead: Tensor) -> Tensor:
-            block = ahead[:, : self.recipe_.stride]
-            scale, raw = rollout.first_block(self.model_, live, block)
-            return self.model_.values(scale, self.model_.quantiles(raw, (0.5, *levels)))
-
-        return self._write(live, ahead, read)
-
-    def _sample(
-        self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
-    ) -> np.ndarray:
-        # each part of a large panel draws from a generator of its own, so that a longer horizon
-        # for one part does not move the draws of the next
-        seeds = itertools.count(int(rng.integers(2**31)))
-
-        def draw(live: Stream, ahead: Tensor) -> Tensor:
-            generator = torch.Generator().manual_seed(next(seeds))
-            return rollout.paths(self.model_, live, ahead, n_samples, generator)
-
-        ahead = self._told(self.panel_, horizon, known)
-        return self.model_.support.round(self._write(self.stream_, ahead, draw, n_samples))
-
-    def _predict_at(
-        self,
-        panel: Panel,
-        origins: np.ndarray,
-        horizon: int,
-        levels: tuple[float, ...],
-        known: np.ndarray | None,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Read all values once, and write on from all origins at once."""
-        new = origins - self.panel_.lengths  # (O, n)
-        one_block = horizon <= self.recipe_.stride and not self.point_is_mean
-        if (new != new[:, :1]).any() or (levels and not one_block):
-            return super()._predict_at(panel, origins, horizon, levels, known)
-        told = self._tensor(self.features_.rolling(panel, origins, horizon, known)).flatten(0, 1)
-        points, quantiles, done = [], [], 0
-        for live in self._streams(panel, new[:, 0].tolist(), horizon):
-            ahead = told[done : done + len(live.features)]
-            if levels:
-                point, levelled = self._one_block(live, ahead, levels)
-            else:
-                point = self._written(live, ahead, self.point)
-                levelled = np.empty((*point.shape, 0))
-            points.append(point)
-            quantiles.append(levelled)
-            done += len(ahead)
-        shape = (*origins.shape, horizon)
-        point = np.concatenate(points).reshape(shape)
-        return point, point, np.concatenate(quantiles).reshape(*shape, len(levels))
-
-    def _streams(self, panel: Panel, moments: list[int], horizon: int) -> Iterator[Stream]:
-        """Yield the streams after so many of the values that follow the history in a panel."""
-        start, patch = self.stream_, self.recipe_.patch
-        if len(start.phases) < patch and phases_needed(moments, patch) != [patch - 1]:
-            seen = panel.head(self.panel_.lengths)
-            start = self._read_all(self._windows(seen), phases=True)
-        values, drivers = self._newest(panel, moments[-1])
-        # a decoder begins from the state, and what is read back goes on from it
-        alone = horizon <= self.recipe_.stride and not self.model_.network.hands_over
-        return sweep(self.model_, values, start, drivers, moments, one_block=alone)
-
-    def _update(self, panel: Panel, added: np.ndarray) -> None:
-        """Absorb new values: one step of the network per value and series.
-
-        The first update reads the history once more, for the phases that `predict` never needs;
-        so do new values that are more for some series than for others.
+        Returns
+        -------
+        The forecaster itself; unchanged if anything fails. `history_` has a row more.
         """
-        complete = len(self.stream_.phases) == self.recipe_.patch
-        if complete and (added == added[0]).all():
-            values, drivers = self._newest(panel, int(added[0]))
-            with torch.inference_mode():
-                _, self.stream_ = stream.absorb(self.model_, values, self.stream_, drivers)
-        else:
-            self.stream_ = self._read_all(self._windows(panel), phases=True)
+        if y is not None and not self.__sklearn_is_fitted__():
+            return self.fit(y, X)
+        check_is_fitted(self)
+        learner = copy.copy(self) if y is None else self._after(y, X)
+        learner._train_on(learner._seen(learner.panel_))
+        self.__dict__ = learner.__dict__
+        return self
+
+    def _train_on(self, panel: Panel) -> None:
+        """Train for one epoch on a whole history."""
+        self.model_ = copy.deepcopy(self.model_)
+        windows, done = self._weighed_windows(panel, panel.lengths), len(self.history_)
+        settings = dataclasses.replace(
+            self._settings(self.recipe_.min_observed), max_epochs=1, n_iter_no_change=None
+        )
+        with self._drawing(self._device(), done) as generator:
+            epoch, _ = fitting.train(
+                self.model_,
+                self.recipe_,
+                windows,
+                None,
+                settings,
+                generator,
+                ends=windows.lengths,
+                pieces=self._pieces(panel.lengths),
+                name=None,
+                keep=None,
+            )
+        epochs = [self.history_, epoch.assign(epoch=done + 1)]
+        self.history_ = pd.concat(epochs, ignore_index=True)
+        self.stream_ = self._read_all(windows)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         learned = Learned(self.model_, self.stream_, self.spreads_, self.history_)
@@ -277,22 +201,25 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         self.spreads_, self.history_ = learned.spreads, learned.history
         self.n_parameters_ = count_parameters(self.model_)
 
-    def _apply(self, panel: Panel) -> None:
-        self.features_ = dataclasses.replace(self.features_, static=self.static)
-        self.spreads_ = typical_spreads(panel, panel.lengths)
-        self.stream_ = self._read_all(self._windows(panel))
-
-    def _answer(self, asked: Occluded, horizon: int) -> np.ndarray:
-        other = copy.copy(self)
-        other.panel_, other.spreads_ = asked.panel, self.spreads_[asked.owners]
-        live = other._read_all(other._windows(asked.panel))
-        live = live._replace(static=live.static.masked_fill(self._tensor(asked.static)[:, None], 0))
-        ahead, own = other._told(asked.panel, horizon, asked.known), len(self.panel_.X_names)
-        usual = self._tensor(self.features_.usual_calendar(self.panel_))
-        ahead[self._tensor(asked.calendar), :, : ahead.shape[2] - own] = usual
-        return other._written(live, ahead, self.point)
-
     # Used by these
+
+    @contextmanager
+    def _drawing(self, device: torch.device, done: int) -> Iterator[torch.Generator]:
+        """Seed torch, which is as it was afterwards, for training that goes on after some epochs.
+
+        Yields the generator that draws windows.
+        """
+        seed, sizes = self.random_state, self.recipe_
+        seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed + done
+        small = sizes.batch_size * sizes.n_steps * sizes.hidden_size < 32_000
+        with torch.random.fork_rng(), training.one_thread(small), ranks.joined(device):
+            torch.manual_seed(seed := int(ranks.agreed(seed)))
+            yield torch.Generator().manual_seed(seed)
+
+    def _weighed_windows(self, panel: Panel, lengths: np.ndarray) -> Windows:
+        """Return windows whose errors are weighed by what the first `lengths` (n,) values tell."""
+        scales = fitting.error_scales(panel, lengths, self.season_length_, self.spreads_)
+        return self._windows(panel, scales)
 
     def _feature_options(self) -> tuple[Any, Any, Any]:
         """Return the options of `Features`: frequency of the calendar, holidays, static."""
@@ -339,7 +266,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         trouble = fitting.gradient_trouble(model, batch, norms, self.clip_norm, asked=asked)
         if trouble is not None:
             warnings.warn(f"{name}: {trouble}", ForecastWarning, stacklevel=6)
-        judge.calibrate(model)
+        fitting.calibrate(model, judge)
         error = judge.loss(model) if self.early_stopping else math.nan
         horizons = float((windows.lengths - first).sum()) / self.horizon_
         trouble = fitting.naive_is_better(error, judge.naive_loss, horizons, name)
@@ -352,7 +279,7 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         """Write the forecaster to a file as it would be if training ended here."""
         kept = copy.copy(self)
         kept.model_, kept.history_, kept.calibration_ = copy.deepcopy(model), history, None
-        judge.calibrate(kept.model_)
+        fitting.calibrate(kept.model_, judge)
         kept.stream_ = kept._read_all(windows)
         kept.save(path)
 
@@ -360,38 +287,3 @@ class NeuralForecaster(NeuralParameters, abc.ABC):
         untrained = super()._untrained()
         untrained.checkpoint = None  # it learns from less than all values
         return untrained
-
-    def _device(self) -> torch.device:
-        return self.model_.noise_factor.device
-
-    def _windows(self, panel: Panel, error_scales: np.ndarray | None = None) -> Windows:
-        return self.features_.windows(panel, self.spreads_, self._device(), error_scales)
-
-    def _read_all(self, windows: Windows, *, phases: bool = False) -> Stream:
-        """Read every series to its end."""
-        return stream.encode_all(self.model_, windows, phases=phases)
-
-    def _newest(self, panel: Panel, count: int) -> tuple[Tensor, Tensor]:
-        """Return the last values of every series and their covariates, as the model reads them."""
-        values = self._tensor(panel.newest(count).values).double()
-        return values, self._tensor(self.features_.newest(panel, count))
-
-    def _told(self, panel: Panel, horizon: int, known: np.ndarray | None) -> Tensor:
-        """Return what is known of the next steps, (n, H, K), as the model reads it."""
-        return self._tensor(self.features_.ahead(panel, horizon, known))
-
-    def _tensor(self, array: np.ndarray) -> Tensor:
-        return torch.as_tensor(array, device=self._device())
-
-    def _write(self, live: Stream, ahead: Tensor, write: Any, copies: int = 1) -> np.ndarray:
-        """Return what `write(stream, known)` forecasts for the rows of a stream, some at a time."""
-        newest = live._replace(phases=live.phases[-1:])
-        together = max(ROLLOUT_ROWS // copies, 1)
-        if len(ahead) <= together:
-            parts = [(newest, ahead)]
-        else:
-            rows = [slice(first, first + together) for first in range(0, len(ahead), together)]
-            parts = [(pick(newest, some), ahead[some]) for some in rows]
-        with torch.inference_mode():
-            written = torch.cat([write(*part) for part in parts])
-        return written.cpu().numpy().astype(np.float64)

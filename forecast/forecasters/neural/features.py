@@ -12,7 +12,7 @@ import torch
 
 from forecast._checks import short
 from forecast.data.calendar import CalendarAhead, calendar_features
-from forecast.data.panel import Panel
+from forecast.data.panel import Panel, Parts
 from forecast.data.static import StaticReader
 from forecast.engine.batches import Windows
 
@@ -99,12 +99,11 @@ class Features:
             static=self.encode_static(panel.ids),
         )
 
-    def newest(self, panel: Panel, count: int) -> np.ndarray:
-        """Return the covariates beside the last values of every series, (n, count, C)."""
-        _, *beside = panel.newest(count)
-        parts = [part for part in beside if part is not None]
-        shape = (panel.n_series, count, 0)
-        return self._scaled(np.concatenate(parts, -1) if parts else np.empty(shape))
+    def beside(self, newest: Parts) -> np.ndarray:
+        """Return the covariates beside the last T values of every series, (n, T, C)."""
+        values, *covariates = newest
+        parts = [part for part in covariates if part is not None]
+        return self._scaled(np.concatenate(parts, -1) if parts else np.empty((*values.shape, 0)))
 
     def ahead(self, panel: Panel, horizon: int, known: np.ndarray | None) -> np.ndarray:
         """Return what is known of the next steps of every series, (n, H, K)."""

@@ -17,6 +17,7 @@ from forecast.engine import gradients, states, training
 from forecast.engine.batches import Batch, Windows, seasonal_changes
 from forecast.engine.model import Model
 from forecast.engine.validation import Validation
+from forecast.forecasters.calibration import CLAIMED, student
 from forecast.forecasters.neural.recipe import Recipe
 from forecast.networks.base import Network
 
@@ -36,7 +37,7 @@ def train(
     model: Model,
     recipe: Recipe,
     windows: Windows,
-    judge: Validation,
+    judge: Validation | None,
     settings: training.Settings,
     generator: torch.Generator,
     *,
@@ -49,6 +50,8 @@ def train(
 
     Parameters
     ----------
+    judge
+        What stops training; None, if nothing does.
     ends
         Where the values to learn from end, per series.
     pieces
@@ -71,7 +74,7 @@ def train(
         every=recipe.every,
     )
     stops = settings.n_iter_no_change is not None
-    validate = judge.loss if stops else lambda model: math.nan
+    validate = judge.loss if judge and stops else lambda model: math.nan
     rows: list[dict[str, Any]] = []
     on_best = None if keep is None else lambda best: keep(best, pd.DataFrame(rows))
     epochs: Iterable[training.Epoch] = training.train(
@@ -82,6 +85,19 @@ def train(
     for epoch in epochs:
         rows.append(dataclasses.asdict(epoch))
     return pd.DataFrame(rows), next(batches)
+
+
+def calibrate(model: Model, judge: Validation) -> None:
+    """Let the held-out errors tell how wide bands and paths are.
+
+    Where they are few, Student's t makes bands wider, and less is believed of errors that would
+    make them narrower.
+    """
+    judge.calibrate(model)
+    if few := judge.independent:
+        size = torch.linalg.vector_norm(model.noise_factor, dim=1, keepdim=True)  # (R, 1)
+        doubted = size.clamp(max=1) ** (few / (few + CLAIMED) - 1)
+        model.noise_factor.mul_(student(few) * doubted)
 
 
 def gradient_trouble(

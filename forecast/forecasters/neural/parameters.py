@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Self, Unpack
 
 import numpy as np
 import pandas as pd
@@ -113,7 +113,8 @@ class NeuralParameters(BaseForecaster):
     checkpoint : str, optional
         A file to which the forecaster is saved at every epoch that validates best so far, in one
         piece: what a training that was interrupted leaves for `load`. Its bands are those of
-        training, without `calibration`.
+        training, without `calibration`. A clone has none, so that what is fitted in a search, a
+        backtest or in parts leaves the file alone.
     verbose : int
         1 shows a progress bar.
     """
@@ -174,6 +175,11 @@ class NeuralParameters(BaseForecaster):
         self.precision = precision
         self.checkpoint = checkpoint
         self.verbose = verbose
+
+    def __sklearn_clone__(self) -> Self:
+        other: Self = super().__sklearn_clone__()
+        other.checkpoint = None  # one file holds one training
+        return other
 
     def _settings(self, min_observed: int) -> training.Settings:
         """Return the settings of the training loop."""

@@ -40,7 +40,8 @@ from forecast.pretrained.sweep import (
 from forecast.pretrained.tuning import Histories, fine_tune
 from forecast.pretrained.weights import build_network, shipped_network
 
-CONTEXT = 1400  # values read at most: training showed no more
+CONTEXT = 1400  # values read at least, where there are so many: training showed no more
+LATTICE = 400  # steps: where a history is cut, a stream begins anew, and must rarely do so
 VALUES = 2**17  # values, or steps ahead, that are looked at in one call
 YEAR = 365
 REREAD = 8  # from so many new values on, reading everything anew is cheaper
@@ -49,14 +50,40 @@ UNLIKELY = 0.05  # prior weight of a season that neither index nor values sugges
 MEDIAN = LEVELS.index(0.5)
 
 
+def read_of(panel: Panel, back: int | np.ndarray = 0) -> np.ndarray:
+    """Return how many values of each series are read, (n,): the last 1,400 and a few before them.
+
+    They begin at a multiple of `LATTICE` in the grid. So a stream, which absorbs value after value
+    and begins anew there, knows what a fresh reading knows; all series of a grid do so together.
+
+    Parameters
+    ----------
+    panel
+    back
+        How many of the newest values, of each series (n,), are not looked at.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from forecast.data.frames import read_frames
+    >>> panel = read_frames(pd.Series(np.zeros(2_000)))
+    >>> [int(read_of(panel, back)[0]) for back in (900, 201, 200, 199, 0)]
+    [1100, 1799, 1400, 1401, 1600]
+    """
+    ends = panel.ends - back
+    begins: np.ndarray = (ends - CONTEXT) // LATTICE * LATTICE
+    return ends - np.maximum(begins, panel.starts)
+
+
 class PretrainedForecaster(BaseForecaster):
     """Forecast at once: `fit` reads the history and trains nothing.
 
     A recurrent network of two LSTM layers learned beforehand, from millions of generated series and
     no real one, what series have in common: level, trend, season, and how far to trust each
-    (`docs/pretrained.md`). It reads the last 1,400 values of every series, in the scale of its own
-    past. Every past origin of that one pass is out of sample, so it also tells which seasons to
-    believe in and how wide a band must be. There is no seed: the same history, the same forecast.
+    (`docs/pretrained.md`). It reads the last 1,400 values of every series, and up to 399 before
+    them, in the scale of its own past. Every past origin of that one pass is out of sample, so it
+    also tells which seasons to believe in and how wide a band must be. There is no seed: the same
+    history, the same forecast.
 
     Known covariates have a linear effect on the values, found by ridge regression of their changes;
     those in `past_only` are not used. `update` calls the cell once per value.
@@ -142,10 +169,15 @@ class PretrainedForecaster(BaseForecaster):
         return tuple(views)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
-        """Absorb new values: one step of the network per value, series and view."""
+        """Absorb new values: one step of the network per value, series and view.
+
+        All is read anew where many values came, where more came to some series than to others, and
+        where reading begins later now: after `LATTICE` steps.
+        """
         self.seen_ = panel
         count = int(added.max())
-        if count > REREAD or (added != count).any():
+        grown = read_of(panel) - read_of(panel, added)
+        if count > REREAD or (grown != count).any():
             self.live_ = self._look()
             return
         for back in reversed(range(count)):
@@ -250,7 +282,7 @@ class PretrainedForecaster(BaseForecaster):
 
     def _together(self, work: Callable[[Tensor], Any], steps: int = 1) -> Any:
         """Do the work on some series at a time, alike lengths side by side; in their own order."""
-        lengths = np.minimum(self.seen_.lengths, CONTEXT)
+        lengths = read_of(self.seen_)
         order = np.argsort(lengths, kind="stable")
         size = max(VALUES // (len(self.views_) * (int(lengths.max()) + 8 * steps)), 1)
         with torch.inference_mode():
@@ -262,14 +294,15 @@ class PretrainedForecaster(BaseForecaster):
     def _newest(self, rows: Tensor, back: int = 0) -> Tensor:
         """Return the last values of some histories (B, N), NaN before they begin."""
         panel, i = self.seen_, rows.numpy()
-        length = min(max(int(panel.lengths[i].max()) - back, 1), CONTEXT)
-        if len(i) == panel.n_series and panel.lengths.min() >= length + back:
+        lengths = read_of(panel, back)[i]
+        length = int(lengths.max())
+        if len(i) == panel.n_series and lengths.min() == length:
             newest = panel.newest(length + back)  # lays no history out
             parts = newest.map(lambda part: part[i, :length])
             return torch.from_numpy(self._without_effect(parts.values, parts.X, i))
-        at = panel.offsets[i + 1, None] - back + np.arange(-length, 0)
-        own = at >= panel.offsets[i, None]
-        at = np.where(own, at, 0)
+        ago = np.arange(-length, 0)
+        own = ago >= -lengths[:, None]
+        at = np.where(own, panel.offsets[i + 1, None] - back + ago, 0)
         X = None if panel.X is None else panel.X[at]
         values = self._without_effect(panel.values[at], X, i)
         return torch.from_numpy(np.where(own, values, np.nan))

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 # With so many rows to a column the weights are known: doubt adds half a per cent to a variance.
 KNOWN = 200
+# Panels of shorter series are calibrated, if they are small enough for it to take less than a
+# second. A series is taken to come back to the mean of its history, and the more so the shorter it
+# is (Nickell 1981); many series only hide the doubt.
+SHORT, SMALL = 200, 10_000
 FLAT = 1e-6  # the range of a standardised series: of any that is not flat it is one at least
 
 
@@ -138,6 +142,11 @@ class MarkovForecaster(ResidualForecaster):
         keys = pd.MultiIndex.from_arrays([panel.ids[series], times], names=["series", "time"])
         names = [f"lag {k}" for k in range(1, learner.order_ + 1)] + learner._names(panel)
         return pd.DataFrame(columns, keys, names).assign(target=target)
+
+    def _calibrates(self, panel: Panel) -> bool:
+        if self.regressor is not None or panel.weights is not None or panel.n_series == 1:
+            return False
+        return bool(np.median(panel.lengths) < SHORT and panel.lengths.sum() < SMALL)
 
     def _fit(self, panel: Panel) -> None:
         _check_regressor(self.regressor, weighed=panel.weights is not None)

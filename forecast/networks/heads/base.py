@@ -137,11 +137,10 @@ def interpolate(at: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
     Beyond the outer knots the outer pieces go on. Leading axes broadcast.
     """
-    shape = torch.broadcast_shapes(at.shape, x.shape[:-1], y.shape[:-1])
-    at = at.expand(shape)
+    at, *_ = torch.broadcast_tensors(at, x[..., 0], y[..., 0])
     # counting knots is faster than a search for as few as heads have
     right = (x < at[..., None]).sum(-1, keepdim=True).clamp(1, x.shape[-1] - 1)
-    x, y = x.expand(*shape, -1), y.expand(*shape, -1)
+    x, y = x.expand(*at.shape, -1), y.expand(*at.shape, -1)
     x0, x1 = x.gather(-1, right - 1), x.gather(-1, right)
     y0, y1 = y.gather(-1, right - 1), y.gather(-1, right)
     return (y0 + (at[..., None] - x0) * (y1 - y0) / (x1 - x0))[..., 0]

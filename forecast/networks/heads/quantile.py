@@ -41,6 +41,7 @@ class QuantileHead(Head):
         super().__init__()
         self.n_params = len(levels)
         self.middle = min(range(len(levels)), key=lambda q: abs(levels[q] - 0.5))
+        self.location = levels[self.middle]
         self.register_buffer("levels", torch.tensor(levels), persistent=False)
         self.register_buffer("scores", normal_scores(levels).float(), persistent=False)
         # quantile q is the location plus or minus the steps between it and the middle
@@ -63,6 +64,10 @@ class QuantileHead(Head):
         """Return 2 max(a e, (a - 1) e) = |e| + (2 a - 1) e, e = z - q_a, averaged over levels a."""
         location, widths = params.split([1, self.n_params - 1], -1)
         return pinball(self._offsets(widths), z - location[..., 0], self.levels)
+
+    def quantile(self, params: Tensor, level: float) -> Tensor:
+        """Return the quantile (..., r) at one level: that of the location is a parameter."""
+        return params[..., 0] if level == self.location else super().quantile(params, level)
 
     def icdf(self, params: Tensor, score: Tensor) -> Tensor:
         """Interpolate the quantiles at the normal score."""

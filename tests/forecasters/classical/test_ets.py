@@ -19,7 +19,7 @@ from forecast.forecasters.classical.ets import (
     Form,
     _fit_form,
 )
-from forecast.forecasters.classical.smoothing import Recursion, Smoothing
+from forecast.forecasters.classical.recursion import Recursion, Smoothing
 
 
 def seasonal_series(size: int, m: int, *, noise: float = 1.0, seed: int = 0) -> np.ndarray:
@@ -42,8 +42,8 @@ def test_recursion_equals_statsmodels(form: Form) -> None:
     )
     ours = _fit_form(y, form, 4, "heuristic")
     start = Smoothing(*(np.asarray(part)[None] for part in ours.smoothing))
-    recursion = Recursion(start, 1)
-    steps = np.concatenate([recursion.emit(np.zeros(1)) for _ in range(10)], axis=1)[0]
+    recursion = Recursion(start)
+    steps = np.concatenate([recursion.emit(np.zeros(1)) for _ in range(10)])
     np.testing.assert_allclose(steps, theirs.forecast(10), rtol=1e-10)
     # Statsmodels over 83 values with the same parameters, and the recursion over the last three.
     more = np.r_[y, [60.0, 55.0, 52.0]]
@@ -54,11 +54,11 @@ def test_recursion_equals_statsmodels(form: Form) -> None:
         known["initial_seasonal"] = theirs.initial_seasonal
     longer = ETSModel(more, **options, initialization_method="known", **known)
     filtered = longer.smooth(theirs.params[: len(longer.param_names)])
-    recursion = Recursion(start, 1)
+    recursion = Recursion(start)
     for value in more[80:]:
-        recursion.absorb(np.array([[value]]), np.array([[True]]))
-    again = Recursion(recursion.smoothing(), 1)
-    steps = np.concatenate([again.emit(np.zeros(1)) for _ in range(10)], axis=1)[0]
+        recursion.absorb(np.array([value]), np.array([True]))
+    again = Recursion(recursion.smoothing())
+    steps = np.concatenate([again.emit(np.zeros(1)) for _ in range(10)])
     # If the season is a factor, statsmodels updates it by the new level, the book by the old.
     tolerance = 5e-3 if form.seasonal == "mul" else 1e-6
     np.testing.assert_allclose(steps, filtered.forecast(10), rtol=tolerance)
@@ -172,3 +172,14 @@ assert before == (list(warnings.filters), dict(os.environ))
 @pytest.mark.slow
 def test_the_first_fit_of_a_process_changes_nothing_of_it() -> None:
     subprocess.run([sys.executable, "-c", FIRST_FIT], check=True)
+
+
+@pytest.mark.parametrize("season_length", [1, 4, 30])
+def test_no_line_goes_on_through_zero(season_length: int) -> None:
+    rng, t = np.random.default_rng(3), np.arange(70)
+    y = np.where(t < 40, 400.0, 400.0 - 11.5 * (t - 39)) + rng.normal(0, 3, 70)
+    assert y.min() > 20
+    down = ETSForecaster(season_length=season_length, horizon=12).fit(pd.Series(y))
+    assert 0.5 * y[-1] < down.predict(12).iloc[-1] < 1.2 * y[-1]
+    below = ETSForecaster(season_length=season_length, horizon=12).fit(pd.Series(y - 500))
+    assert below.predict(12).iloc[-1] < y[-1] - 500 - 100  # where nothing forbids it, it goes on

@@ -6,13 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.forecasters.classical.smoothing import (
-    Fitted,
-    Recursion,
-    Smoothing,
-    SmoothingForecaster,
-    smoothing,
-)
+from forecast.forecasters.classical.recursion import Recursion, Smoothing, smoothing
+from forecast.forecasters.classical.smoothing import Fitted, SmoothingForecaster
 from forecast.forecasters.residuals import inflation
 
 
@@ -25,14 +20,14 @@ FACTORS = smoothing(10.0, 0.0, np.array([1.5, 0.5]), (0.5, 0.0, 0.5), proportion
 
 
 def test_forecasts_by_hand() -> None:
-    recursion = Recursion(stacked(ADDITIVE, FACTORS), 1)
-    steps = np.concatenate([recursion.emit(np.zeros(1)) for _ in range(3)], axis=1)
+    recursion = Recursion(stacked(ADDITIVE, FACTORS))
+    steps = np.stack([recursion.emit(np.zeros(2)) for _ in range(3)], axis=1)
     assert steps.tolist() == [[12.0, 10.5, 12.75], [15.0, 5.0, 15.0]]
 
 
 def test_an_error_moves_level_trend_and_season() -> None:
-    recursion = Recursion(stacked(ADDITIVE, FACTORS), 1)
-    recursion.absorb(np.array([[16.0], [18.0]]), np.ones((2, 1), dtype=bool))
+    recursion = Recursion(stacked(ADDITIVE, FACTORS))
+    recursion.absorb(np.array([16.0, 18.0]), np.ones(2, dtype=bool))
     now = recursion.smoothing()
     np.testing.assert_allclose(now.level, [11 + 0.5 * 4, 10 * (1 + 0.5 * 0.2)])
     np.testing.assert_allclose(now.trend, [1 + 0.25 * 4, 0])
@@ -41,8 +36,8 @@ def test_an_error_moves_level_trend_and_season() -> None:
 
 def test_a_missing_value_counts_as_expected_and_a_waiting_series_stays() -> None:
     both = stacked(ADDITIVE, ADDITIVE)
-    recursion = Recursion(both, 1)
-    recursion.absorb(np.array([[np.nan], [5.0]]), np.array([[True], [False]]))
+    recursion = Recursion(both)
+    recursion.absorb(np.array([np.nan, 5.0]), np.array([True, False]))
     now = recursion.smoothing()
     assert (now.level[0], now.trend[0], now.season[0].tolist()) == (11.0, 1.0, [-1.0, 1.0])
     assert (now.level[1], now.season[1].tolist()) == (10.0, [1.0, -1.0])

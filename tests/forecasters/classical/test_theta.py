@@ -133,3 +133,33 @@ def test_intervals_cover_what_they_claim() -> None:
         band = bounds[name]
         inside.append(walk[name][300:].between(band[0.1], band[0.9]).mean())
     assert 0.74 < np.mean(inside) < 0.86
+
+
+def held(y: pd.DataFrame, size: int, m: int) -> tuple[ThetaForecaster, np.ndarray]:
+    """Return a fit to the first values, and whether the later ones lie in its 80 % bands."""
+    model = ThetaForecaster(season_length=m, horizon=len(y) - size).fit(y[:size])
+    band = model.predict_interval(coverage=0.8)
+    low, high = (band.xs(side, axis=1, level=-1)[y.columns] for side in ("lower", "upper"))
+    assert ((low <= model.predict()) & (model.predict() <= high)).all(axis=None)
+    return model, ((y[size:] >= low) & (y[size:] <= high)).to_numpy()
+
+
+def test_forecast_and_band_tell_of_one_trend() -> None:
+    rng, t = np.random.default_rng(0), np.arange(64)
+    y = pd.DataFrame({f"s{i}": 100 + 2 * t + 3 * rng.normal(size=64) for i in range(40)})
+    model, inside = held(y, 40, 1)
+    paths = model.sample(n_samples=400, random_state=0).to_numpy().reshape(24, 40, 400)
+    away = np.median(paths, axis=2) - model.predict().to_numpy()
+    assert (np.abs(away[-1]) < 0.3 * paths[-1].std(1)).all()
+    assert 0.7 < inside.mean() < 0.92
+
+
+def test_bands_around_a_growing_season_stay_in_proportion() -> None:
+    rng, t = np.random.default_rng(0), np.arange(84)
+    season = 1 + 0.3 * np.sin(2 * np.pi * t / 12)
+    noise = np.exp(0.05 * rng.normal(size=(20, 84)) + rng.normal(0, 0.02, (20, 84)).cumsum(1))
+    y = pd.DataFrame(((1000 + 20 * t) * season * noise).T).add_prefix("s")
+    model, inside = held(y, 60, 12)
+    upper = model.predict_quantiles(levels=[0.9]).to_numpy()
+    assert (upper < 2 * model.predict().to_numpy()).all()
+    assert 0.7 < inside.mean() < 0.95

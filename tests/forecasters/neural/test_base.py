@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import warnings
 from typing import Any
@@ -11,6 +12,8 @@ import pandas as pd
 import pytest
 import torch
 from scipy.signal import lfilter
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 from forecast._checks import ForecastWarning
@@ -252,6 +255,43 @@ def test_grid_search_finds_the_planted_context() -> None:
     assert len(search.predict(4)) == 4
 
 
+# Training on
+
+
+@quiet
+def test_training_on_absorbs_new_values_and_learns_from_all(few_steps: None) -> None:
+    y = monthly(121)
+    before = RNNForecaster(**QUICK).fit(y[:120])
+    model, updated = copy.deepcopy(before), copy.deepcopy(before).update(y[120:])
+    assert model.partial_fit(y[120:]) is model
+    assert np.array_equal(model.panel_.values, y) and model.bounds_ == updated.bounds_
+    assert model.history_["epoch"].tolist() == [1, 2]
+    for old, new in zip(before.model_.parameters(), model.model_.parameters(), strict=True):
+        assert not torch.equal(old, new) or not new.requires_grad
+    stays = before.model_.noise_factor, updated.model_.noise_factor  # the width of bands
+    assert all(torch.equal(factor, model.model_.noise_factor) for factor in stays)
+    anew = copy.deepcopy(model).apply(y)  # the state is that of the new weights
+    same_frames(model.predict(3), anew.predict(3), 1e-5)
+    same_frames(copy.deepcopy(before).partial_fit(y[120:]).predict(), model.predict())
+    same_frames(before.partial_fit().update(y[120:]).predict(3), before.predict(3))
+    assert before.history_["epoch"].tolist() == [1, 2]
+
+
+@quiet
+def test_before_fit_training_on_is_fit_and_a_failure_changes_nothing(few_steps: None) -> None:
+    y = monthly()
+    with pytest.raises(NotFittedError):
+        RNNForecaster(**QUICK).partial_fit()
+    model = RNNForecaster(**QUICK).partial_fit(y)
+    same_frames(model.predict(), RNNForecaster(**QUICK).fit(y).predict())
+    state = copy.deepcopy(model.model_.state_dict())
+    with pytest.raises(FloatingPointError):
+        model.set_params(learning_rate=1e30).partial_fit()
+    assert all(torch.equal(part, state[name]) for name, part in model.model_.state_dict().items())
+    with pytest.raises(ValueError, match="must start after the history"):
+        model.partial_fit(y)
+
+
 # Records, silence, warnings
 
 
@@ -289,6 +329,34 @@ def test_a_checkpoint_holds_the_best_weights_of_a_training_that_was_interrupted(
     assert kept.history_["validation_loss"].tolist() == [2.0, 1.0]
     same_frames(kept.predict(), model.predict())
     assert list(tmp_path.iterdir()) == [tmp_path / "best"]
+
+
+@quiet
+def test_what_is_fitted_in_a_search_or_a_backtest_leaves_the_checkpoint_alone(
+    tmp_path: Any, few_steps: None
+) -> None:
+    y, options = monthly(), QUICK | {"horizon": 6}
+    model = LSTMForecaster(checkpoint=str(tmp_path / "best"), **options)
+    backtest(model, y, 6)
+    GridSearchCV(model, {"hidden_size": [4, 8]}, cv=TimeSeriesSplit(2)).fit(y)
+    assert list(tmp_path.iterdir()) == []
+    assert clone(model).get_params() == LSTMForecaster(**options).get_params()
+
+
+@quiet
+def test_where_all_that_is_held_out_weighs_nothing_it_judges_as_without_weights(
+    few_steps: None,
+) -> None:
+    y = monthly()
+    weights = pd.Series(1.0, y.index)
+    weights[-24:] = 0.0
+    model, even = (
+        LSTMForecaster(horizon=6, **QUICK | {"max_epochs": 4, "n_iter_no_change": 1}).fit(*given)
+        for given in ((y, None, weights), (y,))
+    )
+    assert np.isfinite(model.history_["validation_loss"]).all()
+    assert np.isfinite(model.predict_quantiles()).all(axis=None)
+    assert not model.predict().equals(even.predict())
 
 
 @quiet

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 
 import forecast
-from forecast.engine import training
+from forecast.engine import stream, training
 from forecast.forecasters.neural.base import NeuralForecaster
 from forecast.forecasters.neural.recurrent import LSTMForecaster, RNNForecaster
 from forecast.forecasters.neural.seq2seq import Seq2SeqForecaster
@@ -58,6 +59,17 @@ def fitted(request: pytest.FixtureRequest) -> NeuralForecaster:
         patch.setattr(training, "STEPS_PER_EPOCH", 5)
         model = clone(FORMS[form]).set_params(horizon=10, static=about, static_to=way, **SMALL)
         return model.fit(y.iloc[:, :12])
+
+
+def test_before_its_first_value_a_series_is_judged_as_it_will_be_forecast(
+    fitted: NeuralForecaster,
+) -> None:
+    y, _ = shops()
+    live = fitted.apply(without_history(y.iloc[:, 12:]))
+    rows = torch.arange(12)
+    found = stream.encode(live.model_, live._windows(live.panel_), rows, torch.zeros(12).long())
+    assert live.stream_.features.abs().max() > 0
+    torch.testing.assert_close(found.features, live.stream_.features)
 
 
 @pytest.mark.mission("M30")

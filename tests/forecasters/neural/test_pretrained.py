@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import nullcontext
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 
 from forecast import PretrainedForecaster, load
 from forecast._checks import ForecastWarning
+from forecast.forecasters.neural import pretrained
 from forecast.pretrained.network import PretrainedNetwork
 
 MONTHS = pd.date_range("2015-01", periods=132, freq="MS")
@@ -193,3 +195,25 @@ def test_only_the_newest_values_are_read() -> None:
             for one in (y, other)
         )
     np.testing.assert_allclose(found, same)
+
+
+@pytest.mark.parametrize("begun", [0, 33])
+def test_a_long_stream_knows_what_one_update_knows_and_rarely_reads_anew(
+    begun: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretrained, "CONTEXT", 60)
+    monkeypatch.setattr(pretrained, "LATTICE", 20)
+    y = pd.DataFrame(np.random.default_rng(9).normal(size=(160, 2)).cumsum(0), columns=list("ab"))
+    y.loc[y.index < begun, "b"] = np.nan
+    model = PretrainedForecaster(season_length=7).fit(y[:50])
+    at_once = {
+        end: copy.deepcopy(model).update(y[50:end]).predict_quantiles(5)
+        for end in (79, 80, 81, 110, 160)
+    }
+    begin, reads = pretrained.begin, []
+    monkeypatch.setattr(pretrained, "begin", lambda *given: reads.append(1) or begin(*given))
+    for end in range(51, 161):
+        model.update(y[end - 1 : end])
+        if end in at_once:
+            np.testing.assert_allclose(model.predict_quantiles(5), at_once[end], atol=1e-5)
+    assert len(reads) == 5  # 80, 100 ... 160: both series together

@@ -194,6 +194,7 @@ def test_fit_warns_of_gradients_that_vanish_in_the_window_asked_for(seed: int) -
     RNNForecaster(**options).fit(wave(seed))  # the recipe's window is not the user's doing
 
 
+@pytest.mark.slow
 @naive_is_better
 @pytest.mark.parametrize("kind", [RNNForecaster, LSTMForecaster])
 def test_of_a_usual_training_fit_says_nothing(kind) -> None:

@@ -1,0 +1,216 @@
+"""What a trained network answers: forecasts from its live stream, updates, other histories."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forecast.data.panel import Panel
+from forecast.engine import rollout, stream
+from forecast.engine.batches import Windows, typical_spreads
+from forecast.engine.model import Model
+from forecast.engine.stream import Stream
+from forecast.engine.sweep import phases_needed, sweep
+from forecast.forecasters.neural.features import Features
+from forecast.forecasters.neural.parameters import NeuralParameters
+from forecast.forecasters.neural.recipe import Recipe
+from forecast.forecasters.occlusion import Occluded
+from forecast.networks.base import pick
+
+ROLLOUT_ROWS = 8192  # rows of one rollout: more do not fit into the processor's caches
+
+
+class LiveForecaster(NeuralParameters):
+    """Forecast by a trained network; how it is trained is told by `NeuralForecaster` (abstract)."""
+
+    model_: Model
+    recipe_: Recipe
+    features_: Features
+    spreads_: np.ndarray
+    stream_: Stream
+
+    @property
+    def point_is_mean(self) -> bool:
+        """Whether the forecast is a mean."""
+        return self.point == "mean"
+
+    def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
+        return self._written(self.stream_, self._told(self.panel_, horizon, known), self.point)
+
+    def _written(self, live: Stream, ahead: Tensor, point: str) -> np.ndarray:
+        """Return the medians or means (n, H) that the network writes and reads again."""
+        choose = rollout.greedy(self.model_, point)
+
+        def read(live: Stream, ahead: Tensor) -> Tensor:
+            return rollout.rollout(self.model_, live, ahead, choose)
+
+        values = self._write(live, ahead, read)
+        return values if point == "mean" else self.model_.support.round(values)
+
+    def _predict_quantiles(
+        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> np.ndarray:
+        """Return the head's own quantiles within the first block, those of paths beyond."""
+        ahead = self._told(self.panel_, horizon, known)
+        found = self._first_block(self.stream_, ahead, levels)[..., 1:]
+        direct = found.shape[1]
+        if horizon > direct:
+            beyond = super()._predict_quantiles(horizon, levels, known)
+            found = np.concatenate([found, beyond[:, direct:]], 1)
+        return self.model_.support.round(found)  # a quantile of paths may lie between two of them
+
+    def _centered(
+        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Read both off one pass of the network, where one block reaches far enough."""
+        ahead = self._told(self.panel_, horizon, known)
+        if horizon > self.recipe_.stride:
+            median = self._written(self.stream_, ahead, "median")
+            return median, self._predict_quantiles(horizon, levels, known)
+        return self._one_block(self.stream_, ahead, levels)
+
+    def _one_block(
+        self, live: Stream, ahead: Tensor, levels: tuple[float, ...]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return median (n, r) and quantiles (n, r, Q) of one block."""
+        whole = self.model_.support.round(self._first_block(live, ahead, levels))
+        return whole[..., 0], whole[..., 1:]
+
+    def _first_block(self, live: Stream, ahead: Tensor, levels: tuple[float, ...]) -> np.ndarray:
+        """Return the steps of one block, (n, r, 1 + Q): the median, then the quantiles."""
+
+        def read(live: Stream, ahead: Tensor) -> Tensor:
+            block = ahead[:, : self.recipe_.stride]
+            scale, raw = rollout.first_block(self.model_, live, block)
+            return self.model_.values(scale, self.model_.quantiles(raw, (0.5, *levels)))
+
+        return self._write(live, ahead, read)
+
+    def _sample(
+        self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
+    ) -> np.ndarray:
+        # each part of a large panel draws from a generator of its own, so that a longer horizon
+        # for one part does not move the draws of the next
+        seeds = itertools.count(int(rng.integers(2**31)))
+
+        def draw(live: Stream, ahead: Tensor) -> Tensor:
+            generator = torch.Generator().manual_seed(next(seeds))
+            return rollout.paths(self.model_, live, ahead, n_samples, generator)
+
+        ahead = self._told(self.panel_, horizon, known)
+        return self.model_.support.round(self._write(self.stream_, ahead, draw, n_samples))
+
+    def _predict_at(
+        self,
+        panel: Panel,
+        origins: np.ndarray,
+        horizon: int,
+        levels: tuple[float, ...],
+        known: np.ndarray | None,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Read all values once, and write on from all origins at once."""
+        new = origins - self.panel_.lengths  # (O, n)
+        one_block = horizon <= self.recipe_.stride and not self.point_is_mean
+        if (new != new[:, :1]).any() or (levels and not one_block):
+            return super()._predict_at(panel, origins, horizon, levels, known)
+        told = self._tensor(self.features_.rolling(panel, origins, horizon, known)).flatten(0, 1)
+        points, quantiles, done = [], [], 0
+        for live in self._streams(panel, new[:, 0].tolist(), horizon):
+            ahead = told[done : done + len(live.features)]
+            if levels:
+                point, levelled = self._one_block(live, ahead, levels)
+            else:
+                point = self._written(live, ahead, self.point)
+                levelled = np.empty((*point.shape, 0))
+            points.append(point)
+            quantiles.append(levelled)
+            done += len(ahead)
+        shape = (*origins.shape, horizon)
+        point = np.concatenate(points).reshape(shape)
+        return point, point, np.concatenate(quantiles).reshape(*shape, len(levels))
+
+    def _streams(self, panel: Panel, moments: list[int], horizon: int) -> Iterator[Stream]:
+        """Yield the streams after so many of the values that follow the history in a panel."""
+        start, patch = self.stream_, self.recipe_.patch
+        if len(start.phases) < patch and phases_needed(moments, patch) != [patch - 1]:
+            seen = panel.head(self.panel_.lengths)
+            start = self._read_all(self._windows(seen), phases=True)
+        values, drivers = self._newest(panel, moments[-1])
+        # a decoder begins from the state, and what is read back goes on from it
+        alone = horizon <= self.recipe_.stride and not self.model_.network.hands_over
+        return sweep(self.model_, values, start, drivers, moments, one_block=alone)
+
+    def _update(self, panel: Panel, added: np.ndarray) -> None:
+        """Absorb new values: one step of the network per value and series.
+
+        The first update reads the history once more, for the phases that `predict` never needs;
+        so do new values that are more for some series than for others.
+        """
+        complete = len(self.stream_.phases) == self.recipe_.patch
+        if complete and (added == added[0]).all():
+            values, drivers = self._newest(panel, int(added[0]))
+            with torch.inference_mode():
+                _, self.stream_ = stream.absorb(self.model_, values, self.stream_, drivers)
+        else:
+            self.stream_ = self._read_all(self._windows(panel), phases=True)
+
+    def _apply(self, panel: Panel) -> None:
+        self.features_ = dataclasses.replace(self.features_, static=self.static)
+        self.spreads_ = typical_spreads(panel, panel.lengths)
+        self.stream_ = self._read_all(self._windows(panel))
+
+    def _answer(self, asked: Occluded, horizon: int) -> np.ndarray:
+        other = copy.copy(self)
+        other.panel_, other.spreads_ = asked.panel, self.spreads_[asked.owners]
+        live = other._read_all(other._windows(asked.panel))
+        live = live._replace(static=live.static.masked_fill(self._tensor(asked.static)[:, None], 0))
+        ahead, own = other._told(asked.panel, horizon, asked.known), len(self.panel_.X_names)
+        usual = self._tensor(self.features_.usual_calendar(self.panel_))
+        ahead[self._tensor(asked.calendar), :, : ahead.shape[2] - own] = usual
+        return other._written(live, ahead, self.point)
+
+    # Used by these
+
+    def _device(self) -> torch.device:
+        return self.model_.noise_factor.device
+
+    def _windows(self, panel: Panel, error_scales: np.ndarray | None = None) -> Windows:
+        return self.features_.windows(panel, self.spreads_, self._device(), error_scales)
+
+    def _read_all(self, windows: Windows, *, phases: bool = False) -> Stream:
+        """Read every series to its end."""
+        return stream.encode_all(self.model_, windows, phases=phases)
+
+    def _newest(self, panel: Panel, count: int) -> tuple[Tensor, Tensor]:
+        """Return the last values of every series and their covariates, as the model reads them."""
+        newest = panel.newest(count)
+        values = self._tensor(newest.values).double()
+        return values, self._tensor(self.features_.beside(newest))
+
+    def _told(self, panel: Panel, horizon: int, known: np.ndarray | None) -> Tensor:
+        """Return what is known of the next steps, (n, H, K), as the model reads it."""
+        return self._tensor(self.features_.ahead(panel, horizon, known))
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.as_tensor(array, device=self._device())
+
+    def _write(self, live: Stream, ahead: Tensor, write: Any, copies: int = 1) -> np.ndarray:
+        """Return what `write(stream, known)` forecasts for the rows of a stream, some at a time."""
+        newest = live._replace(phases=live.phases[-1:])
+        together = max(ROLLOUT_ROWS // copies, 1)
+        if len(ahead) <= together:
+            parts = [(newest, ahead)]
+        else:
+            rows = [slice(first, first + together) for first in range(0, len(ahead), together)]
+            parts = [(pick(newest, some), ahead[some]) for some in rows]
+        with torch.inference_mode():
+            written = [write(*part) for part in parts]
+            whole = written[0] if len(written) == 1 else torch.cat(written)
+        return whole.cpu().numpy().astype(np.float64)

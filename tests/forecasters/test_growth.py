@@ -1,0 +1,68 @@
+"""How wide bands become with the steps ahead: as errors did, whatever the process is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast import NaiveForecaster, ThetaForecaster
+from forecast.forecasters.growth import growth
+
+STEPS = 12
+
+
+def factors(*series: np.ndarray, means: float = 0.0, steps: int = STEPS) -> np.ndarray:
+    offsets = np.cumsum([0, *map(len, series)])
+    echo = np.ones((len(series), steps))
+    return growth(np.concatenate(series), np.full(len(series), means), offsets, echo)
+
+
+def test_independent_errors_grow_as_the_recursion_says() -> None:
+    rng = np.random.default_rng(0)
+    found = factors(*rng.normal(size=(50, 400)))
+    assert found.shape == (50, STEPS) and (found[:, 0] == 1).all()
+    np.testing.assert_allclose(found.mean(0), 1, atol=0.05)
+
+
+def test_changes_of_noise_take_each_other_back() -> None:
+    noise = np.random.default_rng(0).normal(size=(20, 401))
+    found = factors(*np.diff(noise, axis=1))
+    np.testing.assert_allclose(found.mean(0), 1 / np.sqrt(np.arange(1, STEPS + 1)), rtol=0.1)
+
+
+def test_a_mean_that_no_path_has_adds_up() -> None:
+    errors = np.random.default_rng(0).normal(size=400)
+    alone, biased = factors(errors - errors.mean()), factors(errors - errors.mean(), means=0.5)
+    steps = np.arange(1, STEPS + 1)
+    np.testing.assert_allclose((biased / alone)[0] ** 2, 1 + 0.25 * steps, rtol=0.35)
+
+
+def test_every_series_is_measured_alone_and_far_steps_go_on() -> None:
+    series = [*np.random.default_rng(0).normal(size=(3, 30)), np.zeros(20), np.ones(3), np.empty(0)]
+    together = factors(*series, steps=40)
+    for row, one in zip(together, series, strict=True):
+        np.testing.assert_array_equal(row, factors(one, steps=40)[0])
+    np.testing.assert_array_equal(together[:, :7], factors(*series, steps=7))
+    assert (together[:3, 30:] == together[:3, [29]]).all()
+    assert (together[[3, 5]] == 1).all()
+
+
+def test_where_means_are_not_known_nothing_is_measured() -> None:
+    assert (factors(np.tile([1.0, -1.0], 50), means=np.nan) == 1).all()
+
+
+@pytest.mark.parametrize("model", [NaiveForecaster(), ThetaForecaster()], ids=repr)
+def test_bands_hold_for_walks_and_for_series_that_come_back(model: Any) -> None:
+    rng, size = np.random.default_rng(1), 150
+    for persistence in (0.0, 0.7, 1.0):
+        states = np.zeros((size + STEPS, 200))
+        for t in range(1, size + STEPS):
+            states[t] = persistence * states[t - 1] + rng.normal(size=200)
+        model.fit(pd.DataFrame(states[:size]).add_prefix("s"))
+        band = model.predict_interval(STEPS, coverage=0.8).to_numpy().reshape(STEPS, -1, 2)
+        inside = (states[size:] >= band[..., 0]) & (states[size:] <= band[..., 1])
+        assert 0.75 < inside.mean() < 0.85
+        assert 0.72 < inside[-4:].mean() < 0.88
