@@ -156,7 +156,12 @@ class Residuals(NamedTuple):
         return place, np.where(place >= self.counts, -1.0, 1.0)
 
     def at(self, places: np.ndarray) -> np.ndarray:
-        """Return errors by their places (..., n, S); after the last of a series comes its first."""
+        """Return errors by their places (..., n, S); after the last of a series comes its first.
+
+        Where no series has an error, they are zero.
+        """
+        if not len(self.values):
+            return np.zeros(places.shape)
         first = np.where(np.diff(self.offsets) > 0, self.offsets[:-1], 0)[:, None]
         drawn: np.ndarray = self.values[first + places % self.counts]
         return drawn

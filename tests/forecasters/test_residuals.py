@@ -23,6 +23,11 @@ def test_errors_are_drawn_from_the_own_series() -> None:
     assert set(drawn[1]) == {-1.0, 1.0, -9.0, 9.0}  # it has none of its own
 
 
+def test_where_no_series_has_an_error_none_is_drawn() -> None:
+    residuals = pool(np.array([np.nan, np.nan]))
+    assert not Noise(residuals, 5, np.random.default_rng(0)).errors().any()
+
+
 def test_only_skewed_errors_keep_their_sign() -> None:
     residuals = pool(NORMAL + 5, SKEWED)
     assert residuals.mirrored.tolist() == [True, False]

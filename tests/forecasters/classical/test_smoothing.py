@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast import ETSForecaster, ThetaForecaster
 from forecast.forecasters.classical.recursion import Recursion, Smoothing, smoothing
 from forecast.forecasters.classical.smoothing import Fitted, SmoothingForecaster
 from forecast.forecasters.residuals import inflation
@@ -66,3 +67,10 @@ def test_a_child_is_asked_about_recent_values_of_series_that_have_features() -> 
 def test_errors_of_missing_values_are_left_out() -> None:
     y = pd.Series(np.random.default_rng(0).normal(size=40)).mask(np.arange(40) % 4 == 2)
     assert len(Flat(season_length=1).fit(y).residuals_.values) == 30
+
+
+@pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
+@pytest.mark.parametrize("model", [ETSForecaster(horizon=3), ThetaForecaster(horizon=3)])
+def test_a_value_and_gaps_after_it_are_forecast_by_this_value(model: SmoothingForecaster) -> None:
+    quantiles = model.fit(pd.Series([29.5, *[np.nan] * 17])).predict_quantiles()
+    assert (quantiles == 29.5).all(axis=None)
