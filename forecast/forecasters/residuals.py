@@ -314,6 +314,18 @@ class Noise:
         half = self.rng.standard_normal((size, self.n_samples // 2))
         return np.concatenate([half, -half], axis=1)
 
+    def normals_of_each(self, size: int) -> np.ndarray:
+        """Return standard normal numbers (n, size, S), or (1, size, S) that all series share.
+
+        Those come from a generator of their own, and fewer are a prefix of more: neither they nor
+        the errors of a series depend on what another one asks for.
+        """
+        if self.even:
+            apart = Noise(self.residuals, self.n_samples, np.random.default_rng(1), even=True)
+            return apart.normals(size)[None]
+        n = len(self.residuals.mirrored)
+        return self.normals(n * size).reshape(n, size, self.n_samples)
+
 
 class ResidualForecaster(BaseForecaster):
     """A forecaster whose paths draw past errors (abstract); `_run` must be written.

@@ -95,8 +95,7 @@ class SmoothingForecaster(ResidualForecaster):
 
     def _drawn(self, noise: Noise) -> Smoothing:
         """Return a recursion for each path, (n S,), as far off as its numbers are in doubt."""
-        r, alone = self.doubt_.shape[2], 1 if noise.even else len(self.doubt_)
-        normals = noise.normals(alone * r).reshape(alone, r, noise.n_samples)
+        normals = noise.normals_of_each(self.doubt_.shape[2])
         numbers = self.smoothing_.numbers()[:, :, None] + self.doubt_ @ normals
         return self.smoothing_.rows(np.moveaxis(numbers, 2, 1))
 

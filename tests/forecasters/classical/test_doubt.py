@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from forecast import ETSForecaster
+from forecast import ETSForecaster, ThetaForecaster
 from forecast.forecasters.classical.doubt import doubt, side_by_side
 from forecast.forecasters.classical.recursion import Smoothing, learned, smoothing
 
@@ -71,3 +73,13 @@ def test_paths_begin_apart_and_the_forecast_stays() -> None:
     narrow = model.predict_interval(12)
     share = (wide["upper"] - wide["lower"]) / (narrow["upper"] - narrow["lower"])
     assert 1.05 < share.iloc[-1] < 1.5
+
+
+@pytest.mark.parametrize("forecaster", [ETSForecaster, ThetaForecaster])
+def test_bands_of_a_series_do_not_depend_on_what_is_in_doubt_beside_it(forecaster: Any) -> None:
+    season = 10 * np.sin(np.arange(SIZE) * 2 * np.pi / 12)
+    wide = pd.DataFrame({"plain": NOISE.cumsum(), "seasonal": 20 + season + NOISE})
+    model = forecaster(season_length=12)
+    beside = model.fit(wide).predict_quantiles(3)["plain"]
+    alone = model.fit(wide["plain"]).predict_quantiles(3)
+    np.testing.assert_allclose(beside, alone, rtol=1e-9)
