@@ -15,7 +15,11 @@ BORROWED = 4.0
 
 
 def growth(
-    values: np.ndarray, means: np.ndarray, offsets: np.ndarray, echo: np.ndarray
+    values: np.ndarray,
+    means: np.ndarray,
+    offsets: np.ndarray,
+    follows: np.ndarray,
+    echo: np.ndarray,
 ) -> np.ndarray:
     """Return by which factor errors j steps ahead were larger than independent ones would be.
 
@@ -23,7 +27,8 @@ def growth(
     e_{T - i}. If errors with the mean m and the variance s^2 are independent, its mean square is
     s^2 sum_{i < j} psi_i^2 + (m sum_{i < j} psi_i)^2; the ratio of both is the variance ratio of Lo
     and MacKinlay, "Stock market prices do not follow random walks", 1988. That of step j is known
-    from T / j errors that share none, and leans on that of the step before.
+    from T / j errors that share none, and leans on that of the step before. Errors on both sides of a
+    gap are not summed.
 
     Parameters
     ----------
@@ -33,6 +38,8 @@ def growth(
         (n,), what was taken off the errors of each series; NaN: it is not known, nothing is told.
     offsets
         (n + 1,); series i owns values[offsets[i]:offsets[i + 1]].
+    follows
+        Whether each of `values` is the error of the step after that of the one before it.
     echo
         (n, H), what an error of one adds to its own step and to those after it.
 
@@ -43,13 +50,14 @@ def growth(
     Examples
     --------
     >>> ups_and_downs = np.tile([1.0, -1.0], 50)
-    >>> growth(ups_and_downs, np.zeros(1), np.array([0, 100]), np.ones((1, 4))).round(2).tolist()
+    >>> offsets, follows = np.array([0, 100]), np.arange(100) > 0
+    >>> growth(ups_and_downs, np.zeros(1), offsets, follows, np.ones((1, 4))).round(2).tolist()
     [[1.0, 0.27, 0.56, 0.21]]
     """
     n, horizon = echo.shape
     counts = np.diff(offsets)
     owners = np.repeat(np.arange(n), counts)
-    place = np.arange(len(owners)) - offsets[owners]
+    place = _run(follows[: len(owners)])
     drawn = values[: len(owners)]
     claimed = _independent(drawn, owners, counts, echo)
     errors = drawn + means[owners]
@@ -60,7 +68,8 @@ def growth(
         if not echo[:, j].any():  # errors so far ahead are those of the step before
             continue
         missed[j:] += echo[owners[j:], j] * errors[: len(missed) - j]
-        known, left = place >= j, counts - j
+        known = place >= j
+        left = np.bincount(owners[known], minlength=n)
         square = np.bincount(owners[known], np.square(missed[known]), n)
         with np.errstate(divide="ignore", invalid="ignore"):
             measured = square / left / claimed[:, j]
@@ -71,6 +80,12 @@ def growth(
         ratio[told, j] = leaning[told]
     ratio[:, reach:] = ratio[:, [reach - 1]]
     return np.sqrt(ratio)
+
+
+def _run(follows: np.ndarray) -> np.ndarray:
+    """Return how many errors without a gap between them came just before each."""
+    place = np.arange(len(follows))
+    return place - np.maximum.accumulate(np.where(follows, 0, place))
 
 
 def _student(independent: np.ndarray) -> np.ndarray:

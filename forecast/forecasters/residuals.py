@@ -56,6 +56,8 @@ class Residuals(NamedTuple):
         ones without a season.
     means
         (n,), what was taken off the errors of each series; NaN where it is not known.
+    follows
+        Whether each of `values` is the error of the step after that of the one before it.
     """
 
     values: np.ndarray
@@ -63,6 +65,7 @@ class Residuals(NamedTuple):
     mirrored: np.ndarray
     rhythm: np.ndarray
     means: np.ndarray
+    follows: np.ndarray
 
     @classmethod
     def gather(
@@ -79,7 +82,7 @@ class Residuals(NamedTuple):
         Parameters
         ----------
         errors
-            (E,), ordered by series.
+            (E,), ordered by series, each in the order of time; NaN is a gap.
         series
             (E,), the series of each.
         n_series
@@ -99,6 +102,7 @@ class Residuals(NamedTuple):
         ([1.0, 3.0], [0, 1, 1, 2], [True, True, True])
         """
         seen = np.isfinite(errors)
+        follows = (seen & np.r_[False, seen[:-1] & (series[1:] == series[:-1])])[seen]
         errors, series = errors[seen], series[seen]
         offsets = np.searchsorted(series, np.arange(n_series + 1))
         rhythm = np.ones((n_series, 1))
@@ -109,17 +113,20 @@ class Residuals(NamedTuple):
             few = np.maximum(cycles - 1, 1)
             doubt = np.sqrt(1 + 1 / few) * stdtrit(few, 0.9) / ndtri(0.9)
             rhythm = np.where(rhythm == 1, 1.0, rhythm * doubt)
-        return cls.of(errors, offsets, symmetric=symmetric)._replace(rhythm=rhythm)
+        known = cls.of(errors, offsets, symmetric=symmetric)
+        return known._replace(rhythm=rhythm, follows=follows)
 
     @classmethod
     def of(cls, values: np.ndarray, offsets: np.ndarray, *, symmetric: bool = False) -> Residuals:
-        """Return errors with what is known of their signs."""
-        steady, none = np.ones((len(offsets) - 1, 1)), np.zeros(len(offsets) - 1)
+        """Return errors without gaps, with what is known of their signs."""
+        n = len(offsets) - 1
+        follows = ~np.isin(np.arange(len(values)), offsets)
+        plain = cls(values, offsets, np.ones(n, bool), np.ones((n, 1)), np.zeros(n), follows)
         if symmetric or not len(values):
-            return cls(values, offsets, np.ones(len(offsets) - 1, dtype=bool), steady, none)
+            return plain
         if offsets[-1] == 0:  # all series draw from all errors
             whole = cls.of(values, np.array([0, len(values)]))
-            return cls(whole.values, offsets, whole.mirrored.repeat(len(offsets) - 1), steady, none)
+            return plain._replace(values=whole.values, mirrored=whole.mirrored.repeat(n))
         count = np.diff(offsets)
         owners = np.repeat(np.arange(len(count)), count)
         size = np.maximum(count, 1)
@@ -131,7 +138,7 @@ class Residuals(NamedTuple):
         middle = (in_order[first + (size - 1) // 2] + in_order[first + size // 2]) / 2
         standard_error = SPREAD_OF_MEDIAN * deviation / np.sqrt(size)
         skewed = (count >= ENOUGH) & (np.abs(middle) > SURPRISE * standard_error)
-        return cls(values, offsets, ~skewed, steady, mean)
+        return plain._replace(values=values, mirrored=~skewed, means=mean)
 
     def pooled(self, n_series: int) -> Residuals:
         """Return the errors of all, for each of other series."""
@@ -142,9 +149,9 @@ class Residuals(NamedTuple):
         counts = np.diff(self.offsets)[series]
         rows = ranges(self.offsets[:-1][series], counts)
         offsets = np.concatenate(([0], np.cumsum(counts)))
-        own = self.values[rows] if len(rows) else self.values
+        own, follows = (part[rows] if len(rows) else part for part in (self.values, self.follows))
         described = (self.mirrored[series], self.rhythm[series], self.means[series])
-        return Residuals(own, offsets, *described)
+        return Residuals(own, offsets, *described, follows)
 
     def locate(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return which error each level (n, S) in [0, 1) stands for, counted in its series.
@@ -182,10 +189,8 @@ class Residuals(NamedTuple):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the fields by the names they are saved under."""
-        names = ("values", "offsets", "mirrored", "rhythm", "means")
-        return {"residuals": self.values} | {
-            f"residual_{k}": v for k, v in zip(names[1:], self[1:], strict=True)
-        }
+        values, *others = self._asdict().items()
+        return {"residuals": values[1]} | {f"residual_{name}": part for name, part in others}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray], *, symmetric: bool = False) -> Residuals:
@@ -204,9 +209,13 @@ class Residuals(NamedTuple):
         rhythm = shaped(arrays, "residual_rhythm", n, arrays["residual_rhythm"].shape[-1])
         if not np.isfinite(rhythm).all() or not rhythm.size:
             raise ValueError("the residuals have no size")
-        # files from before errors were measured far ahead have no means
-        means = shaped({"residual_means": np.full(n, np.nan)} | arrays, "residual_means", n)
-        return cls(values, offsets, shaped(arrays, "residual_mirrored", n), rhythm, means)
+        # files from before errors were measured far ahead know neither means nor gaps
+        unknown = {"residual_means": np.full(n, np.nan), "residual_follows": np.zeros(len(values))}
+        arrays = arrays if "residual_follows" in arrays else arrays | unknown
+        means = shaped(arrays, "residual_means", n)
+        follows = shaped(arrays, "residual_follows", len(values)).astype(bool)
+        mirrored = shaped(arrays, "residual_mirrored", n)
+        return cls(values, offsets, mirrored, rhythm, means, follows)
 
 
 def _rhythm(
@@ -371,9 +380,10 @@ class ResidualForecaster(BaseForecaster):
         """Return paths (n, S, H) as wide around their median as errors were so far ahead."""
         paths, echo = self._run(horizon, known, noise), self._echo(horizon)
         if echo.any():
-            values, offsets, *_, means = self.residuals_
+            values, offsets, _, _, means, follows = self.residuals_
+            factors = growth(values, means, offsets, follows, echo)[:, None]
             median = self._predict(horizon, known)[:, None]
-            paths = median + (paths - median) * growth(values, means, offsets, echo)[:, None]
+            paths = median + (paths - median) * factors
         return paths
 
     def _even(self, horizon: int) -> Noise:

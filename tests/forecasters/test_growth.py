@@ -10,6 +10,7 @@ import pytest
 
 from forecast import NaiveForecaster, ThetaForecaster
 from forecast.forecasters.growth import growth
+from forecast.forecasters.residuals import Residuals
 
 STEPS = 12
 
@@ -17,7 +18,8 @@ STEPS = 12
 def factors(*series: np.ndarray, means: float = 0.0, steps: int = STEPS) -> np.ndarray:
     offsets = np.cumsum([0, *map(len, series)])
     echo = np.ones((len(series), steps))
-    return growth(np.concatenate(series), np.full(len(series), means), offsets, echo)
+    pool = Residuals.of(np.concatenate(series), offsets)
+    return growth(np.concatenate(series), np.full(len(series), means), offsets, pool.follows, echo)
 
 
 def test_independent_errors_grow_as_the_recursion_says() -> None:
@@ -52,8 +54,21 @@ def test_every_series_is_measured_alone_and_far_steps_go_on() -> None:
 
 def test_repeated_seasons_err_alike_within_one_season() -> None:
     errors, echo = np.random.default_rng(0).normal(size=60), np.arange(8)[None] % 4 == 0
-    found = growth(errors, np.zeros(1), np.array([0, 60]), echo.astype(float))[0]
+    follows = np.arange(60) > 0
+    found = growth(errors, np.zeros(1), np.array([0, 60]), follows, echo.astype(float))[0]
     assert (found[:4] == 1).all() and found[4] != 1 and (found[4:] == found[4]).all()
+
+
+def test_errors_on_both_sides_of_a_gap_are_not_neighbours() -> None:
+    rng = np.random.default_rng(0)
+    noise = pd.DataFrame(rng.normal(size=(400, 20))).add_prefix("s")
+    gaps = noise.mask(rng.random(noise.shape) < 0.2)
+    gaps.iloc[[0, -1]] = 0.0
+    model, far = NaiveForecaster(), []
+    for panel in (noise, gaps):
+        band = model.fit(panel).predict_interval(4).to_numpy().reshape(4, -1, 2)
+        far.append(np.ptp(band, axis=2)[-1].mean())
+    assert far[1] == pytest.approx(far[0], rel=0.1)
 
 
 def test_where_means_are_not_known_nothing_is_measured() -> None:

@@ -105,3 +105,15 @@ def test_equal_sizes_are_seldom_told_apart_and_few_cycles_never() -> None:
     errors, phases = seasonal(12, 3, 50.0)
     few = Residuals.gather(errors, np.zeros(36, dtype=int), 1, phases=phases)
     assert (few.rhythm == 1).all()
+
+
+def test_errors_follow_each_other_but_for_gaps_and_borders() -> None:
+    errors = np.array([1.0, 2.0, np.nan, 3.0, 4.0, 5.0])
+    residuals = Residuals.gather(errors, np.array([0, 0, 0, 0, 0, 1]), 2)
+    assert residuals.follows.tolist() == [False, True, False, True, False]
+    assert residuals.take(np.array([1, 0])).follows.tolist() == [False, False, True, False, True]
+    again = Residuals.from_arrays(residuals.arrays())
+    np.testing.assert_array_equal(again.follows, residuals.follows)
+    arrays = residuals.arrays()
+    del arrays["residual_follows"]
+    assert np.isnan(Residuals.from_arrays(arrays).means).all()  # nothing is told of far steps

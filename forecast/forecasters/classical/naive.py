@@ -73,7 +73,8 @@ class NaiveForecaster(ResidualForecaster):
         parts.append((np.zeros(panel.n_series), np.arange(panel.n_series)))
         errors, series = np.empty(0), np.empty(0, dtype=np.int64)
         for more, owners in parts:
-            keep = np.isfinite(more) & ~np.isin(owners, series)
+            told = owners[np.isfinite(more)]
+            keep = np.isin(owners, told) & ~np.isin(owners, series)
             errors, series = np.r_[errors, more[keep]], np.r_[series, owners[keep]]
         order = np.argsort(series, kind="stable")
         errors, series = errors[order], series[order]
