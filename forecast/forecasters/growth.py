@@ -27,8 +27,8 @@ def growth(
     e_{T - i}. If errors with the mean m and the variance s^2 are independent, its mean square is
     s^2 sum_{i < j} psi_i^2 + (m sum_{i < j} psi_i)^2; the ratio of both is the variance ratio of Lo
     and MacKinlay, "Stock market prices do not follow random walks", 1988. That of step j is known
-    from T / j errors that share none, and leans on that of the step before. Errors on both sides of a
-    gap are not summed.
+    from T / j errors that share none, and leans on that of the step before. Those
+    on both sides of a gap are not summed.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def growth(
         square = np.bincount(owners[known], np.square(missed[known]), n)
         with np.errstate(divide="ignore", invalid="ignore"):
             measured = square / left / claimed[:, j]
-        told = (left > 0) & np.isfinite(measured)
+        told = (left > 0) & (echo[:, j] != 0) & np.isfinite(measured)
         independent = left / (j + 1)
         measured *= np.square(_student(independent))
         leaning = (independent * measured + BORROWED * ratio[:, j]) / (independent + BORROWED)

@@ -59,6 +59,14 @@ def test_repeated_seasons_err_alike_within_one_season() -> None:
     assert (found[:4] == 1).all() and found[4] != 1 and (found[4:] == found[4]).all()
 
 
+def test_a_series_without_an_echo_is_not_measured_because_another_has_one() -> None:
+    errors, ends = np.random.default_rng(0).normal(size=120), np.array([0, 60, 120])
+    echo = np.stack([np.ones(8), np.arange(8) % 4 == 0])
+    together = growth(errors, np.zeros(2), ends, np.arange(120) % 60 > 0, echo)
+    alone = growth(errors[60:], np.zeros(1), ends[:2], np.arange(60) > 0, echo[1:])
+    np.testing.assert_array_equal(together[1], alone[0])
+
+
 def test_errors_on_both_sides_of_a_gap_are_not_neighbours() -> None:
     rng = np.random.default_rng(0)
     noise = pd.DataFrame(rng.normal(size=(400, 20))).add_prefix("s")
