@@ -357,12 +357,19 @@ class ResidualForecaster(BaseForecaster):
         return np.zeros((self.panel_.n_series, horizon))
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
+        return self._median(horizon, known)
+
+    def _median(
+        self, horizon: int, known: np.ndarray | None, even: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return the forecast (n, H); `even` are paths (n, S, H) for quantiles if at hand."""
         expected = self._run(horizon, known, Noise(self.residuals_))[:, 0]
         mirrored = self.residuals_.mirrored
         if mirrored.all():
             return expected
-        median = np.median(self._run(horizon, known, self._even(horizon)), axis=1)
-        return np.where(mirrored[:, None], expected, median)
+        if even is None:
+            even = self._run(horizon, known, self._even(horizon))
+        return np.where(mirrored[:, None], expected, np.median(even, axis=1))
 
     def _sample(
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
@@ -382,7 +389,7 @@ class ResidualForecaster(BaseForecaster):
         if echo.any():
             values, offsets, _, _, means, follows = self.residuals_
             factors = growth(values, means, offsets, follows, echo)[:, None]
-            median = self._predict(horizon, known)[:, None]
+            median = self._median(horizon, known, paths if noise.even else None)[:, None]
             paths = median + (paths - median) * factors
         return paths
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from forecast import NaiveForecaster
 from forecast.forecasters.residuals import Noise, Residuals
 
 NORMAL = np.random.default_rng(0).normal(size=60)
@@ -117,3 +119,12 @@ def test_errors_follow_each_other_but_for_gaps_and_borders() -> None:
     arrays = residuals.arrays()
     del arrays["residual_follows"]
     assert np.isnan(Residuals.from_arrays(arrays).means).all()  # nothing is told of far steps
+
+
+def test_quantiles_take_the_median_of_their_own_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = NaiveForecaster(strategy="drift").fit(pd.Series(np.cumsum(SKEWED)))
+    point, run, runs = model.predict(3), model._run, []
+    monkeypatch.setattr(model, "_run", lambda *args: runs.append(args) or run(*args))
+    middle = model._predict_quantiles(3, (0.5,), None)
+    np.testing.assert_allclose(middle[0, :, 0], point)
+    assert len(runs) == 2  # without errors, and with even ones
