@@ -28,7 +28,8 @@ ORIGINS, SHARE = 12, 3
 FEW = 3
 # From so many independent errors on, those above and below the median are told apart.
 MANY = 200
-# What all series have in common weighs as much as so many independent errors of a series' own.
+# What is borrowed for the size of errors (from all series, all places of a season, the step before)
+# weighs as much as so many independent ones of its own.
 BORROWED = 4.0
 # The width that a forecast claims is believed as so many independent errors would be. With none as
 # much is covered (.80, .73, .83, .79 after 72 values of an AR(1), a random walk, a season and a
@@ -196,7 +197,18 @@ def student(independent: float) -> float:
     freedom: where nothing else is believed, bands then cover .79 to .83 after 12 to 24 origins, be
     the series white noise, an AR(1) or a random walk.
     """
-    return float(stdtrit(max(2 * independent, 1.0), LEVELS[1]) / ndtri(LEVELS[1]))
+    return float(wider(max(2 * independent, 1.0)))
+
+
+def wider(df: np.ndarray | float) -> np.ndarray:
+    """Return how much wider a band of `COVERAGE` is by Student's t than by a normal distribution.
+
+    Examples
+    --------
+    >>> wider(np.array([2, 10, 1000])).round(2).tolist()
+    [1.47, 1.07, 1.0]
+    """
+    return np.asarray(stdtrit(df, LEVELS[1]) / ndtri(LEVELS[1]))
 
 
 class Continued(Protocol):

@@ -8,10 +8,8 @@ each other back, and a random walk through it claims far too much.
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
 
-# The ratio of the step before weighs as much as so many independent errors.
-BORROWED = 4.0
+from forecast.forecasters.calibration import BORROWED, wider
 
 
 def growth(
@@ -75,7 +73,8 @@ def growth(
             measured = square / left / claimed[:, j]
         told = (left > 0) & (echo[:, j] != 0) & np.isfinite(measured)
         independent = left / (j + 1)
-        measured *= np.square(_student(independent))
+        # errors that share some steps are partly new: twice the degrees of freedom
+        measured *= np.square(wider(2 * (independent + BORROWED)))
         leaning = (independent * measured + BORROWED * ratio[:, j]) / (independent + BORROWED)
         ratio[told, j] = leaning[told]
     ratio[:, reach:] = ratio[:, [reach - 1]]
@@ -86,15 +85,6 @@ def _run(follows: np.ndarray) -> np.ndarray:
     """Return how many errors without a gap between them came just before each."""
     place = np.arange(len(follows))
     return place - np.maximum.accumulate(np.where(follows, 0, place))
-
-
-def _student(independent: np.ndarray) -> np.ndarray:
-    """Return how much wider a band is whose width was learned from few errors, as Student's t.
-
-    Errors that share some steps are partly new, so there are twice the degrees of freedom.
-    """
-    free = 2 * (independent + BORROWED)
-    return np.asarray(stdtrit(free, 0.9) / ndtri(0.9))
 
 
 def _independent(

@@ -7,10 +7,11 @@ from abc import abstractmethod
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import fdtrc, ndtri, stdtrit
+from scipy.special import fdtrc
 
 from forecast.data.panel import ranges
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.calibration import BORROWED, wider
 from forecast.forecasters.growth import growth
 from forecast.forecasters.history import SHORT, shaped
 
@@ -19,8 +20,8 @@ from forecast.forecasters.history import SHORT, shaped
 # Cabilio and Masaro, "A simple test of symmetry about an unknown median", 1996.
 SURPRISE, SPREAD_OF_MEDIAN, ENOUGH = 3.0, 0.756, 20
 # Errors are larger at some places of a season if chance does that less often than DOUBT, and each
-# was seen in so many cycles; the size of a place leans on that of all as on so many errors.
-DOUBT, CYCLES, BORROWED = 1e-3, 4, 4.0
+# was seen in so many cycles.
+DOUBT, CYCLES = 1e-3, 4
 
 
 def inflation(size: int, n_parameters: int) -> float:
@@ -35,7 +36,7 @@ def inflation(size: int, n_parameters: int) -> float:
     (1.002, 1.219)
     """
     free = max(size - n_parameters, 1)
-    return math.sqrt(size / free) * float(stdtrit(free, 0.9) / ndtri(0.9))
+    return math.sqrt(size / free) * float(wider(free))
 
 
 class Residuals(NamedTuple):
@@ -111,7 +112,7 @@ class Residuals(NamedTuple):
             errors = errors / rhythm[series, phases[seen]]
             # each size is known from the errors of few cycles only
             few = np.maximum(cycles - 1, 1)
-            doubt = np.sqrt(1 + 1 / few) * stdtrit(few, 0.9) / ndtri(0.9)
+            doubt = np.sqrt(1 + 1 / few) * wider(few)
             rhythm = np.where(rhythm == 1, 1.0, rhythm * doubt)
         known = cls.of(errors, offsets, symmetric=symmetric)
         return known._replace(rhythm=rhythm, follows=follows)
