@@ -61,8 +61,9 @@ class ETSForecaster(SmoothingForecaster):
     is found by STL and kept, if it is strong. A series of fewer than 8 values or with no variation
     is smoothed with a fixed gain. Missing values are filled by the last of the same season for the
     fit, and their errors are left out. A trend that would carry a series without negative values
-    below zero within the horizon is damped, or left out. Paths draw past errors through the
-    recursion.
+    below zero within the horizon is damped, or left out. Paths draw past errors through
+    the recursion, gains and states as far off as the series leaves them in doubt, and are as wide
+    as errors were so many steps ahead.
 
     `update` runs the recursion over the new values; the parameters stay.
 
@@ -70,6 +71,8 @@ class ETSForecaster(SmoothingForecaster):
     ----------
     smoothing_
         Parameters and states of all series.
+    doubt_
+        (n, 6 + m, r), how far off the numbers of a recursion are, times r standard normal ones.
     residuals_
         Past errors, in target units or, where the form is proportional, as fractions.
 

@@ -20,7 +20,8 @@ class NaiveForecaster(ResidualForecaster):
 
     Missing values: the last observed value counts, for "seasonal" that of the same season. Paths
     are random walks whose steps are past errors; those of a season are drawn as they followed each
-    other, so that a month that is above the last year's has neighbours that are, too.
+    other, so that a month that is above the last year's has neighbours that are, too. Paths are
+    as wide as past errors were so many steps ahead, where the past tells.
 
     Parameters
     ----------

@@ -51,8 +51,9 @@ class SmoothingForecaster(ResidualForecaster):
     """Run one recursion per series; a child fits it to the last 1,000 values (or 10 seasons).
 
     Missing values are filled by the last of the same season for the fit, and their errors are left
-    out. Paths draw past errors through the recursion. `update` runs the recursion over the new
-    values; the parameters stay.
+    out. Paths draw past errors through the recursion, gains and states as far off as the series
+    leaves them in doubt, and are as wide as errors were so many steps ahead. `update` runs the
+    recursion over the new values; the parameters stay.
     """
 
     tags = ForecasterTags(shift_equivariant=False)  # a season may be a factor

@@ -37,7 +37,8 @@ class ThetaForecaster(SmoothingForecaster):
     season, it is taken out first, as factors where all values are positive. A series of fewer than
     8 values or with no variation is smoothed with a fixed gain. Missing values are filled by the
     last of the same season for the fit, and their errors are left out. Paths draw past errors
-    through the recursion.
+    through the recursion, gains and states as far off as the series leaves them in doubt, and are
+    as wide as errors were so many steps ahead.
 
     `update` runs the recursion over the new values; the parameters stay.
 
@@ -45,6 +46,8 @@ class ThetaForecaster(SmoothingForecaster):
     ----------
     smoothing_
         Parameters and states of all series.
+    doubt_
+        (n, 6 + m, r), how far off the numbers of a recursion are, times r standard normal ones.
     residuals_
         Past errors, in target units or, where the season is a factor, in units of the season.
 
