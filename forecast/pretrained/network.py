@@ -155,7 +155,7 @@ class PretrainedNetwork(nn.Module):
         new = values.shape[1] if before is None else 1
         inputs, wrong = self.inputs(past, new)
         if before is None:
-            features, state = self._absorb(inputs, (past.seen == 0).sum(1))
+            features, state = self._absorb(inputs, past.first[:, 0])
         else:
             features, state = read_on(self.recurrence, inputs, before)
         return Reading(features, past, state, wrong)
