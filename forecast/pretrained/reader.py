@@ -148,6 +148,17 @@ def _change(values: Tensor) -> Tensor:
     return torch.nn.functional.pad(values.diff(), (1, 0))
 
 
+def unit_of(past: Past, origins: Tensor | slice) -> tuple[Tensor, Tensor]:
+    """Return the levels and the spreads (B, n) in which forecasts of some origins are given back.
+
+    What never moved has no spread: it goes on as it is, to the last digit.
+    """
+    level, spread, low, high = (
+        part[:, origins] for part in (past.level, past.spread, past.low, past.high)
+    )
+    return level, spread.where(high > low, 0.0)
+
+
 def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
     """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one."""
     level, spread = (part[:, origins, None, None] for part in (past.level, past.spread))
@@ -238,11 +249,22 @@ class Mistakes(NamedTuple):
     far: Tensor
 
 
-def look_back(past: Past, new: int) -> tuple[Tensor, Tensor, Mistakes]:
+class Outlook(NamedTuple):
+    """What is known after a step of the next: (B, N, J) each.
+
+    What `templates` give of it, and how wrong the templates were so far.
+    """
+
+    shown: Tensor
+    known: Tensor
+    mistakes: Mistakes
+
+
+def look_back(past: Past, new: int) -> Outlook:
     """Compare the `new` last values with what the templates said of them before they came.
 
-    Returns also what the templates say of the step after each, as `templates` does, without the
-    axis of steps: all is asked in one call, which a stream of single values feels.
+    Returns also what the templates say of the step after each: all is asked in one call, which a
+    stream of single values feels.
     """
     p, n = past, past.values.shape[1]
     width = torch.maximum(2 * p.season, p.second).clamp(min=8)
@@ -263,7 +285,7 @@ def look_back(past: Past, new: int) -> tuple[Tensor, Tensor, Mistakes]:
     newest = (_zero_if_nan(errors[0, :, -new:]) / spread[:, -new:]).clamp(-FAR, FAR).float()
     near, far = _typical(errors, width, spread)[:, :, -new:]
     level, spread = p.level[:, -new:, None], spread[:, -new:]
-    return *_scaled(coming[:, -new:], level, spread), Mistakes(newest, near, far)
+    return Outlook(*_scaled(coming[:, -new:], level, spread), Mistakes(newest, near, far))
 
 
 def _typical(errors: Tensor, width: Tensor, spread: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from forecast.networks.base import State, state_map
 from forecast.networks.heads.quantile import pinball
 from forecast.pretrained.calibration import normal_scores
 from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading
-from forecast.pretrained.reader import Mistakes, read
+from forecast.pretrained.reader import Outlook, read, unit_of
 
 ORIGINS, STEPS = 16, 16  # past origins looked at, and steps ahead of each
 STEPS_AT_ONCE = 512  # of a forecast
@@ -45,7 +45,8 @@ class Live(NamedTuple):
     """What the network remembers of B series, seen by V views: nothing in it is written to."""
 
     features: Tensor  # (B, V, 1, D) after the newest value
-    mistakes: Mistakes  # (B, V, 1, J) each
+    outlook: Outlook  # (B, V, 1, J) each
+    unit: tuple[Tensor, Tensor]  # (B, V, 1) each: level and spread
     state: State  # (B, V, ...) each
 
 
@@ -177,11 +178,19 @@ def quantiles(
     network: PretrainedNetwork, values: Tensor, views: Sequence[View], live: Live, horizon: int
 ) -> Tensor:
     """Forecast what comes after histories (B, N): (B, V, horizon, Q) in double precision."""
-    features, mistakes, state = state_map(_as_rows, live)
-    reading = Reading(features, read(*_rows(values, views)), state, mistakes)
+    features, outlook, _, state = state_map(_as_rows, live)
+    reading = Reading(features, read(*_rows(values, views)), state, outlook)
     newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, horizon + 1)
     parts = [network.forecast(reading, newest, some)[:, 0] for some in steps.split(STEPS_AT_ONCE)]
     return torch.cat(parts, 1).unflatten(0, (-1, len(views)))
+
+
+def next_quantiles(network: PretrainedNetwork, views: Sequence[View], live: Live) -> Tensor:
+    """Forecast the next step alone, (B, V, 1, Q): no history is read again."""
+    features, outlook, unit = state_map(_as_rows, live[:3])
+    seasons = _seasons(views, len(live.features))
+    found = network.forecast_next(features, outlook, unit, *(part[:, None] for part in seasons))
+    return found.view(-1, len(views), 1, found.shape[-1])
 
 
 def _look(
@@ -196,8 +205,12 @@ def _look(
 
 def _rows(values: Tensor, views: Sequence[View]) -> tuple[Tensor, Tensor, Tensor]:
     """Return values (B V, N), and the seasons (B V,) by which each row is read."""
-    season, second = torch.tensor([view[:2] for view in views]).repeat(len(values), 1).unbind(1)
-    return values.repeat_interleave(len(views), 0), season, second
+    return values.repeat_interleave(len(views), 0), *_seasons(views, len(values))
+
+
+def _seasons(views: Sequence[View], n_series: int) -> tuple[Tensor, Tensor]:
+    season, second = torch.tensor([view[:2] for view in views]).repeat(n_series, 1).unbind(1)
+    return season, second
 
 
 def _as_rows(part: Tensor) -> Tensor:
@@ -205,6 +218,6 @@ def _as_rows(part: Tensor) -> Tensor:
 
 
 def _newest(reading: Reading, views: Sequence[View]) -> Live:
-    newest = Mistakes(*(part[:, -1:] for part in reading.mistakes))
-    live = Live(reading.features[:, -1:], newest, reading.state)
-    return state_map(lambda part: part.unflatten(0, (-1, len(views))), live)
+    newest = state_map(lambda part: part[:, -1:], (reading.features, reading.outlook))
+    live = Live(*newest, unit_of(reading.past, slice(-1, None)), reading.state)
+    return state_map(lambda part: part.view(-1, len(views), *part.shape[1:]), live)

@@ -34,6 +34,7 @@ from forecast.pretrained.sweep import (
     begin,
     judged,
     mix,
+    next_quantiles,
     quantiles,
     sweep,
 )
@@ -261,8 +262,7 @@ class PretrainedForecaster(BaseForecaster):
         """Absorb the values that have `back` newer ones."""
 
         def read(rows: Tensor) -> Live:
-            y, live = self._newest(rows, back), pick(self.live_, rows)
-            return absorb(self.network_, y, self.views_, live)
+            return absorb(self.network_, self._newest(rows, back), self.views_, self._of(rows))
 
         return self._together(read)
 
@@ -271,8 +271,11 @@ class PretrainedForecaster(BaseForecaster):
         weights = torch.from_numpy(self.weights_)
 
         def write(rows: Tensor) -> Tensor:
-            y, live = self._newest(rows), pick(self.live_, rows)
-            tables = quantiles(self.network_, y, self.views_, live, horizon)
+            network, views, live = self.network_, self.views_, self._of(rows)
+            if horizon == 1:
+                tables = next_quantiles(network, views, live)
+            else:
+                tables = quantiles(network, self._newest(rows), views, live, horizon)
             return mix(weights[rows], tables.unbind(1))
 
         table: np.ndarray = self._together(write, horizon).numpy()
@@ -290,6 +293,10 @@ class PretrainedForecaster(BaseForecaster):
             if len(order) == 1:  # a stream of one series is felt to the tenth of a millisecond
                 return parts[0]
             return pick(stack(parts), torch.from_numpy(np.argsort(order)))
+
+    def _of(self, rows: Tensor) -> Live:
+        """Return what is remembered of some series."""
+        return self.live_ if self.seen_.n_series == 1 else pick(self.live_, rows)
 
     def _newest(self, rows: Tensor, back: int = 0) -> Tensor:
         """Return the last values of some histories (B, N), NaN before they begin."""
