@@ -6,6 +6,7 @@ and the head are the package's own; the reader is in `reader.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -65,6 +66,7 @@ class SharedReadout(nn.Module):
         self.from_origin = nn.Linear(width + 3 * TEMPLATES, units)
         self.from_step = nn.Linear(2 * TEMPLATES + PLACES, units, bias=False)
         self.hidden = nn.Linear(units, units)
+        self.n_params = n_params
         self.out = nn.Linear(units, TEMPLATES + 5 + n_params)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
@@ -89,8 +91,9 @@ class SharedReadout(nn.Module):
         step = torch.cat([shown, known.to(shown), place.expand(*shown.shape[:3], -1)], -1)
         mixed = self.from_origin(origin)[:, :, None] + self.from_step(step)
         numbers = self.out(nn.functional.gelu(self.hidden(nn.functional.gelu(mixed))))
-        logits, mix, params = numbers.tensor_split([TEMPLATES, TEMPLATES + 5], -1)
-        level, trust_near, trust_far, share, width = mix.split(1, -1)
+        logits, level, trust_near, trust_far, share, width, params = numbers.split_with_sizes(
+            [TEMPLATES, 1, 1, 1, 1, 1, self.n_params], -1
+        )
         logits = (
             logits - (0.5 + trust_near) * near[:, :, None] - (0.5 + trust_far) * far[:, :, None]
         )
@@ -204,7 +207,7 @@ class PretrainedNetwork(nn.Module):
         )
 
     def forecast_next(
-        self, features: Tensor, outlook: Outlook, unit: tuple[Tensor, Tensor], *seasons: Tensor
+        self, features: Tensor, outlook: Outlook, unit: Sequence[Tensor], place: Tensor
     ) -> Tensor:
         """Return quantiles (B, n, 1, Q) of the next step, as `forecast` does, from what was read.
 
@@ -213,11 +216,11 @@ class PretrainedNetwork(nn.Module):
         features : Tensor (B, n, D)
         outlook : Outlook (B, n, J)
         unit : level and spread, Tensor (B, n) each
-        *seasons : season and second season, Tensor (B, 1) each
+        place : Tensor (B, 1, 1, PLACES)
         """
         shown, known = (part[:, :, None] for part in outlook[:2])
-        place = places(*seasons, torch.ones(1)).to(features)
-        params = self.readout(features, outlook.mistakes, known, shown.to(features), place)
+        shown, place = shown.to(features), place.to(features)
+        params = self.readout(features, outlook.mistakes, known, shown, place)
         return self._in_units(params, *unit)
 
     def _in_units(self, params: Tensor, level: Tensor, spread: Tensor) -> Tensor:

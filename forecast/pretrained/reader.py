@@ -70,17 +70,16 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
     centre = given.gather(1, first.clamp(max=len(steps) - 1)).nan_to_num()
     x = torch.where(observed, given - centre, 0.0)
     running = torch.stack([observed.double(), x, x.square()]).cumsum(-1)  # of nothing, one, two
-    width, few = (2 * season).clamp(min=8), (season // 4).clamp(min=RECENT)
-    late = running - _before(running, width)
+    half = season * (-(-4 // season))
+    widths = [(2 * season).clamp(min=8), (season // 4).clamp(min=RECENT), half, 2 * half]
+    late, few, newer, both = _windows(running, torch.stack(widths, 1)).unbind(2)
     (means, mean), (late_spread, wide) = _moments(torch.stack([late, running], 1))
-    n_few, total_few = running[:2] - _before(running[:2], few)
     # in a gap longer than the window, what was known before it goes on
     level, late_spread = _fill(torch.stack([means, late_spread]), late[0] > 0)
-    recent = _fill(total_few / n_few.clamp(min=1), n_few > 0)
+    recent = _fill(few[1] / few[0].clamp(min=1), few[0] > 0)
     # a calm stretch is no reason to forget how wide the series has been
     least = 1e-13 * centre.abs() + LEAST  # of a constant, beyond rounding
     spread = torch.maximum(torch.maximum(late_spread, 0.02 * wide), least)
-    half = season * (-(-4 // season))
     filled = _fill(x, observed)
     slope = (filled - filled[:, :1]) / (steps - first).clamp(min=1)
     low, high = filled.cummin(1).values, filled.cummax(1).values
@@ -88,15 +87,20 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
     filled, level, mean, recent, low, high = places.unbind()
     return Past(
         given, filled, level, spread, torch.maximum(wide, least), mean, recent,
-        _drift(running[:2], half), slope, low, high, running[0], first, season, second, half,
+        _drift(newer, both - newer, half), slope, low, high, running[0],
+        first, season, second, half,
     )  # fmt: skip
 
 
-def _before(running: Tensor, ago: Tensor) -> Tensor:
-    """Return running sums (..., B, N) as they were `ago` (B, 1) steps before, zero at first."""
-    then = torch.arange(running.shape[-1], device=running.device) - ago
-    found = running.gather(-1, then.clamp(min=0).expand_as(running))
-    return found.masked_fill(then < 0, 0.0)
+def _windows(running: Tensor, widths: Tensor) -> Tensor:
+    """Return sums of the last `widths` (B, W, 1) values from running ones (S, B, N): (S, B, W, N).
+
+    Fewer at first.
+    """
+    before = torch.arange(running.shape[2], device=running.device) - widths
+    running = running[:, :, None].expand(-1, -1, widths.shape[1], -1)
+    then = running.gather(3, before.clamp(min=0).expand_as(running))
+    return running - then.masked_fill(before < 0, 0.0)
 
 
 def _moments(sums: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,10 +111,9 @@ def _moments(sums: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (squares / n - mean.square()).clamp(min=LEAST**2).sqrt()
 
 
-def _drift(running: Tensor, half: Tensor) -> Tensor:
-    """Return the change per step between the last two groups of `half` values, else NaN."""
-    middle = _before(running, half)
-    n, total = torch.stack([running - middle, middle - _before(running, 2 * half)], 1)
+def _drift(newer: Tensor, older: Tensor, half: Tensor) -> Tensor:
+    """Return the change per step between two groups of `half` values, NaN if half are missing."""
+    n, total, _ = torch.stack([newer, older], 1)
     new, old = total / n.clamp(min=1)
     return torch.where((n > 0.5 * half).all(0), (new - old) / half, torch.nan)
 
@@ -130,17 +133,17 @@ def marks(past: Past, new: int) -> Tensor:
     """
     p = Past(*(part[:, -(new + 1) :] for part in past))  # a change looks back one step
     z = ((p.values - p.level) / p.spread).clamp(-FAR, FAR)
-    moved = _change(torch.stack([p.level, p.values])) / p.spread
+    moved = (_change(torch.stack([p.values, p.level])) / p.spread).clamp(-8, 8)
     tie = (p.values[:, 1:] == p.values[:, :-1]) & (p.seen[:, :-1] > 0)
     below, above = (torch.stack([p.level - p.low, p.high - p.level]) / p.spread).asinh()
     season, second = p.season.expand_as(z), p.second.expand_as(z)
     shown = [
-        z, ~p.given.isnan(), moved[0].clamp(-8, 8), _change(p.spread.log()).clamp(-8, 8),
-        moved[1].clamp(-8, 8), torch.nn.functional.pad(tie, (1, 0)), p.values == p.low,
-        p.values == p.high, below, above, (p.wide / p.spread).log(), p.seen.log1p() / 4,
-        (p.seen / p.season).log1p(), season.log() / 3, season == 1, second.log1p() / 3,
+        z, ~p.given.isnan(), moved[1], _change(p.spread.log()).clamp(-8, 8), moved[0],
+        torch.nn.functional.pad(tie, (1, 0)), p.values == p.low, p.values == p.high, below, above,
+        (p.wide / p.spread).log(), p.seen.log1p() / 4, (p.seen / p.season).log1p(),
+        season.log() / 3, season == 1, second.log1p() / 3,
     ]  # fmt: skip
-    return torch.stack([part[:, -new:].float() for part in shown], -1)
+    return torch.stack(shown, -1)[:, -new:].float()
 
 
 def _change(values: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ season to believe in and how wide a band must be, without a second fit.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor
 from forecast.networks.base import State, state_map
 from forecast.networks.heads.quantile import pinball
 from forecast.pretrained.calibration import normal_scores
-from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading
+from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading, places
 from forecast.pretrained.reader import Outlook, read, unit_of
 
 ORIGINS, STEPS = 16, 16  # past origins looked at, and steps ahead of each
@@ -187,10 +188,16 @@ def quantiles(
 
 def next_quantiles(network: PretrainedNetwork, views: Sequence[View], live: Live) -> Tensor:
     """Forecast the next step alone, (B, V, 1, Q): no history is read again."""
+    place = _next_place(tuple(views)).repeat(len(live.features), 1, 1, 1)
     features, outlook, unit = state_map(_as_rows, live[:3])
-    seasons = _seasons(views, len(live.features))
-    found = network.forecast_next(features, outlook, unit, *(part[:, None] for part in seasons))
-    return found.view(-1, len(views), 1, found.shape[-1])
+    found = network.forecast_next(features, outlook, unit, place)
+    return _by_view(found[:, 0], views)
+
+
+@cache
+def _next_place(views: tuple[View, ...]) -> Tensor:
+    season, second = (part[:, None] for part in _seasons(views, 1))
+    return places(season, second, torch.ones(1))
 
 
 def _look(
@@ -218,6 +225,12 @@ def _as_rows(part: Tensor) -> Tensor:
 
 
 def _newest(reading: Reading, views: Sequence[View]) -> Live:
-    newest = state_map(lambda part: part[:, -1:], (reading.features, reading.outlook))
-    live = Live(*newest, unit_of(reading.past, slice(-1, None)), reading.state)
-    return state_map(lambda part: part.view(-1, len(views), *part.shape[1:]), live)
+    unit = unit_of(reading.past, slice(-1, None))
+    every = (reading.features, reading.outlook, unit)
+    features, outlook, unit = state_map(lambda part: _by_view(part[:, -1:], views), every)
+    state = state_map(lambda part: _by_view(part, views), reading.state)
+    return Live(features, outlook, unit, state)
+
+
+def _by_view(part: Tensor, views: Sequence[View]) -> Tensor:
+    return part.view(-1, len(views), *part.shape[1:])  # (B V, ...) -> (B, V, ...)

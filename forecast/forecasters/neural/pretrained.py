@@ -285,13 +285,13 @@ class PretrainedForecaster(BaseForecaster):
 
     def _together(self, work: Callable[[Tensor], Any], steps: int = 1) -> Any:
         """Do the work on some series at a time, alike lengths side by side; in their own order."""
-        lengths = read_of(self.seen_)
-        order = np.argsort(lengths, kind="stable")
-        size = max(VALUES // (len(self.views_) * (int(lengths.max()) + 8 * steps)), 1)
         with torch.inference_mode():
+            if self.seen_.n_series == 1:  # a stream of one is felt to the tenth of a millisecond
+                return work(torch.arange(1))
+            lengths = read_of(self.seen_)
+            order = np.argsort(lengths, kind="stable")
+            size = max(VALUES // (len(self.views_) * (int(lengths.max()) + 8 * steps)), 1)
             parts = [work(rows) for rows in torch.from_numpy(order).split(size)]
-            if len(order) == 1:  # a stream of one series is felt to the tenth of a millisecond
-                return parts[0]
             return pick(stack(parts), torch.from_numpy(np.argsort(order)))
 
     def _of(self, rows: Tensor) -> Live:
