@@ -192,20 +192,20 @@ def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
     now = _take(tracks, at)  # (7, B, n, 1)
     last, recent, level, spread, mean, slope, drift = now.unbind()
     half = p.half[:, :, None].double()
-    damped = half * (1 - torch.exp(-ahead / half))
-    value, begin, known = _same_phase(p, m, at, steps, CYCLES)
+    damped = -half * torch.expm1(-ahead / half)
+    whole = _whole(steps, m)
+    value, begin, known = _same_phase(p, m, at, steps - whole, CYCLES)
     start = _take(tracks[:4], begin[..., :4])
     away = torch.where(known[..., :4], value[..., :4] - start[:3], 0.0)
     stretched = away[2] / start[3] * spread[..., None]
     shapes = _mean(torch.cat([away, stretched[None]]), known[..., :4])
     longest = _mean(torch.where(known, value - _take(p.level[None], begin)[0], 0.0), known)
     along_last, along_recent, shape = now[:3] + shapes[:3]
-    k = -(-steps // m)  # (B, 1 or n, h)
-    grown = torch.where(k > 1, drift * (m * (k - 1)), 0.0)  # needs no drift within a season
+    grown = torch.where(whole > m, drift * (whole - m), 0.0)  # needs no drift within a season
     week, *weeks = _of_second(p, tracks[:3], now[:3], at, steps)
     found = [
         last, last + drift * ahead, last + drift * damped, last + slope * ahead,
-        *value[..., :3].unbind(-1), value[..., 0] + drift * (m * k), mean,
+        *value[..., :3].unbind(-1), value[..., 0] + drift * whole, mean,
         shape, level + shapes[3], level + longest + grown, week, weeks[2],
         recent, along_last + grown, along_recent + grown, *weeks[:2],
     ]  # fmt: skip
@@ -219,21 +219,30 @@ def _of_second(
     m = past.second[:, :, None]
     if not (m > 1).any():
         return (now.new_full((), torch.nan),) * 4
-    value, begin, known = _same_phase(past, m.clamp(min=1), at, steps, WEEKS)
+    m_or_1 = m.clamp(min=1)
+    from_last = steps - _whole(steps, m_or_1)
+    value, begin, known = _same_phase(past, m_or_1, at, from_last, WEEKS)
     along = now + _mean(torch.where(known, value - _take(tracks, begin), 0.0), known)
     return tuple(torch.where(m > 1, part, torch.nan) for part in (value[..., 0], *along))
+
+
+def _whole(steps: Tensor, m: Tensor) -> Tensor:
+    """Return the steps in the seasons that have begun so many steps ahead, (B, 1 or n, h)."""
+    return -(-steps // m) * m
 
 
 def _same_phase(
     past: Past, m: Tensor, at: Tensor, steps: Tensor, count: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Look at the phase of some steps in the last `count` seasons of m (B, 1, 1) steps.
+    """Look at a phase in the last `count` seasons of m (B, 1, 1) steps.
+
+    It is given by its newest step, so many `steps` after the origins, none of them ahead.
 
     Returns the values (B, n, h, C), NaN where there is none; the step (B, n, 1, C) before each of
     these seasons, which may not be there; and whether value and step are.
     """
     ago = m[..., None] * torch.arange(count, device=m.device)
-    phase = (at + steps - m * -(-steps // m))[..., None] - ago
+    phase = (at + steps)[..., None] - ago
     begin = (at - m)[..., None] - ago
     value = torch.where(phase < 0, torch.nan, _take(past.given[None], phase)[0])
     return value, begin, (begin >= past.first[..., None, None]) & ~value.isnan()

@@ -196,7 +196,7 @@ def next_quantiles(network: PretrainedNetwork, views: Sequence[View], live: Live
 
 @cache
 def _next_place(views: tuple[View, ...]) -> Tensor:
-    season, second = (part[:, None] for part in _seasons(views, 1))
+    season, second = _seasons(views).split(1, 1)
     return places(season, second, torch.ones(1))
 
 
@@ -212,12 +212,14 @@ def _look(
 
 def _rows(values: Tensor, views: Sequence[View]) -> tuple[Tensor, Tensor, Tensor]:
     """Return values (B V, N), and the seasons (B V,) by which each row is read."""
-    return values.repeat_interleave(len(views), 0), *_seasons(views, len(values))
+    rows = values[:, None].expand(-1, len(views), -1).flatten(0, 1)
+    season, second = _seasons(tuple(views)).repeat(len(values), 1).unbind(1)
+    return rows, season, second
 
 
-def _seasons(views: Sequence[View], n_series: int) -> tuple[Tensor, Tensor]:
-    season, second = torch.tensor([view[:2] for view in views]).repeat(n_series, 1).unbind(1)
-    return season, second
+@cache
+def _seasons(views: tuple[View, ...]) -> Tensor:
+    return torch.tensor([view[:2] for view in views])
 
 
 def _as_rows(part: Tensor) -> Tensor:
