@@ -43,9 +43,11 @@ test-all: $(READY) ## run the slow tests too, on every core (45 minutes at most 
 	@echo "test-all: doctests and all tests but the experiments"
 	@$(BIN)/python -m pytest -m "not experiment" --numprocesses auto --dist worksteal
 
-test-sample: $(READY) ## run one in twenty of the slow tests, always the same
+test-sample: $(READY) ## run one in twenty of the slow tests, and training in two processes
 	@echo "test-sample: one in twenty of the slow tests"
 	@$(BIN)/python -m pytest -m "slow and not experiment" --sample 20
+	@echo "test-sample: training in two processes, under torchrun"
+	@$(BIN)/python -m pytest -m slow -k weights tests/engine/test_ranks.py
 
 # Old releases call what newer releases of their own dependencies deprecate, and torch 2.4 warns of
 # its own unpickling: neither is ours to mend.

@@ -64,7 +64,9 @@ def test_levels_beyond_the_scores_go_on_as_normal_tails() -> None:
     assert (upper[-1] - upper[0]) / (upper[-2] - upper[0]) == pytest.approx(3.719 / 3.09, rel=1e-3)
 
 
-@pytest.mark.parametrize("forecaster", [LastMean(), MarkovForecaster(2, Ridge())], ids=repr)
+@pytest.mark.parametrize(
+    "forecaster", [LastMean(), MarkovForecaster(2, Ridge())], ids=["last mean", "Markov"]
+)
 @pytest.mark.parametrize("n_series", [1, 3])
 def test_any_model_with_fit_and_predict_gets_bands(forecaster: Any, n_series: int) -> None:
     y = walks(n_series, 80)
