@@ -70,12 +70,13 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
     centre = given.gather(1, first.clamp(max=len(steps) - 1)).nan_to_num()
     x = torch.where(observed, given - centre, 0.0)
     running = torch.stack([observed.double(), x, x.square()]).cumsum(-1)  # of nothing, one, two
-    half = season * (-(-4 // season))
+    half = 4 + -4 % season  # whole seasons
     widths = [(2 * season).clamp(min=8), (season // 4).clamp(min=RECENT), half, 2 * half]
     late, few, newer, both = _windows(running, torch.stack(widths, 1)).unbind(2)
-    (means, mean), (late_spread, wide) = _moments(torch.stack([late, running], 1))
+    means, deviations = _moments(torch.stack([late, running], 1))
     # in a gap longer than the window, what was known before it goes on
-    level, late_spread = _fill(torch.stack([means, late_spread]), late[0] > 0)
+    level, late_spread = _fill(torch.stack([means[0], deviations[0]]), late[0] > 0).unbind()
+    wide = deviations[1]
     recent = _fill(few[1] / few[0].clamp(min=1), few[0] > 0)
     # a calm stretch is no reason to forget how wide the series has been
     least = 1e-13 * centre.abs() + LEAST  # of a constant, beyond rounding
@@ -83,7 +84,7 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
     filled = _fill(x, observed)
     slope = (filled - filled[:, :1]) / (steps - first).clamp(min=1)
     low, high = filled.cummin(1).values, filled.cummax(1).values
-    places = torch.stack([filled, level, mean, recent, low, high]) + centre
+    places = torch.stack([filled, level, means[1], recent, low, high]) + centre
     filled, level, mean, recent, low, high = places.unbind()
     return Past(
         given, filled, level, spread, torch.maximum(wide, least), mean, recent,
@@ -105,7 +106,7 @@ def _windows(running: Tensor, widths: Tensor) -> Tensor:
 
 def _moments(sums: Tensor) -> tuple[Tensor, Tensor]:
     """Return means and standard deviations (...) from sums (3, ...) of one, value and square."""
-    n, total, squares = sums
+    n, total, squares = sums.unbind()
     n = n.clamp(min=1)
     mean = total / n
     return mean, (squares / n - mean.square()).clamp(min=LEAST**2).sqrt()
@@ -113,8 +114,8 @@ def _moments(sums: Tensor) -> tuple[Tensor, Tensor]:
 
 def _drift(newer: Tensor, older: Tensor, half: Tensor) -> Tensor:
     """Return the change per step between two groups of `half` values, NaN if half are missing."""
-    n, total, _ = torch.stack([newer, older], 1)
-    new, old = total / n.clamp(min=1)
+    n, total, _ = torch.stack([newer, older], 1).unbind()
+    new, old = (total / n.clamp(min=1)).unbind()
     return torch.where((n > 0.5 * half).all(0), (new - old) / half, torch.nan)
 
 
@@ -135,7 +136,8 @@ def marks(past: Past, new: int) -> Tensor:
     z = ((p.values - p.level) / p.spread).clamp(-FAR, FAR)
     moved = (_change(torch.stack([p.values, p.level])) / p.spread).clamp(-8, 8)
     tie = (p.values[:, 1:] == p.values[:, :-1]) & (p.seen[:, :-1] > 0)
-    below, above = (torch.stack([p.level - p.low, p.high - p.level]) / p.spread).asinh()
+    sides = torch.stack([p.level - p.low, p.high - p.level]) / p.spread
+    below, above = sides.asinh().unbind()
     season, second = p.season.expand_as(z), p.second.expand_as(z)
     shown = [
         z, ~p.given.isnan(), moved[1], _change(p.spread.log()).clamp(-8, 8), moved[0],
@@ -200,7 +202,7 @@ def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
     stretched = away[2] / start[3] * spread[..., None]
     shapes = _mean(torch.cat([away, stretched[None]]), known[..., :4])
     longest = _mean(torch.where(known, value - _take(p.level[None], begin)[0], 0.0), known)
-    along_last, along_recent, shape = now[:3] + shapes[:3]
+    along_last, along_recent, shape = (now[:3] + shapes[:3]).unbind()
     grown = torch.where(whole > m, drift * (whole - m), 0.0)  # needs no drift within a season
     week, *weeks = _of_second(p, tracks[:3], now[:3], at, steps)
     found = [
@@ -223,12 +225,12 @@ def _of_second(
     from_last = steps - _whole(steps, m_or_1)
     value, begin, known = _same_phase(past, m_or_1, at, from_last, WEEKS)
     along = now + _mean(torch.where(known, value - _take(tracks, begin), 0.0), known)
-    return tuple(torch.where(m > 1, part, torch.nan) for part in (value[..., 0], *along))
+    return tuple(torch.where(m > 1, part, torch.nan) for part in (value[..., 0], *along.unbind()))
 
 
 def _whole(steps: Tensor, m: Tensor) -> Tensor:
     """Return the steps in the seasons that have begun so many steps ahead, (B, 1 or n, h)."""
-    return -(-steps // m) * m
+    return steps + -steps % m
 
 
 def _same_phase(
@@ -295,7 +297,7 @@ def look_back(past: Past, new: int) -> Outlook:
     most = ABSURD * spread
     errors = torch.where(begun[..., None], errors, torch.nan).clamp(-most, most)
     newest = (_zero_if_nan(errors[0, :, -new:]) / spread[:, -new:]).clamp(-FAR, FAR).float()
-    near, far = _typical(errors, width, spread)[:, :, -new:]
+    near, far = _typical(errors, width, spread)[:, :, -new:].unbind()
     level, spread = p.level[:, -new:, None], spread[:, -new:]
     return Outlook(*_scaled(coming[:, -new:], level, spread), Mistakes(newest, near, far))
 
