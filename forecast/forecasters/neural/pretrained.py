@@ -41,7 +41,9 @@ from forecast.pretrained.sweep import (
 from forecast.pretrained.tuning import Histories, fine_tune
 from forecast.pretrained.weights import build_network, shipped_network
 
-CONTEXT = 1400  # values read at least, where there are so many: training showed no more
+# Values read at least, where there are so many: training showed no more. The network was seen to
+# forecast as well from some hundred more, which cutting on a lattice needs.
+CONTEXT = 1400
 LATTICE = 400  # steps: where a history is cut, a stream begins anew, and must rarely do so
 VALUES = 2**17  # values, or steps ahead, that are looked at in one call
 YEAR = 365
