@@ -206,8 +206,8 @@ MUTANTS = {
         "engine/validation.py",
         [
             (
-                "list(shown(model, windows, self.series, self.origins, limit))",
-                "list(shown(model, windows, self.series, self.origins + 1, limit))",
+                "list(shown(model, windows, self.series, self.origins, limit, fewest))",
+                "list(shown(model, windows, self.series, self.origins + 1, limit, fewest))",
             )
         ],
         VALIDATION,

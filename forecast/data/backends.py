@@ -145,8 +145,9 @@ def like(table: pd.DataFrame, given: Any) -> Any:
     frame = foreign(given)
     if frame is None:
         return table
-    dates = any(holds_dates(frame, name) for name in frame.columns)
-    return from_pandas(table, backend_of(frame), dates=dates)
+    kinds = {str(kind).split("(")[0] for kind in frame.schema.values()}
+    # hours stay hours, whatever dates stand beside them
+    return from_pandas(table, backend_of(frame), dates="Date" in kinds and "Datetime" not in kinds)
 
 
 def _built(name: str, values: pd.Index, backend: Any, dates: bool) -> nw.Series[Any]:

@@ -116,17 +116,22 @@ def encode(
 
 
 def shown(
-    model: Model, windows: Windows, series: Tensor, ends: Tensor, max_steps: int | None = None
+    model: Model,
+    windows: Windows,
+    series: Tensor,
+    ends: Tensor,
+    max_steps: int | None = None,
+    fewest: int = 0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield what the network is shown of histories: inputs (B, T, F), how many are left (B,).
 
-    Parameters are those of `encode`. What is left of a row may be more than T, or nothing; what
-    stands behind its end is not to be read.
+    Parameters are those of `encode`; a history of less than the `fewest` patches begins with some
+    that show nothing. What is left of a row may be more than T, or nothing; what stands behind its
+    end is not to be read.
     """
     reader, reach = model.reader, model.network.reach
     P, M = reader.patch, reader.n_values
-    # who forecasts before the first value has learned to do so from a step that shows nothing
-    n_steps = ((ends + P - 1) // P).clamp(min=0 if reader.prior is None else 1)
+    n_steps = ((ends + P - 1) // P).clamp(min=fewest)
     limits = [limit for limit in (max_steps, reach) if limit is not None]
     n_steps = n_steps.clamp(max=min(limits)) if limits else n_steps
     first = ends - n_steps * P

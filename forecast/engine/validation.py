@@ -59,13 +59,15 @@ class Validation:
         self.known = windows.known(self.series, self.origins, horizon)
         self.targets, self.weights = self._ahead(horizon)
         told = (windows.lengths - held_out)[self.series.unique()].sum().item()
-        self.independent = independent(self.targets, told / len(self.origins))
+        counted = _counted(self.targets, self.weights)
+        self.independent = independent(counted, told / len(self.origins))
         self.memory = windows.read(self.series, self.origins, 0, self.origins, reader)
         self.spread = reader.newest(self.memory).scale.spread
         if reader.prior is not None:  # the same at all origins, so that the first ones count
             self.spread = torch.full_like(self.spread, reader.prior[1])
-        limit = max(context, CONTEXT)
-        self.pieces = list(shown(model, windows, self.series, self.origins, limit))
+        # who forecasts before the first value has learned to do so from a patch that shows nothing
+        limit, fewest = max(context, CONTEXT), int(reader.prior is not None)
+        self.pieces = list(shown(model, windows, self.series, self.origins, limit, fewest))
         naive = naive_forecasts(windows, self.series, self.origins, horizon, season_length)
         errors = [self._error(forecast) for forecast in naive]
         self.naive_loss = min((error for error in errors if error == error), default=math.nan)
@@ -87,9 +89,7 @@ class Validation:
             live = self._read(model)
             known = self.windows.known(self.series, self.origins, block)
             scale, params = first_block(model, live, known)  # (N, R, n_params)
-            targets, weights = self._ahead(block)
-            if weights is not None:
-                targets = targets.masked_fill(weights == 0, torch.nan)
+            targets = _counted(*self._ahead(block))
             z = scale.apply(targets[:, None])[:, 0].to(params)
             observed_mask = ~z.isnan()
             model.head.calibrate(params, z, observed_mask)
@@ -115,6 +115,11 @@ class Validation:
         if self.weights is None:
             return error.nanmean().item()
         return ((error * self.weights).nansum() / (self.weights * ~error.isnan()).sum()).item()
+
+
+def _counted(targets: Tensor, weights: Tensor | None) -> Tensor:
+    """Return the targets without those of weight 0."""
+    return targets if weights is None else targets.masked_fill(weights == 0, torch.nan)
 
 
 def independent(targets: Tensor, apart: float) -> float:

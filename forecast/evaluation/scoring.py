@@ -139,7 +139,8 @@ def scored_rows(
         Arrays of N values in G groups, and an index of G labels in order of appearance.
     """
     paths = path_columns(table)
-    window = dict.fromkeys([*keys, *["model", "unique_id", "cutoff"] * bool(paths)])
+    groups = _codes(table, keys)
+    window = list(dict.fromkeys([*keys, "model", "unique_id", "cutoff"]))
     rows = Scored(
         y=table["y"].to_numpy(np.float64),
         y_hat=table["y_hat"].to_numpy(np.float64),
@@ -148,9 +149,9 @@ def scored_rows(
             for level, name in quantile_columns(table).items()
         },
         paths=table[paths].to_numpy(np.float64),
-        groups=_codes(table, keys),
+        groups=groups,
         series=pd.factorize(table["unique_id"])[0],
-        windows=_codes(table, list(window)),
+        windows=_codes(table, window) if paths else groups,
         scales=partial(naive_scales, table, history, season_length),
     )
     labels = table[keys].drop_duplicates()

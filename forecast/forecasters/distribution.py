@@ -46,7 +46,12 @@ class DistributionForecaster(ArrayForecaster):
         untrained, asked = self._untrained(), self.calibration
         wanted = self._calibrates(seen) if asked is None else boolean("calibration", asked)
         self._fit(seen)
-        self.calibration_ = calibrate(untrained, panel, seen) if wanted else None
+        self.calibration_ = None
+        try:
+            self.calibration_ = calibrate(untrained, panel, seen) if wanted else None
+        except ValueError:  # the history without its last values is too short for the model
+            if asked:
+                raise
 
     def _calibrates(self, panel: Panel) -> bool:
         """Tell whether bands are to be calibrated if the user does not say: never by default."""

@@ -66,7 +66,7 @@ def seasonal_change(past: Past) -> Tensor:
     So far: a weight that knew the future would be small where the future surprises, and bands
     would learn to be narrow.
     """
-    y = past.values.where(past.observed, torch.nan)
+    y = past.given
     before = torch.arange(y.shape[1], device=y.device) - past.season
     change = (y - y.gather(1, before.clamp(min=0))).abs()
     there = (before >= 0) & ~change.isnan()

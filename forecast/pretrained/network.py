@@ -6,6 +6,7 @@ and the head are the package's own; the reader is in `reader.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,11 +19,13 @@ from forecast.pretrained.reader import (
     INPUTS,
     TEMPLATES,
     Mistakes,
+    Outlook,
     Past,
     look_back,
     marks,
     read,
     templates,
+    unit_of,
 )
 
 LEVELS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.975)
@@ -35,7 +38,7 @@ class Reading(NamedTuple):
     features: Tensor
     past: Past
     state: State
-    mistakes: Mistakes
+    outlook: Outlook
 
 
 class SharedReadout(nn.Module):
@@ -63,6 +66,7 @@ class SharedReadout(nn.Module):
         self.from_origin = nn.Linear(width + 3 * TEMPLATES, units)
         self.from_step = nn.Linear(2 * TEMPLATES + PLACES, units, bias=False)
         self.hidden = nn.Linear(units, units)
+        self.n_params = n_params
         self.out = nn.Linear(units, TEMPLATES + 5 + n_params)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
@@ -87,8 +91,9 @@ class SharedReadout(nn.Module):
         step = torch.cat([shown, known.to(shown), place.expand(*shown.shape[:3], -1)], -1)
         mixed = self.from_origin(origin)[:, :, None] + self.from_step(step)
         numbers = self.out(nn.functional.gelu(self.hidden(nn.functional.gelu(mixed))))
-        logits, mix, params = numbers.tensor_split([TEMPLATES, TEMPLATES + 5], -1)
-        level, trust_near, trust_far, share, width = mix.split(1, -1)
+        logits, level, trust_near, trust_far, share, width, params = numbers.split_with_sizes(
+            [TEMPLATES, 1, 1, 1, 1, 1, self.n_params], -1
+        )
         logits = (
             logits - (0.5 + trust_near) * near[:, :, None] - (0.5 + trust_far) * far[:, :, None]
         )
@@ -153,18 +158,18 @@ class PretrainedNetwork(nn.Module):
         """
         past = read(values, season, second)
         new = values.shape[1] if before is None else 1
-        inputs, wrong = self.inputs(past, new)
+        inputs, outlook = self.inputs(past, new)
         if before is None:
-            features, state = self._absorb(inputs, (past.seen == 0).sum(1))
+            features, state = self._absorb(inputs, past.first[:, 0])
         else:
             features, state = read_on(self.recurrence, inputs, before)
-        return Reading(features, past, state, wrong)
+        return Reading(features, past, state, outlook)
 
-    def inputs(self, past: Past, new: int) -> tuple[Tensor, Mistakes]:
-        """Return what the recurrence reads at the `new` last steps, (B, new, F), and mistakes."""
-        shown, known, wrong = look_back(past, new)
+    def inputs(self, past: Past, new: int) -> tuple[Tensor, Outlook]:
+        """Return what the recurrence reads at the `new` last steps, (B, new, F), and the rest."""
+        shown, known, wrong = outlook = look_back(past, new)
         inputs = torch.cat([marks(past, new), shown, known, told(wrong)], -1)
-        return inputs.to(self.readout.out.weight), wrong
+        return inputs.to(self.readout.out.weight), outlook
 
     def _absorb(self, inputs: Tensor, lead: Tensor) -> tuple[Tensor, State]:
         """Absorb what comes after the first `lead` (B,) of the inputs (B, N, F)."""
@@ -183,8 +188,9 @@ class PretrainedNetwork(nn.Module):
         """Return parameters (B, n, h, n_params) for the steps (h,) after the origins (n,)."""
         shown, known = templates(reading.past, origins, steps)
         at = origins - reading.past.values.shape[1]  # one value absorbed has one step of features
-        features, place = reading.features[:, at], places(reading.past, steps)
-        wrong = Mistakes(*(part[:, at] for part in reading.mistakes))
+        place = places(reading.past.season, reading.past.second, steps)
+        features = reading.features[:, at]
+        wrong = Mistakes(*(part[:, at] for part in reading.outlook.mistakes))
         return self.readout(features, wrong, known, shown.to(features), place.to(features))
 
     @torch.no_grad()
@@ -196,12 +202,30 @@ class PretrainedNetwork(nn.Module):
 
     def forecast(self, reading: Reading, origins: Tensor, steps: Tensor) -> Tensor:
         """Return quantiles (B, n, h, Q) of the steps (h,) after the origins (n,), in double."""
-        scaled = self.head.quantiles(self.read_out(reading, origins, steps)).double()
-        past = reading.past
-        # what never moved goes on as it is, to the last digit
-        moved = past.spread.where(past.high > past.low, 0.0)
-        level, spread = (part[:, origins, None, None] for part in (past.level, moved))
-        return level + spread * scaled
+        return self._in_units(
+            self.read_out(reading, origins, steps), *unit_of(reading.past, origins)
+        )
+
+    def forecast_next(
+        self, features: Tensor, outlook: Outlook, unit: Sequence[Tensor], place: Tensor
+    ) -> Tensor:
+        """Return quantiles (B, n, 1, Q) of the next step, as `forecast` does, from what was read.
+
+        Parameters
+        ----------
+        features : Tensor (B, n, D)
+        outlook : Outlook (B, n, J)
+        unit : level and spread, Tensor (B, n) each
+        place : Tensor (B, 1, 1, PLACES)
+        """
+        shown, known = (part[:, :, None] for part in outlook[:2])
+        shown, place = shown.to(features), place.to(features)
+        params = self.readout(features, outlook.mistakes, known, shown, place)
+        return self._in_units(params, *unit)
+
+    def _in_units(self, params: Tensor, level: Tensor, spread: Tensor) -> Tensor:
+        scaled = self.head.quantiles(params).double()
+        return level[..., None, None] + spread[..., None, None] * scaled
 
 
 def _at(values: Tensor, index: Tensor) -> Tensor:
@@ -209,11 +233,11 @@ def _at(values: Tensor, index: Tensor) -> Tensor:
     return values.gather(1, index[..., None].expand_as(values))
 
 
-def places(past: Past, steps: Tensor) -> Tensor:
-    """Say how far ahead steps (h,) are, in steps and in seasons: (B, 1, h, PLACES)."""
-    j, m = steps.float(), past.season.float()
-    cycles, weeks = j / m, j / past.second.clamp(min=1)
-    there = (past.second > 0).float()
+def places(season: Tensor, second: Tensor, steps: Tensor) -> Tensor:
+    """Say how far ahead steps (h,) are, in steps and in seasons (B, 1): (B, 1, h, PLACES)."""
+    j, m = steps.float(), season.float()
+    cycles, weeks = j / m, j / second.clamp(min=1)
+    there = (second > 0).float()
     said = [j.log().expand_as(cycles), cycles.log1p(), cycles.clamp(max=4).sqrt(),
             m.log().expand_as(cycles) / 3, (m == 1).float().expand_as(cycles),
             there.expand_as(cycles), weeks.log1p() * there, (cycles > 1).float()]  # fmt: skip

@@ -29,14 +29,14 @@ INPUTS = MARKS + 5 * TEMPLATES
 class Past(NamedTuple):
     """What is known of B series at each of N steps from the values up to it, (B, N) each.
 
-    `values` holds the newest observed value where one is missing; `slope` is the mean change per
-    step since the first value, `drift` that between the last two groups of `half` values (whole
-    seasons), NaN where fewer were seen; `recent` is the mean of the last few. `season`, `second`
-    and `half` are (B, 1).
+    `given` is NaN where a value is missing, `values` holds the newest observed one there; `slope`
+    is the mean change per step since the first value, `drift` that between the last two groups of
+    `half` values (whole seasons), NaN where fewer were seen; `recent` is the mean of the last few.
+    `first` (how many steps come before the first value), `season`, `second` and `half` are (B, 1).
     """
 
+    given: Tensor
     values: Tensor
-    observed: Tensor
     level: Tensor
     spread: Tensor
     wide: Tensor
@@ -47,6 +47,7 @@ class Past(NamedTuple):
     low: Tensor
     high: Tensor
     seen: Tensor
+    first: Tensor
     season: Tensor
     second: Tensor
     half: Tensor
@@ -58,68 +59,71 @@ def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
     Sums over windows are differences of running sums, so that the cost does not depend on the
     season. They are kept in double precision about the first observed value, which loses nothing
     as long as a series is not ten million times as wide as its last seasons.
+
+    A stream reads anew at every value and feels each call of torch: what is done to several numbers
+    of a step is done to them in one.
     """
     season, second = season[:, None].long(), second[:, None].long()
-    observed = ~values.isnan()
-    first = observed.float().argmax(1, keepdim=True)
-    centre = values.gather(1, first).nan_to_num().double()
-    x = torch.where(observed, values.double() - centre, 0.0)
-    count, total, squares = (_running(part) for part in (observed.double(), x, x.square()))
-    width, few = (2 * season).clamp(min=8), (season // 4).clamp(min=RECENT)
-    n, n_few = _window(count, width), _window(count, few)
-    level = _window(total, width) / n.clamp(min=1)
-    variance = (_window(squares, width) / n.clamp(min=1) - level.square()).clamp(min=LEAST**2)
+    given = values.double()
+    observed, steps = ~given.isnan(), torch.arange(values.shape[1], device=values.device)
+    first = (observed.cumsum(1) == 0).sum(1, keepdim=True)
+    centre = given.gather(1, first.clamp(max=len(steps) - 1)).nan_to_num()
+    x = torch.where(observed, given - centre, 0.0)
+    running = torch.stack([observed.double(), x, x.square()]).cumsum(-1)  # of nothing, one, two
+    half = 4 + -4 % season  # whole seasons
+    widths = [(2 * season).clamp(min=8), (season // 4).clamp(min=RECENT), half, 2 * half]
+    late, few, newer, both = _windows(running, torch.stack(widths, 1)).unbind(2)
+    means, deviations = _moments(torch.stack([late, running], 1))
     # in a gap longer than the window, what was known before it goes on
-    level, variance = (_fill(part, n > 0) for part in (level, variance))
-    recent = _fill(_window(total, few) / n_few.clamp(min=1), n_few > 0)
-    seen = count[:, 1:]
-    mean = total[:, 1:] / seen.clamp(min=1)
-    wide = (squares[:, 1:] / seen.clamp(min=1) - mean.square()).clamp(min=LEAST**2).sqrt()
+    level, late_spread = _fill(torch.stack([means[0], deviations[0]]), late[0] > 0).unbind()
+    wide = deviations[1]
+    recent = _fill(few[1] / few[0].clamp(min=1), few[0] > 0)
     # a calm stretch is no reason to forget how wide the series has been
     least = 1e-13 * centre.abs() + LEAST  # of a constant, beyond rounding
-    spread = torch.maximum(torch.maximum(variance.sqrt(), 0.02 * wide), least)
-    wide = torch.maximum(wide, least)
-    half = season * (-(-4 // season))
+    spread = torch.maximum(torch.maximum(late_spread, 0.02 * wide), least)
     filled = _fill(x, observed)
-    steps = torch.arange(values.shape[1], device=values.device)
     slope = (filled - filled[:, :1]) / (steps - first).clamp(min=1)
-    low = torch.where(observed, x, torch.inf).cummin(1).values.clamp(max=0)
-    high = torch.where(observed, x, -torch.inf).cummax(1).values.clamp(min=0)
+    low, high = filled.cummin(1).values, filled.cummax(1).values
+    places = torch.stack([filled, level, means[1], recent, low, high]) + centre
+    filled, level, mean, recent, low, high = places.unbind()
     return Past(
-        filled + centre, observed, level + centre, spread, wide, mean + centre,
-        recent + centre, _drift(count, total, half), slope, low + centre, high + centre, seen,
-        season, second, half,
+        given, filled, level, spread, torch.maximum(wide, least), mean, recent,
+        _drift(newer, both - newer, half), slope, low, high, running[0],
+        first, season, second, half,
     )  # fmt: skip
 
 
-def _running(values: Tensor) -> Tensor:
-    """Return running sums with a zero before the first, (B, N + 1)."""
-    return torch.nn.functional.pad(values.cumsum(1), (1, 0))
+def _windows(running: Tensor, widths: Tensor) -> Tensor:
+    """Return sums of the last `widths` (B, W, 1) values from running ones (S, B, N): (S, B, W, N).
+
+    Fewer at first.
+    """
+    before = torch.arange(running.shape[2], device=running.device) - widths
+    running = running[:, :, None].expand(-1, -1, widths.shape[1], -1)
+    then = running.gather(3, before.clamp(min=0).expand_as(running))
+    return running - then.masked_fill(before < 0, 0.0)
 
 
-def _window(running: Tensor, width: Tensor, ago: Tensor | int = 0) -> Tensor:
-    """Return sums of the `width` (B, 1) values up to `ago` steps before each step."""
-    end = torch.arange(1, running.shape[1], device=running.device) - ago
-    end = end.expand(len(running), -1)
-    return running.gather(1, end.clamp(min=0)) - running.gather(1, (end - width).clamp(min=0))
+def _moments(sums: Tensor) -> tuple[Tensor, Tensor]:
+    """Return means and standard deviations (...) from sums (3, ...) of one, value and square."""
+    n, total, squares = sums.unbind()
+    n = n.clamp(min=1)
+    mean = total / n
+    return mean, (squares / n - mean.square()).clamp(min=LEAST**2).sqrt()
 
 
-def _drift(count: Tensor, total: Tensor, half: Tensor) -> Tensor:
-    """Return the change per step between the last two groups of `half` values, else NaN."""
-    n_new, n_old = _window(count, half), _window(count, half, half)
-    new, old = (
-        _window(total, half) / n_new.clamp(min=1),
-        _window(total, half, half) / n_old.clamp(min=1),
-    )
-    enough = (n_new > 0.5 * half) & (n_old > 0.5 * half)
-    return torch.where(enough, (new - old) / half, torch.nan)
+def _drift(newer: Tensor, older: Tensor, half: Tensor) -> Tensor:
+    """Return the change per step between two groups of `half` values, NaN if half are missing."""
+    n, total, _ = torch.stack([newer, older], 1).unbind()
+    new, old = (total / n.clamp(min=1)).unbind()
+    return torch.where((n > 0.5 * half).all(0), (new - old) / half, torch.nan)
 
 
 def _fill(values: Tensor, observed: Tensor) -> Tensor:
-    """Carry the newest observed value forward."""
-    steps = torch.arange(values.shape[1], device=values.device)
-    newest = torch.where(observed, steps, 0).cummax(1).values
-    return values.gather(1, newest)
+    """Carry the newest of values (..., B, N) forward that are observed (B, N)."""
+    steps = torch.arange(values.shape[-1], device=values.device)
+    newest = torch.where(observed, steps, 0).cummax(-1).values
+    return values.gather(-1, newest.expand_as(values))
 
 
 def marks(past: Past, new: int) -> Tensor:
@@ -130,34 +134,43 @@ def marks(past: Past, new: int) -> Tensor:
     """
     p = Past(*(part[:, -(new + 1) :] for part in past))  # a change looks back one step
     z = ((p.values - p.level) / p.spread).clamp(-FAR, FAR)
-    moved = _change(p.level) / p.spread
+    moved = (_change(torch.stack([p.values, p.level])) / p.spread).clamp(-8, 8)
     tie = (p.values[:, 1:] == p.values[:, :-1]) & (p.seen[:, :-1] > 0)
-    at_low, at_high = p.values == p.low, p.values == p.high
-    below, above = (p.level - p.low) / p.spread, (p.high - p.level) / p.spread
-    cycles = p.seen / p.season
+    sides = torch.stack([p.level - p.low, p.high - p.level]) / p.spread
+    below, above = sides.asinh().unbind()
+    season, second = p.season.expand_as(z), p.second.expand_as(z)
     shown = [
-        z, p.observed, moved.clamp(-8, 8), _change(p.spread.log()).clamp(-8, 8),
-        (_change(p.values) / p.spread).clamp(-8, 8),
-        torch.nn.functional.pad(tie, (1, 0)), at_low, at_high,
-        below.asinh(), above.asinh(), (p.wide / p.spread).log(), p.seen.log1p() / 4,
-        cycles.log1p(), p.season.log().expand_as(z) / 3, (p.season == 1).expand_as(z),
-        p.second.log1p().expand_as(z) / 3,
+        z, ~p.given.isnan(), moved[1], _change(p.spread.log()).clamp(-8, 8), moved[0],
+        torch.nn.functional.pad(tie, (1, 0)), p.values == p.low, p.values == p.high, below, above,
+        (p.wide / p.spread).log(), p.seen.log1p() / 4, (p.seen / p.season).log1p(),
+        season.log() / 3, season == 1, second.log1p() / 3,
     ]  # fmt: skip
-    return torch.stack([part.float() for part in shown], -1)[:, -new:]
+    return torch.stack(shown, -1)[:, -new:].float()
 
 
 def _change(values: Tensor) -> Tensor:
     """Return the change since the step before, zero at the first."""
-    return torch.nn.functional.pad(values[:, 1:] - values[:, :-1], (1, 0))
+    return torch.nn.functional.pad(values.diff(), (1, 0))
+
+
+def unit_of(past: Past, origins: Tensor | slice) -> tuple[Tensor, Tensor]:
+    """Return the levels and the spreads (B, n) in which forecasts of some origins are given back.
+
+    What never moved has no spread: it goes on as it is, to the last digit.
+    """
+    level, spread, low, high = (
+        part[:, origins] for part in (past.level, past.spread, past.low, past.high)
+    )
+    return level, spread.where(high > low, 0.0)
 
 
 def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
     """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one."""
-    return _scaled(past, origins, _say(past, origins[None, :, None], steps[None, None]))
-
-
-def _scaled(past: Past, origins: Tensor, said: Tensor) -> tuple[Tensor, Tensor]:
     level, spread = (part[:, origins, None, None] for part in (past.level, past.spread))
+    return _scaled(_say(past, origins[None, :, None], steps[None, None]), level, spread)
+
+
+def _scaled(said: Tensor, level: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
     known = ~said.isnan()
     z = ((said.where(known, level) - level) / spread).float()
     return z.clamp(-FAR, FAR), known
@@ -176,46 +189,65 @@ def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
     to that one over the last four seasons, and over the last second seasons.
     """
     p, m, ahead = past, past.season[:, :, None], steps.double()
-    k = -(-steps // m)  # (B, 1 or n, h)
-    begun = p.seen > 0  # before the first value there is no level
-
-    def now(values: Tensor) -> Tensor:
-        origin = at[..., 0].clamp(min=0).expand(len(values), -1)
-        return values.gather(1, origin)[..., None]  # (B, n, 1)
-
-    last, drift = now(p.values), now(p.drift)
+    # what a shape starts from comes first
+    tracks = torch.stack([p.values, p.recent, p.level, p.spread, p.mean, p.slope, p.drift])
+    now = _take(tracks, at)  # (7, B, n, 1)
+    last, recent, level, spread, mean, slope, drift = now.unbind()
     half = p.half[:, :, None].double()
-    damped = half * (1 - torch.exp(-ahead / half))
-    phase = at + steps - m * k  # (B, n, h): the newest step of the phase, in the last season
-    ago = torch.arange(CYCLES, device=steps.device)
-    value = _take(p.values, p.observed, phase[..., None] - m[..., None] * ago)  # (B, n, h, C)
-    begin = at[..., None] - m[..., None] * (ago + 1)  # (B, n, 1, C)
-    m2 = past.second[:, :, None].clamp(min=1)
-    weeks = torch.arange(WEEKS, device=steps.device)
-    phase2 = at + steps - m2 * -(-steps // m2)
-    value2 = _take(p.values, p.observed, phase2[..., None] - m2[..., None] * weeks)
-    value4, begin4 = value[..., :4], begin[..., :4]
-    begin2 = at[..., None] - m2[..., None] * (weeks + 1)
-    there = torch.where(m2 > 1, 0.0, torch.nan)  # NaN: no second season, no template
-    grown = torch.where(k > 1, drift * (m * (k - 1)), 0.0)  # needs no drift within a season
-
-    def along(start: Tensor, begin: Tensor, value: Tensor) -> Tensor:
-        return now(start) + _mean(value - _take(start, begun, begin))
-
-    away = value4 - _take(p.level, begun, begin4)
-    known, spread = ~away.isnan(), _take(p.spread, begun, begin4)
-    stretched = _zero_if_nan(away) / spread.where(known, 1.0) * now(p.spread)[..., None]
+    damped = -half * torch.expm1(-ahead / half)
+    whole = _whole(steps, m)
+    value, begin, known = _same_phase(p, m, at, steps - whole, CYCLES)
+    start = _take(tracks[:4], begin[..., :4])
+    away = torch.where(known[..., :4], value[..., :4] - start[:3], 0.0)
+    stretched = away[2] / start[3] * spread[..., None]
+    shapes = _mean(torch.cat([away, stretched[None]]), known[..., :4])
+    longest = _mean(torch.where(known, value - _take(p.level[None], begin)[0], 0.0), known)
+    along_last, along_recent, shape = (now[:3] + shapes[:3]).unbind()
+    grown = torch.where(whole > m, drift * (whole - m), 0.0)  # needs no drift within a season
+    week, *weeks = _of_second(p, tracks[:3], now[:3], at, steps)
     found = [
-        last, last + drift * ahead, last + drift * damped, last + now(p.slope) * ahead,
-        *value[..., :3].unbind(-1), value[..., 0] + drift * (m * k), now(p.mean),
-        along(p.level, begin4, value4), now(p.level) + _mean(stretched.where(known, torch.nan)),
-        along(p.level, begin, value) + grown,
-        value2[..., 0] + there, along(p.level, begin2, value2) + there,
-        now(p.recent), along(p.values, begin4, value4) + grown,
-        along(p.recent, begin4, value4) + grown,
-        along(p.values, begin2, value2) + there, along(p.recent, begin2, value2) + there,
+        last, last + drift * ahead, last + drift * damped, last + slope * ahead,
+        *value[..., :3].unbind(-1), value[..., 0] + drift * whole, mean,
+        shape, level + shapes[3], level + longest + grown, week, weeks[2],
+        recent, along_last + grown, along_recent + grown, *weeks[:2],
     ]  # fmt: skip
     return torch.stack(torch.broadcast_tensors(*found), -1)
+
+
+def _of_second(
+    past: Past, tracks: Tensor, now: Tensor, at: Tensor, steps: Tensor
+) -> tuple[Tensor, ...]:
+    """Return the same phase of the second season, and three levels along its mean shape."""
+    m = past.second[:, :, None]
+    if not (m > 1).any():
+        return (now.new_full((), torch.nan),) * 4
+    m_or_1 = m.clamp(min=1)
+    from_last = steps - _whole(steps, m_or_1)
+    value, begin, known = _same_phase(past, m_or_1, at, from_last, WEEKS)
+    along = now + _mean(torch.where(known, value - _take(tracks, begin), 0.0), known)
+    return tuple(torch.where(m > 1, part, torch.nan) for part in (value[..., 0], *along.unbind()))
+
+
+def _whole(steps: Tensor, m: Tensor) -> Tensor:
+    """Return the steps in the seasons that have begun so many steps ahead, (B, 1 or n, h)."""
+    return steps + -steps % m
+
+
+def _same_phase(
+    past: Past, m: Tensor, at: Tensor, steps: Tensor, count: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Look at a phase in the last `count` seasons of m (B, 1, 1) steps.
+
+    It is given by its newest step, so many `steps` after the origins, none of them ahead.
+
+    Returns the values (B, n, h, C), NaN where there is none; the step (B, n, 1, C) before each of
+    these seasons, which may not be there; and whether value and step are.
+    """
+    ago = m[..., None] * torch.arange(count, device=m.device)
+    phase = (at + steps)[..., None] - ago
+    begin = (at - m)[..., None] - ago
+    value = torch.where(phase < 0, torch.nan, _take(past.given[None], phase)[0])
+    return value, begin, (begin >= past.first[..., None, None]) & ~value.isnan()
 
 
 class Mistakes(NamedTuple):
@@ -231,67 +263,74 @@ class Mistakes(NamedTuple):
     far: Tensor
 
 
-def look_back(past: Past, new: int) -> tuple[Tensor, Tensor, Mistakes]:
+class Outlook(NamedTuple):
+    """What is known after a step of the next: (B, N, J) each.
+
+    What `templates` give of it, and how wrong the templates were so far.
+    """
+
+    shown: Tensor
+    known: Tensor
+    mistakes: Mistakes
+
+
+def look_back(past: Past, new: int) -> Outlook:
     """Compare the `new` last values with what the templates said of them before they came.
 
-    Returns also what the templates say of the step after each, as `templates` does, without the
-    axis of steps: all is asked in one call, which a stream of single values feels.
+    Returns also what the templates say of the step after each: all is asked in one call, which a
+    stream of single values feels.
     """
     p, n = past, past.values.shape[1]
     width = torch.maximum(2 * p.season, p.second).clamp(min=8)
-    at = torch.arange(max(n - new - int(width.max()), 0), n, device=p.values.device)
-    spread = p.spread[:, at, None]
-    one, season = torch.ones_like(p.season), torch.where(p.season > 1, p.season, AHEAD)
+    since = slice(max(n - new - int(width.max()), 0), n)
+    at = torch.arange(since.start, n, device=p.values.device)
+    given, spread = p.given[:, since, None], p.spread[:, since, None]
+    season = torch.where(p.season > 1, p.season, AHEAD)
     next_to = torch.cat([at[:1] - 1, at]).expand(len(p.values), -1)
     before = at - season  # (B, n)
-    ahead = torch.cat([one.expand_as(next_to), season.expand_as(before)], 1)
+    ahead = torch.cat([torch.ones_like(next_to), season.expand_as(before)], 1)
     said = _say(past, torch.cat([next_to, before], 1)[..., None], ahead[..., None])[:, :, 0]
-    coming, came = said.tensor_split([len(at) + 1], 1)
+    coming, came = said.tensor_split([next_to.shape[1]], 1)
+    begun = torch.stack([next_to[:, :-1], before]) >= p.first
+    errors = given - torch.stack([coming[:, :-1], came])  # (2, B, n, J)
     # an error beyond all measure would leave nothing but rounding in the running sums
     most = ABSURD * spread
-    near, far = (
-        _errors(past, at, *pair).clamp(-most, most)
-        for pair in ((next_to[:, :-1], coming[:, :-1]), (before, came))
-    )
-    newest = (_zero_if_nan(near) / spread).clamp(-FAR, FAR).float()
-    found = newest, *(_typical(part, width, spread) for part in (near, far))
-    z, known = _scaled(past, at[-new:], coming[:, -new:, None])
-    return z[:, :, 0], known[:, :, 0], Mistakes(*(part[:, -new:] for part in found))
-
-
-def _errors(past: Past, at: Tensor, origin: Tensor, said: Tensor) -> Tensor:
-    """Return the values at steps (n,) less what was `said` at the origins (B, n), (B, n, J)."""
-    begun = past.seen.gather(1, origin.clamp(min=0)) > 0
-    there = (origin >= 0) & begun & past.observed[:, at]
-    return torch.where(there[..., None], past.values[:, at, None] - said, torch.nan)
+    errors = torch.where(begun[..., None], errors, torch.nan).clamp(-most, most)
+    newest = (_zero_if_nan(errors[0, :, -new:]) / spread[:, -new:]).clamp(-FAR, FAR).float()
+    near, far = _typical(errors, width, spread)[:, :, -new:].unbind()
+    level, spread = p.level[:, -new:, None], spread[:, -new:]
+    return Outlook(*_scaled(coming[:, -new:], level, spread), Mistakes(newest, near, far))
 
 
 def _typical(errors: Tensor, width: Tensor, spread: Tensor) -> Tensor:
-    """Return the mean absolute error over `width` steps, half an error of one spread added."""
-    steps = torch.arange(errors.shape[1], device=errors.device)
-    before = steps - width  # the newest step that counts no more
-    index = before.clamp(min=0)[..., None].expand_as(errors)
+    """Return the mean absolute error over `width` steps, half an error of one spread added.
+
+    Of errors (2, B, n, J), in the spread (B, n, 1) of each step.
+    """
+    steps = torch.arange(errors.shape[2], device=errors.device)
+    before = (steps - width)[..., None]  # the newest step that counts no more
+    index = before.clamp(min=0).expand_as(errors)
 
     def late(values: Tensor) -> Tensor:
-        total = values.cumsum(1)
-        return total - torch.where(before[..., None] >= 0, total.gather(1, index), 0.0)
+        total = values.cumsum(2)
+        return total - total.gather(2, index).masked_fill(before < 0, 0.0)
 
-    n, total = late((~errors.isnan()).float()), late(_zero_if_nan(errors).abs())
+    known = ~errors.isnan()
+    n, total = late(known.float()), late(errors.where(known, 0.0).abs())
     return ((total / spread + 0.5) / (n + 0.5)).clamp(1e-3, FAR).float()
 
 
-def _take(values: Tensor, known: Tensor, index: Tensor) -> Tensor:
-    """Return values (B, N) at steps (B, ...), NaN before the first and where not known."""
-    flat = index.flatten(1)
-    inside = flat.clamp(min=0)
-    there = known.gather(1, inside) & (flat >= 0)
-    return torch.where(there, values.gather(1, inside), torch.nan).view(index.shape)
+def _take(tracks: Tensor, index: Tensor) -> Tensor:
+    """Return (F, B, ...) of tracks (F, B, N) at steps (1 or B, ...), the first for those before."""
+    flat = index.clamp(min=0).flatten(1)
+    found = tracks.gather(2, flat.expand(*tracks.shape[:2], -1))
+    return found.view(*tracks.shape[:2], *index.shape[1:])
 
 
-def _mean(values: Tensor) -> Tensor:
-    """Return the mean of what is known over the last axis, NaN if nothing is."""
-    count = (~values.isnan()).sum(-1)
-    return torch.where(count > 0, _zero_if_nan(values).sum(-1) / count.clamp(min=1), torch.nan)
+def _mean(parts: Tensor, known: Tensor) -> Tensor:
+    """Return the mean over the last axis of what is known, NaN if nothing is; the rest is zero."""
+    count = known.sum(-1)
+    return torch.where(count > 0, parts.sum(-1) / count.clamp(min=1), torch.nan)
 
 
 def _zero_if_nan(values: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ season to believe in and how wide a band must be, without a second fit.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +17,8 @@ from torch import Tensor
 from forecast.networks.base import State, state_map
 from forecast.networks.heads.quantile import pinball
 from forecast.pretrained.calibration import normal_scores
-from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading
-from forecast.pretrained.reader import Mistakes, read
+from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading, places
+from forecast.pretrained.reader import Outlook, read, unit_of
 
 ORIGINS, STEPS = 16, 16  # past origins looked at, and steps ahead of each
 STEPS_AT_ONCE = 512  # of a forecast
@@ -45,7 +46,8 @@ class Live(NamedTuple):
     """What the network remembers of B series, seen by V views: nothing in it is written to."""
 
     features: Tensor  # (B, V, 1, D) after the newest value
-    mistakes: Mistakes  # (B, V, 1, J) each
+    outlook: Outlook  # (B, V, 1, J) each
+    unit: tuple[Tensor, Tensor]  # (B, V, 1) each: level and spread
     state: State  # (B, V, ...) each
 
 
@@ -177,11 +179,25 @@ def quantiles(
     network: PretrainedNetwork, values: Tensor, views: Sequence[View], live: Live, horizon: int
 ) -> Tensor:
     """Forecast what comes after histories (B, N): (B, V, horizon, Q) in double precision."""
-    features, mistakes, state = state_map(_as_rows, live)
-    reading = Reading(features, read(*_rows(values, views)), state, mistakes)
+    features, outlook, _, state = state_map(_as_rows, live)
+    reading = Reading(features, read(*_rows(values, views)), state, outlook)
     newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, horizon + 1)
     parts = [network.forecast(reading, newest, some)[:, 0] for some in steps.split(STEPS_AT_ONCE)]
     return torch.cat(parts, 1).unflatten(0, (-1, len(views)))
+
+
+def next_quantiles(network: PretrainedNetwork, views: Sequence[View], live: Live) -> Tensor:
+    """Forecast the next step alone, (B, V, 1, Q): no history is read again."""
+    place = _next_place(tuple(views)).repeat(len(live.features), 1, 1, 1)
+    features, outlook, unit = state_map(_as_rows, live[:3])
+    found = network.forecast_next(features, outlook, unit, place)
+    return _by_view(found[:, 0], views)
+
+
+@cache
+def _next_place(views: tuple[View, ...]) -> Tensor:
+    season, second = _seasons(views).split(1, 1)
+    return places(season, second, torch.ones(1))
 
 
 def _look(
@@ -196,8 +212,14 @@ def _look(
 
 def _rows(values: Tensor, views: Sequence[View]) -> tuple[Tensor, Tensor, Tensor]:
     """Return values (B V, N), and the seasons (B V,) by which each row is read."""
-    season, second = torch.tensor([view[:2] for view in views]).repeat(len(values), 1).unbind(1)
-    return values.repeat_interleave(len(views), 0), season, second
+    rows = values[:, None].expand(-1, len(views), -1).flatten(0, 1)
+    season, second = _seasons(tuple(views)).repeat(len(values), 1).unbind(1)
+    return rows, season, second
+
+
+@cache
+def _seasons(views: tuple[View, ...]) -> Tensor:
+    return torch.tensor([view[:2] for view in views])
 
 
 def _as_rows(part: Tensor) -> Tensor:
@@ -205,6 +227,12 @@ def _as_rows(part: Tensor) -> Tensor:
 
 
 def _newest(reading: Reading, views: Sequence[View]) -> Live:
-    newest = Mistakes(*(part[:, -1:] for part in reading.mistakes))
-    live = Live(reading.features[:, -1:], newest, reading.state)
-    return state_map(lambda part: part.unflatten(0, (-1, len(views))), live)
+    unit = unit_of(reading.past, slice(-1, None))
+    every = (reading.features, reading.outlook, unit)
+    features, outlook, unit = state_map(lambda part: _by_view(part[:, -1:], views), every)
+    state = state_map(lambda part: _by_view(part, views), reading.state)
+    return Live(features, outlook, unit, state)
+
+
+def _by_view(part: Tensor, views: Sequence[View]) -> Tensor:
+    return part.view(-1, len(views), *part.shape[1:])  # (B V, ...) -> (B, V, ...)

@@ -325,6 +325,16 @@ def test_what_goes_in_comes_out_everywhere(library: str, answers: Any) -> None:
         assert table.equals(expected), (table, expected)
 
 
+def test_hours_stay_hours_beside_a_column_of_dates() -> None:
+    hours = list(pd.date_range("2024-01-01", periods=30, freq="h").to_pydatetime())
+    table = pl.DataFrame(
+        {"unique_id": "A", "model": "naive", "cutoff": hours, "y": 1.0, "y_hat": 2.0}
+    )
+    table = table.with_columns(opened=pl.lit(datetime.date(2020, 1, 1)))
+    scores = evaluate(table, by=["cutoff"], metrics=["mae"])
+    assert scores["cutoff"].to_list() == hours
+
+
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_quantiles_of_a_hierarchy_are_found_by_their_joined_names(library: str) -> None:
     twins, found = (_quantiles_of_sums(one) for one in (stores(), native(stores(), library)))

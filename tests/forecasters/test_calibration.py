@@ -134,6 +134,13 @@ def test_markov_calibrates_itself_on_several_short_series() -> None:
     assert MarkovForecaster(2, LinearRegression(), horizon=2).fit(y[:60]).calibration_ is None
 
 
+def test_where_a_shorter_history_is_too_short_markov_goes_uncalibrated_unless_asked() -> None:
+    y = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)).cumsum(0))
+    assert MarkovForecaster(order=30).fit(y).calibration_ is None
+    with pytest.raises(ValueError, match="`order` must be smaller"):
+        MarkovForecaster(order=30, calibration=True).fit(y)
+
+
 def test_bands_of_markov_hold_on_short_walks() -> None:
     walks = np.random.default_rng(0).normal(size=(72, 200)).cumsum(0)
     y = pd.DataFrame(walks).add_prefix("s")

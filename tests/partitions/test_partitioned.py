@@ -118,7 +118,6 @@ class Fragile(NaiveForecaster):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:A worker stopped")
 def test_a_killed_worker_costs_a_retry_and_no_series(y, tmp_path):
     (once := tmp_path / "once").touch()
     rows = y.replace({"unique_id": {"shop 7": str(once)}})

@@ -18,6 +18,7 @@ from forecast.pretrained.sweep import (
     believed,
     judged,
     mix,
+    next_quantiles,
     past_origins,
     quantiles,
     spaced,
@@ -114,7 +115,16 @@ def test_one_value_more_is_absorbed_as_if_it_had_been_there(network, histories, 
         live = begin(network, y[:, :-1], VIEWS)
         after, whole = absorb(network, y, VIEWS, live), begin(network, y, VIEWS)
     torch.testing.assert_close(after.features, whole.features)
-    torch.testing.assert_close(after.mistakes, whole.mistakes)
+    torch.testing.assert_close(after.outlook, whole.outlook)
+    torch.testing.assert_close(after.unit, whole.unit)
+
+
+def test_the_next_step_is_forecast_without_looking_at_the_past(network, histories):
+    y = torch.cat([histories, torch.full((1, 90), 7.0)])  # and what never moves
+    with torch.inference_mode():
+        live = begin(network, y, VIEWS)
+        alone, first = next_quantiles(network, VIEWS, live), quantiles(network, y, VIEWS, live, 3)
+    torch.testing.assert_close(alone, first[:, :, :1])
 
 
 def test_the_season_that_is_there_is_believed(network):

@@ -16,7 +16,7 @@ from forecast.forecasters.combined.trial import Trial
 from forecast.forecasters.registry import SPELLINGS
 
 CALL = 6e-4  # seconds of a step of any forecast, however few series there are
-READ = 1400  # values of a series that are read at most
+READ = 1600  # values of a long series that are read, on average
 
 
 class Size(NamedTuple):

@@ -134,7 +134,8 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         One epoch of 50 steps, on windows of all that was seen: the learning rate rises and falls
         within it, and the mean of its weights is kept. Nothing is held out, so bands stay as wide
         as `fit` has made them. What fixes sizes and units (season, scale of `X`, static features)
-        stays, too. Before `fit` this is `fit`.
+        stays, too. All values count alike, whatever `sample_weight` told `fit`. Before `fit` this
+        is `fit`.
 
         Parameters
         ----------

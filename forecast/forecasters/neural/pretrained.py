@@ -34,13 +34,16 @@ from forecast.pretrained.sweep import (
     begin,
     judged,
     mix,
+    next_quantiles,
     quantiles,
     sweep,
 )
 from forecast.pretrained.tuning import Histories, fine_tune
 from forecast.pretrained.weights import build_network, shipped_network
 
-CONTEXT = 1400  # values read at least, where there are so many: training showed no more
+# Values read at least, where there are so many: training showed no more. The network was seen to
+# forecast as well from some hundred more, which cutting on a lattice needs.
+CONTEXT = 1400
 LATTICE = 400  # steps: where a history is cut, a stream begins anew, and must rarely do so
 VALUES = 2**17  # values, or steps ahead, that are looked at in one call
 YEAR = 365
@@ -261,8 +264,7 @@ class PretrainedForecaster(BaseForecaster):
         """Absorb the values that have `back` newer ones."""
 
         def read(rows: Tensor) -> Live:
-            y, live = self._newest(rows, back), pick(self.live_, rows)
-            return absorb(self.network_, y, self.views_, live)
+            return absorb(self.network_, self._newest(rows, back), self.views_, self._of(rows))
 
         return self._together(read)
 
@@ -271,8 +273,11 @@ class PretrainedForecaster(BaseForecaster):
         weights = torch.from_numpy(self.weights_)
 
         def write(rows: Tensor) -> Tensor:
-            y, live = self._newest(rows), pick(self.live_, rows)
-            tables = quantiles(self.network_, y, self.views_, live, horizon)
+            network, views, live = self.network_, self.views_, self._of(rows)
+            if horizon == 1:
+                tables = next_quantiles(network, views, live)
+            else:
+                tables = quantiles(network, self._newest(rows), views, live, horizon)
             return mix(weights[rows], tables.unbind(1))
 
         table: np.ndarray = self._together(write, horizon).numpy()
@@ -282,14 +287,18 @@ class PretrainedForecaster(BaseForecaster):
 
     def _together(self, work: Callable[[Tensor], Any], steps: int = 1) -> Any:
         """Do the work on some series at a time, alike lengths side by side; in their own order."""
-        lengths = read_of(self.seen_)
-        order = np.argsort(lengths, kind="stable")
-        size = max(VALUES // (len(self.views_) * (int(lengths.max()) + 8 * steps)), 1)
         with torch.inference_mode():
+            if self.seen_.n_series == 1:  # a stream of one is felt to the tenth of a millisecond
+                return work(torch.arange(1))
+            lengths = read_of(self.seen_)
+            order = np.argsort(lengths, kind="stable")
+            size = max(VALUES // (len(self.views_) * (int(lengths.max()) + 8 * steps)), 1)
             parts = [work(rows) for rows in torch.from_numpy(order).split(size)]
-            if len(order) == 1:  # a stream of one series is felt to the tenth of a millisecond
-                return parts[0]
             return pick(stack(parts), torch.from_numpy(np.argsort(order)))
+
+    def _of(self, rows: Tensor) -> Live:
+        """Return what is remembered of some series."""
+        return self.live_ if self.seen_.n_series == 1 else pick(self.live_, rows)
 
     def _newest(self, rows: Tensor, back: int = 0) -> Tensor:
         """Return the last values of some histories (B, N), NaN before they begin."""

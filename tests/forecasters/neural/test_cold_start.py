@@ -12,7 +12,8 @@ import torch
 from sklearn.base import clone
 
 import forecast
-from forecast.engine import stream, training
+from forecast.engine import training
+from forecast.engine.validation import Validation
 from forecast.forecasters.neural.base import NeuralForecaster
 from forecast.forecasters.neural.recurrent import LSTMForecaster, RNNForecaster
 from forecast.forecasters.neural.seq2seq import Seq2SeqForecaster
@@ -66,10 +67,27 @@ def test_before_its_first_value_a_series_is_judged_as_it_will_be_forecast(
 ) -> None:
     y, _ = shops()
     live = fitted.apply(without_history(y.iloc[:, 12:]))
-    rows = torch.arange(12)
-    found = stream.encode(live.model_, live._windows(live.panel_), rows, torch.zeros(12).long())
-    assert live.stream_.features.abs().max() > 0
-    torch.testing.assert_close(found.features, live.stream_.features)
+    windows, nothing = live._windows(live.panel_), torch.zeros(12, dtype=torch.long)
+    judge = Validation(live.model_, windows, nothing, 10, 1)
+    assert (judge.origins == 0).all() and live.stream_.features.abs().max() > 0
+    torch.testing.assert_close(judge._read(live.model_).features, live.stream_.features)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_in_patches_too_values_that_come_are_read_as_if_they_had_been_there(way: str) -> None:
+    t = np.arange(96)[:, None]
+    about = pd.DataFrame({"size": np.linspace(1, 3, 8)}, [f"place{i}" for i in range(8)])
+    waves = about["size"].to_numpy() * (4 + np.sin(t * 2 * np.pi / 24))
+    y = pd.DataFrame(waves, pd.date_range("2024-01-01", periods=96, freq="h"), about.index)
+    options = {"static": about, "static_to": way, "season_length": 24, "horizon": 24, **SMALL}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "STEPS_PER_EPOCH", 5)
+        model = LSTMForecaster(**options).fit(y.iloc[:, :6])
+    assert model.recipe_.patch > 1
+    nothing = without_history(y.iloc[:, 6:]).set_axis(y.index[:1] - pd.Timedelta(hours=1))
+    anew = pd.concat([nothing, y.iloc[:30, 6:]])
+    live = model.apply(nothing).update(y.iloc[:7, 6:]).update(y.iloc[7:30, 6:])
+    pd.testing.assert_frame_equal(live.predict(24), model.apply(anew).predict(24), rtol=1e-5)
 
 
 @pytest.mark.mission("M30")
