@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import re
@@ -23,7 +24,9 @@ class Complete(Extension):
             if isinstance(one, Class) and one.name.endswith(SHOWN):
                 own = Function("__init__", parameters=Parameters(*parameters(one)))
                 one.set_member("__init__", own)
-                one.docstring.value = inspect.cleandoc(str(imported(one).__doc__))
+                # an adapter is read as it stands where its library is not installed
+                with contextlib.suppress(ModuleNotFoundError):
+                    one.docstring.value = inspect.cleandoc(str(imported(one).__doc__))
             elif isinstance(one, Function) and one.docstring:
                 one.docstring.value = readable(one)
 
