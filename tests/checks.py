@@ -79,7 +79,7 @@ FORECASTER_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "NaiveForecaster": [{}, {"strategy": "seasonal"}, {"strategy": "drift"}],
     "ARIMAForecaster": [{}, {"order": (1, 0, 1), "seasonal_order": (0, 1, 1)}],
     "AutoForecaster": [{}, {"budget": 5, "combine": "median"}],
-    "CombinedForecaster": [{}, {"combine": "median", "weights": (1, 2)}],
+    "CombinedForecaster": [{}, {"combine": "median", "weights": (2, 1)}],
     "CrostonForecaster": [{}, {"variant": "sba", "alpha": 0.3}, {"variant": "tsb"}],
     "MedianForecaster": [{}, {"statistic": "mean", "n_seasons": 3}],
     "MarkovForecaster": [{}, {"regressor": Ridge()}],

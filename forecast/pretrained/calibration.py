@@ -74,7 +74,8 @@ def normal_scores(table: Floats, values: Floats) -> Floats:
         np.take_along_axis(table, (right - back)[..., None], -1)[..., 0] for back in (1, 0)
     )
     gap = np.maximum(high - low, np.finfo(float).eps * (abs(values) + np.finfo(float).tiny))
-    share = np.clip((values - low) / gap, -FAR, FAR)
+    with np.errstate(over="ignore"):  # where there is no gap: cut off, whatever comes out
+        share = np.clip((values - low) / gap, -FAR, FAR)
     between = SCORES[right - 1] + share * (SCORES[right] - SCORES[right - 1])
     first, last = SCORES[below.clip(max=len(SCORES) - 1)], SCORES[(within - 1).clip(min=0)]
     return np.where(within > below, np.clip(0.0, first, np.maximum(first, last)), between)

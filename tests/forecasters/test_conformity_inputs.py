@@ -191,6 +191,8 @@ def test_covariates_known_ahead(case: ForecasterCase) -> None:
 @every_forecaster
 @pytest.mark.parametrize("value", [0.0, 7.0, -3.5, 1e9, -1e-9])
 def test_a_constant_series_goes_on(case: ForecasterCase, value: float) -> None:
+    if case.options.get("variant") == "sba":
+        pytest.skip("it takes off half its gain, whatever it reads (Syntetos and Boylan)")
     forecast = small(case).fit(pd.Series(np.full(40, value))).predict(20)
     if case.neural:  # so few steps of training leave a correction of this size
         assert abs(forecast - value).max() <= 0.02 * (abs(value) or 1)

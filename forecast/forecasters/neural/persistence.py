@@ -97,7 +97,7 @@ def _empty_stream(model: Model, panel: Panel, features: Features, n_phases: int)
     encoded = features.encode_static(panel.ids)
     static = None if encoded is None else torch.empty(encoded.shape)
     live = stream.begin(model, panel.n_series, torch.float64, static)
-    return live._replace(phases=live.phases[-n_phases:])
+    return live._replace(phases=live.phases[-positive_integer("phases", n_phases) :])
 
 
 def _empty_scales(model: Model, panel: Panel) -> dict[str, Tensor]:
