@@ -36,7 +36,7 @@ KNOWN = 200
 # Panels of shorter series are calibrated, if they are small enough for it to take less than a
 # second. A series is taken to come back to the mean of its history, and the more so the shorter it
 # is (Nickell 1981); many series only hide the doubt.
-SHORT, SMALL = 200, 10_000
+CALIBRATED_LENGTH, CALIBRATED_SIZE = 200, 10_000
 FLAT = 1e-6  # the range of a standardised series: of any that is not flat it is one at least
 
 
@@ -146,7 +146,9 @@ class MarkovForecaster(ResidualForecaster):
     def _calibrates(self, panel: Panel) -> bool:
         if self.regressor is not None or panel.weights is not None or panel.n_series == 1:
             return False
-        return bool(np.median(panel.lengths) < SHORT and panel.lengths.sum() < SMALL)
+        return bool(
+            np.median(panel.lengths) < CALIBRATED_LENGTH and panel.lengths.sum() < CALIBRATED_SIZE
+        )
 
     def _fit(self, panel: Panel) -> None:
         _check_regressor(self.regressor, weighed=panel.weights is not None)

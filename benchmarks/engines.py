@@ -1,6 +1,6 @@
 """How much faster two workers of a local dask cluster are than one process, on two idle cores.
 
-    python benchmarks/bench_engines.py --series 20000 --length 60 --pairs 3
+    python benchmarks/engines.py --series 20000 --length 60 --pairs 3
 
 Generated months as a frame: a forecast of twelve steps with nine quantiles, and a backtest from ten
 origins, without training. The cluster stands, and each worker has worked once, before time is
