@@ -162,7 +162,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         self.model_ = copy.deepcopy(self.model_)
         windows, done = self._weighed_windows(panel, panel.lengths), len(self.history_)
         settings = dataclasses.replace(
-            self._settings(self.recipe_.min_observed), max_epochs=1, n_iter_no_change=None
+            self._settings(self.recipe_), max_epochs=1, n_iter_no_change=None
         )
         with self._drawing(self._device(), done) as generator:
             epoch, _ = fitting.train(
@@ -256,7 +256,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
             self.recipe_,
             windows,
             judge,
-            self._settings(self.recipe_.min_observed),
+            self._settings(self.recipe_),
             generator,
             ends=first if self.early_stopping else windows.lengths,
             pieces=self._pieces(windows.lengths.numpy(force=True)),
