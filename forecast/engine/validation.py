@@ -40,6 +40,10 @@ class Validation:
     ----------
     naive_loss : float
         Loss of the best of the naive, seasonal naive and drift forecasts.
+    held_out : Tensor (n,)
+        As given.
+    horizons : float
+        How many of them the held-out parts of all series hold.
     independent : float
         How many errors of a step are independent, on average over the steps.
     """
@@ -58,7 +62,9 @@ class Validation:
         self.series, self.origins = spread_origins(held_out, windows.lengths, MAX_ORIGINS)
         self.known = windows.known(self.series, self.origins, horizon)
         self.targets, self.weights = self._ahead(horizon)
-        told = (windows.lengths - held_out)[self.series.unique()].sum().item()
+        self.held_out, held = held_out, windows.lengths - held_out
+        self.horizons = held.sum().item() / horizon
+        told = held[self.series.unique()].sum().item()
         counted = _counted(self.targets, self.weights)
         self.independent = independent(counted, told / len(self.origins))
         self.memory = windows.read(self.series, self.origins, 0, self.origins, reader)

@@ -388,13 +388,14 @@ def test_an_update_shares_the_states_it_does_not_touch():
         assert old is new
 
 
-def test_streams_are_gathered_as_they_come():
+@pytest.mark.parametrize("together", [64, 10_000])
+def test_series_are_read_some_at_a_time(together, monkeypatch):
     case = next(case for case in CASES if str(case) == "Recurrent-lstm-2-True")
-    live = history(build_model(case, (4, 12, 8)), phases=True)
-    n = len(live.features)
-    parts = (pick(live, slice(row, row + 1)) for row in range(n))  # never all at once
-    for into, part in zip(leaves(stream.gather(parts, n)), leaves(live), strict=True):
-        torch.testing.assert_close(into, part, rtol=0, atol=0, equal_nan=True)
+    model = build_model(case, (4, 12, 8))
+    monkeypatch.setattr(stream, "STEPS_AT_ONCE", together)
+    whole = stream.encode_all(model, as_windows(X[:, :150], KNOWN[:, :150]), phases=True)
+    for into, part in zip(leaves(whole), leaves(history(model, phases=True)), strict=True):
+        torch.testing.assert_close(into, part, rtol=0, atol=1e-6, equal_nan=True)
 
 
 @pytest.mark.parametrize("seen", [10, 10_000])

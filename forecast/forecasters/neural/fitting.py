@@ -102,8 +102,8 @@ def calibrate(model: Model, judge: Validation) -> None:
 
 def gradient_trouble(
     model: Model, batch: Batch, norms: Sequence[float], clip_norm: float | None, *, asked: bool
-) -> str | None:
-    """Return a warning if gradients exploded, or vanish in windows as long as the user `asked` for.
+) -> Iterator[str]:
+    """Say that gradients exploded, or vanish in windows as long as the user `asked` for.
 
     In windows of the recipe's length vanishing gradients are no fault of the user's.
     """
@@ -113,10 +113,11 @@ def gradient_trouble(
         inputs = model.reader.inputs(batch.past, batch.steps).cpu().double()
         network, inputs = states.recurrence(network, inputs, batch.static.cpu())
         text = gradients.vanished(gradients.backward_norms(network, inputs), model.reader.patch)
-    return text
+    if text is not None:
+        yield text
 
 
-def naive_is_better(error: float, naive: float, horizons: float, name: str) -> str | None:
+def naive_is_better(error: float, naive: float, horizons: float, name: str) -> Iterator[str]:
     """Say that a naive forecast errs less on the validation part, both in spreads.
 
     It was wrong in two of five cases where the part was as long as one or two horizons: then it is
@@ -132,13 +133,12 @@ def naive_is_better(error: float, naive: float, horizons: float, name: str) -> s
             f"On the validation part the trained {name} errs by {error:.3g} spreads, a naive "
             f"forecast by {naive:.3g}: the updates diverged. Lower `learning_rate`."
         )
-    if horizons < FEW or not error > naive + 1e-3:  # a constant is no reason to warn
-        return None
-    return (
-        f"On the validation part, {horizons:.0f} horizons in all, the trained {name} errs by "
-        f"{error:.3f} spreads, a naive forecast by {naive:.3f}: NaiveForecaster may serve you "
-        "better here."
-    )
+    if horizons >= FEW and error > naive + 1e-3:  # a constant is no reason to warn
+        yield (
+            f"On the validation part, {horizons:.0f} horizons in all, the trained {name} errs by "
+            f"{error:.3f} spreads, a naive forecast by {naive:.3f}: NaiveForecaster may serve you "
+            "better here."
+        )
 
 
 def shown(epochs: Iterable[Any], name: str, total: int) -> Iterator[Any]:
