@@ -10,7 +10,7 @@ from torch import Tensor
 from forecast.engine.batches import Windows
 from forecast.engine.model import Model
 from forecast.engine.rollout import first_block, greedy, rollout
-from forecast.engine.stream import Stream, read, shown
+from forecast.engine.stream import read, shown
 from forecast.engine.training import noise_factor
 
 MAX_ORIGINS = 512  # judged per epoch: about the cost of a few training steps
@@ -67,13 +67,14 @@ class Validation:
         told = held[self.series.unique()].sum().item()
         counted = _counted(self.targets, self.weights)
         self.independent = independent(counted, told / len(self.origins))
-        self.memory = windows.read(self.series, self.origins, 0, self.origins, reader)
-        self.spread = reader.newest(self.memory).scale.spread
+        memory = windows.read(self.series, self.origins, 0, self.origins, reader)
+        self.spread = reader.newest(memory).scale.spread
         if reader.prior is not None:  # the same at all origins, so that the first ones count
             self.spread = torch.full_like(self.spread, reader.prior[1])
         # who forecasts before the first value has learned to do so from a patch that shows nothing
         limit, fewest = max(context, CONTEXT), int(reader.prior is not None)
-        self.pieces = list(shown(model, windows, self.series, self.origins, limit, fewest))
+        pieces = list(shown(model, windows, self.series, self.origins, limit, fewest))
+        self.shown = pieces, memory, windows.static[self.series]
         naive = naive_forecasts(windows, self.series, self.origins, horizon, season_length)
         errors = [self._error(forecast) for forecast in naive]
         self.naive_loss = min((error for error in errors if error == error), default=math.nan)
@@ -81,7 +82,7 @@ class Validation:
     def loss(self, model: Model) -> float:
         """Return the mean absolute error of greedy rollouts, in spreads at the origin."""
         with torch.inference_mode():
-            live = self._read(model)
+            live = read(model, *self.shown)
             return self._error(rollout(model, live, self.known, greedy(model)))
 
     def calibrate(self, model: Model) -> None:
@@ -92,7 +93,7 @@ class Validation:
         """
         block = model.reader.block
         with torch.no_grad():
-            live = self._read(model)
+            live = read(model, *self.shown)
             known = self.windows.known(self.series, self.origins, block)
             scale, params = first_block(model, live, known)  # (N, R, n_params)
             targets = _counted(*self._ahead(block))
@@ -112,9 +113,6 @@ class Validation:
         if weights is not None and not weights[~targets.isnan()].any():
             weights = None
         return targets, weights
-
-    def _read(self, model: Model) -> Stream:
-        return read(model, self.pieces, self.memory, self.windows.static[self.series])
 
     def _error(self, forecast: Tensor) -> float:
         error = (forecast - self.targets).abs() / self.spread
