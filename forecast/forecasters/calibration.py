@@ -174,6 +174,38 @@ def _growth(errors: np.ndarray, seen: np.ndarray, steps: np.ndarray) -> float:
     return float(np.clip(slope, 0.0, 1.0))
 
 
+def step_sizes(errors: np.ndarray, usual: np.ndarray, independent: float) -> np.ndarray:
+    """Return how large errors are at each step, as a j^b, leaning on what is usual.
+
+    Parameters
+    ----------
+    errors
+        (K, H): origins, steps; NaN where nothing was observed.
+    usual
+        (H,): sizes that count as `BORROWED` independent errors; NaN where they are unknown.
+    independent
+        How many of the errors of a step are.
+
+    Returns
+    -------
+    The root mean square at each step, (H,).
+
+    Examples
+    --------
+    >>> errors = np.array([[1.0, -2.0, 3.0], [-1.0, 2.0, -3.0]])
+    >>> step_sizes(errors, np.array([1.0, 1.0, np.nan]), independent=4.0).round(2).tolist()
+    [1.0, 1.58, 3.0]
+    """
+    steps = np.arange(1, errors.shape[1] + 1, dtype=np.float64)
+    seen = np.isfinite(errors)
+    if not seen.any():
+        return np.nan_to_num(usual)
+    shape = steps ** _growth(errors[None], seen[None], steps)
+    own = np.nanmean(np.square(np.where(seen, errors, np.nan) / shape)) * shape**2
+    shrunk = (independent * own + BORROWED * np.square(usual)) / (independent + BORROWED)
+    return np.sqrt(np.where(np.isfinite(shrunk), shrunk, own))
+
+
 def _scales(relative: np.ndarray, seen: np.ndarray, independent: np.ndarray) -> np.ndarray:
     """Return the root mean square of each series, (n,), shrunk to what all have in common."""
     count = seen.sum((1, 2))

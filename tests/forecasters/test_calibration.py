@@ -12,8 +12,16 @@ from sklearn.linear_model import LinearRegression
 import forecast
 from forecast import ETSForecaster, MarkovForecaster, MLPForecaster, NaiveForecaster
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.calibration import CLAIMED, Calibration, origins, pool, student
+from forecast.forecasters.calibration import (
+    CLAIMED,
+    Calibration,
+    origins,
+    pool,
+    step_sizes,
+    student,
+)
 from forecast.forecasters.neural import fitting
+from forecast.networks.heads.quantile import QuantileHead
 
 
 def errors(scale: Any, shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
@@ -172,6 +180,44 @@ def test_few_held_out_errors_widen_the_bands_of_networks(monkeypatch: Any) -> No
         np.testing.assert_allclose(after, student(errors) * believed, rtol=1e-5)
     few, many = (after / before for before, after in zip(found, calibrated, strict=True))
     assert few.min() > 1.2 and 1 < many.max() < 1.1
+
+
+def test_sizes_of_steps_grow_as_errors_did_and_lean_on_what_is_usual() -> None:
+    drawn = np.random.default_rng(0).normal(size=(4000, 9)) * np.arange(1, 10) ** 0.5
+    usual = np.full(9, 10.0)
+    many, none = step_sizes(drawn, usual, 1e9), step_sizes(drawn, usual, 0.0)
+    np.testing.assert_allclose(many, np.arange(1, 10) ** 0.5, rtol=0.05)
+    np.testing.assert_allclose(none, usual)
+    assert (np.diff(step_sizes(drawn[:, ::-1], 0 * usual, 5.0)) >= 0).all()  # never falls
+    drawn[:, 4] = usual[7] = np.nan
+    assert np.isfinite(step_sizes(drawn, usual, 5.0)).all()
+    assert (step_sizes(np.full((3, 9), np.nan), np.ones(9), 0.0) == 1).all()
+
+
+def test_a_network_that_claims_no_width_has_bands_of_the_size_of_its_errors(
+    monkeypatch: Any,
+) -> None:
+    claimed = QuantileHead._offsets
+    monkeypatch.setattr(QuantileHead, "_offsets", lambda self, w: claimed(self, w) * 1e-3)
+    y = pd.Series(np.random.default_rng(0).normal(size=40))
+    widths = {}
+    for sure in (0.0, 20.0):
+        monkeypatch.setattr(fitting, "TAUGHT", sure)
+        model = MLPForecaster(horizon=6, max_epochs=1, random_state=0).fit(y)
+        band = model.predict_interval(6, coverage=0.8).to_numpy()
+        widths[sure] = (band[:, 1] - band[:, 0]).mean()
+    assert widths[0.0] < 0.1 and 1.5 < widths[20.0] < 4.5  # 2.6 is right
+
+
+def test_bands_of_a_network_widen_with_the_step_on_short_walks() -> None:
+    walks = np.random.default_rng(0).normal(size=(60, 4)).cumsum(0)
+    ratio = []
+    for seed, walk in enumerate(walks.T):
+        model = MLPForecaster(horizon=12, max_epochs=2, random_state=seed).fit(pd.Series(walk))
+        band = model.predict_interval(12, coverage=0.8).to_numpy()
+        width = band[:, 1] - band[:, 0]
+        ratio.append(width[8:].mean() / width[:4].mean())
+    assert min(ratio) > 1.2  # the root of the step would be 2
 
 
 def test_calibration_is_saved_and_lent_to_new_series(tmp_path: Any) -> None:
