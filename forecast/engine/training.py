@@ -6,7 +6,7 @@ import contextlib
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -98,7 +98,7 @@ def train(
     # lists made once: torch's AveragedModel makes its own at every step, which takes longer than
     # the average itself
     weights, means_of_weights = list(model.parameters()), list(averaged.parameters())
-    parts = list(model.parts())
+    gradient, parts = flat_gradients(model.parts())
     total = settings.max_epochs * STEPS_PER_EPOCH
     best, patience, began = math.inf, 0, time.perf_counter()
     kept = averaged.state_dict()  # the newest weights, unless those of an epoch validate best
@@ -112,14 +112,15 @@ def train(
                 group["lr"] = rate
             batch = model.masked(next(batches), settings.mask_fraction, generator)
             batch = batch.rows(ranks.own_rows(len(batch.fresh)))
-            optimizer.zero_grad()
             carried = None if batch.fresh.all() else carried
             origin = model.draw_origin(batch, generator)
-            means, carried = backward(model, batch, settings.min_observed, carried, origin)
+            gradient.zero_()
+            means, carried = backward(
+                model, gradient, batch, settings.min_observed, carried, origin
+            )
             if on_gradients is not None:
                 on_gradients(model)
-            for part in parts:
-                norms.append(clip(part, settings.clip_norm, settings.clip_value))
+            norms += [clip(part, settings.clip_norm, settings.clip_value) for part in parts]
             optimizer.step()
             if step:
                 average(means_of_weights, weights, step)
@@ -147,16 +148,46 @@ def train(
         if settings.n_iter_no_change is not None and patience >= settings.n_iter_no_change:
             break
     model.load_state_dict(kept)
+    model.zero_grad()
     model.eval()
 
 
+def flat_gradients(parts: Iterable[list[Tensor]]) -> tuple[Tensor, list[Tensor]]:
+    """Make the gradients of all weights views of one vector, so that a call serves them all.
+
+    Calls are what a step of a small network costs. Returns the vector (N,), of zeros, and what each
+    part has of it (N_k,).
+
+    Examples
+    --------
+    >>> layers = nn.Linear(1, 1), nn.Linear(2, 1, bias=False)
+    >>> whole, parts = flat_gradients([list(layer.parameters()) for layer in layers])
+    >>> layers[1](torch.tensor([3.0, 4.0])).backward()
+    >>> whole, parts[1]
+    (tensor([0., 0., 3., 4.]), tensor([3., 4.]))
+    """
+    trained = [[weights for weights in part if weights.requires_grad] for part in parts]
+    every = [weights for part in trained for weights in part]
+    whole = every[0].new_zeros(sum(weights.numel() for weights in every))
+    slopes = whole.split([weights.numel() for weights in every])
+    for weights, slope in zip(every, slopes, strict=True):
+        weights.grad = slope.view_as(weights)
+    return whole, list(whole.split([sum(map(Tensor.numel, part)) for part in trained]))
+
+
 def backward(
-    model: Trainable[B], batch: B, min_observed: int, carried: State | None, origin: int | None
+    model: Trainable[B],
+    gradient: Tensor,
+    batch: B,
+    min_observed: int,
+    carried: State | None,
+    origin: int | None,
 ) -> tuple[Tensor, State]:
-    """Leave the gradient of each member's mean loss in its weights.
+    """Add the gradient of each member's mean loss to `gradient` (N,), of which its weights have views.
 
     Large batches go through in pieces, whose gradients add up: the memory of a step does not grow
-    with the batch. So do the gradients of other ranks. Parameters are those of `Trainable.losses`.
+    with the batch. So do the gradients of other ranks. Other parameters are those of
+    `Trainable.losses`.
 
     Returns
     -------
@@ -178,11 +209,9 @@ def backward(
         counts.append(observed_mask.sum())
         states.append(state_map(Tensor.detach, state))
     count, total = torch.stack(counts).sum().to(totals[0]), torch.stack(totals).sum(0)
-    slopes = [weights.grad for weights in model.parameters() if weights.grad is not None]
-    ranks.add_up([*slopes, total, count])
+    ranks.add_up([gradient, total, count])
     count = count.clamp(min=1)
-    for slope in slopes:
-        slope /= count
+    gradient /= count
     return total / count, stack(states)
 
 
@@ -215,17 +244,23 @@ def schedule(progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - rise) / (1 - rise)))
 
 
-def clip(parameters: list[Tensor], norm: float | None, value: float | None) -> Tensor:
-    """Clip gradients by value, g <- max(-v, min(v, g)), then by norm, g <- min(1, c / |g|) g.
+def clip(gradient: Tensor, norm: float | None, value: float | None) -> Tensor:
+    """Clip a gradient (N,) in place: g <- max(-v, min(v, g)), then g <- min(1, c / |g|) g.
 
     Returns the norm before either.
+
+    Examples
+    --------
+    >>> gradient = torch.tensor([3.0, 4.0])
+    >>> clip(gradient, 1.0, None), gradient
+    (tensor(5.), tensor([0.6000, 0.8000]))
     """
-    bound = math.inf if norm is None or value else norm
-    before = nn.utils.clip_grad_norm_(parameters, bound, foreach=True)
+    before = size = torch.linalg.vector_norm(gradient)
     if value is not None:
-        nn.utils.clip_grad_value_(parameters, value, foreach=True)
-        if norm is not None:
-            nn.utils.clip_grad_norm_(parameters, norm, foreach=True)
+        gradient.clamp_(-value, value)
+        size = torch.linalg.vector_norm(gradient)
+    if norm is not None:
+        gradient *= (norm / (size + 1e-6)).clamp(max=1.0)
     return before
 
 

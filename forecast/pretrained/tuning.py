@@ -117,5 +117,5 @@ def held_out_loss(network: PretrainedNetwork, histories: Histories) -> float:
         tables = [network.forecast(one, newest, steps)[:, 0] for one in readings]
         shares = torch.from_numpy(histories.weights).expand(len(some), -1)
         each = pinball(mix(shares, tables), after, torch.tensor(LEVELS)).nanmean(1)
-        losses.append(each / seasonal_change(readings[0].past)[:, -1])
+        losses.append(each / torch.from_numpy(seasonal_change(readings[0].past)[:, -1]))
     return float(torch.cat(losses).nanmean())

@@ -7,6 +7,7 @@ import importlib
 import math
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -78,7 +79,7 @@ class AutoForecaster(Combination):
     >>> y = pd.Series([1.5, 5.5, 2.5, 6.5] * 6, pd.date_range("2020", periods=24, freq="QS"))
     >>> model = AutoForecaster(budget=5, horizon=4).fit(y)
     >>> list(model.members_)
-    ['seasonal naive', 'drift', 'Theta', 'pre-trained']
+    ['seasonal naive', 'pre-trained', 'drift', 'Theta']
     >>> model.predict().round(1).tolist()
     [1.5, 5.5, 2.5, 6.5]
     """
@@ -106,7 +107,7 @@ class AutoForecaster(Combination):
         _load()
         clock = Clock(budget)
         trial = Trial.of(panel, self.horizon_)
-        size = Size.of(panel, trial)
+        size = Size.of(panel, trial, self.season_length_)
         self.members_ = {}
         past: list[np.ndarray] = []
         rows: dict[str, list[Any]] = {}
@@ -114,20 +115,28 @@ class AutoForecaster(Combination):
             expected = one.seconds(size)
             note = one.lacks(panel, self.season_length_) or clock.refuses(expected)
             if note is None or not self.members_:
-                note = self._try(one, panel, trial, past)
+                late = functools.partial(clock.is_late, one, size)
+                note = self._try(one, panel, trial, past, late)
             rows[label] = [expected, clock.lap(), np.nan, 0.0, note or ""]
         self.table_ = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS))
         self._weigh(panel, trial, past)
 
     def _try(
-        self, one: Candidate, panel: Panel, trial: Trial | None, past: list[np.ndarray]
+        self,
+        one: Candidate,
+        panel: Panel,
+        trial: Trial | None,
+        past: list[np.ndarray],
+        late: Callable[[], str | None],
     ) -> str | None:
-        """Make a candidate a member, or return why it failed; keep its past forecasts."""
+        """Make a candidate a member, or return why it is none; keep its past forecasts."""
         model = one.build(self.random_state)
         try:
             with warnings.catch_warnings():  # one member's fault is not that of all
                 warnings.simplefilter("ignore", ForecastWarning)
                 found = None if trial is None else self._tried(model, trial)
+                if found is not None and self.members_ and (note := late()):
+                    return note
                 member = self._fitted(model, panel)
         except Exception as error:  # one member must not cost the forecast
             return f"failed: {type(error).__name__}: {error}"
@@ -215,11 +224,25 @@ class Clock:
         """Return why so many seconds more cannot be spent, or None."""
         if self.planned + seconds > self.budget:
             return f"beyond the budget: {seconds:.3g} s more"
-        left = MOST * self.budget - (time.thread_time() - self.start)
-        if seconds > left:
-            return f"no time left: {seconds:.3g} s more, and this machine is slower than planned"
+        if late := self._lacks(seconds):
+            return late
         self.planned += seconds
         return None
+
+    def is_late(self, one: Candidate, size: Size) -> str | None:
+        """Return why a candidate that was tried cannot be fitted to all values, or None.
+
+        What it took longer than expected so far, it will take longer for the rest.
+        """
+        took = time.thread_time() - self.before
+        slower = max(took / one.trying(size), 1.0)
+        return self._lacks(slower * one.fitting(size.whole, size))
+
+    def _lacks(self, seconds: float) -> str | None:
+        left = MOST * self.budget - (time.thread_time() - self.start)
+        if seconds <= left:
+            return None
+        return f"no time left: {seconds:.3g} s more, and this machine is slower than planned"
 
     def lap(self) -> float:
         """Return the seconds since it was asked before."""

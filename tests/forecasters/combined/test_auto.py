@@ -12,7 +12,7 @@ import pytest
 
 from forecast import AutoForecaster, NaiveForecaster
 from forecast.forecasters.combined import auto
-from forecast.forecasters.combined.planning import CANDIDATES, Size
+from forecast.forecasters.combined.planning import CANDIDATES, Fit, Size
 from forecast.forecasters.combined.trial import Trial
 from forecast.forecasters.loading import load
 
@@ -130,9 +130,12 @@ def test_it_is_saved_with_its_table(tmp_path: Path) -> None:
 
 
 def test_seconds_grow_with_the_work() -> None:
-    small, large = (Size(values, 12, values, values, 12) for values in (100, 10_000))
+    small, large = (
+        Size(Fit(n, 100 * n), Fit(n, 90 * n), 12, 3, 12, 1000 * n, 100 * n, 12) for n in (1, 100)
+    )
     for one in CANDIDATES:
         assert one.seconds(small) < one.seconds(large)
+        assert one.trying(large) + one.fitting(large.whole, large) == one.seconds(large)
 
 
 def test_a_budget_of_nothing_is_refused() -> None:
