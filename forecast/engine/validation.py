@@ -99,19 +99,29 @@ class Validation:
         steps of a block depend on each other (`noise_factor`), which is measured with the former.
         Returns the errors of the medians (N, R), in spreads; NaN where nothing was observed.
         """
-        block = model.reader.block
         with torch.no_grad():
-            live = read(model, *self.shown)
-            known = self.windows.known(self.series, self.origins, block)
-            scale, params = first_block(model, live, known)  # (N, R, n_params)
-            targets = _counted(*self._ahead(block))
-            z = scale.apply(targets[:, None])[:, 0].to(params)
+            params, z = self._residuals(model)
             observed_mask = ~z.isnan()
             model.head.calibrate(params, z, observed_mask)
             scores = model.head.normal_score(params, model.head.jitter(params, z.nan_to_num(0.0)))
             factor = noise_factor(scores, observed_mask, self.independent)
             model.noise_factor.copy_(factor)
             return z - model.head.quantile(params, 0.5)
+
+    def misses(self, model: Model) -> Tensor:
+        """Return errors (N, R) as multiples of the half width of the 80 % bands."""
+        with torch.inference_mode():
+            params, z = self._residuals(model)
+            low, median, high = model.quantiles(params, (0.1, 0.5, 0.9)).unbind(-1)
+            return (z - median) / torch.where(z < median, median - low, high - median)
+
+    def _residuals(self, model: Model) -> tuple[Tensor, Tensor]:
+        """Return the parameters (N, R, n_params) and the scaled targets (N, R) of one block."""
+        block = model.reader.block
+        known = self.windows.known(self.series, self.origins, block)
+        scale, params = first_block(model, read(model, *self.shown), known)
+        targets = _counted(*self._ahead(block))
+        return params, scale.apply(targets[:, None])[:, 0].to(params)
 
     def naive_sizes(self, model: Model) -> Tensor:
         """Return the size of errors (R,) of the best naive forecast of all the past, in spreads.

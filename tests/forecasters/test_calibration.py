@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from forecast.forecasters.calibration import (
     CLAIMED,
     Calibration,
     origins,
+    own_widths,
     pool,
     step_sizes,
     student,
@@ -218,6 +220,48 @@ def test_bands_of_a_network_widen_with_the_step_on_short_walks() -> None:
         width = band[:, 1] - band[:, 0]
         ratio.append(width[8:].mean() / width[:4].mean())
     assert min(ratio) > 1.2  # the root of the step would be 2
+
+
+def test_series_lean_on_their_own_errors_where_they_differ_and_not_by_chance() -> None:
+    series, rng = np.repeat(np.arange(30), 8), np.random.default_rng(0)
+    alike = [own_widths(rng.normal(size=(240, 3)) / 1.28, series, 30, 240.0) for _ in range(40)]
+    assert sum(found is not None for found in alike) <= 4
+    truth = np.exp(rng.normal(size=30))
+    errors = rng.normal(size=(240, 3)) / 1.28 * np.clip(truth, 0.1, 3.0)[series][:, None]
+    found = own_widths(errors, series, 32, 240.0).scale
+    assert np.corrcoef(np.log(found[:30]), np.log(truth))[0, 1] > 0.9
+    assert (found[30:] == 1).all()
+    few = own_widths(errors, series, 30, 40.0).scale  # which tell less
+    assert np.log(few).std() < np.log(found[:30]).std()
+    assert own_widths(errors[:16], series[:16], 2, 16.0) is None
+
+
+def panel_ruled_by_giants() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Return 24 seasonal series, futures (H, n, F), and which are smooth giants."""
+    rng, giant, t = np.random.default_rng(0), np.arange(24) < 4, np.arange(120)[:, None]
+    size, noise = np.where(giant, 1000.0, 1.0), np.where(giant, 0.1, 1.0)
+    mean = 10 + 2 * np.sin(2 * np.pi * t / 12 + rng.uniform(0, 6, 24))
+    y = size * (mean + noise * rng.normal(size=mean.shape))
+    future = mean[108:, :, None] + noise[:, None] * rng.normal(size=(12, 24, 100))
+    return pd.DataFrame(y[:108]).add_prefix("s"), size[:, None] * future, giant
+
+
+def test_bands_of_giants_are_no_wider_than_their_errors_say() -> None:
+    y, future, giant = panel_ruled_by_giants()
+    model = MLPForecaster(horizon=12, season_length=12, max_epochs=3, random_state=0).fit(y)
+    common = copy.copy(model)
+    common.calibration_ = None
+    score, held = {}, {}
+    for each in (model, common):
+        band = each.predict_interval(12, coverage=0.8).to_numpy().reshape(12, 24, 2)
+        low, high = band[..., :1], band[..., 1:]
+        beyond = np.maximum(low - future, 0) + np.maximum(future - high, 0)
+        score[each] = (high - low + 10 * beyond).mean((0, 2))
+        held[each] = ((low <= future) & (future <= high)).mean((0, 2))
+    assert score[model][giant].sum() < 0.6 * score[common][giant].sum()
+    assert abs(held[model][~giant].mean() - 0.8) < 0.06
+    alone = MLPForecaster(horizon=12, max_epochs=1, calibration=False, random_state=0).fit(y)
+    assert alone.calibration_ is None
 
 
 def test_calibration_is_saved_and_lent_to_new_series(tmp_path: Any) -> None:

@@ -17,7 +17,7 @@ from forecast.engine import gradients, states, training
 from forecast.engine.batches import Batch, Windows, seasonal_changes
 from forecast.engine.model import Model
 from forecast.engine.validation import Validation
-from forecast.forecasters.calibration import CLAIMED, step_sizes, student
+from forecast.forecasters.calibration import CLAIMED, Calibration, own_widths, step_sizes, student
 from forecast.forecasters.neural.recipe import Recipe
 from forecast.networks.base import Network
 
@@ -108,6 +108,17 @@ def calibrate(model: Model, judge: Validation) -> None:
         per_score = student(few) / torch.linalg.vector_norm(factor, dim=1)
         model.residual_size.copy_(torch.as_tensor(sizes).to(factor) * per_score)
         model.own_share.fill_(judge.taught**2 / (judge.taught**2 + TAUGHT**2))
+
+
+def series_widths(model: Model, judge: Validation) -> Calibration | None:
+    """Let each series have bands as wide as its own held-out errors, where these differ.
+
+    Of whole numbers many are forecast just right, which tells nothing of the width.
+    """
+    if model.support.counts:
+        return None
+    misses, series = judge.misses(model).numpy(force=True), judge.series.numpy(force=True)
+    return own_widths(misses, series, len(judge.held_out), judge.independent)
 
 
 def gradient_trouble(
