@@ -51,10 +51,11 @@ class DistributionForecaster(ArrayForecaster):
             warnings.warn(learner.outliers_.describe(panel), ForecastWarning, stacklevel=3)
         untrained, asked = learner._untrained(), self.calibration
         wanted = learner._calibrates(seen) if asked is None else boolean("calibration", asked)
-        learner._fit(seen)
         learner.calibration_ = None
+        learner._fit(seen)
         try:
-            learner.calibration_ = calibrate(untrained, panel, seen) if wanted else None
+            if wanted:
+                learner.calibration_ = calibrate(untrained, panel, seen)
         except ValueError:  # the history without its last values is too short for the model
             if asked:
                 raise

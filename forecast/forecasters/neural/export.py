@@ -101,14 +101,14 @@ def _check(model: Any) -> None:
             f"{short(model)}. Others are saved by `model.save(path)`."
         )
     check_is_fitted(model)
-    for name, used in (
-        ("target_transform", model.target_transform_ is not None),
-        ("calibration", model.calibration_ is not None),
+    for name, used, without in (
+        ("target_transform", model.target_transform_ is not None, "without"),
+        ("calibration", model.calibration_ is not None, "with `calibration=False`"),
     ):
         if used:
             raise ValueError(
                 f"`model` must have no `{name}` to be exported: its arithmetic is no part of the "
-                f"network. Fit it without, or save it by `model.save(path)`."
+                f"network. Fit it {without}, or save it by `model.save(path)`."
             )
     if not model.model_.head.traceable:
         raise ValueError(

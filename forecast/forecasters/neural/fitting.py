@@ -17,12 +17,15 @@ from forecast.engine import gradients, states, training
 from forecast.engine.batches import Batch, Windows, seasonal_changes
 from forecast.engine.model import Model
 from forecast.engine.validation import Validation
-from forecast.forecasters.calibration import CLAIMED, student
+from forecast.forecasters.calibration import CLAIMED, Calibration, own_widths, step_sizes, student
 from forecast.forecasters.neural.recipe import Recipe
 from forecast.networks.base import Network
 
 # An error of so many spreads is no forecast; a part of fewer horizons says little of any.
 DIVERGED, FEW = 100.0, 3
+# From so many independent errors in training on, the widths of a head count more than the size of
+# held-out errors.
+TAUGHT = 20.0
 
 
 def error_scales(
@@ -91,13 +94,31 @@ def calibrate(model: Model, judge: Validation) -> None:
     """Let the held-out errors tell how wide bands and paths are.
 
     Where they are few, Student's t makes bands wider, and less is believed of errors that would
-    make them narrower.
+    make them narrower. Where few values taught the head its widths, a factor of them mends nothing:
+    a network that knows its few windows by heart claims hardly any. There the size of the held-out
+    errors counts as much.
     """
-    judge.calibrate(model)
+    errors = judge.calibrate(model)
     if few := judge.independent:
-        size = torch.linalg.vector_norm(model.noise_factor, dim=1, keepdim=True)  # (R, 1)
-        doubted = size.clamp(max=1) ** (few / (few + CLAIMED) - 1)
-        model.noise_factor.mul_(student(few) * doubted)
+        factor = model.noise_factor
+        size = torch.linalg.vector_norm(factor, dim=1, keepdim=True)  # (R, 1)
+        factor.mul_(student(few) * size.clamp(max=1) ** (few / (few + CLAIMED) - 1))
+        usual = judge.naive_sizes(model).numpy(force=True)
+        sizes = step_sizes(errors.numpy(force=True), usual, few)
+        per_score = student(few) / torch.linalg.vector_norm(factor, dim=1)
+        model.residual_size.copy_(torch.as_tensor(sizes).to(factor) * per_score)
+        model.own_share.fill_(judge.taught**2 / (judge.taught**2 + TAUGHT**2))
+
+
+def series_widths(model: Model, judge: Validation) -> Calibration | None:
+    """Let each series have bands as wide as its own held-out errors, where these differ.
+
+    Of whole numbers many are forecast just right, which tells nothing of the width.
+    """
+    if model.support.counts:
+        return None
+    misses, series = judge.misses(model).numpy(force=True), judge.series.numpy(force=True)
+    return own_widths(misses, series, len(judge.held_out), judge.independent)
 
 
 def gradient_trouble(
