@@ -191,7 +191,6 @@ class NeuralParameters(BaseForecaster):
             clip_norm=self.clip_norm,
             clip_value=self.clip_value,
             min_observed=min_observed,
-            mask_fraction=0.1,
         )
 
     def _check_parameters(self) -> None:
