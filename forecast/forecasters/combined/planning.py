@@ -2,7 +2,8 @@
 
 The seconds are from constants, so that the same data and budget have the same members wherever the
 machine is no slower than that of the constants. They were measured on one core of a busy server, on
-M3, 127 single series of up to 1,500 values, and 25 panels, and rounded up.
+M3, 127 single series of up to 1,500 values, and 25 panels, and rounded up. ARIMA's vary most: with
+a season of 24 a fit took from .1 to 15 seconds.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ CANDIDATES = (
     Candidate("Theta", 1.0, 8, 0, 0, 0.01, 8e-4, 0.0, 2.2e-5, 0.0, 6e-5),
     Candidate("Markov", 0.1, 72, 0, 0, 0.01, 0.01, 0.0, 1e-6, 0.0, 6e-5),
     Candidate("ETS", 0.5, 72, 3, 0, 0.02, 0.03, 6e-3, 5e-5, 0.0, 1e-4),
-    Candidate("ARIMA", 0.1, 72, 3, 0, 0.05, 0.05, 6e-3, 4e-4, 2e-5, 1e-4),
+    Candidate("ARIMA", 0.1, 72, 3, 0, 0.05, 0.05, 0.3, 4e-4, 2e-5, 1e-4),
     Candidate("MLP", 2.0, 72, 3, 2000, 7.0, 0.0, 0.0, 4e-4, 0.0, 1e-5),
     Candidate("RNN", 1.0, 72, 3, 2000, 8.0, 0.0, 0.0, 4e-4, 0.0, 1e-5),
     Candidate("LSTM", 2.0, 72, 3, 2000, 6.0, 0.0, 0.0, 4e-4, 0.0, 1e-5),
