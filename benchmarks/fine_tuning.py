@@ -6,7 +6,7 @@
 Seconds are those of the processor, of one core, from the frame to the forecast frame. A network is
 trained anew for each number of steps, with the schedule that belongs to it; 0 steps are the shipped
 weights as they are. Rows are added to `results/fine_tuning.csv`, and those that are there are not
-run again. The figure of `docs/pretrained.md` has neuralforecast's from `time_to_error.py` beside.
+run again. The figure of `docs/pretrained.md` has rows of `time_to_error.py` beside.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from suites import Suite, record
-from time_to_error import RESULTS as OTHERS
+from time_to_error import RESULTS as OTHER_RESULTS
 
 from forecast import ForecastWarning, LSTMForecaster, PretrainedForecaster
 from forecast.evaluation.canvas import COLOURS, MEDIUM
@@ -33,10 +33,10 @@ from forecast.pretrained.tuning import STEPS_PER_EPOCH
 TITLES = {"m4_hourly": "M4 Hourly, 48 hours", "m3_monthly": "M3 monthly, 18 months"}
 SUITES = [suite for suite in (*accuracy_m4.SUITES, *accuracy_m3.SUITES) if suite.name in TITLES]
 STEPS = {
-    "pre-trained": (0, 25, 50, 100, 200),
-    "LSTM, one network": (150, 600, 3000),
-    "LSTM, three networks": (150, 600, 3000),  # as by default
+    "pre-trained": (0, 25, 100, 200),
+    "LSTM, three networks": (150, 600, 3000),  # of which the last is our default
 }
+OTHERS = ("LSTM, one network", "neuralforecast LSTM", "neuralforecast NHITS")
 RESULTS = Path(__file__).parent / "results" / "fine_tuning.csv"
 IMAGE = Path(__file__).parents[1] / "docs" / "images" / "fine-tuning.svg"
 
@@ -45,9 +45,7 @@ def build(name: str, steps: int, horizon: int) -> PretrainedForecaster | LSTMFor
     """Return a model that will take so many steps."""
     if name == "pre-trained":
         return PretrainedForecaster(horizon=horizon, fine_tune=steps // STEPS_PER_EPOCH)
-    n_estimators = 3 if "three" in name else 1
-    options = {"max_epochs": steps // 50, "n_estimators": n_estimators, "random_state": 0}
-    return LSTMForecaster(horizon=horizon, **options)
+    return LSTMForecaster(horizon=horizon, max_epochs=steps // 50, random_state=0)
 
 
 def measure(suite: Suite, part: str, name: str, steps: int) -> None:
@@ -66,7 +64,7 @@ def draw(rows: pd.DataFrame, others: pd.DataFrame) -> None:
     """Draw a line a model, and a panel a set."""
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "forecast"  # the same picture must give the same file
-    others = others[others["model"].str.startswith("neuralforecast")]
+    others = others[others["model"].isin(OTHERS)]
     rows = pd.concat([rows, others.assign(suite="m4_hourly")])
     figure, panels = plt.subplots(1, len(TITLES), figsize=(11, 4.5), layout="constrained")
     for ax, (suite, title) in zip(panels, TITLES.items(), strict=True):
@@ -107,7 +105,7 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.draw:
         rows = pd.read_csv(RESULTS)
-        draw(rows[rows["part"] == asked.part], pd.read_csv(OTHERS))
+        draw(rows[rows["part"] == asked.part], pd.read_csv(OTHER_RESULTS))
         return
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", ForecastWarning)
