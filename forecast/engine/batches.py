@@ -42,6 +42,9 @@ class Batch(NamedTuple):
     def split(self, n_targets: int) -> Iterator[Batch]:
         """Yield the same windows in turn, so many that they have at most `n_targets` targets."""
         rows = max(n_targets // max(self.targets[0].numel(), 1), 1)
+        if rows >= len(self.fresh):
+            yield self
+            return
         for first in range(0, len(self.fresh), rows):
             yield self.rows(slice(first, first + rows))
 

@@ -37,6 +37,8 @@ class Model(Trainable[Batch]):
     """
 
     noise_factor: Tensor
+    residual_size: Tensor
+    own_share: Tensor
 
     def __init__(
         self,
@@ -58,6 +60,9 @@ class Model(Trainable[Batch]):
         self.support = support or Support()
         # Cholesky factor of the covariance of a block's normal scores; fit estimates it
         self.register_buffer("noise_factor", torch.eye(reader.block, dtype=reader.dtype))
+        # the normal distribution of held-out errors, and what the head's own counts beside it
+        self.register_buffer("residual_size", torch.zeros(reader.block, dtype=reader.dtype))
+        self.register_buffer("own_share", torch.ones((), dtype=reader.dtype))
 
     def parts(self) -> Iterator[list[Tensor]]:
         """Yield the parameters of each member of the ensemble, then those of the head, if any.
@@ -106,7 +111,18 @@ class Model(Trainable[Batch]):
         """
         spread = torch.linalg.vector_norm(self.noise_factor[: params.shape[-2]], dim=1).to(params)
         scores = normal_scores(levels).to(params)[:, None] * spread  # (Q, r)
-        return self.head.icdf(params[:, None], scores).movedim(1, -1)
+        return self.icdf(params[:, None], scores).movedim(1, -1)
+
+    def icdf(self, params: Tensor, scores: Tensor) -> Tensor:
+        """Return the quantiles (..., r) at normal scores (..., r) as wide as `noise_factor` says.
+
+        The mean of two quantile functions (Vincent, 1912), as of the members of an ensemble: that
+        of the head, whose weight is `own_share`, and around its median a normal one of held-out
+        errors, `residual_size` (R,) for each score.
+        """
+        median = self.head.quantile(params, 0.5)
+        residual = median + self.residual_size[: params.shape[-2]].to(params) * scores
+        return torch.lerp(residual, self.head.icdf(params, scores), self.own_share.to(params))
 
     def losses(
         self,

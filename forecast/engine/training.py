@@ -17,6 +17,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from forecast.engine import ranks
 from forecast.engine.trainable import Rows, Trainable
 from forecast.networks.base import State, pick, stack, state_map
+from forecast.networks.heads.base import NORMAL
 
 STEPS_PER_EPOCH = 50  # windows are drawn, so an epoch has no natural length
 TARGETS_AT_ONCE = 3 * 2**13  # of a batch: what they need of memory is no more than a panel does
@@ -256,7 +257,7 @@ def clip(gradient: Tensor, norm: float | None, value: float | None) -> Tensor:
     return before
 
 
-def noise_factor(scores: Tensor, observed_mask: Tensor) -> Tensor:
+def noise_factor(scores: Tensor, observed_mask: Tensor, independent: float = 0.0) -> Tensor:
     """Return the Cholesky factor (R, R) of the covariance between the steps of a block.
 
     Parameters
@@ -267,11 +268,15 @@ def noise_factor(scores: Tensor, observed_mask: Tensor) -> Tensor:
         widens its quantiles and paths, less narrows them.
     observed_mask : Tensor (N, R)
         Which targets were observed.
+    independent : float
+        How many scores of a step are.
 
     Notes
     -----
-    With few blocks the variances are shrunk towards their mean and the correlations towards a
-    first-order autoregression, which is a correlation matrix whatever the data.
+    A few wild series would widen the bands of all, so where many scores are independent, the width
+    is that of the band that holds four of five of them. With few blocks the variances are shrunk
+    towards their mean and the correlations towards a first-order autoregression, which is a
+    correlation matrix whatever the data.
     """
     steps = scores.shape[1]
     # clipped at 5 standard deviations: one outlier must not widen every interval
@@ -279,8 +284,13 @@ def noise_factor(scores: Tensor, observed_mask: Tensor) -> Tensor:
     together = observed_mask.double().T @ observed_mask.double()  # pairs of steps both observed
     count = together.diagonal()
     pooled = (scores.square().sum() + 1) / (count.sum() + 1)  # without any scores: 1
+    own = scores.square().sum(0) / count.clamp(min=1)
+    if many := independent / (independent + 50):
+        size = torch.where(observed_mask, scores.abs(), torch.nan)
+        pooled = pooled.lerp(_held(size.flatten()), many)
+        own = own.lerp(torch.where(count > 0, _held(size), pooled), many)
     trust = count / (count + 50)
-    variance = trust * scores.square().sum(0) / count.clamp(min=1) + (1 - trust) * pooled
+    variance = trust * own + (1 - trust) * pooled
     size = variance.clamp(1e-4, 9.0).sqrt()  # (R,)
     scores = scores / size
     sample = scores.T @ scores / together.clamp(min=1)
@@ -296,3 +306,8 @@ def noise_factor(scores: Tensor, observed_mask: Tensor) -> Tensor:
     mixed = vectors @ torch.diag(values.clamp(min=1e-4)) @ vectors.T
     to_scores = size * mixed.diagonal().rsqrt()
     return torch.linalg.cholesky(to_scores[:, None] * mixed * to_scores)
+
+
+def _held(size: Tensor) -> Tensor:
+    """Return the variance of a normal variable whose 80 % band holds 80 % of sizes (N, ...)."""
+    return (size.nanquantile(0.8, dim=0) / NORMAL.inv_cdf(0.9)).square()

@@ -444,6 +444,19 @@ def test_widths_stay_within_bounds(size, bound):
     assert torch.allclose(factor.norm(dim=1), torch.full((4,), bound).double())
 
 
+def test_a_few_wild_series_do_not_widen_the_bands_of_many():
+    scores, observed = ar_scores(2000, 4, 0.0), torch.ones(2000, 4, dtype=torch.bool)
+    scores[::20] *= 10
+
+    def held(independent):
+        size = noise_factor(scores, observed, independent).norm(dim=1)
+        return (scores.abs() < 1.2816 * size).double().mean()
+
+    assert held(0.0) > 0.87 > held(50.0) > 0.83 > held(1000.0) > 0.79
+    few = noise_factor(scores[:10], observed[:10], 1.0)  # of which the variance tells more
+    torch.testing.assert_close(few, noise_factor(scores[:10], observed[:10]), rtol=0.05, atol=0.05)
+
+
 def test_independent_scores_make_independent_steps():
     factor = noise_factor(ar_scores(6000, 12, 0.0), torch.ones(6000, 12, dtype=torch.bool))
     assert (factor - torch.eye(12)).abs().max() < 0.06

@@ -24,10 +24,11 @@ from forecast.forecasters.classical.arma import (
 )
 from forecast.forecasters.classical.statespace import Fit, Triple, filter_series
 from forecast.forecasters.classical.stationarity import difference, strong_season, wanders
+from forecast.forecasters.drawing import Noise, ResidualForecaster
 from forecast.forecasters.history import RECENT, SHORT, fill_gaps
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
-from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals, inflation
+from forecast.forecasters.residuals import Residuals, inflation
 
 # Longer seasons have too many states; sines and cosines find them with few coefficients.
 LONGEST_SEASON = 24
@@ -128,11 +129,12 @@ class ARIMAForecaster(ResidualForecaster):
         return other._predict(horizon, asked.known)
 
     def _respond(
-        self, horizon: int, known: np.ndarray | None
+        self, horizon: int, known: np.ndarray | None, series: np.ndarray
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return of each series the forecast (H,), and what errors and doubts do to it."""
         answers = []
-        for i, (fit, motion) in enumerate(zip(self.fits_, self.motions_, strict=True)):
+        for i in series:
+            fit, motion = self.fits_[i], self.motions_[i]
             time = motion.time + np.arange(horizon)
             Z = fit.regressors(time, None if known is None else known[i])
             steps = motion.respond(horizon)
@@ -143,7 +145,7 @@ class ARIMAForecaster(ResidualForecaster):
     def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
         from scipy.linalg import toeplitz
 
-        answers = self._respond(horizon, known)
+        answers = self._respond(horizon, known, noise.series)
         normals = [noise.normals(steps.shape[1] - 1) for _, steps in answers]
         errors = np.stack([noise.errors() for _ in range(horizon)])  # (H, n, S)
         paths = np.empty((len(answers), noise.n_samples, horizon))

@@ -8,9 +8,10 @@ import numpy as np
 
 from forecast._checks import one_of
 from forecast.data.frames import Panel
+from forecast.forecasters.drawing import Noise, ResidualForecaster
 from forecast.forecasters.history import differences, fill_gaps, shaped, tails
 from forecast.forecasters.parameters import Common
-from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals
+from forecast.forecasters.residuals import Residuals
 
 STRATEGIES = ("last", "seasonal", "drift")
 
@@ -93,8 +94,9 @@ class NaiveForecaster(ResidualForecaster):
         self._fit(panel)
 
     def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
-        m, steps = self.season_.shape[1], np.arange(horizon)
-        point = self.season_[:, steps % m] + self.slope_[:, None] * (steps + 1)  # (n, H)
+        season, slope = self.season_[noise.series], self.slope_[noise.series]
+        m, steps = season.shape[1], np.arange(horizon)
+        point = season[:, steps % m] + slope[:, None] * (steps + 1)  # (n, H)
         if noise.rng is None:
             return point[:, None]
         walk = noise.stretches(m, -(-horizon // m)).cumsum(axis=0)  # (cycles, m, n, S)
