@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from forecast.engine import ranks
@@ -50,7 +50,6 @@ class Settings:
     clip_norm: float | None
     clip_value: float | None
     min_observed: int  # fewest observed values in a scale whose targets count
-    mask_fraction: float  # of the windows: they lose some of their values
 
 
 def train(
@@ -58,7 +57,6 @@ def train(
     batches: Iterator[Rows],
     validate: Callable[[M], float],
     settings: Settings,
-    generator: torch.Generator,
     on_gradients: Callable[[M], None] | None = None,
     on_best: Callable[[M], None] | None = None,
 ) -> Iterator[Epoch]:
@@ -79,7 +77,6 @@ def train(
     validate : callable
         Given a model, returns the loss of its rollouts over the validation part, or NaN.
     settings : Settings
-    generator : torch.Generator
     on_gradients : callable, optional
         Called with the model after each backward pass, before clipping.
     on_best : callable, optional
@@ -110,14 +107,11 @@ def train(
             rate = settings.learning_rate * schedule(step / total)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            batch = model.masked(next(batches), settings.mask_fraction, generator)
+            batch = next(batches)
             batch = batch.rows(ranks.own_rows(len(batch.fresh)))
             carried = None if batch.fresh.all() else carried
-            origin = model.draw_origin(batch, generator)
             gradient.zero_()
-            means, carried = backward(
-                model, gradient, batch, settings.min_observed, carried, origin
-            )
+            means, carried = backward(model, gradient, batch, settings.min_observed, carried)
             if on_gradients is not None:
                 on_gradients(model)
             norms += [clip(part, settings.clip_norm, settings.clip_value) for part in parts]
@@ -160,7 +154,7 @@ def flat_gradients(parts: Iterable[list[Tensor]]) -> tuple[Tensor, list[Tensor]]
 
     Examples
     --------
-    >>> layers = nn.Linear(1, 1), nn.Linear(2, 1, bias=False)
+    >>> layers = torch.nn.Linear(1, 1), torch.nn.Linear(2, 1, bias=False)
     >>> whole, parts = flat_gradients([list(layer.parameters()) for layer in layers])
     >>> layers[1](torch.tensor([3.0, 4.0])).backward()
     >>> whole, parts[1]
@@ -181,9 +175,8 @@ def backward(
     batch: B,
     min_observed: int,
     carried: State | None,
-    origin: int | None,
 ) -> tuple[Tensor, State]:
-    """Add the gradient of each member's mean loss to `gradient` (N,), of which its weights have views.
+    """Add the gradient of each member's mean loss to that of all weights, `gradient` (N,).
 
     Large batches go through in pieces, whose gradients add up: the memory of a step does not grow
     with the batch. So do the gradients of other ranks. Other parameters are those of
@@ -201,7 +194,7 @@ def backward(
         rows = slice(done, done := done + len(piece.fresh))
         before = None if carried is None else pick(carried, rows)
         loss, observed_mask, *_, state = model.losses(
-            piece, min_observed=min_observed, carried=before, origin=origin
+            piece, min_observed=min_observed, carried=before
         )
         total = (loss * observed_mask).sum((0, 1, 3))
         total.sum().backward()  # no weights are shared: each has its own loss's gradient

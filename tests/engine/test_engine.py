@@ -187,7 +187,7 @@ def test_gradients_of_a_ragged_batch_are_the_sum_of_its_rows(case, sizes):
 
     def gradients(windows, rows, start, ends):
         batch = windows.batch(rows, start, ends, n_steps=12, reader=model.reader)
-        loss, observed, *_ = model.losses(batch, min_observed=1, origin=takeover(model))
+        loss, observed, *_ = model.losses(batch._replace(takeover=takeover(model)), min_observed=1)
         total = (loss * observed).sum()
         return total, *torch.autograd.grad(total, weights, materialize_grads=True)
 
@@ -214,8 +214,9 @@ def taught(model, n_steps, first, read):
     windows = as_windows(X, KNOWN)
     rows, start = torch.arange(5), torch.full((5,), first)
     batch = windows.batch(rows, start, windows.lengths, n_steps=n_steps, reader=model.reader)
+    batch = batch._replace(takeover=takeover(model, read - 1))
     with torch.no_grad():
-        _, _, params, z, _ = model.losses(batch, min_observed=8, origin=takeover(model, read - 1))
+        _, _, params, z, _ = model.losses(batch, min_observed=8)
     return model.head.merge(params)[:, read - 1 :], z[:, read - 1 :, 0]
 
 
@@ -308,7 +309,7 @@ def test_gradients_are_finite_with_gaps_in_target_and_scale(case):
     windows = as_windows(X, KNOWN)
     rows, start = torch.arange(5), torch.tensor([20, 25, -3, 100, 190])
     batch = windows.batch(rows, start, windows.lengths, n_steps=5, reader=model.reader)
-    loss, observed, *_ = model.losses(batch, min_observed=8, origin=takeover(model))
+    loss, observed, *_ = model.losses(batch._replace(takeover=takeover(model)), min_observed=8)
     assert not observed.all()
     ((loss * observed).sum() / observed.sum()).backward()
     for name, parameter in model.named_parameters():

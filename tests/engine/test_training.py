@@ -11,9 +11,8 @@ import pytest
 import torch
 
 from forecast.engine import training
-from forecast.engine.batches import Batch, mask_at_random
+from forecast.engine.drawing import Draw
 from forecast.engine.model import Model
-from forecast.engine.reader import Memory, Reader
 from forecast.engine.training import (
     Settings,
     clip,
@@ -25,7 +24,6 @@ from forecast.engine.training import (
 )
 from forecast.networks.base import leaves, state_map
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
-from forecast.networks.heads.point import PointHead
 from forecast.networks.recurrent import Recurrent
 from tests.checks import NetworkCase, as_windows, build_model, gappy_data, reads, same
 
@@ -38,7 +36,6 @@ SETTINGS = Settings(
     clip_norm=1.0,
     clip_value=None,
     min_observed=8,
-    mask_fraction=0.1,
 )
 
 
@@ -51,19 +48,18 @@ def run(seed=0, validate=lambda model: math.nan, on_gradients=None, dropout=0.3,
     """Train a small model for a few steps; return it and its epochs."""
     options = {"cell": "gru", "num_layers": 2, "dropout": dropout}
     model = build_model(NetworkCase(Recurrent, options), (1, 4, 4), scale_window=24)
-    generator, batches = drawing(model, seed)
+    batches = drawing(model, seed)
     settings = dataclasses.replace(SETTINGS, **changes)
-    return model, list(train(model, batches, validate, settings, generator, on_gradients))
+    return model, list(train(model, batches, validate, settings, on_gradients))
 
 
 def drawing(model, seed=0):
-    """Return a generator, and the windows drawn with it."""
+    """Return random windows, some of them with gaps."""
     windows = as_windows(X, KNOWN)
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-
-    batches = windows.draw(8, windows.lengths, n_steps=10, reader=model.reader, generator=generator)
-    return generator, batches
+    options = {"n_steps": 10, "reader": model.reader, "generator": generator, "mask_fraction": 0.1}
+    return iter(Draw(windows, 8, windows.lengths, **options))
 
 
 def weights(model):
@@ -76,7 +72,7 @@ def equal(left, right):
 
 def test_a_batch_in_pieces_has_the_gradient_and_the_state_of_the_whole(monkeypatch):
     model = build_model(NetworkCase(Recurrent, {"cell": "lstm"}), (1, 4, 4), scale_window=24)
-    _, batches = drawing(model)
+    batches = drawing(model)
     batch = next(batches)._replace(fresh=torch.tensor([True, False] * 4))
     *_, carried = model.losses(next(batches), min_observed=8)
     carried, found = state_map(torch.Tensor.detach, carried), []
@@ -84,7 +80,7 @@ def test_a_batch_in_pieces_has_the_gradient_and_the_state_of_the_whole(monkeypat
         monkeypatch.setattr(training, "TARGETS_AT_ONCE", at_once)
         gradient, _ = flat_gradients(model.parts())
         read = reads(model.network)
-        means, state = training.backward(model, gradient, batch, 8, carried, None)
+        means, state = training.backward(model, gradient, batch, 8, carried)
         found.append([means, *leaves(state), gradient])
         assert [rows for rows, _ in read] == ([8] if at_once == 10**6 else [3, 3, 2])
     same(*found, 1e-10)
@@ -95,7 +91,7 @@ def test_a_batch_in_pieces_has_the_gradient_and_the_state_of_the_whole(monkeypat
 
 def test_weights_of_two_and_zero_are_rows_twice_and_none():
     model = build_model(NetworkCase(Recurrent, {}), (1, 4, 4), scale_window=24)
-    _, batches = drawing(model)
+    batches = drawing(model)
     batch = next(batches)
     found = []
     weights = torch.tensor([2.0, 0, 1, 1, 0, 2, 1, 1])
@@ -104,7 +100,7 @@ def test_weights_of_two_and_zero_are_rows_twice_and_none():
         batch.rows(torch.arange(8).repeat_interleave(weights.long())),
     ):
         gradient, _ = flat_gradients(model.parts())
-        means, _ = training.backward(model, gradient, one, 8, None, None)
+        means, _ = training.backward(model, gradient, one, 8, None)
         found.append([means, gradient])
     same(*found, 1e-10)
 
@@ -264,7 +260,7 @@ def test_without_a_validation_part_the_last_weights_stay():
 
 def test_kept_weights_are_an_exponential_average_of_all_steps():
     model = build_model(NetworkCase(Recurrent, {"cell": "gru"}), (1, 4, 4), scale_window=24)
-    generator, batches = drawing(model)
+    batches = drawing(model)
     before_steps, after_epochs, judged = [], [], []
 
     def watched():
@@ -276,7 +272,7 @@ def test_kept_weights_are_an_exponential_average_of_all_steps():
         judged.append(weights(average))
         return math.nan
 
-    for _ in train(model, watched(), validate, SETTINGS, generator):
+    for _ in train(model, watched(), validate, SETTINGS):
         after_epochs.append(weights(model))
     # what the second step of an epoch begins with is what the first one made
     steps = []
@@ -317,8 +313,8 @@ def test_members_learn_as_if_alone(clip_norm):
     ]
     norms, losses = [], []
     for model in (together, *singles):
-        generator, batches = drawing(model)
-        epochs = list(train(model, batches, lambda model: math.nan, settings, generator))
+        batches = drawing(model)
+        epochs = list(train(model, batches, lambda model: math.nan, settings))
         norms.append([epoch.gradient_norm for epoch in epochs])
         losses.append([epoch.training_loss for epoch in epochs])
     for k, single in enumerate(singles):
@@ -384,106 +380,13 @@ def test_a_loss_that_is_not_finite_names_the_remedy():
 def test_a_batch_without_targets_changes_nothing():
     model = build_model(NetworkCase(Recurrent, {}), (1, 4, 4), scale_window=24)
     windows = as_windows(torch.full_like(X, torch.nan), KNOWN)
-    generator = torch.Generator().manual_seed(0)
-    batches = windows.draw(8, windows.lengths, n_steps=10, reader=model.reader, generator=generator)
+    options = {"reader": model.reader, "generator": torch.Generator().manual_seed(0)}
+    batches = iter(Draw(windows, 8, windows.lengths, n_steps=10, **options))
     before = weights(model)
-    (epoch,) = train(
-        model, batches, lambda model: 1.0, dataclasses.replace(SETTINGS, max_epochs=1), generator
-    )
+    settings = dataclasses.replace(SETTINGS, max_epochs=1)
+    (epoch,) = train(model, batches, lambda model: 1.0, settings)
     assert epoch.training_loss == 0
     assert equal(before, weights(model))
-
-
-# Hiding values
-
-
-def reader(**options):
-    return Reader(patch=1, window=2, block=1, scale_window=4, **options)
-
-
-def batch_of(values, drivers=None):
-    drivers = torch.zeros(len(values), 1, 0) if drivers is None else drivers
-    older = values.new_full((4, len(values)), 7.0)  # mean, number, spread, last value
-    return Batch(Memory(values, drivers, *older), *[torch.empty(0)] * 7)
-
-
-def test_hide_takes_a_tenth_of_the_values_of_a_share_of_the_windows():
-    past = torch.arange(400 * 200, dtype=torch.float64).view(400, 200)
-    hidden = mask_at_random(
-        batch_of(past), 0.25, reader(), torch.Generator().manual_seed(0)
-    ).past.values
-    lost = hidden.isnan()
-    assert torch.equal(hidden[~lost], past[~lost])
-    touched = lost.any(1)
-    assert 0.18 < touched.double().mean() < 0.32
-    assert lost[touched].double().mean() == pytest.approx(0.1, abs=0.01)
-    assert not past.isnan().any()  # the batch itself stays whole
-    kept = mask_at_random(
-        batch_of(past), 1.0, reader(mean=True), torch.Generator().manual_seed(0)
-    ).past
-    assert (kept.mean == 7).all() and (kept.n_observed == 7).all()
-    assert kept.values.isnan().double().mean() == pytest.approx(0.1, abs=0.01)
-
-
-def test_hide_keeps_gaps_and_can_be_switched_off():
-    past = torch.full((3, 50), torch.nan)
-    batch = batch_of(past)
-    assert (
-        mask_at_random(batch, 1.0, reader(), torch.Generator().manual_seed(0))
-        .past.values.isnan()
-        .all()
-    )
-    assert mask_at_random(batch, 0.0, reader(), torch.Generator().manual_seed(0)) is batch
-
-
-def test_hide_takes_what_a_forecast_will_not_know():
-    drivers = torch.ones(400, 20, 3)
-    batch = batch_of(torch.zeros(400, 5), drivers)
-    machine = reader(n_known=1, n_past=2)
-    lost = mask_at_random(
-        batch, 0.25, machine, torch.Generator().manual_seed(0)
-    ).past.drivers.isnan()
-    assert not lost[..., 0].any()  # its future is known
-    rows = lost[..., 1:].flatten(1)
-    assert torch.equal(rows.any(1), rows.all(1))
-    assert 0.18 < rows.all(1).double().mean() < 0.32
-
-
-def test_targets_are_never_hidden():
-    seen = []
-    original = PointHead.loss
-
-    class Spy(PointHead):
-        def loss(self, params, z):
-            seen.append(z)
-            return original(self, params, z)
-
-    model = build_model(NetworkCase(Recurrent, {}), (1, 4, 4), head="mse", scale_window=24)
-    model.head = Spy("mse", 4).double()
-    windows = as_windows(X[:1], KNOWN[:1])
-    generator = torch.Generator().manual_seed(0)
-    batch = windows.batch(
-        torch.zeros(6, dtype=torch.long),
-        torch.arange(6) * 5,
-        windows.lengths.expand(6),
-        n_steps=40,
-        reader=model.reader,
-    )
-    settings = dataclasses.replace(SETTINGS, max_epochs=1, mask_fraction=1.0)
-    counts = []
-    before = model.losses
-
-    def losses(*arguments, **options):
-        answer = before(*arguments, **options)
-        counts.append((arguments[0].past.values.isnan().sum().item(), answer[1].sum().item()))
-        return answer
-
-    model.losses = losses
-    list(train(model, itertools.repeat(batch), lambda model: 1.0, settings, generator))
-    del model.losses
-    assert counts[0][0] > batch.past.values.isnan().sum() + 20
-    assert all(torch.isfinite(z).all() for z in seen)
-    assert counts[0][1] > 0.8 * batch.targets.numel()
 
 
 # The dependence of a block's steps

@@ -20,7 +20,7 @@ from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.calibration import Calibration, pool
 from forecast.forecasters.combined.blending import WAYS, blend
 from forecast.forecasters.combined.combination import Combination
-from forecast.forecasters.combined.planning import CANDIDATES, Candidate, Size, in_order
+from forecast.forecasters.combined.planning import CANDIDATES, Candidate, Size, in_order, priors
 from forecast.forecasters.combined.trial import Trial
 from forecast.forecasters.combined.weighing import weigh
 from forecast.forecasters.parameters import Common
@@ -79,7 +79,7 @@ class AutoForecaster(Combination):
     >>> y = pd.Series([1.5, 5.5, 2.5, 6.5] * 6, pd.date_range("2020", periods=24, freq="QS"))
     >>> model = AutoForecaster(budget=5, horizon=4).fit(y)
     >>> list(model.members_)
-    ['seasonal naive', 'pre-trained', 'drift', 'Theta']
+    ['seasonal naive', 'drift', 'Theta', 'pre-trained']
     >>> model.predict().round(1).tolist()
     [1.5, 5.5, 2.5, 6.5]
     """
@@ -151,8 +151,7 @@ class AutoForecaster(Combination):
 
     def _weigh(self, panel: Panel, trial: Trial | None, past: list[np.ndarray]) -> None:
         """Learn weights from past forecasts, and the width of bands from those of all together."""
-        priors = {one.label: one.prior for one in CANDIDATES}
-        prior = np.array([priors[label] for label in self.members_])
+        prior = priors(self.members_, panel.n_series)
         self.common_, self.width_ = prior / prior.sum(), None
         self.shares_ = np.tile(self.common_, (panel.n_series, 1))
         if trial is not None:
@@ -232,11 +231,11 @@ class Clock:
     def is_late(self, one: Candidate, size: Size) -> str | None:
         """Return why a candidate that was tried cannot be fitted to all values, or None.
 
-        What it took longer than expected so far, it will take longer for the rest.
+        If the trial took longer than expected, the rest will, the more so the more the trial tells.
         """
-        took = time.thread_time() - self.before
-        slower = max(took / one.trying(size), 1.0)
-        return self._lacks(slower * one.fitting(size.whole, size))
+        rest = one.fitting(size.whole, size)
+        took = time.thread_time() - self.before + rest
+        return self._lacks(rest * max(took / one.seconds(size), 1.0))
 
     def _lacks(self, seconds: float) -> str | None:
         left = MOST * self.budget - (time.thread_time() - self.start)

@@ -122,7 +122,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
                 self.recipe_,
                 windows,
                 judge,
-                self._settings(self.recipe_.min_observed),
+                self._settings(self.recipe_),
                 generator,
                 ends=judge.held_out if self.early_stopping else windows.lengths,
                 pieces=self._pieces(panel.lengths),
@@ -169,7 +169,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         self.model_ = copy.deepcopy(self.model_)
         windows, done = self._weighed_windows(panel, panel.lengths), len(self.history_)
         settings = dataclasses.replace(
-            self._settings(self.recipe_.min_observed), max_epochs=1, n_iter_no_change=None
+            self._settings(self.recipe_), max_epochs=1, n_iter_no_change=None
         )
         with self._drawing(self._device(), done) as generator:
             epoch, _ = fitting.train(

@@ -15,6 +15,7 @@ from torch import Tensor
 from forecast.data.panel import Panel
 from forecast.engine import gradients, states, training
 from forecast.engine.batches import Batch, Windows, seasonal_changes
+from forecast.engine.drawing import Draw
 from forecast.engine.model import Model
 from forecast.engine.validation import Validation
 from forecast.forecasters.calibration import CLAIMED, Calibration, own_widths, step_sizes, student
@@ -26,6 +27,7 @@ DIVERGED, FEW = 100.0, 3
 # From so many independent errors in training on, the widths of a head count more than the size of
 # held-out errors.
 TAUGHT = 20.0
+MASKED = 0.1  # share of the training windows that lose some of their values
 
 
 def error_scales(
@@ -67,21 +69,26 @@ def train(
     tuple
         One row per epoch, and one more batch.
     """
-    batches = windows.draw(
-        recipe.batch_size,
-        ends,
-        n_steps=recipe.n_steps,
-        reader=model.reader,
-        generator=generator,
-        pieces=pieces,
-        every=recipe.every,
+    batches = iter(
+        Draw(
+            windows,
+            recipe.batch_size,
+            ends,
+            n_steps=recipe.n_steps,
+            reader=model.reader,
+            generator=generator,
+            pieces=pieces,
+            every=recipe.every,
+            mask_fraction=MASKED,
+            takes_over=model.network.hands_over,
+        )
     )
     stops = settings.n_iter_no_change is not None
     validate = judge.loss if judge and stops else lambda model: math.nan
     rows: list[dict[str, Any]] = []
     on_best = None if keep is None else lambda best: keep(best, pd.DataFrame(rows))
     epochs: Iterable[training.Epoch] = training.train(
-        model, batches, validate, settings, generator, on_best=on_best
+        model, batches, validate, settings, on_best=on_best
     )
     if name is not None:
         epochs = shown(epochs, name, settings.max_epochs)
@@ -131,7 +138,7 @@ def gradient_trouble(
     network = states.exact(cast(Network, model.network.members[0]))
     text = gradients.exploded(norms, clip_norm)
     if text is None and asked and states.width(network):
-        inputs = model.reader.inputs(batch.past, batch.steps).cpu().double()
+        inputs = batch.inputs.cpu().double()
         network, inputs = states.recurrence(network, inputs, batch.static.cpu())
         text = gradients.vanished(gradients.backward_norms(network, inputs), model.reader.patch)
     if text is not None:

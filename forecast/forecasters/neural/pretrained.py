@@ -146,13 +146,11 @@ class PretrainedForecaster(BaseForecaster):
         self.network_ = shipped_network()
         self.views_ = self._candidates(panel)
         self.effect_ = None if panel.X is None else Effect.fit(panel, self.season_length_)
-        found = self._sweep(panel)
+        back = None
         if positive_integer("fine_tune", self.fine_tune, minimum=0):
-            shares = found.weights.mean(0).numpy()
-            histories = Histories(self._newest, panel.n_series, self.views_, shares, self.horizon_)
-            self.network_ = fine_tune(self.network_, histories, self.fine_tune)
-            # only what it did not learn from is out of sample
-            found = self._sweep(panel, self.horizon_)
+            self.network_ = fine_tune(self.network_, self._histories(panel), self.fine_tune)
+            back = self.horizon_  # only what it did not learn from is out of sample
+        found = self._sweep(panel, back)
         scores = found.scores.numpy()
         self.common_width_ = calibration.common_width(scores)
         self.correlation_ = calibration.dependence(scores, judged(self.horizon_))
@@ -264,6 +262,14 @@ class PretrainedForecaster(BaseForecaster):
         self.seen_ = panel
         self.live_ = self._look()
 
+    def _histories(self, panel: Panel) -> Histories:
+        """Return what to learn from; some series, evenly spread, tell how often by which view."""
+        self.seen_ = panel
+        some = torch.from_numpy(spaced(panel.n_series, MANY) - 1)
+        with torch.inference_mode():
+            shares = self._judge(some).weights.mean(0).numpy()
+        return Histories(self._newest, panel.n_series, self.views_, shares, self.horizon_)
+
     # Some series at a time
 
     def _sweep(self, panel: Panel, back: int | None = None) -> Sweep:
@@ -272,9 +278,7 @@ class PretrainedForecaster(BaseForecaster):
         Of many, some, evenly spread, tell how well the panel's newest values usually do.
         """
         self.seen_ = panel
-        bounded = self.bounds_.positive & (self.target_transform_ is None) & (self.effect_ is None)
-        floors = torch.from_numpy(np.where(bounded, 0.0, -np.inf))
-        work = partial(self._judge, floors=floors, back=back)
+        work = partial(self._judge, back=back)
         self.pooled_ = None
         if panel.n_series >= MANY:
             *pool, self.pooled_ = self._pooled([*steps_ago(back or farthest(self.horizon_)), 0])
@@ -285,9 +289,11 @@ class PretrainedForecaster(BaseForecaster):
                     work = partial(work, usual=typical(work(some).behind))
         return self._together(work, ORIGINS * STEPS)
 
-    def _judge(self, rows: Tensor, *, floors: Tensor, **options: Any) -> Sweep:
+    def _judge(self, rows: Tensor, **options: Any) -> Sweep:
+        bounded = self.bounds_.positive & (self.target_transform_ is None) & (self.effect_ is None)
+        floors = torch.from_numpy(np.where(bounded, 0.0, -np.inf))[rows]
         newest = self._newest(rows)
-        return sweep(self.network_, newest, self.views_, self.horizon_, floors[rows], **options)
+        return sweep(self.network_, newest, self.views_, self.horizon_, floors, **options)
 
     def _pooled(self, ago: Sequence[int]) -> np.ndarray:
         """Return quantiles (K, Q) of the newest values of all series, so many steps ago."""
