@@ -37,6 +37,7 @@ STEPS = {
     "LSTM, three networks": (150, 600, 3000),  # of which the last is our default
 }
 OTHERS = ("LSTM, one network", "neuralforecast LSTM", "neuralforecast NHITS")
+TICKS = (3, 10, 30, 100, 300, 1000)
 RESULTS = Path(__file__).parent / "results" / "fine_tuning.csv"
 IMAGE = Path(__file__).parents[1] / "docs" / "images" / "fine-tuning.svg"
 
@@ -71,8 +72,11 @@ def draw(rows: pd.DataFrame, others: pd.DataFrame) -> None:
         for k, (name, own) in enumerate(rows[rows["suite"] == suite].groupby("model", sort=False)):
             line(ax, own.sort_values("steps"), str(name), COLOURS[k % len(COLOURS)])
         ax.set_title(title, size=MEDIUM, loc="left")
-        ax.margins(x=0.1, y=0.15)
+        ax.margins(y=0.15)
         ax.set_xscale("log")
+        ax.set_xlim(2, 1000)
+        ax.set_xticks(TICKS, map(str, TICKS))
+        ax.xaxis.minorticks_off()
         ax.set_xlabel("seconds, fit and forecast, one core", size=MEDIUM)
         ax.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("MASE", size=MEDIUM)
@@ -83,13 +87,14 @@ def line(ax: Axes, own: pd.DataFrame, name: str, colour: str) -> None:
     """Draw the errors of a model, named at its last point."""
     ax.plot(own["seconds"], own["mase"], marker="o", color=colour)
     last = own.iloc[-1]
+    slow = last["seconds"] > 100
     ax.annotate(
         f"{name} {last['mase']:.3f}",
         (last["seconds"], last["mase"]),
-        xytext=(0, -8),
+        xytext=(0, -8) if slow else (8, 0),
         textcoords="offset points",
-        ha="right",
-        va="top",
+        ha="right" if slow else "left",
+        va="top" if slow else "center",
         color=colour,
         size=MEDIUM,
     )

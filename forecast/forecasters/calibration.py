@@ -198,7 +198,7 @@ def own_widths(
     Returns
     -------
     The calibration; None where chance alone would make sizes differ as much, within two standard
-    errors, or series are fewer than `FEW`.
+    errors, or half of the series have no errors, or but `FEW` have any.
 
     Examples
     --------
@@ -212,7 +212,7 @@ def own_widths(
     count = np.bincount(series, np.isfinite(scores).sum(1), n_series)
     square = np.bincount(series, np.nansum(np.square(scores), 1), n_series)
     told = count > 0
-    if told.sum() < FEW or not independent:
+    if told.sum() <= max(FEW, n_series / 2) or not independent:
         return None
     noise = count.sum() / (2 * independent * count[told])
     size = 0.5 * np.log(np.maximum(square[told] / count[told], MOST**-2)) + noise
@@ -220,11 +220,12 @@ def own_widths(
     if between <= 2 * np.sqrt(2 / told.sum()) * noise.mean():
         return None
     scale = np.ones(n_series)
-    scale[told] = np.clip(np.exp(size * between / (between + noise)), 1 / MOST, MOST)
+    scale[told] = np.exp(size * between / (between + noise))
+    # a band of all holds what it should, again
     relative = np.abs(scores) / scale[series][:, None]
     side = _conformal(relative[np.isfinite(relative)]) / ndtri(LEVELS[1])
-    side = float(np.clip(side, 1 / MOST, MOST) ** (independent / (independent + CLAIMED)))
-    return Calibration(scale, 0.0, (side, side), independent)
+    scale[told] *= side ** (independent / (independent + CLAIMED))
+    return Calibration(np.clip(scale, 1 / MOST, MOST), 0.0, (1.0, 1.0), independent)
 
 
 def step_sizes(errors: np.ndarray, usual: np.ndarray, independent: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.growth import growth
+from forecast.forecasters.growth import Past, growth, independent
 from forecast.forecasters.residuals import Residuals
 
 AT_ONCE = 2**18  # values of paths
@@ -187,8 +187,15 @@ class ResidualForecaster(BaseForecaster):
         echo = self._echo(horizon)
         if not echo.any():
             return None
+        known = self.residuals_
+        return growth(self._past(), independent(known.values, known.offsets, echo), echo)
+
+    def _past(self) -> Past:
+        """Return the errors of the past as they were, with their mean."""
         values, offsets, _, _, means, follows = self.residuals_
-        return growth(values, means, offsets, follows, echo)
+        owners = np.repeat(np.arange(len(means)), np.diff(offsets))
+        own = slice(len(owners))  # none if all series draw from all errors
+        return Past.of(values[own] + means[owners], owners, follows[own])
 
     def _drawn_evenly(
         self, horizon: int, known: np.ndarray | None, series: np.ndarray

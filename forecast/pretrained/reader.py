@@ -13,6 +13,7 @@ Letters: B series, N values, n origins, h steps ahead, J templates, m the season
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -129,6 +130,8 @@ def _drift(newer: Floats, older: Floats, half: Steps) -> Floats:
 
 def _fill(values: Floats, observed: Bools) -> Floats:
     """Carry the newest of values (F, B, N) forward that are observed (B, N)."""
+    if observed.all():
+        return values
     newest = np.where(observed, np.arange(values.shape[-1]), 0)
     return _take(values, np.maximum.accumulate(newest, -1))
 
@@ -354,8 +357,13 @@ def _typical(errors: Floats, width: Steps, spread: Floats) -> Floats:
 
 def _take(tracks: Floats, index: Steps) -> Floats:
     """Return (F, B, ...) of tracks (F, B, N) at steps (1 or B, ...), the first for those before."""
-    rows = np.arange(tracks.shape[1]).reshape(-1, *[1] * (index.ndim - 1))
-    return tracks[:, rows, np.maximum(index, 0)]
+    return tracks[:, _each(tracks.shape[1], index.ndim), np.maximum(index, 0)]
+
+
+@lru_cache(maxsize=64)
+def _each(count: int, ndim: int) -> Steps:
+    """Return the rows (count, 1, ...) of so many series: a stream asks for the same again."""
+    return np.arange(count).reshape(-1, *[1] * (ndim - 1))
 
 
 def _mean(parts: Floats, known: Bools) -> Floats:

@@ -11,7 +11,13 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 import forecast
-from forecast import ETSForecaster, MarkovForecaster, MLPForecaster, NaiveForecaster
+from forecast import (
+    ETSForecaster,
+    LSTMForecaster,
+    MarkovForecaster,
+    MLPForecaster,
+    NaiveForecaster,
+)
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.calibration import (
     CLAIMED,
@@ -222,6 +228,23 @@ def test_bands_of_a_network_widen_with_the_step_on_short_walks() -> None:
     assert min(ratio) > 1.2  # the root of the step would be 2
 
 
+@pytest.mark.slow
+def test_bands_of_an_lstm_hold_more_on_single_weekly_series_for_their_held_out_errors() -> None:
+    held: dict[str, list[float]] = {"both": [], "own": []}
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        walk = rng.normal(size=104).cumsum()
+        future = walk[-1] + rng.normal(size=(8, 400)).cumsum(0)
+        y = pd.Series(walk, pd.date_range("2022-01-02", periods=104, freq="W"))
+        model = LSTMForecaster(horizon=8, n_iter_no_change=4, random_state=seed).fit(y)
+        for name, found in held.items():
+            if name == "own":  # as the head alone would have it
+                model.model_.own_share.fill_(1.0)
+            low, high = model.predict_interval(8, coverage=0.8).to_numpy().T
+            found.append(((low[:, None] <= future) & (future <= high[:, None])).mean())
+    assert np.mean(held["both"]) > max(np.mean(held["own"]), 0.55)
+
+
 def test_series_lean_on_their_own_errors_where_they_differ_and_not_by_chance() -> None:
     series, rng = np.repeat(np.arange(30), 8), np.random.default_rng(0)
     alike = [own_widths(rng.normal(size=(240, 3)) / 1.28, series, 30, 240.0) for _ in range(40)]
@@ -234,6 +257,7 @@ def test_series_lean_on_their_own_errors_where_they_differ_and_not_by_chance() -
     few = own_widths(errors, series, 30, 40.0).scale  # which tell less
     assert np.log(few).std() < np.log(found[:30]).std()
     assert own_widths(errors[:16], series[:16], 2, 16.0) is None
+    assert own_widths(errors, series, 60, 240.0) is None  # most are not told of
 
 
 def panel_ruled_by_giants() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
