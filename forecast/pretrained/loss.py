@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from forecast.pretrained.network import PretrainedNetwork, Reading
-from forecast.pretrained.reader import Past
+from forecast.pretrained.reader import Floats, Past
 
 FEWEST = 5  # values before an origin that counts
 LEAST, MOST = 0.05, 2.0  # weight of an error; free up to five, counts and weeks lost 5 to 10 %
@@ -41,14 +42,10 @@ def rolling_loss(
     """
     params = network.read_out(reading, origins, steps)
     at, n = origins[:, None] + steps, values.shape[1]
+    past = reading.past
     level, spread, unit, seen = (
-        part[:, origins, None]
-        for part in (
-            reading.past.level,
-            reading.past.spread,
-            seasonal_change(reading.past),
-            reading.past.seen,
-        )
+        torch.from_numpy(part)[:, origins, None]
+        for part in (past.level, past.spread, seasonal_change(past), past.seen)
     )
     z = ((values[:, at.clamp(max=n - 1)] - level) / spread).float()  # (B, n, h)
     counts = ~z.isnan() & (at < n) & (seen >= FEWEST)
@@ -60,15 +57,16 @@ def rolling_loss(
     return (each * weight).sum() / (weight.clamp(max=1).sum() + 1)
 
 
-def seasonal_change(past: Past) -> Tensor:
+def seasonal_change(past: Past) -> Floats:
     """Return the mean absolute change over a season so far, (B, N), four spreads among them.
 
     So far: a weight that knew the future would be small where the future surprises, and bands
     would learn to be narrow.
     """
-    y = past.given
-    before = torch.arange(y.shape[1], device=y.device) - past.season
-    change = (y - y.gather(1, before.clamp(min=0))).abs()
-    there = (before >= 0) & ~change.isnan()
-    total = change.where(there, 0.0).cumsum(1)
-    return (total + BEFORE * past.spread) / (there.cumsum(1) + BEFORE)
+    y, m = past.given, past.season
+    before = np.arange(y.shape[1]) - m
+    change = np.abs(y - np.take_along_axis(y, before.clip(min=0), 1))
+    there = (before >= 0) & ~np.isnan(change)
+    total = np.where(there, change, 0.0).cumsum(1)
+    unit: Floats = (total + BEFORE * past.spread) / (there.cumsum(1) + BEFORE)
+    return unit

@@ -86,8 +86,9 @@ class SharedReadout(nn.Module):
             Templates in scaled units.
         place : Tensor (B, 1, h, PLACES)
         """
-        near, far = wrong.near.log(), wrong.far.log()
-        origin = torch.cat([features, told(wrong)], -1)
+        said = told(wrong)
+        _, near, far = said.tensor_split(3, -1)
+        origin = torch.cat([features, said], -1)
         step = torch.cat([shown, known.to(shown), place.expand(*shown.shape[:3], -1)], -1)
         mixed = self.from_origin(origin)[:, :, None] + self.from_step(step)
         numbers = self.out(nn.functional.gelu(self.hidden(nn.functional.gelu(mixed))))
@@ -100,9 +101,9 @@ class SharedReadout(nn.Module):
         # the level starts with a small weight: it is the template of last resort
         logits = torch.cat([logits.masked_fill(~known, -1e4), level - 3], -1)
         weights = logits.softmax(-1)[..., :TEMPLATES]
-        said = shown + share * wrong.newest[:, :, None]
+        corrected = shown + share * wrong.newest[:, :, None]
         best = (0.5 * (near.amin(-1) + far.amin(-1))).exp()[:, :, None, None]
-        location = (weights * said).sum(-1, keepdim=True) + best * params[..., :1]
+        location = (weights * corrected).sum(-1, keepdim=True) + best * params[..., :1]
         return torch.cat([location, rescaled(params[..., 1:] + width, best)], -1)
 
 
@@ -160,7 +161,7 @@ class PretrainedNetwork(nn.Module):
         new = values.shape[1] if before is None else 1
         inputs, outlook = self.inputs(past, new)
         if before is None:
-            features, state = self._absorb(inputs, past.first[:, 0])
+            features, state = self._absorb(inputs, torch.from_numpy(past.first[:, 0]))
         else:
             features, state = read_on(self.recurrence, inputs, before)
         return Reading(features, past, state, outlook)
@@ -188,7 +189,8 @@ class PretrainedNetwork(nn.Module):
         """Return parameters (B, n, h, n_params) for the steps (h,) after the origins (n,)."""
         shown, known = templates(reading.past, origins, steps)
         at = origins - reading.past.values.shape[1]  # one value absorbed has one step of features
-        place = places(reading.past.season, reading.past.second, steps)
+        season, second = map(torch.from_numpy, (reading.past.season, reading.past.second))
+        place = places(season, second, steps)
         features = reading.features[:, at]
         wrong = Mistakes(*(part[:, at] for part in reading.outlook.mistakes))
         return self.readout(features, wrong, known, shown.to(features), place.to(features))

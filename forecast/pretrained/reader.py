@@ -4,15 +4,26 @@ What it shows of a step is the same number of numbers for every season and horiz
 the causal scale, what the last steps did to that scale, and the templates of the next step. All
 of it is a function of y, not of its unit: a * y + b with a > 0 is read as y is.
 
+It has no weights, so it computes with arrays: what a stream waits for is the number of calls, and
+one of torch takes five times as long as one of numpy. Whoever learns gets tensors.
+
 Letters: B series, N values, n origins, h steps ahead, J templates, m the season.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
+
+Floats = NDArray[np.float64]
+Steps = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 CYCLES = 8  # past seasons that make the longest mean shape
 WEEKS = 3  # past second seasons that make the mean shape of the second season
@@ -35,95 +46,94 @@ class Past(NamedTuple):
     `first` (how many steps come before the first value), `season`, `second` and `half` are (B, 1).
     """
 
-    given: Tensor
-    values: Tensor
-    level: Tensor
-    spread: Tensor
-    wide: Tensor
-    mean: Tensor
-    recent: Tensor
-    drift: Tensor
-    slope: Tensor
-    low: Tensor
-    high: Tensor
-    seen: Tensor
-    first: Tensor
-    season: Tensor
-    second: Tensor
-    half: Tensor
+    given: Floats
+    values: Floats
+    level: Floats
+    spread: Floats
+    wide: Floats
+    mean: Floats
+    recent: Floats
+    drift: Floats
+    slope: Floats
+    low: Floats
+    high: Floats
+    seen: Floats
+    first: Steps
+    season: Steps
+    second: Steps
+    half: Steps
 
 
-def read(values: Tensor, season: Tensor, second: Tensor) -> Past:
+@np.errstate(over="ignore", invalid="ignore")  # beyond all measure: cut off later
+def read(values: ArrayLike, season: ArrayLike, second: ArrayLike) -> Past:
     """Read values (B, N), NaN where unobserved, with seasons (B,) into what is known of them.
 
     Sums over windows are differences of running sums, so that the cost does not depend on the
     season. They are kept in double precision about the first observed value, which loses nothing
     as long as a series is not ten million times as wide as its last seasons.
 
-    A stream reads anew at every value and feels each call of torch: what is done to several numbers
-    of a step is done to them in one.
+    What is done to several numbers of a step is done to them in one call.
     """
-    season, second = season[:, None].long(), second[:, None].long()
-    given = values.double()
-    observed, steps = ~given.isnan(), torch.arange(values.shape[1], device=values.device)
-    first = (observed.cumsum(1) == 0).sum(1, keepdim=True)
-    centre = given.gather(1, first.clamp(max=len(steps) - 1)).nan_to_num()
-    x = torch.where(observed, given - centre, 0.0)
-    running = torch.stack([observed.double(), x, x.square()]).cumsum(-1)  # of nothing, one, two
-    half = 4 + -4 % season  # whole seasons
-    widths = [(2 * season).clamp(min=8), (season // 4).clamp(min=RECENT), half, 2 * half]
-    late, few, newer, both = _windows(running, torch.stack(widths, 1)).unbind(2)
-    means, deviations = _moments(torch.stack([late, running], 1))
+    m, second = (np.asarray(part, np.int64)[:, None] for part in (season, second))
+    given = np.asarray(values, np.float64)
+    observed, steps = ~np.isnan(given), np.arange(given.shape[1])
+    first = (~np.logical_or.accumulate(observed, 1)).sum(1, keepdims=True)
+    centre = _take(given[None], np.minimum(first, len(steps) - 1))[0]
+    centre = np.where(np.isnan(centre), 0.0, centre)
+    x = np.where(observed, given - centre, 0.0)
+    running = np.empty((3, *x.shape))  # sums of nothing, one, two
+    running[0], running[1], running[2] = observed, x, x * x
+    running.cumsum(-1, out=running)
+    half = 4 + -4 % m  # whole seasons
+    widths = np.concatenate([np.maximum(2 * m, 8), np.maximum(m // 4, RECENT), half, 2 * half], 1)
+    late, few, newer, both = _windows(running, widths[..., None])
+    (level, mean), (late_spread, wide) = _moments(np.stack([late, running], 1))
     # in a gap longer than the window, what was known before it goes on
-    level, late_spread = _fill(torch.stack([means[0], deviations[0]]), late[0] > 0).unbind()
-    wide = deviations[1]
-    recent = _fill(few[1] / few[0].clamp(min=1), few[0] > 0)
+    level, late_spread = _fill(np.stack([level, late_spread]), late[0] > 0)
+    recent = _fill((few[1] / np.maximum(few[0], 1))[None], few[0] > 0)[0]
     # a calm stretch is no reason to forget how wide the series has been
-    least = 1e-13 * centre.abs() + LEAST  # of a constant, beyond rounding
-    spread = torch.maximum(torch.maximum(late_spread, 0.02 * wide), least)
-    filled = _fill(x, observed)
-    slope = (filled - filled[:, :1]) / (steps - first).clamp(min=1)
-    low, high = filled.cummin(1).values, filled.cummax(1).values
-    places = torch.stack([filled, level, means[1], recent, low, high]) + centre
-    filled, level, mean, recent, low, high = places.unbind()
+    least = 1e-13 * np.abs(centre) + LEAST  # of a constant, beyond rounding
+    spread = np.maximum(np.maximum(late_spread, 0.02 * wide), least)
+    filled = _fill(x[None], observed)[0]
+    slope = (filled - filled[:, :1]) / np.maximum(steps - first, 1)
+    low, high = np.minimum.accumulate(filled, 1), np.maximum.accumulate(filled, 1)
     return Past(
-        given, filled, level, spread, torch.maximum(wide, least), mean, recent,
-        _drift(newer, both - newer, half), slope, low, high, running[0],
-        first, season, second, half,
+        given, filled + centre, level + centre, spread, np.maximum(wide, least), mean + centre,
+        recent + centre, _drift(newer, both - newer, half), slope, low + centre, high + centre,
+        running[0], first, m, second, half,
     )  # fmt: skip
 
 
-def _windows(running: Tensor, widths: Tensor) -> Tensor:
-    """Return sums of the last `widths` (B, W, 1) values from running ones (S, B, N): (S, B, W, N).
+def _windows(running: Floats, widths: Steps) -> Floats:
+    """Return sums of the last `widths` (B, W, 1) values from running ones (S, B, N): (W, S, B, N).
 
     Fewer at first.
     """
-    before = torch.arange(running.shape[2], device=running.device) - widths
-    running = running[:, :, None].expand(-1, -1, widths.shape[1], -1)
-    then = running.gather(3, before.clamp(min=0).expand_as(running))
-    return running - then.masked_fill(before < 0, 0.0)
+    before = np.arange(running.shape[2]) - widths
+    then = np.where(before < 0, 0.0, _take(running, before))
+    return (running[:, :, None] - then).transpose(2, 0, 1, 3)
 
 
-def _moments(sums: Tensor) -> tuple[Tensor, Tensor]:
+def _moments(sums: Floats) -> tuple[Floats, Floats]:
     """Return means and standard deviations (...) from sums (3, ...) of one, value and square."""
-    n, total, squares = sums.unbind()
-    n = n.clamp(min=1)
-    mean = total / n
-    return mean, (squares / n - mean.square()).clamp(min=LEAST**2).sqrt()
+    n = np.maximum(sums[0], 1)
+    mean = sums[1] / n
+    return mean, np.sqrt(np.maximum(sums[2] / n - mean * mean, LEAST**2))
 
 
-def _drift(newer: Tensor, older: Tensor, half: Tensor) -> Tensor:
+def _drift(newer: Floats, older: Floats, half: Steps) -> Floats:
     """Return the change per step between two groups of `half` values, NaN if half are missing."""
-    n, total, _ = torch.stack([newer, older], 1).unbind()
-    new, old = (total / n.clamp(min=1)).unbind()
-    return torch.where((n > 0.5 * half).all(0), (new - old) / half, torch.nan)
+    new, old = newer[1] / np.maximum(newer[0], 1), older[1] / np.maximum(older[0], 1)
+    enough = np.minimum(newer[0], older[0]) > 0.5 * half
+    return np.where(enough, (new - old) / half, np.nan)
 
 
-def _fill(values: Tensor, observed: Tensor) -> Tensor:
-    """Carry the newest of values (..., B, N) forward that are observed (B, N)."""
-    steps = torch.arange(values.shape[-1], device=values.device)
-    newest = torch.where(observed, steps, 0).cummax(-1).values
-    return values.gather(-1, newest.expand_as(values))
+def _fill(values: Floats, observed: Bools) -> Floats:
+    """Carry the newest of values (F, B, N) forward that are observed (B, N)."""
+    if observed.all():
+        return values
+    newest = np.where(observed, np.arange(values.shape[-1]), 0)
+    return _take(values, np.maximum.accumulate(newest, -1))
 
 
 def marks(past: Past, new: int) -> Tensor:
@@ -132,51 +142,74 @@ def marks(past: Past, new: int) -> Tensor:
     Ties and bounds reached stand for what a count or a saturated series is known by: their zeros
     and whole numbers would not survive another unit.
     """
-    p = Past(*(part[:, -(new + 1) :] for part in past))  # a change looks back one step
-    z = ((p.values - p.level) / p.spread).clamp(-FAR, FAR)
-    moved = (_change(torch.stack([p.values, p.level])) / p.spread).clamp(-8, 8)
-    tie = (p.values[:, 1:] == p.values[:, :-1]) & (p.seen[:, :-1] > 0)
-    sides = torch.stack([p.level - p.low, p.high - p.level]) / p.spread
-    below, above = sides.asinh().unbind()
-    season, second = p.season.expand_as(z), p.second.expand_as(z)
-    shown = [
-        z, ~p.given.isnan(), moved[1], _change(p.spread.log()).clamp(-8, 8), moved[0],
-        torch.nn.functional.pad(tie, (1, 0)), p.values == p.low, p.values == p.high, below, above,
-        (p.wide / p.spread).log(), p.seen.log1p() / 4, (p.seen / p.season).log1p(),
-        season.log() / 3, season == 1, second.log1p() / 3,
-    ]  # fmt: skip
-    return torch.stack(shown, -1)[:, -new:].float()
+    p = _latest(past, new + 1)  # a change looks back one step
+    now = _latest(past, new)
+    m = now.season
+    shown = np.empty((len(m), new, MARKS), np.float32)
+    for k, mark in enumerate((
+        ((now.values - now.level) / now.spread).clip(-FAR, FAR), ~np.isnan(now.given),
+        (_change(p.level, new) / now.spread).clip(-8, 8),
+        _change(np.log(p.spread), new).clip(-8, 8),
+        (_change(p.values, new) / now.spread).clip(-8, 8), _ties(p, new),
+        now.values == now.low, now.values == now.high,
+        np.arcsinh((now.level - now.low) / now.spread),
+        np.arcsinh((now.high - now.level) / now.spread),
+        np.log(now.wide / now.spread), np.log1p(now.seen) / 4, np.log1p(now.seen / m),
+        np.log(m) / 3, m == 1, np.log1p(now.second) / 3,
+    )):  # fmt: skip
+        shown[..., k] = mark
+    return torch.from_numpy(shown)
 
 
-def _change(values: Tensor) -> Tensor:
-    """Return the change since the step before, zero at the first."""
-    return torch.nn.functional.pad(values.diff(), (1, 0))
+def _latest(past: Past, count: int) -> Past:
+    """Return what is known at the last steps."""
+    since = slice(-count, None)
+    return Past(*[part[:, since] for part in past])  # type: ignore[arg-type]  # of two kinds
 
 
-def unit_of(past: Past, origins: Tensor | slice) -> tuple[Tensor, Tensor]:
+def _change(values: Floats, new: int) -> Floats:
+    """Return the change since the step before at the `new` last steps, zero at the first."""
+    change = np.zeros((len(values), new))
+    change[:, new + 1 - values.shape[1] :] = values[:, 1:] - values[:, :-1]
+    return change
+
+
+def _ties(past: Past, new: int) -> Floats:
+    """Return whether the `new` last values are those of the step before."""
+    ties = np.zeros((len(past.values), new))
+    same = (past.values[:, 1:] == past.values[:, :-1]) & (past.seen[:, :-1] > 0)
+    ties[:, new + 1 - past.values.shape[1] :] = same
+    return ties
+
+
+def unit_of(past: Past, origins: ArrayLike | slice) -> tuple[Tensor, Tensor]:
     """Return the levels and the spreads (B, n) in which forecasts of some origins are given back.
 
     What never moved has no spread: it goes on as it is, to the last digit.
     """
+    at = origins if isinstance(origins, slice) else np.asarray(origins)
     level, spread, low, high = (
-        part[:, origins] for part in (past.level, past.spread, past.low, past.high)
+        part[:, at] for part in (past.level, past.spread, past.low, past.high)
     )
-    return level, spread.where(high > low, 0.0)
+    return torch.from_numpy(level), torch.from_numpy(np.where(high > low, spread, 0.0))
 
 
-def templates(past: Past, origins: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+def templates(past: Past, origins: ArrayLike, steps: ArrayLike) -> tuple[Tensor, Tensor]:
     """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one."""
-    level, spread = (part[:, origins, None, None] for part in (past.level, past.spread))
-    return _scaled(_say(past, origins[None, :, None], steps[None, None]), level, spread)
+    at, ahead = np.asarray(origins), np.asarray(steps)
+    level, spread = (part[:, at, None, None] for part in (past.level, past.spread))
+    return _scaled(_say(past, at[None, :, None], ahead[None, None]), level, spread)
 
 
-def _scaled(said: Tensor, level: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
-    known = ~said.isnan()
-    z = ((said.where(known, level) - level) / spread).float()
-    return z.clamp(-FAR, FAR), known
+@np.errstate(over="ignore", invalid="ignore")
+def _scaled(said: Floats, level: Floats, spread: Floats) -> tuple[Tensor, Tensor]:
+    known = ~np.isnan(said)
+    z = ((np.where(known, said, level) - level) / spread).clip(-FAR, FAR)
+    return torch.from_numpy(z.astype(np.float32)), torch.from_numpy(known)
 
 
-def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
+@np.errstate(over="ignore", invalid="ignore")
+def _say(past: Past, at: Steps, steps: Steps) -> Floats:
     """Return what the templates say, (B, n, h, J), NaN where there is none.
 
     `at` are origins (1, n, 1) or (B, n, 1), `steps` lie ahead, (1, 1, h) or (B, n, 1).
@@ -188,54 +221,57 @@ def _say(past: Past, at: Tensor, steps: Tensor) -> Tensor:
     of the recent values, as it is and, like the last value, along the mean change from this phase
     to that one over the last four seasons, and over the last second seasons.
     """
-    p, m, ahead = past, past.season[:, :, None], steps.double()
+    p, m = past, past.season[:, :, None]
     # what a shape starts from comes first
-    tracks = torch.stack([p.values, p.recent, p.level, p.spread, p.mean, p.slope, p.drift])
+    tracks = np.stack([p.values, p.recent, p.level, p.spread, p.mean, p.slope, p.drift])
     now = _take(tracks, at)  # (7, B, n, 1)
-    last, recent, level, spread, mean, slope, drift = now.unbind()
-    half = p.half[:, :, None].double()
-    damped = -half * torch.expm1(-ahead / half)
+    last, recent, level, spread, mean, slope, drift = now
+    half = p.half[:, :, None]
+    damped = -half * np.expm1(-steps / half)
     whole = _whole(steps, m)
     value, begin, known = _same_phase(p, m, at, steps - whole, CYCLES)
     start = _take(tracks[:4], begin[..., :4])
-    away = torch.where(known[..., :4], value[..., :4] - start[:3], 0.0)
-    stretched = away[2] / start[3] * spread[..., None]
-    shapes = _mean(torch.cat([away, stretched[None]]), known[..., :4])
-    longest = _mean(torch.where(known, value - _take(p.level[None], begin)[0], 0.0), known)
-    along_last, along_recent, shape = (now[:3] + shapes[:3]).unbind()
-    grown = torch.where(whole > m, drift * (whole - m), 0.0)  # needs no drift within a season
+    away = np.empty((4, *value.shape[:-1], 4))
+    away[:3] = np.where(known[..., :4], value[..., :4] - start[:3], 0.0)
+    away[3] = away[2] / start[3] * spread[..., None]
+    shapes = _mean(away, known[..., :4])
+    longest = _mean(np.where(known, value - _take(p.level[None], begin)[0], 0.0), known)
+    along_last, along_recent, shape = now[:3] + shapes[:3]
+    grown = np.where(whole > m, drift * (whole - m), 0.0)  # needs no drift within a season
     week, *weeks = _of_second(p, tracks[:3], now[:3], at, steps)
-    found = [
-        last, last + drift * ahead, last + drift * damped, last + slope * ahead,
-        *value[..., :3].unbind(-1), value[..., 0] + drift * whole, mean,
+    said = np.empty((*value.shape[:-1], TEMPLATES))
+    for k, one in enumerate((
+        last, last + drift * steps, last + drift * damped, last + slope * steps,
+        value[..., 0], value[..., 1], value[..., 2], value[..., 0] + drift * whole, mean,
         shape, level + shapes[3], level + longest + grown, week, weeks[2],
         recent, along_last + grown, along_recent + grown, *weeks[:2],
-    ]  # fmt: skip
-    return torch.stack(torch.broadcast_tensors(*found), -1)
+    )):  # fmt: skip
+        said[..., k] = one
+    return said
 
 
 def _of_second(
-    past: Past, tracks: Tensor, now: Tensor, at: Tensor, steps: Tensor
-) -> tuple[Tensor, ...]:
+    past: Past, tracks: Floats, now: Floats, at: Steps, steps: Steps
+) -> Sequence[Floats | float]:
     """Return the same phase of the second season, and three levels along its mean shape."""
     m = past.second[:, :, None]
     if not (m > 1).any():
-        return (now.new_full((), torch.nan),) * 4
-    m_or_1 = m.clamp(min=1)
+        return (np.nan,) * 4
+    m_or_1 = np.maximum(m, 1)
     from_last = steps - _whole(steps, m_or_1)
     value, begin, known = _same_phase(past, m_or_1, at, from_last, WEEKS)
-    along = now + _mean(torch.where(known, value - _take(tracks, begin), 0.0), known)
-    return tuple(torch.where(m > 1, part, torch.nan) for part in (value[..., 0], *along.unbind()))
+    along = now + _mean(np.where(known, value - _take(tracks, begin), 0.0), known)
+    return [np.where(m > 1, part, np.nan) for part in (value[..., 0], *along)]
 
 
-def _whole(steps: Tensor, m: Tensor) -> Tensor:
+def _whole(steps: Steps, m: Steps) -> Steps:
     """Return the steps in the seasons that have begun so many steps ahead, (B, 1 or n, h)."""
     return steps + -steps % m
 
 
 def _same_phase(
-    past: Past, m: Tensor, at: Tensor, steps: Tensor, count: int
-) -> tuple[Tensor, Tensor, Tensor]:
+    past: Past, m: Steps, at: Steps, steps: Steps, count: int
+) -> tuple[Floats, Steps, Bools]:
     """Look at a phase in the last `count` seasons of m (B, 1, 1) steps.
 
     It is given by its newest step, so many `steps` after the origins, none of them ahead.
@@ -243,11 +279,11 @@ def _same_phase(
     Returns the values (B, n, h, C), NaN where there is none; the step (B, n, 1, C) before each of
     these seasons, which may not be there; and whether value and step are.
     """
-    ago = m[..., None] * torch.arange(count, device=m.device)
+    ago = m[..., None] * np.arange(count)
     phase = (at + steps)[..., None] - ago
     begin = (at - m)[..., None] - ago
-    value = torch.where(phase < 0, torch.nan, _take(past.given[None], phase)[0])
-    return value, begin, (begin >= past.first[..., None, None]) & ~value.isnan()
+    value = np.where(phase < 0, np.nan, _take(past.given[None], phase)[0])
+    return value, begin, (begin >= past.first[..., None, None]) & ~np.isnan(value)
 
 
 class Mistakes(NamedTuple):
@@ -274,6 +310,7 @@ class Outlook(NamedTuple):
     mistakes: Mistakes
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def look_back(past: Past, new: int) -> Outlook:
     """Compare the `new` last values with what the templates said of them before they came.
 
@@ -281,58 +318,59 @@ def look_back(past: Past, new: int) -> Outlook:
     stream of single values feels.
     """
     p, n = past, past.values.shape[1]
-    width = torch.maximum(2 * p.season, p.second).clamp(min=8)
+    width = np.maximum(np.maximum(2 * p.season, p.second), 8)
     since = slice(max(n - new - int(width.max()), 0), n)
-    at = torch.arange(since.start, n, device=p.values.device)
-    given, spread = p.given[:, since, None], p.spread[:, since, None]
-    season = torch.where(p.season > 1, p.season, AHEAD)
-    next_to = torch.cat([at[:1] - 1, at]).expand(len(p.values), -1)
+    at, season = np.arange(since.start, n), np.where(p.season > 1, p.season, AHEAD)
     before = at - season  # (B, n)
-    ahead = torch.cat([torch.ones_like(next_to), season.expand_as(before)], 1)
-    said = _say(past, torch.cat([next_to, before], 1)[..., None], ahead[..., None])[:, :, 0]
-    coming, came = said.tensor_split([next_to.shape[1]], 1)
-    begun = torch.stack([next_to[:, :-1], before]) >= p.first
-    errors = given - torch.stack([coming[:, :-1], came])  # (2, B, n, J)
+    origins, ahead = (np.empty((len(before), 2 * len(at) + 1), np.int64) for _ in range(2))
+    split = len(at) + 1
+    origins[:, 0], origins[:, 1:split], origins[:, split:] = at[0] - 1, at, before
+    ahead[:, :split], ahead[:, split:] = 1, season
+    said = _say(past, origins[..., None], ahead[..., None])[:, :, 0]
+    begun = np.stack([origins[:, : split - 1], before]) >= p.first
+    errors = p.given[:, since, None] - np.stack([said[:, : split - 1], said[:, split:]])
     # an error beyond all measure would leave nothing but rounding in the running sums
-    most = ABSURD * spread
-    errors = torch.where(begun[..., None], errors, torch.nan).clamp(-most, most)
-    newest = (_zero_if_nan(errors[0, :, -new:]) / spread[:, -new:]).clamp(-FAR, FAR).float()
-    near, far = _typical(errors, width, spread)[:, :, -new:].unbind()
-    level, spread = p.level[:, -new:, None], spread[:, -new:]
-    return Outlook(*_scaled(coming[:, -new:], level, spread), Mistakes(newest, near, far))
+    most = ABSURD * p.spread[:, since, None]
+    errors = np.where(begun[..., None], errors, np.nan).clip(-most, most)  # (2, B, n, J)
+    level, spread = p.level[:, -new:, None], p.spread[:, -new:, None]
+    newest = (_zero_if_nan(errors[0, :, -new:]) / spread).clip(-FAR, FAR)
+    near, far = _typical(errors, width, spread)
+    mistakes = Mistakes(
+        *(torch.from_numpy(part.astype(np.float32)) for part in (newest, near, far))
+    )
+    return Outlook(*_scaled(said[:, split - new : split], level, spread), mistakes)
 
 
-def _typical(errors: Tensor, width: Tensor, spread: Tensor) -> Tensor:
+def _typical(errors: Floats, width: Steps, spread: Floats) -> Floats:
     """Return the mean absolute error over `width` steps, half an error of one spread added.
 
-    Of errors (2, B, n, J), in the spread (B, n, 1) of each step.
+    Of errors (2, B, n, J), at the last steps in their spread (B, new, 1): (2, B, new, J).
     """
-    steps = torch.arange(errors.shape[2], device=errors.device)
-    before = (steps - width)[..., None]  # the newest step that counts no more
-    index = before.clamp(min=0).expand_as(errors)
-
-    def late(values: Tensor) -> Tensor:
-        total = values.cumsum(2)
-        return total - total.gather(2, index).masked_fill(before < 0, 0.0)
-
-    known = ~errors.isnan()
-    n, total = late(known.float()), late(errors.where(known, 0.0).abs())
-    return ((total / spread + 0.5) / (n + 0.5)).clamp(1e-3, FAR).float()
+    n, new = errors.shape[2], spread.shape[1]
+    before = np.arange(n - new, n) - width  # (B, new): the newest step that counts no more
+    rows, gone = np.arange(len(before))[:, None], (before >= 0)[..., None]
+    sums = np.stack([~np.isnan(errors), np.abs(_zero_if_nan(errors))]).cumsum(3)
+    late = sums[:, :, :, -new:] - sums[:, :, rows, np.maximum(before, 0)] * gone
+    found: Floats = ((late[1] / spread + 0.5) / (late[0] + 0.5)).clip(1e-3, FAR)
+    return found
 
 
-def _take(tracks: Tensor, index: Tensor) -> Tensor:
+def _take(tracks: Floats, index: Steps) -> Floats:
     """Return (F, B, ...) of tracks (F, B, N) at steps (1 or B, ...), the first for those before."""
-    flat = index.clamp(min=0).flatten(1)
-    found = tracks.gather(2, flat.expand(*tracks.shape[:2], -1))
-    return found.view(*tracks.shape[:2], *index.shape[1:])
+    return tracks[:, _each(tracks.shape[1], index.ndim), np.maximum(index, 0)]
 
 
-def _mean(parts: Tensor, known: Tensor) -> Tensor:
+@lru_cache(maxsize=64)
+def _each(count: int, ndim: int) -> Steps:
+    """Return the rows (count, 1, ...) of so many series: a stream asks for the same again."""
+    return np.arange(count).reshape(-1, *[1] * (ndim - 1))
+
+
+def _mean(parts: Floats, known: Bools) -> Floats:
     """Return the mean over the last axis of what is known, NaN if nothing is; the rest is zero."""
     count = known.sum(-1)
-    return torch.where(count > 0, parts.sum(-1) / count.clamp(min=1), torch.nan)
+    return np.where(count > 0, parts.sum(-1) / np.maximum(count, 1), np.nan)
 
 
-def _zero_if_nan(values: Tensor) -> Tensor:
-    """Return values without NaN, so that none is in a product: its slope would be NaN, too."""
-    return values.where(~values.isnan(), 0.0)
+def _zero_if_nan(values: Floats) -> Floats:
+    return np.where(np.isnan(values), 0.0, values)

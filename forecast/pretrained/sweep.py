@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from forecast.networks.base import State, state_map
 from forecast.networks.heads.quantile import pinball
-from forecast.pretrained.calibration import normal_scores
+from forecast.pretrained.calibration import Floats, normal_scores
 from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading, places
 from forecast.pretrained.reader import Outlook, read, unit_of
 
@@ -24,6 +25,11 @@ ORIGINS, STEPS = 16, 16  # past origins looked at, and steps ahead of each
 STEPS_AT_ONCE = 512  # of a forecast
 FEWEST = 5  # values before an origin that counts
 TRUST = 10.0  # a view that errs a tenth more than the best has 1 / e of its weight
+NEWEST = 12  # values of every series that show what values a panel has of late
+LIKE_PANEL = (
+    8.0  # past origins that an assumption is worth: that these help a series as they help all
+)
+FARTHEST = 10.0  # times the loss of the better: to err by more says no more
 
 
 class View(NamedTuple):
@@ -56,6 +62,8 @@ class Sweep(NamedTuple):
 
     live: Live
     weights: Tensor  # (B, V), adding up to 1: how far each view is to be believed
+    behind: Tensor  # (B,) by how much more the panel errs than the views do; NaN: not known
+    share: Tensor  # (B,) how far the panel is to be believed instead of the views
     scores: Tensor  # (B, K, h) normal scores of what came after past origins; NaN: not known
 
 
@@ -66,6 +74,8 @@ def sweep(
     horizon: int,
     floor: Tensor,
     back: int | None = None,
+    pool: Floats | None = None,
+    usual: float | None = None,
 ) -> Sweep:
     """Read histories once by every view, and forecast from their past origins.
 
@@ -82,16 +92,32 @@ def sweep(
         Nothing is forecast to be below.
     back : int, optional
         How many steps ago the earliest origin lies; by default the horizon, at least 24.
+    pool : array (K, Q), optional
+        What the panel says at each of the past origins, of any step: see `pooled`.
+    usual : float, optional
+        By how much more that errs in the whole panel; by default, these histories are it.
     """
-    origins = past_origins(values.shape[1], back or max(24, horizon))
+    origins = past_origins(values.shape[1], back or farthest(horizon))
     steps = torch.from_numpy(judged(horizon))
     reading = _look(network, values, views)
     every = network.forecast(reading, origins, steps).unflatten(0, (-1, len(views)))
     tables = every.maximum(floor[:, None, None, None, None]).unbind(1)
     truth = what_came(values, origins, steps)
     weights = believed(tables, truth, values, views)
-    scores = torch.from_numpy(normal_scores(mix(weights, tables).numpy(), truth.numpy()))
-    return Sweep(_newest(reading, views), weights, scores)
+    table = mix(weights, tables)
+    behind, share = torch.full((len(values),), torch.nan), torch.zeros(len(values))
+    if pool is not None:
+        said = torch.from_numpy(pool)[:, None].expand_as(table)
+        behind = excess(_mean_loss(said, truth), _mean_loss(table, truth))
+        share = panel_share(behind, truth, typical(behind) if usual is None else usual)
+        table = blend(share, said, table)
+    scores = torch.from_numpy(normal_scores(table.numpy(), truth.numpy()))
+    return Sweep(_newest(reading, views), weights, behind, share, scores)
+
+
+def farthest(horizon: int) -> int:
+    """Return how many steps ago the earliest past origin lies."""
+    return max(24, horizon)
 
 
 def judged(horizon: int) -> np.ndarray:
@@ -112,8 +138,12 @@ def spaced(last: int, count: int) -> np.ndarray:
 
 def past_origins(length: int, back: int) -> Tensor:
     """Return the steps (K,) of a history to forecast from once more, rising; 0 if it is shorter."""
-    ago = torch.from_numpy(spaced(back, ORIGINS)).flip(0)
-    return (length - 1 - ago).clamp(min=0)
+    return (length - 1 - torch.from_numpy(steps_ago(back))).clamp(min=0)
+
+
+def steps_ago(back: int) -> np.ndarray:
+    """Return how many steps ago the past origins lie, (K,), the farthest first."""
+    return spaced(back, ORIGINS)[::-1].copy()
 
 
 def what_came(values: Tensor, origins: Tensor, steps: Tensor) -> Tensor:
@@ -146,6 +176,72 @@ def believed(
     heard = torch.tensor([view.prior for view in views]) * torch.exp(-TRUST * excess)
     weights: Tensor = heard / heard.sum(1, keepdim=True)
     return weights
+
+
+def pooled(values: Floats, ago: ArrayLike) -> Floats:
+    """Return what values a panel had of late, so many steps ago: quantiles (K, Q).
+
+    One short series of rare demand cannot know how such series go on; all of them show it.
+
+    Parameters
+    ----------
+    values : array (n, N)
+        The newest values of all series, NaN where there is none.
+    ago : array of int (K,)
+        Steps before the last value; 0 is now.
+
+    Examples
+    --------
+    >>> pooled(np.array([[5.0, 0.0, 1.0], [9.0, 2.0, 3.0]]), (0,))[0, [0, 7, 14]].round(2).tolist()
+    [0.12, 2.5, 8.5]
+    """
+    ends = values.shape[1] - np.asarray(ago)
+    late = [values[:, max(end - NEWEST, 0) : max(end, 0)] for end in ends]
+    return np.stack([np.quantile(_seen(part, values), LEVELS) for part in late])
+
+
+def _seen(some: Floats, every: Floats) -> Floats:
+    """Return the values that are there; where there are none, those of a longer time."""
+    seen = some[~np.isnan(some)]
+    return seen if len(seen) else every[~np.isnan(every)]
+
+
+def excess(loss: Tensor, other: Tensor) -> Tensor:
+    """Return by how much a loss is above another one, in units of the lower, at most tenfold.
+
+    Examples
+    --------
+    >>> excess(torch.tensor([3.0, 1.0, 0.0]), torch.tensor([2.0, 2.0, 0.0])).tolist()
+    [0.5, -1.0, 0.0]
+    """
+    lower = torch.minimum(loss, other).clamp(min=1e-30)
+    return ((loss - other) / lower).clamp(-FARTHEST, FARTHEST)
+
+
+def typical(behind: Tensor) -> float:
+    """Return the mean over a panel, 0 if nothing is known.
+
+    Examples
+    --------
+    >>> typical(torch.tensor([1.0, 3.0, torch.nan]))
+    2.0
+    """
+    return float(behind.nanmean().nan_to_num())
+
+
+def panel_share(behind: Tensor, truth: Tensor, usual: float) -> Tensor:
+    """Return how far the panel is to be believed (B,): as if it were a view beside all others.
+
+    By how much more it errs of a series is shrunken towards what is usual.
+    """
+    origins = (~truth.isnan()).any(2).sum(1)
+    shrunken = (origins * behind.nan_to_num() + LIKE_PANEL * usual) / (origins + LIKE_PANEL)
+    return torch.sigmoid(-TRUST * shrunken)
+
+
+def blend(share: Tensor, said: Tensor, table: Tensor) -> Tensor:
+    """Return the mean of two quantile functions (B, ..., Q), the share (B,) of the first given."""
+    return table + share.view(-1, *[1] * (table.ndim - 1)) * (said - table)
 
 
 def _mean_loss(table: Tensor, truth: Tensor) -> Tensor:

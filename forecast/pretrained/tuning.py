@@ -22,7 +22,8 @@ KEEP = 0.95  # of the average of weights, per step
 VALUES = 14_000  # values in a batch
 ORIGINS, AHEAD = 12, 14  # origins per series, steps ahead of each
 PATIENCE = 3  # epochs without a gain
-JUDGES = 300  # series at most that judge
+JUDGES, JUDGED = 300, 2**17  # series at most that judge, and values that they read
+UNHEARD = 0.01  # weight of a view below which nothing is learned for it
 
 
 class Histories(NamedTuple):
@@ -47,6 +48,7 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
     them. AdamW, its rate falling along a cosine, and an average of weights. The draws have a fixed
     seed: the same histories give the same network.
     """
+    histories = heard(histories)
     learned_from = histories.newest(torch.zeros(1, dtype=torch.long), histories.horizon)
     if learned_from.shape[1] < 2:  # no value follows another before those that judge
         return network
@@ -77,6 +79,14 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
     return halved(best)
 
 
+def heard(histories: Histories) -> Histories:
+    """Return the histories without the views that hardly count."""
+    keep = np.flatnonzero(histories.weights >= UNHEARD)
+    weights = histories.weights[keep]
+    views = [histories.views[int(k)] for k in keep]
+    return histories._replace(views=views, weights=weights / weights.sum())
+
+
 def halved(network: PretrainedNetwork) -> PretrainedNetwork:
     """Return the network with weights of half precision, as files hold them."""
     other = copy.deepcopy(network)
@@ -96,7 +106,9 @@ def draw_loss(
     n = values.shape[1]
     origins = np.append(generator.integers(0, n - 1, ORIGINS), n - 2)
     steps = np.append(generator.integers(1, histories.horizon + 1, AHEAD), 1)
-    reading = look(network, values, view)
+    with torch.autocast("cpu", torch.bfloat16):  # the recurrence in less time
+        reading = look(network, values, view)
+    reading = reading._replace(features=reading.features.float())
     asked = (torch.from_numpy(np.unique(part)) for part in (origins, steps))
     return rolling_loss(network, reading, values, *asked)
 
@@ -107,9 +119,10 @@ def held_out_loss(network: PretrainedNetwork, histories: Histories) -> float:
 
     Each series counts in its own mean seasonal change; of many series, some are looked at.
     """
-    rows = torch.from_numpy(spaced(histories.n_series, JUDGES) - 1)
+    length = histories.newest(torch.arange(1), 0).shape[1]
+    judges = spaced(histories.n_series, int(np.clip(JUDGED // length, 1, JUDGES))) - 1
     losses = []
-    for some in rows.split(max(VALUES // histories.newest(rows[:1], 0).shape[1], 1)):
+    for some in torch.from_numpy(judges).split(max(VALUES // length, 1)):
         values = histories.newest(some, 0)
         before, after = values[:, : -histories.horizon], values[:, -histories.horizon :]
         newest, steps = torch.tensor([before.shape[1] - 1]), torch.arange(1, histories.horizon + 1)
@@ -117,5 +130,5 @@ def held_out_loss(network: PretrainedNetwork, histories: Histories) -> float:
         tables = [network.forecast(one, newest, steps)[:, 0] for one in readings]
         shares = torch.from_numpy(histories.weights).expand(len(some), -1)
         each = pinball(mix(shares, tables), after, torch.tensor(LEVELS)).nanmean(1)
-        losses.append(each / seasonal_change(readings[0].past)[:, -1])
+        losses.append(each / torch.from_numpy(seasonal_change(readings[0].past)[:, -1]))
     return float(torch.cat(losses).nanmean())

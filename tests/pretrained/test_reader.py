@@ -50,7 +50,7 @@ def test_another_unit_is_read_alike(drawn):
     past, shown = everything(values, season, second)
     _, other = everything(3.5 * values + 4, season, second)
     settled = (past.spread > 1e-3) & (past.wide > 1e-3)
-    settled &= (past.seen > 3) & varied[:, None]
+    settled &= (past.seen > 3) & varied[:, None].numpy()
     # ties may break by rounding: they are marks 5 to 7
     keep = [k for k in range(shown.shape[-1]) if k not in (5, 6, 7)]
     near = (shown - other)[..., keep].abs().amax(-1)[settled]

@@ -10,18 +10,24 @@ from forecast.pretrained.calibration import normal_scores
 from forecast.pretrained.network import LEVELS
 from forecast.pretrained.sweep import (
     FEWEST,
+    LIKE_PANEL,
+    NEWEST,
     ORIGINS,
     TRUST,
     View,
     absorb,
     begin,
     believed,
+    blend,
     judged,
     mix,
     next_quantiles,
+    panel_share,
     past_origins,
+    pooled,
     quantiles,
     spaced,
+    steps_ago,
     sweep,
     what_came,
 )
@@ -191,3 +197,36 @@ def test_steps_that_are_judged_reach_from_the_first_to_the_last(last):
     steps = judged(last)
     assert steps[0] == 1 and steps[-1] == last and (np.diff(steps) > 0).all()
     assert spaced(last, 4)[-1] == last
+
+
+def test_what_a_panel_had_of_late_is_seen_at_every_origin_and_no_later():
+    values = np.arange(120.0).reshape(3, 40)
+    values[1, 5] = np.nan
+    found = pooled(values, steps_ago(24))
+    for row, ago in zip(found, steps_ago(24), strict=True):
+        late = values[:, 40 - ago - NEWEST : 40 - ago]
+        np.testing.assert_allclose(row, np.nanquantile(late, LEVELS))
+    assert pooled(values[:, :20], (30,))[0, 7] == np.nanmedian(values[:, :20])  # nothing was there
+
+
+def test_a_panel_is_believed_as_it_did_for_the_series_and_for_all():
+    truth = torch.zeros(3, 8, 1)
+    truth[2] = torch.nan  # nothing is known of it
+    found = panel_share(torch.tensor([0.2, -0.2, torch.nan]), truth, usual=0.1)
+    own = 8 / (8 + LIKE_PANEL)
+    shrunken = np.array([0.2 * own + 0.1 * (1 - own), -0.2 * own + 0.1 * (1 - own), 0.1])
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(TRUST * shrunken)), rtol=1e-5)
+
+
+def test_scores_are_those_of_what_is_forecast_with_the_panel(network, histories):
+    pool = np.tile(np.linspace(-3, 3, 15), (ORIGINS, 1))
+    options = (network, histories, VIEWS, 6, anywhere(3))
+    with torch.inference_mode():
+        alone, both = sweep(*options), sweep(*options, pool=pool, usual=-0.1)
+        tables = torch.from_numpy(slow_tables(network, histories, past_origins(90, 24), 6).numpy())
+    torch.testing.assert_close(alone.weights, both.weights)
+    assert (alone.share == 0).all() and ((both.share > 0) & (both.share < 1)).all()
+    said = torch.from_numpy(pool)[:, None].expand(3, -1, 6, -1)
+    table = blend(both.share, said, mix(both.weights, tables.unbind(0)))[0, -1, 0].numpy()
+    truth = what_came(histories, past_origins(90, 24), torch.arange(1, 7))[0, -1, 0].numpy()
+    assert both.scores[0, -1, 0].item() == pytest.approx(normal_scores(table, truth), abs=1e-3)

@@ -11,7 +11,7 @@ from forecast import PretrainedForecaster
 from forecast.pretrained import tuning
 from forecast.pretrained.network import PretrainedNetwork
 from forecast.pretrained.sweep import View
-from forecast.pretrained.tuning import Histories, draw_loss, fine_tune, held_out_loss
+from forecast.pretrained.tuning import Histories, draw_loss, fine_tune, heard, held_out_loss
 
 
 def waves(n: int = 6, length: int = 60) -> torch.Tensor:
@@ -62,6 +62,27 @@ def test_the_values_that_judge_teach_nothing(untaught):
     assert draws[0] == draws[1]
     judged = [held_out_loss(untaught, histories(part)) for part in (values, other)]
     assert judged[0] != judged[1]
+
+
+def test_a_view_that_hardly_counts_is_neither_learned_nor_judged(untaught):
+    panel = histories(waves())
+    views = (*panel.views, View(7))
+    whole = panel._replace(views=views, weights=np.array([0.8, 0.199, 0.001]))
+    kept = heard(whole)
+    assert list(kept.views) == list(panel.views)
+    np.testing.assert_allclose(kept.weights, np.array([0.8, 0.199]) / 0.999)
+    without = panel._replace(weights=kept.weights)
+    assert held_out_loss(untaught, kept) == held_out_loss(untaught, without)
+    assert held_out_loss(untaught, kept) != held_out_loss(untaught, whole)
+
+
+def test_long_series_have_fewer_judges(untaught, monkeypatch):
+    monkeypatch.setattr(tuning, "JUDGED", 120)  # values: two series of sixty
+    values = waves()
+    other = values.clone()
+    other[1:5] += 3 * torch.randn(4, 60, generator=torch.Generator().manual_seed(0))
+    both = [held_out_loss(untaught, histories(part)) for part in (values, other)]
+    assert both[0] == both[1]  # the first and the last
 
 
 @pytest.mark.parametrize("length", [7, 9, 40])

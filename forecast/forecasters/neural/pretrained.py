@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
@@ -25,6 +26,7 @@ from forecast.networks.base import pick, stack
 from forecast.pretrained import calibration
 from forecast.pretrained.network import LEVELS
 from forecast.pretrained.sweep import (
+    NEWEST,
     ORIGINS,
     STEPS,
     Live,
@@ -32,11 +34,17 @@ from forecast.pretrained.sweep import (
     View,
     absorb,
     begin,
+    blend,
+    farthest,
     judged,
     mix,
     next_quantiles,
+    pooled,
     quantiles,
+    spaced,
+    steps_ago,
     sweep,
+    typical,
 )
 from forecast.pretrained.tuning import Histories, fine_tune
 from forecast.pretrained.weights import build_network, shipped_network
@@ -48,7 +56,7 @@ LATTICE = 400  # steps: where a history is cut, a stream begins anew, and must r
 VALUES = 2**17  # values, or steps ahead, that are looked at in one call
 YEAR = 365
 REREAD = 8  # from so many new values on, reading everything anew is cheaper
-MANY = 20  # series from which the season of whole-number steps is told by all together
+MANY = 20  # series that together tell a season of whole-number steps, and what values there are
 UNLIKELY = 0.05  # prior weight of a season that neither index nor values suggest
 MEDIAN = LEVELS.index(0.5)
 
@@ -108,6 +116,10 @@ class PretrainedForecaster(BaseForecaster):
         What each history is read by.
     weights_ : array (n, V)
         How far each view is believed, by its past errors: quantile functions are averaged.
+    pooled_ : array (Q,) or None
+        Quantiles of the newest values of all series, if they are 20 or more: one forecast more.
+    shares_ : array (n,)
+        How far that is believed instead, by its past errors.
     widths_ : array (n,)
         By how much the network's bands are widened.
     correlation_ : array (h,)
@@ -124,6 +136,7 @@ class PretrainedForecaster(BaseForecaster):
     """
 
     tags = ForecasterTags(covariates=True)
+    pooled_: np.ndarray | None
 
     def __init__(self, *, fine_tune: int = 0, **common: Unpack[Common]) -> None:
         super().__init__(**common)
@@ -133,13 +146,11 @@ class PretrainedForecaster(BaseForecaster):
         self.network_ = shipped_network()
         self.views_ = self._candidates(panel)
         self.effect_ = None if panel.X is None else Effect.fit(panel, self.season_length_)
-        found = self._sweep(panel)
+        back = None
         if positive_integer("fine_tune", self.fine_tune, minimum=0):
-            shares = found.weights.mean(0).numpy()
-            histories = Histories(self._newest, panel.n_series, self.views_, shares, self.horizon_)
-            self.network_ = fine_tune(self.network_, histories, self.fine_tune)
-            # only what it did not learn from is out of sample
-            found = self._sweep(panel, self.horizon_)
+            self.network_ = fine_tune(self.network_, self._histories(panel), self.fine_tune)
+            back = self.horizon_  # only what it did not learn from is out of sample
+        found = self._sweep(panel, back)
         scores = found.scores.numpy()
         self.common_width_ = calibration.common_width(scores)
         self.correlation_ = calibration.dependence(scores, judged(self.horizon_))
@@ -153,6 +164,7 @@ class PretrainedForecaster(BaseForecaster):
     def _keep(self, found: Sweep) -> None:
         """Keep what belongs to the series, not to all of them."""
         self.live_, self.weights_ = found.live, found.weights.numpy()
+        self.shares_ = found.share.numpy()
         self.widths_ = calibration.own_widths(found.scores.numpy(), self.common_width_)
 
     def _candidates(self, panel: Panel) -> tuple[View, ...]:
@@ -178,6 +190,8 @@ class PretrainedForecaster(BaseForecaster):
         where reading begins later now: after `LATTICE` steps.
         """
         self.seen_ = panel
+        if self.pooled_ is not None:
+            self.pooled_ = self._pooled([0])[-1]
         count = int(added.max())
         grown = read_of(panel) - read_of(panel, added)
         if count > REREAD or (grown != count).any():
@@ -214,7 +228,7 @@ class PretrainedForecaster(BaseForecaster):
     def _answer(self, asked: Occluded, horizon: int) -> np.ndarray:
         other = copy.copy(self)
         other.panel_ = other.seen_ = asked.panel
-        other.weights_ = self.weights_[asked.owners]
+        other.weights_, other.shares_ = self.weights_[asked.owners], self.shares_[asked.owners]
         if self.effect_ is not None:
             other.effect_ = self.effect_._replace(scale=self.effect_.scale[asked.owners])
         other.live_ = other._look()
@@ -226,6 +240,8 @@ class PretrainedForecaster(BaseForecaster):
         arrays = {name: getattr(self, f"{name}_") for name in ("weights", "widths", "correlation")}
         if self.effect_ is not None:
             arrays |= {f"effect/{name}": part for name, part in self.effect_._asdict().items()}
+        if self.pooled_ is not None:
+            arrays |= {"pooled": self.pooled_, "shares": self.shares_}
         network = self.network_.state_dict()
         return values, arrays | {f"network/{k}": v.half().numpy() for k, v in network.items()}
 
@@ -237,24 +253,52 @@ class PretrainedForecaster(BaseForecaster):
         self.common_width_ = float(values["width"])
         n, effect = panel.n_series, beneath(arrays, "effect/")
         self.weights_ = shaped(arrays, "weights", n, len(self.views_))
+        self.pooled_, self.shares_ = None, np.zeros(n)
+        if "pooled" in arrays:
+            self.pooled_ = shaped(arrays, "pooled", len(LEVELS))
+            self.shares_ = shaped(arrays, "shares", n)
         self.widths_, self.correlation_ = shaped(arrays, "widths", n), arrays["correlation"]
         self.effect_ = Effect(**effect) if panel.X is not None else None
         self.seen_ = panel
         self.live_ = self._look()
 
+    def _histories(self, panel: Panel) -> Histories:
+        """Return what to learn from; some series, evenly spread, tell how often by which view."""
+        self.seen_ = panel
+        some = torch.from_numpy(spaced(panel.n_series, MANY) - 1)
+        with torch.inference_mode():
+            shares = self._judge(some).weights.mean(0).numpy()
+        return Histories(self._newest, panel.n_series, self.views_, shares, self.horizon_)
+
     # Some series at a time
 
     def _sweep(self, panel: Panel, back: int | None = None) -> Sweep:
-        """Read every history to its end, and judge its past origins, up to `back` steps ago."""
+        """Read every history to its end, and judge its past origins, up to `back` steps ago.
+
+        Of many, some, evenly spread, tell how well the panel's newest values usually do.
+        """
         self.seen_ = panel
+        work = partial(self._judge, back=back)
+        self.pooled_ = None
+        if panel.n_series >= MANY:
+            *pool, self.pooled_ = self._pooled([*steps_ago(back or farthest(self.horizon_)), 0])
+            work = partial(work, pool=np.stack(pool))
+            some = torch.from_numpy(spaced(panel.n_series, self._at_once(ORIGINS * STEPS)) - 1)
+            if len(some) < panel.n_series:
+                with torch.inference_mode():
+                    work = partial(work, usual=typical(work(some).behind))
+        return self._together(work, ORIGINS * STEPS)
+
+    def _judge(self, rows: Tensor, **options: Any) -> Sweep:
         bounded = self.bounds_.positive & (self.target_transform_ is None) & (self.effect_ is None)
-        floors = torch.from_numpy(np.where(bounded, 0.0, -np.inf))
-        return self._together(
-            lambda rows: sweep(
-                self.network_, self._newest(rows), self.views_, self.horizon_, floors[rows], back
-            ),
-            ORIGINS * STEPS,
-        )
+        floors = torch.from_numpy(np.where(bounded, 0.0, -np.inf))[rows]
+        newest = self._newest(rows)
+        return sweep(self.network_, newest, self.views_, self.horizon_, floors, **options)
+
+    def _pooled(self, ago: Sequence[int]) -> np.ndarray:
+        """Return quantiles (K, Q) of the newest values of all series, so many steps ago."""
+        rows = torch.arange(self.seen_.n_series)
+        return pooled(self._newest(rows, most=max(ago) + NEWEST).numpy(), ago)
 
     def _look(self) -> Live:
         """Read every history to its end."""
@@ -271,6 +315,8 @@ class PretrainedForecaster(BaseForecaster):
     def _table(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
         """Return quantiles (n, H, Q) at the network's own levels, before they are widened."""
         weights = torch.from_numpy(self.weights_)
+        shares = torch.from_numpy(self.shares_)
+        said = None if self.pooled_ is None else torch.from_numpy(self.pooled_)
 
         def write(rows: Tensor) -> Tensor:
             network, views, live = self.network_, self.views_, self._of(rows)
@@ -278,7 +324,8 @@ class PretrainedForecaster(BaseForecaster):
                 tables = next_quantiles(network, views, live)
             else:
                 tables = quantiles(network, self._newest(rows), views, live, horizon)
-            return mix(weights[rows], tables.unbind(1))
+            table = mix(weights[rows], tables.unbind(1))
+            return table if said is None else blend(shares[rows], said, table)
 
         table: np.ndarray = self._together(write, horizon).numpy()
         if self.effect_ is not None and known is not None:
@@ -290,20 +337,23 @@ class PretrainedForecaster(BaseForecaster):
         with torch.inference_mode():
             if self.seen_.n_series == 1:  # a stream of one is felt to the tenth of a millisecond
                 return work(torch.arange(1))
-            lengths = read_of(self.seen_)
-            order = np.argsort(lengths, kind="stable")
-            size = max(VALUES // (len(self.views_) * (int(lengths.max()) + 8 * steps)), 1)
-            parts = [work(rows) for rows in torch.from_numpy(order).split(size)]
+            order = np.argsort(read_of(self.seen_), kind="stable")
+            parts = [work(rows) for rows in torch.from_numpy(order).split(self._at_once(steps))]
             return pick(stack(parts), torch.from_numpy(np.argsort(order)))
+
+    def _at_once(self, steps: int) -> int:
+        """Return how many series are looked at in one call, each so many steps ahead."""
+        longest = int(read_of(self.seen_).max())
+        return max(VALUES // (len(self.views_) * (longest + 8 * steps)), 1)
 
     def _of(self, rows: Tensor) -> Live:
         """Return what is remembered of some series."""
         return self.live_ if self.seen_.n_series == 1 else pick(self.live_, rows)
 
-    def _newest(self, rows: Tensor, back: int = 0) -> Tensor:
+    def _newest(self, rows: Tensor, back: int = 0, most: int = CONTEXT + LATTICE) -> Tensor:
         """Return the last values of some histories (B, N), NaN before they begin."""
         panel, i = self.seen_, rows.numpy()
-        lengths = read_of(panel, back)[i]
+        lengths = read_of(panel, back)[i].clip(max=most)
         length = int(lengths.max())
         if len(i) == panel.n_series and lengths.min() == length:
             newest = panel.newest(length + back)  # lays no history out

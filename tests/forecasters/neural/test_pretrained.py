@@ -14,7 +14,7 @@ import torch
 from forecast import PretrainedForecaster, load
 from forecast._checks import ForecastWarning
 from forecast.forecasters.neural import pretrained
-from forecast.pretrained.network import PretrainedNetwork
+from forecast.pretrained.network import LEVELS, PretrainedNetwork
 
 MONTHS = pd.date_range("2015-01", periods=132, freq="MS")
 PHASE = np.random.default_rng(0).normal(size=24)
@@ -172,6 +172,50 @@ def test_counts_stay_counts_and_what_is_positive_stays_so() -> None:
     falling = pd.Series(np.exp(-0.05 * np.arange(120)), MONTHS[:120])
     paths = PretrainedForecaster(horizon=12).fit(falling).sample(40, n_samples=20, random_state=0)
     assert (paths >= 0).all(axis=None)
+
+
+def rare(n_series: int = 30) -> pd.DataFrame:
+    """Return short series of one rare demand: none alone knows how rare it is."""
+    counts = np.random.default_rng(0).poisson(0.3, (36, n_series))
+    return pd.DataFrame(counts, MONTHS[:36]).astype(float)
+
+
+def test_many_short_series_hear_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    y = rare()
+    model = PretrainedForecaster(horizon=6).fit(y[:30])
+    assert model.shares_.mean() > 0.2
+    levels = [0.5, 0.8, 0.9]
+
+    def loss(one: PretrainedForecaster) -> float:
+        found = one.predict_quantiles(6, levels=levels).to_numpy().reshape(6, 30, 3)
+        error = y[30:].to_numpy()[..., None] - found
+        return float(np.maximum(levels * error, (np.array(levels) - 1) * error).mean())
+
+    few = PretrainedForecaster(horizon=6).fit(y.iloc[:30, :10])
+    assert few.pooled_ is None and (few.shares_ == 0).all()
+    monkeypatch.setattr(pretrained, "MANY", 31)
+    alone = PretrainedForecaster(horizon=6).fit(y[:30])
+    assert loss(model) < loss(alone)
+
+
+def test_series_of_different_sizes_do_not_hear_of_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    y = pd.DataFrame({k: 3.0**k * sales(60, seed=k) for k in range(24)})
+    found = PretrainedForecaster(horizon=6).fit(y).predict_quantiles(6)
+    monkeypatch.setattr(pretrained, "MANY", 25)
+    alone = PretrainedForecaster(horizon=6).fit(y).predict_quantiles(6)
+    np.testing.assert_allclose(found, alone, rtol=1e-9)
+
+
+def test_what_a_panel_has_of_late_is_kept_in_files_and_brought_up_to_date(tmp_path: Any) -> None:
+    y = rare()
+    model = PretrainedForecaster(horizon=6).fit(y[:30])
+    model.save(tmp_path / "m.model")
+    again = load(tmp_path / "m.model")
+    pd.testing.assert_frame_equal(again.predict_quantiles(3), model.predict_quantiles(3))
+    model.update(y[30:31])
+    np.testing.assert_array_equal(model.pooled_, np.quantile(y[19:31], LEVELS))
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
