@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -127,8 +127,10 @@ def boolean(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def training_parameters(estimator: Any) -> None:
+def training_parameters(estimator: Any, optional: Sequence[str] = ()) -> None:
     """Check the parameters of everything that the training loop teaches.
+
+    Those named as `optional` may be None.
 
     Raises
     ------
@@ -136,7 +138,8 @@ def training_parameters(estimator: Any) -> None:
         If one of them is wrong; the message names it.
     """
     for name in ("max_epochs", "n_iter_no_change"):
-        positive_integer(name, getattr(estimator, name))
+        if name not in optional or getattr(estimator, name) is not None:
+            positive_integer(name, getattr(estimator, name))
     number_between("dropout", estimator.dropout, 0, 1, ends="left")
     number_between("validation_fraction", estimator.validation_fraction, 0, 1)
     number_between("learning_rate", estimator.learning_rate, 0, math.inf)

@@ -6,7 +6,7 @@ indexing operation, so nothing is padded to the longest series and nothing is co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -17,11 +17,10 @@ from torch import Tensor
 
 from forecast.data.frames import Panel
 from forecast.engine.reader import Memory, Reader
-from forecast.engine.scale import columns
+from forecast.engine.scale import Scale, at_steps
 from forecast.networks.base import pick
 
 SUM_EVERY = 64  # values between two running sums that are kept
-BEGIN = 0.5  # share of windows at the beginning of a series, where that is to be learned
 
 
 class Batch(NamedTuple):
@@ -29,6 +28,8 @@ class Batch(NamedTuple):
 
     past: Memory  # M + T P values, covariates of the newest V + T P
     steps: range  # the T columns of `past.values` at which the network reads
+    inputs: Tensor  # (B, T, F) what it is shown there
+    scale: Scale  # (B, T) each
     origins: range  # which S of the steps forecast
     targets: Tensor  # (B, S, R) raw values after each origin
     known: Tensor  # (B, S, R, K)
@@ -36,19 +37,29 @@ class Batch(NamedTuple):
     error_scale: Tensor  # (B,) what errors are divided by, in target units
     fresh: Tensor  # (B,) False where a window goes on from the same row of the batch before
     weights: Tensor | None = None  # (B, S, R) how much each target counts; None: all alike
+    takeover: int | None = None  # the step, not the last, after which a decoder takes over
 
     def split(self, n_targets: int) -> Iterator[Batch]:
         """Yield the same windows in turn, so many that they have at most `n_targets` targets."""
         rows = max(n_targets // max(self.targets[0].numel(), 1), 1)
+        if rows >= len(self.fresh):
+            yield self
+            return
         for first in range(0, len(self.fresh), rows):
             yield self.rows(slice(first, first + rows))
 
     def rows(self, some: slice) -> Batch:
         """Return some of the windows."""
-        shared = ("steps", "origins")
+        shared = ("steps", "origins", "takeover")
         parts = self._asdict().items()
         own = {k: pick(v, some) for k, v in parts if k not in shared and v is not None}
         return self._replace(**own)
+
+    def at(self, origins: range) -> Batch:
+        """Return the same windows with some of their steps, all of which forecast, as origins."""
+        weights = None if self.weights is None else at_steps(self.weights, origins)
+        targets, known = at_steps(self.targets, origins), at_steps(self.known, origins).contiguous()
+        return self._replace(origins=origins, targets=targets, known=known, weights=weights)
 
 
 class Windows:
@@ -196,93 +207,35 @@ class Windows:
         *,
         n_steps: int,
         reader: Reader,
-        origins: range | None = None,
+        lose: Callable[[Memory], Memory] = lambda past: past,
     ) -> Batch:
-        """Return windows of `n_steps` patches from `first` on, with the targets of their origins.
+        """Return windows of `n_steps` patches from `first` on, all of whose steps are origins.
 
-        `origins` are S steps of the windows; by default all forecast.
+        What follows them is a view of each value once. `lose` may make gaps in what is read.
         """
         P, R, M = reader.patch, reader.block, reader.n_values
         T = n_steps * P
-        past = self.read(series, first, T, ends, reader)
-        origins = range(n_steps) if origins is None else origins
-        seen = P * (columns(origins, self.device)[:, None] + 1)  # values up to each origin
-        ahead = seen + torch.arange(R, device=self.device)  # (S, R)
-        known = self.known(series, first, T + R)[:, ahead]
-        targets = self.take(series, first, T + R, ends)[:, ahead]
-        of_series = self.static[series], self.error_scales[series]
-        fresh = torch.ones(len(series), dtype=torch.bool, device=self.device)
-        weights = self.counted(series, first, T + R, ends)
-        weights = None if weights is None else weights[:, ahead]
+        past = lose(self.read(series, first, T, ends, reader))
         steps = range(M + P - 1, M + T, P)
-        return Batch(past, steps, origins, targets, known, *of_series, fresh, weights)
-
-    def draw(
-        self,
-        batch_size: int,
-        ends: Tensor,
-        *,
-        n_steps: int,
-        reader: Reader,
-        generator: torch.Generator,
-        pieces: int = 1,
-        every: int = 1,
-    ) -> Iterator[Batch]:
-        """Draw random windows for ever, every series equally often.
-
-        A window begins up to P - 1 steps before its series, because the first patch of a forecast
-        may be short, too. Values past `ends` (n,) are unobserved.
-
-        Where series without values have a scale, half of the windows begin a patch before one.
-
-        With several `pieces` a row of the batch holds consecutive windows of one series in so many
-        batches, fewer if the series ends. Then it goes on elsewhere, with a `fresh` window.
-
-        Only each `every`-th step of a window is an origin, from a random one on.
-        """
-        P, length = reader.patch, n_steps * reader.patch
-        width, cold = pieces * length, reader.prior is not None
-        series, first = self._places(batch_size, ends, width, P, cold, generator)
-        fresh = torch.ones(batch_size, dtype=torch.bool, device=self.device)
-        done = torch.zeros_like(series)
-        if pieces > 1:  # rows begin in the middle, else a batch would see the same part of each
-            windows = ((ends[series] - P - first) / length).ceil().clamp(1, pieces)
-            share = torch.rand(batch_size, generator=generator).to(self.device)
-            done = (share * windows).long()
-        while True:
-            begun = first + done * length
-            offset = int(torch.randint(every, (), generator=generator)) if every > 1 else 0
-            origins = range(offset, n_steps, every)
-            batch = self.batch(
-                series, begun, ends[series], n_steps=n_steps, reader=reader, origins=origins
-            )
-            yield batch._replace(fresh=fresh)
-            done = done + 1
-            fresh = (done == pieces) | (begun + length + P >= ends[series])
-            if fresh.any():
-                others = self._places(batch_size, ends, width, P, cold, generator)
-                series = torch.where(fresh, others[0], series)
-                first = torch.where(fresh, others[1], first)
-                done = done.masked_fill(fresh, 0)
-
-    def _places(
-        self,
-        batch_size: int,
-        ends: Tensor,
-        width: int,
-        patch: int,
-        cold: bool,
-        generator: torch.Generator,
-    ) -> tuple[Tensor, Tensor]:
-        """Draw a series, (B,), and a place in it where `width` values begin, (B,)."""
-        series = torch.randint(self.n_series, (batch_size,), generator=generator).to(self.device)
-        latest = (ends[series] - width - 1).clamp(min=0)  # one target at least, if possible
-        share = torch.rand(batch_size, generator=generator, dtype=torch.float64).to(self.device)
-        if not cold:
-            return series, (share * (latest + patch)).long() - (patch - 1)
-        begins = torch.rand(batch_size, generator=generator).to(self.device) < BEGIN
-        back = (share * patch).long() - (2 * patch - 1)  # a patch before the first value at least
-        return series, torch.where(begins, back, (share * (latest + patch)).long() - (patch - 1))
+        inputs, scale = reader.look(past, steps)
+        blocks = slice(P, T + 1, P)  # values up to each origin
+        targets = self.take(series, first, T + R, ends).unfold(1, R, 1)[:, blocks]
+        known = self.known(series, first, T + R).unfold(1, R, 1)[:, blocks].transpose(2, 3)
+        weights = self.counted(series, first, T + R, ends)
+        weights = None if weights is None else weights.unfold(1, R, 1)[:, blocks]
+        return Batch(
+            past,
+            steps,
+            inputs,
+            scale,
+            range(n_steps),
+            targets,
+            known,
+            self.static[series],
+            self.error_scales[series],
+            torch.ones(len(series), dtype=torch.bool, device=self.device),
+            weights,
+        )
 
 
 def _inside(local: Tensor, ends: Tensor) -> Tensor:
@@ -365,27 +318,3 @@ def in_parts(panel: Panel, lengths: np.ndarray) -> Iterator[tuple[slice, np.ndar
         places = np.arange(len(values)) - np.repeat(panel.offsets[some] - first, own)
         looked_at = places < np.repeat(lengths[some], own)
         yield some, numbers[looked_at], values[looked_at]
-
-
-def mask_at_random(
-    batch: Batch, fraction: float, reader: Reader, generator: torch.Generator
-) -> Batch:
-    """Mask a part of a batch, so that the network learns to forecast with gaps.
-
-    In a fraction of the windows a tenth of the values becomes unobserved, those of the summary of
-    older values too, but not their mean. In as many windows the past-only covariates do: beyond the
-    first block of a rollout they are unknown.
-    """
-    if not fraction:
-        return batch
-    table, drivers = reader.pack(batch.past), batch.past.drivers
-    rows = torch.rand(len(table), 1, generator=generator) < fraction
-    lost = rows & (torch.rand(table.shape, generator=generator) < 0.1)
-    past = reader.unpack(table.masked_fill(lost.to(table.device), torch.nan), drivers)
-    # the gaps of a forecast do not take away the mean of what came before them
-    past = past._replace(mean=batch.past.mean, n_observed=batch.past.n_observed)
-    if reader.n_past:
-        rows = torch.rand(len(table), 1, 1, generator=generator) < fraction
-        lost = rows & (torch.arange(drivers.shape[2]) >= reader.n_known)
-        past = past._replace(drivers=drivers.masked_fill(lost.to(table.device), torch.nan))
-    return batch._replace(past=past)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from forecast.engine.batches import Batch, mask_at_random
+from forecast.engine.batches import Batch
 from forecast.engine.reader import Reader, ReaderOutput
 from forecast.engine.scale import Scale, at_steps
 from forecast.engine.support import Support
@@ -37,6 +37,8 @@ class Model(Trainable[Batch]):
     """
 
     noise_factor: Tensor
+    residual_size: Tensor
+    own_share: Tensor
 
     def __init__(
         self,
@@ -58,6 +60,9 @@ class Model(Trainable[Batch]):
         self.support = support or Support()
         # Cholesky factor of the covariance of a block's normal scores; fit estimates it
         self.register_buffer("noise_factor", torch.eye(reader.block, dtype=reader.dtype))
+        # the normal distribution of held-out errors, and what the head's own counts beside it
+        self.register_buffer("residual_size", torch.zeros(reader.block, dtype=reader.dtype))
+        self.register_buffer("own_share", torch.ones((), dtype=reader.dtype))
 
     def parts(self) -> Iterator[list[Tensor]]:
         """Yield the parameters of each member of the ensemble, then those of the head, if any.
@@ -70,16 +75,6 @@ class Model(Trainable[Batch]):
         own: list[Tensor] = list(self.head.parameters())
         if own:
             yield own
-
-    def draw_origin(self, batch: Batch, generator: torch.Generator) -> int | None:
-        """Return a random step of the windows, after which a decoder takes over; None without."""
-        if not self.network.hands_over:
-            return None
-        return int(torch.randint(len(batch.steps) - 1, (), generator=generator))
-
-    def masked(self, batch: Batch, fraction: float, generator: torch.Generator) -> Batch:
-        """Return windows of which a fraction has lost some values: see `mask_at_random`."""
-        return mask_at_random(batch, fraction, self.reader, generator)
 
     def read_out(
         self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor
@@ -116,7 +111,18 @@ class Model(Trainable[Batch]):
         """
         spread = torch.linalg.vector_norm(self.noise_factor[: params.shape[-2]], dim=1).to(params)
         scores = normal_scores(levels).to(params)[:, None] * spread  # (Q, r)
-        return self.head.icdf(params[:, None], scores).movedim(1, -1)
+        return self.icdf(params[:, None], scores).movedim(1, -1)
+
+    def icdf(self, params: Tensor, scores: Tensor) -> Tensor:
+        """Return the quantiles (..., r) at normal scores (..., r) as wide as `noise_factor` says.
+
+        The mean of two quantile functions (Vincent, 1912), as of the members of an ensemble: that
+        of the head, whose weight is `own_share`, and around its median a normal one of held-out
+        errors, `residual_size` (R,) for each score.
+        """
+        median = self.head.quantile(params, 0.5)
+        residual = median + self.residual_size[: params.shape[-2]].to(params) * scores
+        return torch.lerp(residual, self.head.icdf(params, scores), self.own_share.to(params))
 
     def losses(
         self,
@@ -124,7 +130,6 @@ class Model(Trainable[Batch]):
         *,
         min_observed: int,
         carried: State | None = None,
-        origin: int | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, State]:
         """Return the loss of every origin, target and member of the ensemble.
 
@@ -140,9 +145,6 @@ class Model(Trainable[Batch]):
             Fewest observed values in a scale whose targets count.
         carried : State, optional
             The state that a window begins with, if it goes on from the one before (not `fresh`).
-        origin : int, optional
-            The step, not the last, after which a decoder takes over, by teacher forcing. None:
-            there is no decoder.
 
         Returns
         -------
@@ -153,17 +155,20 @@ class Model(Trainable[Batch]):
         params, z : Tensor (B, S, E, R, n_params) and (B, S, 1, R)
             Parameters of the head, and the targets in scaled units.
         state : State
-            After the windows; with `origin`, after that.
+            After the windows; where a decoder takes over, before it does.
         """
-        reading = self.reader.at(batch.past, batch.steps, origins=batch.origins)
+        steps, origins = batch.steps, batch.origins
+        scale = Scale(*(at_steps(part, origins) for part in batch.scale))
+        forecast_at = steps[origins.start : origins.stop : origins.step]
+        reading = self.reader.reading(batch.past, forecast_at, scale, batch.inputs)
         state = self.network.state_of(batch.static)
         state = state if carried is None else where(batch.fresh, state, carried)
-        if origin is None:
-            features, state = self.network.absorb(reading.inputs, state)
+        if batch.takeover is None:
+            features, state = self.network.absorb(batch.inputs, state)
         else:
-            features, state = self._teacher_forced(reading.inputs, state, origin)
-        static = batch.static[:, None].expand(-1, len(batch.origins), -1)
-        params = self.read_each(at_steps(features, batch.origins), batch.known, reading, static)
+            features, state = self._teacher_forced(batch.inputs, state, batch.takeover)
+        static = batch.static[:, None].expand(-1, len(origins), -1)
+        params = self.read_each(at_steps(features, origins), batch.known, reading, static)
         z = reading.scale.apply(batch.targets).to(params)[:, :, None]
         observed_mask = ~z.isnan() & (reading.scale.seen >= min_observed)[..., None, None]
         z = z.nan_to_num(0.0)  # masked, but NaN times zero would still be NaN in the gradient

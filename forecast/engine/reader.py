@@ -167,6 +167,11 @@ class Reader:
         older = values.new_full((4, batch_size), torch.nan)
         return Memory(values, torch.full(drivers, torch.nan, dtype=self.dtype), *older)
 
+    @property
+    def n_older(self) -> int:
+        """Numbers that sum up older values: mean and count, if offered, spread, last value."""
+        return 4 if self.mean else 2
+
     def pack(self, memory: Memory) -> Tensor:
         """Return all of a memory but its covariates as one table, as saved files hold it.
 
@@ -179,9 +184,8 @@ class Reader:
 
     def unpack(self, table: Tensor, drivers: Tensor) -> Memory:
         """Return the memory from the table that `pack` returned."""
-        n_older = 4 if self.mean else 2
-        older, values = table.tensor_split([n_older], 1)
-        unknown = torch.full_like(older[:, :1], torch.nan).expand(-1, 4 - n_older)
+        older, values = table.tensor_split([self.n_older], 1)
+        unknown = torch.full_like(older[:, :1], torch.nan).expand(-1, 4 - self.n_older)
         return Memory(values, drivers, *torch.cat([unknown, older], 1).unbind(1))
 
     def absorb(
@@ -282,30 +286,26 @@ class Reader:
         """
         newest = range(self.n_values - 1, self.n_values)
         scale, nothing = scale or self._scales(memory, newest), memory.drivers[:, :1, :0]
-        return self._reading(memory, newest, scale, nothing, block).newest()
+        return self.reading(memory, newest, scale, nothing, block).newest()
 
     def inputs(self, memory: Memory, steps: range) -> Tensor:
         """Return what the network is shown at chosen columns, (B, T, F): `at` without the rest."""
         return self._inputs(memory, steps, *self._moments(memory, steps))
 
-    def at(
-        self,
-        memory: Memory,
-        steps: range,
-        spread: Tensor | None = None,
-        origins: range | None = None,
-    ) -> ReaderOutput:
+    def at(self, memory: Memory, steps: range, spread: Tensor | None = None) -> ReaderOutput:
         """Read at chosen columns of the values (B, N), each with M columns up to and before it.
 
-        The covariates (B, N', C) end where the values end; at each step V of them are shown. What
-        only the readout needs is for S steps, those at `origins`, alone; by default for all.
+        The covariates (B, N', C) end where the values end; at each step V of them are shown.
         """
+        inputs, scale = self.look(memory, steps, spread)
+        return self.reading(memory, steps, scale, inputs)
+
+    def look(
+        self, memory: Memory, steps: range, spread: Tensor | None = None
+    ) -> tuple[Tensor, Scale]:
+        """Return what `at` shows the network, (B, T, F), and the scale, (B, T) each."""
         before, scale = self._moments(memory, steps, spread)
-        inputs = self._inputs(memory, steps, before, scale)
-        if origins is not None:
-            steps = steps[origins.start : origins.stop : origins.step]
-            scale = Scale(*(at_steps(part, origins) for part in scale))
-        return self._reading(memory, steps, scale, inputs)
+        return self._inputs(memory, steps, before, scale), scale
 
     def _moments(
         self, memory: Memory, steps: range, spread: Tensor | None = None
@@ -343,7 +343,7 @@ class Reader:
             parts.append(self._recent_covariates(drivers, shifted(steps, ahead)))
         return torch.cat(parts, -1)
 
-    def _reading(
+    def reading(
         self,
         memory: Memory,
         steps: range,
@@ -351,6 +351,7 @@ class Reader:
         inputs: Tensor,
         block: int | None = None,
     ) -> ReaderOutput:
+        """Add what the readout needs at columns whose scale is known; by default of R steps."""
         templates = scale.apply(self._templates(memory, steps, block)).nan_to_num(0.0)
         # where the typical spread is not known, that of the scale is the best guess
         typical = memory.fallback_spread[:, None] / scale.spread

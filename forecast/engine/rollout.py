@@ -106,7 +106,7 @@ def sampled(model: Model, generator: torch.Generator) -> Choose:
         factor = model.noise_factor
         noise = torch.randn(len(params), len(factor), generator=generator, dtype=factor.dtype)
         dependent = noise.to(factor.device) @ factor.T  # (B, R)
-        return model.head.icdf(params, dependent[:, : params.shape[1]])
+        return model.icdf(params, dependent[:, : params.shape[1]].to(params))
 
     return choose
 

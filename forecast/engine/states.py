@@ -42,8 +42,7 @@ def inputs_along(model: Model, windows: Windows, series: int) -> tuple[Tensor, T
     n_steps = -(-int(ends) // P)
     first = ends - n_steps * P
     batch = windows.batch(row, first, ends, n_steps=n_steps, reader=reader)
-    inputs = reader.inputs(batch.past, batch.steps)
-    return inputs.cpu().double(), (first.cpu() + P * torch.arange(1, n_steps + 1)) - 1
+    return batch.inputs.cpu().double(), (first.cpu() + P * torch.arange(1, n_steps + 1)) - 1
 
 
 def states_along(network: Network, inputs: Tensor) -> State:

@@ -10,8 +10,7 @@ cell, and no counter of values that could go wrong.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -176,15 +175,25 @@ def encode_phases(model: Model, windows: Windows, series: Tensor, ends: Tensor) 
 
 
 def encode_all(model: Model, windows: Windows, *, phases: bool = False) -> Stream:
-    """Return the streams of all series, each read to its end; with `phases`, in every phase."""
-    ends = windows.lengths
-    rows = torch.arange(windows.n_series, device=windows.device)
+    """Return the streams of all series, each read to its end; with `phases`, in every phase.
+
+    Series are read some at a time, and their rows copied into tensors made at once. Kept, the small
+    tensors of each part would lie among the large ones that reading needs and gives back, and
+    memory would grow with every part.
+    """
+    ends, n = windows.lengths, windows.n_series
     longest = min(int(ends.max()) // model.reader.patch + 1, FEWEST)
     together = STEPS_AT_ONCE // longest  # series read at once
-    read = encode_phases if phases else encode
-    with torch.inference_mode():
-        parts = (read(model, windows, some, ends[some]) for some in rows.split(together))
-        return gather(parts, len(rows))
+    read, whole = encode_phases if phases else encode, None
+    for first in range(0, n, together):
+        rows = torch.arange(first, min(first + together, n), device=windows.device)
+        with torch.inference_mode():
+            part = read(model, windows, rows, ends[rows])
+        if whole is None:
+            whole = state_map(lambda some: some.new_empty(n, *some.shape[1:]), part)
+        for into, some in zip(leaves(whole), leaves(part), strict=True):
+            into[first : first + together] = some
+    return cast(Stream, whole)
 
 
 def pack(live: Stream, reader: Reader) -> State:
@@ -196,21 +205,3 @@ def unpack(packed: State, reader: Reader) -> Stream:
     """Return the stream that `pack` was given."""
     memory, *others = packed
     return Stream(reader.unpack(*memory), *others)
-
-
-def gather(parts: Iterable[Stream], n_series: int) -> Stream:
-    """Join streams of some series each along the batch, as they come.
-
-    Their rows are copied into tensors made at once. Kept, the small tensors of each part would lie
-    among the large ones that reading needs and gives back, and memory would grow with every part.
-    """
-    parts = iter(parts)
-    first = next(parts)
-    with torch.inference_mode(False):
-        whole: Stream = state_map(lambda part: part.new_empty(n_series, *part.shape[1:]), first)
-    done = 0
-    for part in chain([first], parts):
-        rows = slice(done, done := done + len(part.features))
-        for into, some in zip(leaves(whole), leaves(part), strict=True):
-            into[rows] = some
-    return whole

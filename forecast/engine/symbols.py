@@ -11,11 +11,11 @@ from typing import NamedTuple, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from forecast.data.vocabulary import MISSING, START, as_inputs
-from forecast.engine.training import EMA_DECAY, STEPS_PER_EPOCH, clip, schedule
+from forecast.engine.training import EMA_DECAY, STEPS_PER_EPOCH, schedule
 from forecast.networks.base import pick, state_map
 from forecast.networks.symbols import Live, SymbolNetwork
 
@@ -139,7 +139,8 @@ def train(
             loss = batch_loss(model, next(batches))
             optimizer.zero_grad()
             loss.backward()
-            clip(list(model.parameters()), clip_norm, None)
+            if clip_norm is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
             optimizer.step()
             moving_average.update_parameters(model)
             losses.append(loss.detach())

@@ -6,7 +6,6 @@ import abc
 from collections.abc import Iterator
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from forecast.networks.base import State
@@ -43,7 +42,6 @@ class Trainable(nn.Module, abc.ABC, Generic[B]):
         *,
         min_observed: int,
         carried: State | None = None,
-        origin: int | None = None,
     ) -> tuple[Any, ...]:
         """Return losses (B, S, E, R), first, which of them count, and last the state after them.
 
@@ -55,14 +53,4 @@ class Trainable(nn.Module, abc.ABC, Generic[B]):
             Fewest observed values in a scale whose targets count.
         carried
             The state after the batch before, for the rows that are not `fresh`.
-        origin
-            What `draw_origin` returned.
         """
-
-    def draw_origin(self, batch: B, generator: torch.Generator) -> int | None:
-        """Return a random step after which a decoder takes over; None without one."""
-        return None
-
-    def masked(self, batch: B, fraction: float, generator: torch.Generator) -> B:
-        """Return a batch some of whose rows have lost values, a fraction; here none has."""
-        return batch

@@ -6,17 +6,18 @@ import contextlib
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from forecast.engine import ranks
 from forecast.engine.trainable import Rows, Trainable
 from forecast.networks.base import State, pick, stack, state_map
+from forecast.networks.heads.base import NORMAL
 
 STEPS_PER_EPOCH = 50  # windows are drawn, so an epoch has no natural length
 TARGETS_AT_ONCE = 3 * 2**13  # of a batch: what they need of memory is no more than a panel does
@@ -49,7 +50,6 @@ class Settings:
     clip_norm: float | None
     clip_value: float | None
     min_observed: int  # fewest observed values in a scale whose targets count
-    mask_fraction: float  # of the windows: they lose some of their values
 
 
 def train(
@@ -57,7 +57,6 @@ def train(
     batches: Iterator[Rows],
     validate: Callable[[M], float],
     settings: Settings,
-    generator: torch.Generator,
     on_gradients: Callable[[M], None] | None = None,
     on_best: Callable[[M], None] | None = None,
 ) -> Iterator[Epoch]:
@@ -78,7 +77,6 @@ def train(
     validate : callable
         Given a model, returns the loss of its rollouts over the validation part, or NaN.
     settings : Settings
-    generator : torch.Generator
     on_gradients : callable, optional
         Called with the model after each backward pass, before clipping.
     on_best : callable, optional
@@ -97,7 +95,7 @@ def train(
     # lists made once: torch's AveragedModel makes its own at every step, which takes longer than
     # the average itself
     weights, means_of_weights = list(model.parameters()), list(averaged.parameters())
-    parts = list(model.parts())
+    gradient, parts = flat_gradients(model.parts())
     total = settings.max_epochs * STEPS_PER_EPOCH
     best, patience, began = math.inf, 0, time.perf_counter()
     kept = averaged.state_dict()  # the newest weights, unless those of an epoch validate best
@@ -109,16 +107,14 @@ def train(
             rate = settings.learning_rate * schedule(step / total)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            batch = model.masked(next(batches), settings.mask_fraction, generator)
+            batch = next(batches)
             batch = batch.rows(ranks.own_rows(len(batch.fresh)))
-            optimizer.zero_grad()
             carried = None if batch.fresh.all() else carried
-            origin = model.draw_origin(batch, generator)
-            means, carried = backward(model, batch, settings.min_observed, carried, origin)
+            gradient.zero_()
+            means, carried = backward(model, gradient, batch, settings.min_observed, carried)
             if on_gradients is not None:
                 on_gradients(model)
-            for part in parts:
-                norms.append(clip(part, settings.clip_norm, settings.clip_value))
+            norms += [clip(part, settings.clip_norm, settings.clip_value) for part in parts]
             optimizer.step()
             if step:
                 average(means_of_weights, weights, step)
@@ -146,16 +142,45 @@ def train(
         if settings.n_iter_no_change is not None and patience >= settings.n_iter_no_change:
             break
     model.load_state_dict(kept)
+    model.zero_grad()
     model.eval()
 
 
+def flat_gradients(parts: Iterable[list[Tensor]]) -> tuple[Tensor, list[Tensor]]:
+    """Make the gradients of all weights views of one vector, so that a call serves them all.
+
+    Calls are what a step of a small network costs. Returns the vector (N,), of zeros, and what each
+    part has of it (N_k,).
+
+    Examples
+    --------
+    >>> layers = torch.nn.Linear(1, 1), torch.nn.Linear(2, 1, bias=False)
+    >>> whole, parts = flat_gradients([list(layer.parameters()) for layer in layers])
+    >>> layers[1](torch.tensor([3.0, 4.0])).backward()
+    >>> whole, parts[1]
+    (tensor([0., 0., 3., 4.]), tensor([3., 4.]))
+    """
+    trained = [[weights for weights in part if weights.requires_grad] for part in parts]
+    every = [weights for part in trained for weights in part]
+    whole = every[0].new_zeros(sum(weights.numel() for weights in every))
+    slopes = whole.split([weights.numel() for weights in every])
+    for weights, slope in zip(every, slopes, strict=True):
+        weights.grad = slope.view_as(weights)
+    return whole, list(whole.split([sum(map(Tensor.numel, part)) for part in trained]))
+
+
 def backward(
-    model: Trainable[B], batch: B, min_observed: int, carried: State | None, origin: int | None
+    model: Trainable[B],
+    gradient: Tensor,
+    batch: B,
+    min_observed: int,
+    carried: State | None,
 ) -> tuple[Tensor, State]:
-    """Leave the gradient of each member's mean loss in its weights.
+    """Add the gradient of each member's mean loss to that of all weights, `gradient` (N,).
 
     Large batches go through in pieces, whose gradients add up: the memory of a step does not grow
-    with the batch. So do the gradients of other ranks. Parameters are those of `Trainable.losses`.
+    with the batch. So do the gradients of other ranks. Other parameters are those of
+    `Trainable.losses`.
 
     Returns
     -------
@@ -169,7 +194,7 @@ def backward(
         rows = slice(done, done := done + len(piece.fresh))
         before = None if carried is None else pick(carried, rows)
         loss, observed_mask, *_, state = model.losses(
-            piece, min_observed=min_observed, carried=before, origin=origin
+            piece, min_observed=min_observed, carried=before
         )
         total = (loss * observed_mask).sum((0, 1, 3))
         total.sum().backward()  # no weights are shared: each has its own loss's gradient
@@ -177,11 +202,9 @@ def backward(
         counts.append(observed_mask.sum())
         states.append(state_map(Tensor.detach, state))
     count, total = torch.stack(counts).sum().to(totals[0]), torch.stack(totals).sum(0)
-    slopes = [weights.grad for weights in model.parameters() if weights.grad is not None]
-    ranks.add_up([*slopes, total, count])
+    ranks.add_up([gradient, total, count])
     count = count.clamp(min=1)
-    for slope in slopes:
-        slope /= count
+    gradient /= count
     return total / count, stack(states)
 
 
@@ -214,21 +237,27 @@ def schedule(progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - rise) / (1 - rise)))
 
 
-def clip(parameters: list[Tensor], norm: float | None, value: float | None) -> Tensor:
-    """Clip gradients by value, g <- max(-v, min(v, g)), then by norm, g <- min(1, c / |g|) g.
+def clip(gradient: Tensor, norm: float | None, value: float | None) -> Tensor:
+    """Clip a gradient (N,) in place: g <- max(-v, min(v, g)), then g <- min(1, c / |g|) g.
 
     Returns the norm before either.
+
+    Examples
+    --------
+    >>> gradient = torch.tensor([3.0, 4.0])
+    >>> clip(gradient, 1.0, None), gradient
+    (tensor(5.), tensor([0.6000, 0.8000]))
     """
-    bound = math.inf if norm is None or value else norm
-    before = nn.utils.clip_grad_norm_(parameters, bound, foreach=True)
+    before = size = torch.linalg.vector_norm(gradient)
     if value is not None:
-        nn.utils.clip_grad_value_(parameters, value, foreach=True)
-        if norm is not None:
-            nn.utils.clip_grad_norm_(parameters, norm, foreach=True)
+        gradient.clamp_(-value, value)
+        size = torch.linalg.vector_norm(gradient)
+    if norm is not None:
+        gradient *= (norm / (size + 1e-6)).clamp(max=1.0)
     return before
 
 
-def noise_factor(scores: Tensor, observed_mask: Tensor) -> Tensor:
+def noise_factor(scores: Tensor, observed_mask: Tensor, independent: float = 0.0) -> Tensor:
     """Return the Cholesky factor (R, R) of the covariance between the steps of a block.
 
     Parameters
@@ -239,11 +268,15 @@ def noise_factor(scores: Tensor, observed_mask: Tensor) -> Tensor:
         widens its quantiles and paths, less narrows them.
     observed_mask : Tensor (N, R)
         Which targets were observed.
+    independent : float
+        How many scores of a step are.
 
     Notes
     -----
-    With few blocks the variances are shrunk towards their mean and the correlations towards a
-    first-order autoregression, which is a correlation matrix whatever the data.
+    A few wild series would widen the bands of all, so where many scores are independent, the width
+    is that of the band that holds four of five of them. With few blocks the variances are shrunk
+    towards their mean and the correlations towards a first-order autoregression, which is a
+    correlation matrix whatever the data.
     """
     steps = scores.shape[1]
     # clipped at 5 standard deviations: one outlier must not widen every interval
@@ -251,8 +284,13 @@ def noise_factor(scores: Tensor, observed_mask: Tensor) -> Tensor:
     together = observed_mask.double().T @ observed_mask.double()  # pairs of steps both observed
     count = together.diagonal()
     pooled = (scores.square().sum() + 1) / (count.sum() + 1)  # without any scores: 1
+    own = scores.square().sum(0) / count.clamp(min=1)
+    if many := independent / (independent + 50):
+        size = torch.where(observed_mask, scores.abs(), torch.nan)
+        pooled = pooled.lerp(_held(size.flatten()), many)
+        own = own.lerp(torch.where(count > 0, _held(size), pooled), many)
     trust = count / (count + 50)
-    variance = trust * scores.square().sum(0) / count.clamp(min=1) + (1 - trust) * pooled
+    variance = trust * own + (1 - trust) * pooled
     size = variance.clamp(1e-4, 9.0).sqrt()  # (R,)
     scores = scores / size
     sample = scores.T @ scores / together.clamp(min=1)
@@ -268,3 +306,8 @@ def noise_factor(scores: Tensor, observed_mask: Tensor) -> Tensor:
     mixed = vectors @ torch.diag(values.clamp(min=1e-4)) @ vectors.T
     to_scores = size * mixed.diagonal().rsqrt()
     return torch.linalg.cholesky(to_scores[:, None] * mixed * to_scores)
+
+
+def _held(size: Tensor) -> Tensor:
+    """Return the variance of a normal variable whose 80 % band holds 80 % of sizes (N, ...)."""
+    return (size.nanquantile(0.8, dim=0) / NORMAL.inv_cdf(0.9)).square()

@@ -10,11 +10,13 @@ from torch import Tensor
 from forecast.engine.batches import Windows
 from forecast.engine.model import Model
 from forecast.engine.rollout import first_block, greedy, rollout
-from forecast.engine.stream import Stream, read, shown
+from forecast.engine.stream import read, shown
 from forecast.engine.training import noise_factor
+from forecast.networks.heads.base import NORMAL
 
 MAX_ORIGINS = 512  # judged per epoch: about the cost of a few training steps
 CONTEXT = 64  # patches read before each origin, at least
+QUARTILE = NORMAL.inv_cdf(0.75)  # the median of absolute values of a standard normal variable
 
 
 class Validation:
@@ -40,8 +42,14 @@ class Validation:
     ----------
     naive_loss : float
         Loss of the best of the naive, seasonal naive and drift forecasts.
+    held_out : Tensor (n,)
+        As given.
+    horizons : float
+        How many of them the held-out parts of all series hold.
     independent : float
         How many errors of a step are independent, on average over the steps.
+    taught : float
+        The same of those that training could learn from.
     """
 
     def __init__(
@@ -53,21 +61,27 @@ class Validation:
         season_length: int,
         context: int = 0,
     ) -> None:
-        self.windows = windows
+        self.windows, self.season_length = windows, season_length
         reader, held_out = model.reader, held_out.to(windows.device)
         self.series, self.origins = spread_origins(held_out, windows.lengths, MAX_ORIGINS)
         self.known = windows.known(self.series, self.origins, horizon)
         self.targets, self.weights = self._ahead(horizon)
-        told = (windows.lengths - held_out)[self.series.unique()].sum().item()
+        self.held_out, held = held_out, windows.lengths - held_out
+        self.horizons = held.sum().item() / horizon
+        told = held[self.series.unique()].sum().item()
         counted = _counted(self.targets, self.weights)
         self.independent = independent(counted, told / len(self.origins))
-        self.memory = windows.read(self.series, self.origins, 0, self.origins, reader)
-        self.spread = reader.newest(self.memory).scale.spread
+        self.taught = (
+            held_out.sum().item() * sum(1 / step for step in range(1, horizon + 1)) / horizon
+        )
+        memory = windows.read(self.series, self.origins, 0, self.origins, reader)
+        self.spread = reader.newest(memory).scale.spread
         if reader.prior is not None:  # the same at all origins, so that the first ones count
             self.spread = torch.full_like(self.spread, reader.prior[1])
         # who forecasts before the first value has learned to do so from a patch that shows nothing
         limit, fewest = max(context, CONTEXT), int(reader.prior is not None)
-        self.pieces = list(shown(model, windows, self.series, self.origins, limit, fewest))
+        pieces = list(shown(model, windows, self.series, self.origins, limit, fewest))
+        self.shown = pieces, memory, windows.static[self.series]
         naive = naive_forecasts(windows, self.series, self.origins, horizon, season_length)
         errors = [self._error(forecast) for forecast in naive]
         self.naive_loss = min((error for error in errors if error == error), default=math.nan)
@@ -75,26 +89,58 @@ class Validation:
     def loss(self, model: Model) -> float:
         """Return the mean absolute error of greedy rollouts, in spreads at the origin."""
         with torch.inference_mode():
-            live = self._read(model)
+            live = read(model, *self.shown)
             return self._error(rollout(model, live, self.known, greedy(model)))
 
-    def calibrate(self, model: Model) -> None:
+    def calibrate(self, model: Model) -> Tensor:
         """Learn from the residuals of the held-out part what training cannot teach.
 
         First the buffers of the head, then how wide the distribution should have been and how the
         steps of a block depend on each other (`noise_factor`), which is measured with the former.
+        Returns the errors of the medians (N, R), in spreads; NaN where nothing was observed.
         """
-        block = model.reader.block
         with torch.no_grad():
-            live = self._read(model)
-            known = self.windows.known(self.series, self.origins, block)
-            scale, params = first_block(model, live, known)  # (N, R, n_params)
-            targets = _counted(*self._ahead(block))
-            z = scale.apply(targets[:, None])[:, 0].to(params)
+            params, z = self._residuals(model)
             observed_mask = ~z.isnan()
             model.head.calibrate(params, z, observed_mask)
             scores = model.head.normal_score(params, model.head.jitter(params, z.nan_to_num(0.0)))
-            model.noise_factor.copy_(noise_factor(scores, observed_mask))
+            factor = noise_factor(scores, observed_mask, self.independent)
+            model.noise_factor.copy_(factor)
+            return z - model.head.quantile(params, 0.5)
+
+    def misses(self, model: Model) -> Tensor:
+        """Return errors (N, R) as multiples of the half width of the 80 % bands."""
+        with torch.inference_mode():
+            params, z = self._residuals(model)
+            low, median, high = model.quantiles(params, (0.1, 0.5, 0.9)).unbind(-1)
+            return (z - median) / torch.where(z < median, median - low, high - median)
+
+    def _residuals(self, model: Model) -> tuple[Tensor, Tensor]:
+        """Return the parameters (N, R, n_params) and the scaled targets (N, R) of one block."""
+        block = model.reader.block
+        known = self.windows.known(self.series, self.origins, block)
+        scale, params = first_block(model, read(model, *self.shown), known)
+        targets = _counted(*self._ahead(block))
+        return params, scale.apply(targets[:, None])[:, 0].to(params)
+
+    def naive_sizes(self, model: Model) -> Tensor:
+        """Return the size of errors (R,) of the best naive forecast of all the past, in spreads.
+
+        The size of a step is that of a normal distribution with the same median error, which a
+        spread of few values does not move. NaN where nothing was observed.
+        """
+        windows, reader = self.windows, model.reader
+        first = windows.lengths.clamp(max=reader.scale_window)
+        series, origins = spread_origins(first, windows.lengths, MAX_ORIGINS)
+        targets = windows.take(series, origins, reader.block, windows.lengths[series])
+        memory = windows.read(series, origins, 0, origins, reader)
+        errors = (
+            targets - each
+            for each in naive_forecasts(windows, series, origins, reader.block, self.season_length)
+        )
+        spread = reader.newest(memory).scale.spread
+        sizes = [(error / spread).abs().nanmedian(0).values / QUARTILE for error in errors]
+        return min(sizes, key=lambda size: size.nanmean().nan_to_num(math.inf).item())
 
     def _ahead(self, steps: int) -> tuple[Tensor, Tensor | None]:
         """Return the values after the origins (N, H) and their weights; None: all count alike.
@@ -106,9 +152,6 @@ class Validation:
         if weights is not None and not weights[~targets.isnan()].any():
             weights = None
         return targets, weights
-
-    def _read(self, model: Model) -> Stream:
-        return read(model, self.pieces, self.memory, self.windows.static[self.series])
 
     def _error(self, forecast: Tensor) -> float:
         error = (forecast - self.targets).abs() / self.spread

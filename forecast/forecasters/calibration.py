@@ -174,6 +174,92 @@ def _growth(errors: np.ndarray, seen: np.ndarray, steps: np.ndarray) -> float:
     return float(np.clip(slope, 0.0, 1.0))
 
 
+def own_widths(
+    errors: np.ndarray, series: np.ndarray, n_series: int, independent: float
+) -> Calibration | None:
+    """Learn which series err more than their bands say and which less, if they do differ.
+
+    The logarithm of the size of n independent errors has a variance of about 1 / (2 n), and lies as
+    much too low. What the logarithms vary beyond that is the variance between series, towards which
+    each leans as far as its errors tell (empirical Bayes: Efron and Morris, 1973).
+
+    Parameters
+    ----------
+    errors
+        (N, H): origins, steps, as multiples of the half width of the forecast's own 80 % band; NaN
+        where nothing was observed.
+    series
+        (N,), the series of each origin.
+    n_series
+        How many series there are.
+    independent
+        How many of the errors of a step are.
+
+    Returns
+    -------
+    The calibration; None where chance alone would make sizes differ as much, within two standard
+    errors, or half of the series have no errors, or but `FEW` have any.
+
+    Examples
+    --------
+    >>> errors = np.random.default_rng(0).normal(size=(40, 1)) / 1.28
+    >>> series = np.repeat([0, 1, 2, 3], 10)
+    >>> errors[series == 0] /= 10
+    >>> own_widths(errors, series, 5, independent=40.0).scale.round(1).tolist()
+    [0.1, 1.0, 0.7, 0.7, 1.0]
+    """
+    scores = np.clip(errors * ndtri(LEVELS[1]), -5.0, 5.0)
+    count = np.bincount(series, np.isfinite(scores).sum(1), n_series)
+    square = np.bincount(series, np.nansum(np.square(scores), 1), n_series)
+    told = count > 0
+    if told.sum() <= max(FEW, n_series / 2) or not independent:
+        return None
+    noise = count.sum() / (2 * independent * count[told])
+    size = 0.5 * np.log(np.maximum(square[told] / count[told], MOST**-2)) + noise
+    between = np.square(size).mean() - noise.mean()
+    if between <= 2 * np.sqrt(2 / told.sum()) * noise.mean():
+        return None
+    scale = np.ones(n_series)
+    scale[told] = np.exp(size * between / (between + noise))
+    # a band of all holds what it should, again
+    relative = np.abs(scores) / scale[series][:, None]
+    side = _conformal(relative[np.isfinite(relative)]) / ndtri(LEVELS[1])
+    scale[told] *= side ** (independent / (independent + CLAIMED))
+    return Calibration(np.clip(scale, 1 / MOST, MOST), 0.0, (1.0, 1.0), independent)
+
+
+def step_sizes(errors: np.ndarray, usual: np.ndarray, independent: float) -> np.ndarray:
+    """Return how large errors are at each step, as a j^b, leaning on what is usual.
+
+    Parameters
+    ----------
+    errors
+        (K, H): origins, steps; NaN where nothing was observed.
+    usual
+        (H,): sizes that count as `BORROWED` independent errors; NaN where they are unknown.
+    independent
+        How many of the errors of a step are.
+
+    Returns
+    -------
+    The root mean square at each step, (H,).
+
+    Examples
+    --------
+    >>> errors = np.array([[1.0, -2.0, 3.0], [-1.0, 2.0, -3.0]])
+    >>> step_sizes(errors, np.array([1.0, 1.0, np.nan]), independent=4.0).round(2).tolist()
+    [1.0, 1.58, 3.0]
+    """
+    steps = np.arange(1, errors.shape[1] + 1, dtype=np.float64)
+    seen = np.isfinite(errors)
+    if not seen.any():
+        return np.nan_to_num(usual)
+    shape = steps ** _growth(errors[None], seen[None], steps)
+    own = np.nanmean(np.square(np.where(seen, errors, np.nan) / shape)) * shape**2
+    shrunk = (independent * own + BORROWED * np.square(usual)) / (independent + BORROWED)
+    return np.sqrt(np.where(np.isfinite(shrunk), shrunk, own))
+
+
 def _scales(relative: np.ndarray, seen: np.ndarray, independent: np.ndarray) -> np.ndarray:
     """Return the root mean square of each series, (n,), shrunk to what all have in common."""
     count = seen.sum((1, 2))

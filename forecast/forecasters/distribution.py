@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import copy
 import warnings
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
 from forecast._checks import ForecastWarning, boolean, short
+from forecast.data.calendar import infer_season_length
 from forecast.data.panel import Panel
 from forecast.forecasters.arrays import ArrayForecaster
 from forecast.forecasters.bounds import Bounds
@@ -36,22 +38,43 @@ class DistributionForecaster(ArrayForecaster):
     bounds_: Bounds
     outliers_: Outliers
     target_transform_: Any
+    freq_: Any
+    unit_: str | None
+    n_features_in_: int
 
-    def _learn(self, panel: Panel) -> None:
-        """Learn from a history in the units of the user, and how wide bands should be."""
-        self.target_transform_, seen = fit_transformer(self.target_transform, panel)
-        seen = self._without_outliers(seen)
-        if len(self.outliers_.series):
-            warnings.warn(self.outliers_.describe(panel), ForecastWarning, stacklevel=4)
-        untrained, asked = self._untrained(), self.calibration
-        wanted = self._calibrates(seen) if asked is None else boolean("calibration", asked)
-        self._fit(seen)
-        self.calibration_ = None
+    def _fitted_to(self, panel: Panel, horizon: int | None, season_length: int | None) -> Self:
+        """Return a copy that has learned from a panel in the units of the user."""
+        learner = self._unfitted(panel, horizon, season_length)
+        learner.target_transform_, seen = fit_transformer(self.target_transform, panel)
+        seen = learner._without_outliers(seen)
+        if len(learner.outliers_.series):
+            warnings.warn(learner.outliers_.describe(panel), ForecastWarning, stacklevel=3)
+        untrained, asked = learner._untrained(), self.calibration
+        wanted = learner._calibrates(seen) if asked is None else boolean("calibration", asked)
+        learner.calibration_ = None
+        learner._fit(seen)
         try:
-            self.calibration_ = calibrate(untrained, panel, seen) if wanted else None
+            if wanted:
+                learner.calibration_ = calibrate(untrained, panel, seen)
         except ValueError:  # the history without its last values is too short for the model
             if asked:
                 raise
+        return learner
+
+    def _unfitted(self, panel: Panel, horizon: int | None, season_length: int | None) -> Self:
+        """Return a copy that has learned nothing of a panel but its kind."""
+        learner = copy.copy(self)
+        learner.__dict__ = {
+            name: value for name, value in vars(self).items() if not name.endswith("_")
+        }
+        # weights are for learning; what comes later has none
+        learner.panel_ = panel if panel.weights is None else replace(panel, weights=None)
+        learner.freq_, learner.unit_ = panel.freq, None
+        learner.season_length_ = season_length or infer_season_length(panel)
+        learner.horizon_ = horizon or _default_horizon(panel, learner.season_length_)
+        if panel.X_names or panel.past_names:
+            learner.n_features_in_ = len(panel.X_names) + len(panel.past_names)
+        return learner
 
     def _calibrates(self, panel: Panel) -> bool:
         """Tell whether bands are to be calibrated if the user does not say: never by default."""
@@ -185,3 +208,7 @@ class DistributionForecaster(ArrayForecaster):
         return (
             values if self.target_transform_ is not None else self.bounds_.hold(values, mean=mean)
         )
+
+
+def _default_horizon(panel: Panel, season_length: int) -> int:
+    return max(1, min(max(season_length, 8), int(panel.lengths.max()) // 2))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Self
@@ -11,7 +10,6 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from forecast.data.calendar import infer_season_length
 from forecast.data.frames import append, future_known, missing, read_frames, read_update
 from forecast.data.panel import Panel
 from forecast.data.weights import weights_of
@@ -22,9 +20,6 @@ from forecast.forecasters.parameters import Parameters
 
 class FramedForecaster(Parameters, DistributionForecaster):
     """Read and check what users give."""
-
-    freq_: Any
-    unit_: str | None
 
     def __sklearn_is_fitted__(self) -> bool:
         # looking through all attributes, as scikit-learn does, takes a stream longer than a network
@@ -68,27 +63,7 @@ class FramedForecaster(Parameters, DistributionForecaster):
         new = read_update(self.panel_, y, X, **self._named_columns())
         return self._continued(append(self.panel_, new))
 
-    def _fitted_to(self, panel: Panel, horizon: int | None, season_length: int | None) -> Self:
-        """Return a copy that has learned from a panel."""
-        learner = copy.copy(self)
-        learner.__dict__ = {
-            name: value for name, value in vars(self).items() if not name.endswith("_")
-        }
-        # weights are for learning; what comes later has none
-        learner.panel_ = panel if panel.weights is None else replace(panel, weights=None)
-        learner.freq_, learner.unit_ = panel.freq, None
-        learner.season_length_ = season_length or infer_season_length(panel)
-        learner.horizon_ = horizon or _default_horizon(panel, learner.season_length_)
-        if panel.X_names or panel.past_names:
-            learner.n_features_in_ = len(panel.X_names) + len(panel.past_names)
-        learner._learn(panel)
-        return learner
-
     def _labels(self, prefix: str, entries: Iterable[float]) -> list[Any]:
         """Name the columns of a long frame; a column of its own needs a name that is a word."""
         words = self.panel_.layout.kind == "multi" or not self.panel_.layout.indexed
         return [f"{prefix}{entry}" for entry in entries] if words else list(entries)
-
-
-def _default_horizon(panel: Panel, season_length: int) -> int:
-    return max(1, min(max(season_length, 8), int(panel.lengths.max()) // 2))

@@ -75,7 +75,9 @@ class Parameters(SharedSignature, BaseEstimator):
         Fit once more without the last values, forecast them from up to max(12, horizon) origins,
         and stretch all bands and paths by what the errors tell: for short series, of which few
         values are left to learn a width from. None: where it is known to pay, as it is for
-        `MarkovForecaster` on several short series.
+        `MarkovForecaster` on several short series; networks, without another fit, give each series
+        of a panel bands as wide as its own held-out errors, where these differ. False: nothing of
+        that.
     id_col, time_col, target_col
         Column names of long frames; `id_col` may be a list of those that name a series together.
     """

@@ -1,18 +1,15 @@
-"""Paths from past errors: what is drawn, and the forecasters that draw it."""
+"""Past errors, kept to be drawn from."""
 
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import fdtrc
 
 from forecast.data.panel import ranges
-from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.calibration import BORROWED, wider
-from forecast.forecasters.growth import growth
 from forecast.forecasters.history import SHORT, shaped
 
 # Errors are taken for skewed if their median is this many standard errors from their mean, and if
@@ -154,25 +151,11 @@ class Residuals(NamedTuple):
         described = (self.mirrored[series], self.rhythm[series], self.means[series])
         return Residuals(own, offsets, *described, follows)
 
-    def locate(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return which error each level (n, S) in [0, 1) stands for, counted in its series.
-
-        The level u + 1/2 has the error of u with the other sign where errors are mirrored: the
-        second array holds signs.
-        """
-        place = (levels * self.counts * (1 + self.mirrored[:, None])).astype(np.int64)  # (n, S)
-        return place, np.where(place >= self.counts, -1.0, 1.0)
-
-    def at(self, places: np.ndarray) -> np.ndarray:
-        """Return errors by their places (..., n, S); after the last of a series comes its first.
-
-        Where no series has an error, they are zero.
-        """
-        if not len(self.values):
-            return np.zeros(places.shape)
-        first = np.where(np.diff(self.offsets) > 0, self.offsets[:-1], 0)[:, None]
-        drawn: np.ndarray = self.values[first + places % self.counts]
-        return drawn
+    @property
+    def firsts(self) -> np.ndarray:
+        """The place in `values` of the first error that each series draws from, (n, 1)."""
+        own = np.diff(self.offsets) > 0
+        return np.where(own, self.offsets[:-1], 0)[:, None]
 
     @property
     def counts(self) -> np.ndarray:
@@ -248,152 +231,3 @@ def _rhythm(
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.sqrt(shrunk / common[:, None])
     return np.where(differs[:, None], relative, 1.0), count
-
-
-class Noise:
-    """The random numbers of S paths of every series, step by step.
-
-    Parameters
-    ----------
-    residuals
-        What errors are drawn from.
-    n_samples
-        S.
-    rng
-        None: every number is zero.
-    even
-        Draw for quantiles: the numbers of a step are spread evenly, the second half of the paths
-        mirrors the first, and all series see the same numbers, so that the quantiles of a series
-        do not depend on those beside it.
-    phases
-        (n,), the place in the season of the first step.
-    """
-
-    def __init__(
-        self,
-        residuals: Residuals,
-        n_samples: int = 1,
-        rng: np.random.Generator | None = None,
-        *,
-        even: bool = False,
-        phases: np.ndarray | None = None,
-    ) -> None:
-        self.residuals, self.n_samples, self.rng, self.even = residuals, n_samples, rng, even
-        self.phases = (
-            np.zeros(len(residuals.mirrored), dtype=np.int64) if phases is None else phases
-        )
-
-    def errors(self) -> np.ndarray:
-        """Return the errors (n, S) of the next step."""
-        n = len(self.residuals.mirrored)
-        if self.rng is None:
-            return np.zeros((n, self.n_samples))
-        places, signs = self.residuals.locate(self.uniforms(n))
-        rhythm = self.residuals.rhythm
-        size = rhythm[np.arange(n), self.phases % rhythm.shape[1]]
-        self.phases = self.phases + 1
-        return self.residuals.at(places) * signs * size[:, None]
-
-    def stretches(self, length: int, count: int) -> np.ndarray:
-        """Return stretches of errors that followed each other, (count, length, n, S).
-
-        All of a path have one sign.
-        """
-        levels = (self.uniforms(len(self.residuals.mirrored)) for _ in range(count))
-        located = [self.residuals.locate(level) for level in levels]
-        steps = np.arange(length)[:, None, None]
-        return (
-            np.stack([self.residuals.at(places + steps) for places, _ in located]) * located[0][1]
-        )
-
-    def uniforms(self, n_series: int) -> np.ndarray:
-        """Return levels in [0, 1), (n, S), or (1, S) that all series share."""
-        assert self.rng is not None
-        if not self.even:
-            return self.rng.random((n_series, self.n_samples))
-        half = self.n_samples // 2
-        levels = (self.rng.permutation(half) + self.rng.random(half)) / half
-        return np.concatenate([levels, (levels + 0.5) % 1.0])[None]
-
-    def normals(self, size: int) -> np.ndarray:
-        """Return standard normal numbers (size, S)."""
-        if self.rng is None:
-            return np.zeros((size, self.n_samples))
-        if not self.even:
-            return self.rng.standard_normal((size, self.n_samples))
-        half = self.rng.standard_normal((size, self.n_samples // 2))
-        return np.concatenate([half, -half], axis=1)
-
-    def normals_of_each(self, size: int) -> np.ndarray:
-        """Return standard normal numbers (n, size, S), or (1, size, S) that all series share.
-
-        Those come from a generator of their own, and fewer are a prefix of more: neither they nor
-        the errors of a series depend on what another one asks for.
-        """
-        if self.even:
-            apart = Noise(self.residuals, self.n_samples, np.random.default_rng(1), even=True)
-            return apart.normals(size)[None]
-        n = len(self.residuals.mirrored)
-        return self.normals(n * size).reshape(n, size, self.n_samples)
-
-
-class ResidualForecaster(BaseForecaster):
-    """A forecaster whose paths draw past errors (abstract); `_run` must be written.
-
-    The forecast is the median of the paths: the path without errors where they are mirrored, as in
-    a linear model; where they are skewed, the median of paths that are drawn evenly.
-    """
-
-    residuals_: Residuals
-
-    @abstractmethod
-    def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
-        """Return paths (n, S, H) with these errors; those of a shorter horizon are a prefix."""
-
-    def _echo(self, horizon: int) -> np.ndarray:
-        """Return what an error of one adds to its own step and to those after it, (n, H).
-
-        Zeros: it is not known, and paths are as wide as the model says.
-        """
-        return np.zeros((self.panel_.n_series, horizon))
-
-    def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
-        return self._median(horizon, known)
-
-    def _median(
-        self, horizon: int, known: np.ndarray | None, even: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Return the forecast (n, H); `even` are paths (n, S, H) for quantiles if at hand."""
-        expected = self._run(horizon, known, Noise(self.residuals_))[:, 0]
-        mirrored = self.residuals_.mirrored
-        if mirrored.all():
-            return expected
-        if even is None:
-            even = self._run(horizon, known, self._even(horizon))
-        return np.where(mirrored[:, None], expected, np.median(even, axis=1))
-
-    def _sample(
-        self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
-    ) -> np.ndarray:
-        noise = Noise(self.residuals_, n_samples, rng, phases=self.panel_.lengths)
-        return self._grown(horizon, known, noise)
-
-    def _predict_quantiles(
-        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> np.ndarray:
-        paths = self._grown(horizon, known, self._even(horizon))  # (n, S, H)
-        return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)  # (n, H, Q)
-
-    def _grown(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
-        """Return paths (n, S, H) as wide around their median as errors were so far ahead."""
-        paths, echo = self._run(horizon, known, noise), self._echo(horizon)
-        if echo.any():
-            values, offsets, _, _, means, follows = self.residuals_
-            factors = growth(values, means, offsets, follows, echo)[:, None]
-            median = self._median(horizon, known, paths if noise.even else None)[:, None]
-            paths = median + (paths - median) * factors
-        return paths
-
-    def _even(self, horizon: int) -> Noise:
-        count, rng = self._n_paths(horizon), np.random.default_rng(0)
-        return Noise(self.residuals_, count, rng, even=True, phases=self.panel_.lengths)

@@ -69,7 +69,7 @@ class Ensemble(Network):
         reduced = PRECISIONS[self.precision] if self.training else None
         with torch.autocast(inputs.device.type, reduced, enabled=reduced is not None):
             pairs = zip(self.members, state, strict=True)
-            read = (member.absorb(inputs, own, lengths) for member, own in pairs)  # type: ignore[operator]
+            read = [member.absorb(inputs, own, lengths) for member, own in pairs]  # type: ignore[operator]
             features, after = _side_by_side(read)
         if reduced is None:
             return features, after
@@ -78,7 +78,7 @@ class Ensemble(Network):
     def advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read the inputs of one step, (B, F), with every member into (B, E D)."""
         pairs = zip(self.members, state, strict=True)
-        return _side_by_side(member.advance(inputs, own) for member, own in pairs)  # type: ignore[operator]
+        return _side_by_side([member.advance(inputs, own) for member, own in pairs])  # type: ignore[operator]
 
     def begin(self, features: Tensor, state: State) -> tuple[Network, Tensor, State]:
         """Hand over to the ensemble of the members' decoders, if they have any."""
@@ -94,7 +94,7 @@ class Ensemble(Network):
         return Ensemble(writers, precision), torch.cat(first, -1), states
 
 
-def _side_by_side(read: Iterable[tuple[Tensor, State]]) -> tuple[Tensor, tuple[State, ...]]:
+def _side_by_side(read: list[tuple[Tensor, State]]) -> tuple[Tensor, tuple[State, ...]]:
     features, states = zip(*read, strict=True)
     return torch.cat(features, -1), states
 

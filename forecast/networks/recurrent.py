@@ -220,8 +220,8 @@ class Recurrent(Network):
 
     def arranged(self, numbers: Tensor) -> State:
         """Return numbers (B, tensors of a state, layers, D) as a state."""
-        parts = iter(numbers.unbind(1))
-        return state_map(lambda _: next(parts), self.layers[0].initial_state(1))
+        parts = numbers.unbind(1)
+        return parts[0] if isinstance(self.layers[0].initial_state(1), Tensor) else parts
 
     def absorb(
         self, inputs: Tensor, state: State, lengths: Tensor | None = None

@@ -93,7 +93,6 @@ def train(
         clip_norm=estimator.clip_norm,
         clip_value=None,
         min_observed=0,
-        mask_fraction=0.0,
     )
     generator = torch.Generator().manual_seed(seed)
     learned, judged = (part.to(units.values.device) for part in (learned, judged))
@@ -101,7 +100,7 @@ def train(
     longest = int(units.lengths.max()) if estimator.truncation is None else estimator.truncation
     with training.one_thread(estimator.batch_size * longest * estimator.hidden_size < SMALL):
         judge = partial(loss_over, units=units, chosen=judged)
-        epochs = training.train(model, batches, judge, settings, generator)
+        epochs = training.train(model, batches, judge, settings)
         history = pd.DataFrame([dataclasses.asdict(epoch) for epoch in epochs])
     model.double()
     return history

@@ -11,6 +11,7 @@ from forecast.engine import stream
 from forecast.engine.reader import Memory
 from forecast.engine.rollout import greedy, paths, rollout, sampled
 from forecast.networks.base import leaves, pick
+from forecast.networks.heads.base import normal_scores
 from forecast.networks.seq2seq import AttentiveDecoder
 from forecast.teaching import textbook
 from tests.checks import (
@@ -186,7 +187,7 @@ def test_gradients_of_a_ragged_batch_are_the_sum_of_its_rows(case, sizes):
 
     def gradients(windows, rows, start, ends):
         batch = windows.batch(rows, start, ends, n_steps=12, reader=model.reader)
-        loss, observed, *_ = model.losses(batch, min_observed=1, origin=takeover(model))
+        loss, observed, *_ = model.losses(batch._replace(takeover=takeover(model)), min_observed=1)
         total = (loss * observed).sum()
         return total, *torch.autograd.grad(total, weights, materialize_grads=True)
 
@@ -213,8 +214,9 @@ def taught(model, n_steps, first, read):
     windows = as_windows(X, KNOWN)
     rows, start = torch.arange(5), torch.full((5,), first)
     batch = windows.batch(rows, start, windows.lengths, n_steps=n_steps, reader=model.reader)
+    batch = batch._replace(takeover=takeover(model, read - 1))
     with torch.no_grad():
-        _, _, params, z, _ = model.losses(batch, min_observed=8, origin=takeover(model, read - 1))
+        _, _, params, z, _ = model.losses(batch, min_observed=8)
     return model.head.merge(params)[:, read - 1 :], z[:, read - 1 :, 0]
 
 
@@ -307,7 +309,7 @@ def test_gradients_are_finite_with_gaps_in_target_and_scale(case):
     windows = as_windows(X, KNOWN)
     rows, start = torch.arange(5), torch.tensor([20, 25, -3, 100, 190])
     batch = windows.batch(rows, start, windows.lengths, n_steps=5, reader=model.reader)
-    loss, observed, *_ = model.losses(batch, min_observed=8, origin=takeover(model))
+    loss, observed, *_ = model.losses(batch._replace(takeover=takeover(model)), min_observed=8)
     assert not observed.all()
     ((loss * observed).sum() / observed.sum()).backward()
     for name, parameter in model.named_parameters():
@@ -330,6 +332,23 @@ def test_loss_counts_only_scales_of_eight_values(case):
     assert not observed[2, :14].any()  # its first seven values are missing
 
 
+@pytest.mark.parametrize("head", LOCATION_HEADS)
+def test_the_own_width_and_that_of_residuals_are_averaged(head):
+    case, levels = next(iter(CASES)), (0.1, 0.5, 0.9)
+    model = build_model(case, (1, 6, 6), head=head)
+    params = torch.randn(3, 6, model.head.n_params, dtype=torch.float64)
+    spread = torch.linalg.vector_norm(model.noise_factor, dim=1)
+    own = model.head.icdf(params[:, None], normal_scores(levels)[:, None] * spread).movedim(1, -1)
+    sizes = torch.arange(1.0, 7.0).double()
+    model.residual_size.copy_(sizes)
+    assert torch.equal(model.quantiles(params, levels), own)  # by default that alone counts
+    model.own_share.fill_(0.25)
+    residual = own[..., 1:2] + (spread * sizes)[:, None] * normal_scores(levels)
+    found = model.quantiles(params, levels)
+    assert torch.allclose(found, 0.25 * own + 0.75 * residual)
+    assert torch.allclose(found[..., 1], own[..., 1])
+
+
 @pytest.mark.parametrize("sizes", [(1, 6, 6), (4, 12, 8)], ids=str)
 @pytest.mark.parametrize("head", LOCATION_HEADS)
 def test_paths_follow_the_heads_distribution(head, sizes):
@@ -337,6 +356,8 @@ def test_paths_follow_the_heads_distribution(head, sizes):
     model = build_model(case, sizes, head=head)
     widths = torch.linspace(0.5, 2, model.reader.block, dtype=torch.float64)
     model.noise_factor.mul_(widths[:, None])
+    model.residual_size.copy_(widths)
+    model.own_share.fill_(0.6)
     live = history(model)
     known = KNOWN[:, 150:156]
     with torch.no_grad():
@@ -388,13 +409,14 @@ def test_an_update_shares_the_states_it_does_not_touch():
         assert old is new
 
 
-def test_streams_are_gathered_as_they_come():
+@pytest.mark.parametrize("together", [64, 10_000])
+def test_series_are_read_some_at_a_time(together, monkeypatch):
     case = next(case for case in CASES if str(case) == "Recurrent-lstm-2-True")
-    live = history(build_model(case, (4, 12, 8)), phases=True)
-    n = len(live.features)
-    parts = (pick(live, slice(row, row + 1)) for row in range(n))  # never all at once
-    for into, part in zip(leaves(stream.gather(parts, n)), leaves(live), strict=True):
-        torch.testing.assert_close(into, part, rtol=0, atol=0, equal_nan=True)
+    model = build_model(case, (4, 12, 8))
+    monkeypatch.setattr(stream, "STEPS_AT_ONCE", together)
+    whole = stream.encode_all(model, as_windows(X[:, :150], KNOWN[:, :150]), phases=True)
+    for into, part in zip(leaves(whole), leaves(history(model, phases=True)), strict=True):
+        torch.testing.assert_close(into, part, rtol=0, atol=1e-6, equal_nan=True)
 
 
 @pytest.mark.parametrize("seen", [10, 10_000])

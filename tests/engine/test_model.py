@@ -57,12 +57,9 @@ def test_losses_and_gradients_of_a_member_are_those_it_has_alone(head):
 def test_origins_have_the_losses_that_they_have_among_all_steps(kind):
     model = build_model(NetworkCase(kind, {}), (4, 4, 4))
     origins, windows = range(1, 10, 4), as_windows(X, KNOWN)
-    some = windows.batch(
-        ROWS, START, windows.lengths, n_steps=12, reader=model.reader, origins=origins
-    )
-    taken_over = 6 if model.network.hands_over else None
-    *every, end = model.losses(batch_of(model, windows), min_observed=1, origin=taken_over)
-    *found, state = model.losses(some, min_observed=1, origin=taken_over)
+    whole = batch_of(model, windows)._replace(takeover=6 if model.network.hands_over else None)
+    *every, end = model.losses(whole, min_observed=1)
+    *found, state = model.losses(whole.at(origins), min_observed=1)
     same(
         [part.double() for part in found],
         [at_steps(part, origins).double() for part in every],
@@ -98,7 +95,7 @@ def test_before_its_decoder_takes_over_a_window_is_read_from_the_encoder(kind):
     model = build_model(NetworkCase(kind, {}), (4, 4, 4))
     batch = batch_of(model)
     _, _, encoded, *_ = model.losses(batch, min_observed=1)
-    _, observed, params, *_ = model.losses(batch, min_observed=1, origin=7)
+    _, observed, params, *_ = model.losses(batch._replace(takeover=7), min_observed=1)
     assert params.shape == encoded.shape and observed[:, :7].any(0).all()
     same(params[:, :7], encoded[:, :7])
     assert (params[:, 8:] - encoded[:, 8:]).abs().amax((2, 3, 4)).min() > 1e-3

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from forecast.engine.drawing import Draw
 from forecast.engine.model import Model
 from forecast.engine.reader import Reader
 from forecast.engine.rollout import greedy, paths, rollout
@@ -60,16 +61,18 @@ def trained(kind: str) -> Model:
     held_out = torch.full((ROWS,), 240)
     generator = torch.Generator().manual_seed(0)
     judge = Validation(model, windows, held_out, 24, 1)
-    settings = Settings(1e-2, 8, None, 1e-2, 1.0, None, 8, 0.1)
+    settings = Settings(1e-2, 8, None, 1e-2, 1.0, None, 8)
 
-    batches = windows.draw(
+    batches = Draw(
+        windows,
         64,
         held_out,
         n_steps=1 if kind == "mlp" else 16,
         reader=model.reader,
         generator=generator,
+        mask_fraction=0.1,
     )
-    for _ in train(model, batches, judge.loss, settings, generator):
+    for _ in train(model, iter(batches), judge.loss, settings):
         pass
     judge.calibrate(model)
     return model

@@ -81,6 +81,33 @@ def test_independent_errors_share_no_step(apart):
     assert validation.independent(torch.full((3, 2), torch.nan), 1.0) == 0
 
 
+def test_what_training_could_learn_from_is_counted_as_what_is_held_out_is():
+    model, windows = build_model(GRU, (1, 6, 6)), as_windows(X, KNOWN)
+    judge = Validation(model, windows, torch.full((5,), 190), 6, 24)
+    sweep = torch.zeros(5 * 190, 6)  # an origin before each value
+    assert judge.taught == pytest.approx(validation.independent(sweep, 1.0))
+
+
+def test_sizes_of_naive_errors_equal_their_slow_twins():
+    windows, model = as_windows(X), build_model(GRU, (1, 6, 6), scale_window=48)
+    judge = Validation(model, windows, torch.full((5,), 190), 6, 24)
+    missed = {"last": [], "season": [], "drift": []}
+    for row in X.numpy():
+        for t in range(48, 220, 2):  # 512 origins of five series: not every one
+            window = row[:t][~np.isnan(row[:t])][-48:]
+            ahead = np.append(row[t : t + 6], np.full(max(t + 6 - 220, 0), np.nan))
+            scale, steps = np.nanstd(window), np.arange(6)
+            missed["last"].append((ahead - row[t - 1]) / scale)
+            missed["season"].append((ahead - row[t - 24 + steps]) / scale)
+            missed["drift"].append(
+                (ahead - row[t - 1] - (steps + 1) * (row[t - 1] - row[0]) / (t - 1)) / scale
+            )
+    sizes = {name: np.nanmedian(np.abs(e), 0) / 0.6745 for name, e in missed.items()}
+    best = min(sizes, key=lambda name: sizes[name].mean())
+    assert best == "season"
+    np.testing.assert_allclose(judge.naive_sizes(model), sizes[best], rtol=0.1)
+
+
 @pytest.mark.parametrize("season", [1, 4, 24])
 @pytest.mark.parametrize("horizon", [1, 6, 30])
 def test_naive_forecasts_equal_their_slow_twins(season, horizon):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,25 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 import forecast
-from forecast import ETSForecaster, MarkovForecaster, MLPForecaster, NaiveForecaster
+from forecast import (
+    ETSForecaster,
+    LSTMForecaster,
+    MarkovForecaster,
+    MLPForecaster,
+    NaiveForecaster,
+)
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.calibration import CLAIMED, Calibration, origins, pool, student
+from forecast.forecasters.calibration import (
+    CLAIMED,
+    Calibration,
+    origins,
+    own_widths,
+    pool,
+    step_sizes,
+    student,
+)
 from forecast.forecasters.neural import fitting
+from forecast.networks.heads.quantile import QuantileHead
 
 
 def errors(scale: Any, shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
@@ -172,6 +188,104 @@ def test_few_held_out_errors_widen_the_bands_of_networks(monkeypatch: Any) -> No
         np.testing.assert_allclose(after, student(errors) * believed, rtol=1e-5)
     few, many = (after / before for before, after in zip(found, calibrated, strict=True))
     assert few.min() > 1.2 and 1 < many.max() < 1.1
+
+
+def test_sizes_of_steps_grow_as_errors_did_and_lean_on_what_is_usual() -> None:
+    drawn = np.random.default_rng(0).normal(size=(4000, 9)) * np.arange(1, 10) ** 0.5
+    usual = np.full(9, 10.0)
+    many, none = step_sizes(drawn, usual, 1e9), step_sizes(drawn, usual, 0.0)
+    np.testing.assert_allclose(many, np.arange(1, 10) ** 0.5, rtol=0.05)
+    np.testing.assert_allclose(none, usual)
+    assert (np.diff(step_sizes(drawn[:, ::-1], 0 * usual, 5.0)) >= 0).all()  # never falls
+    drawn[:, 4] = usual[7] = np.nan
+    assert np.isfinite(step_sizes(drawn, usual, 5.0)).all()
+    assert (step_sizes(np.full((3, 9), np.nan), np.ones(9), 0.0) == 1).all()
+
+
+def test_a_network_that_claims_no_width_has_bands_of_the_size_of_its_errors(
+    monkeypatch: Any,
+) -> None:
+    claimed = QuantileHead._offsets
+    monkeypatch.setattr(QuantileHead, "_offsets", lambda self, w: claimed(self, w) * 1e-3)
+    y = pd.Series(np.random.default_rng(0).normal(size=40))
+    widths = {}
+    for sure in (0.0, 20.0):
+        monkeypatch.setattr(fitting, "TAUGHT", sure)
+        model = MLPForecaster(horizon=6, max_epochs=1, random_state=0).fit(y)
+        band = model.predict_interval(6, coverage=0.8).to_numpy()
+        widths[sure] = (band[:, 1] - band[:, 0]).mean()
+    assert widths[0.0] < 0.1 and 1.5 < widths[20.0] < 4.5  # 2.6 is right
+
+
+def test_bands_of_a_network_widen_with_the_step_on_short_walks() -> None:
+    walks = np.random.default_rng(0).normal(size=(60, 4)).cumsum(0)
+    ratio = []
+    for seed, walk in enumerate(walks.T):
+        model = MLPForecaster(horizon=12, max_epochs=2, random_state=seed).fit(pd.Series(walk))
+        band = model.predict_interval(12, coverage=0.8).to_numpy()
+        width = band[:, 1] - band[:, 0]
+        ratio.append(width[8:].mean() / width[:4].mean())
+    assert min(ratio) > 1.2  # the root of the step would be 2
+
+
+@pytest.mark.slow
+def test_bands_of_an_lstm_hold_more_on_single_weekly_series_for_their_held_out_errors() -> None:
+    held: dict[str, list[float]] = {"both": [], "own": []}
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        walk = rng.normal(size=104).cumsum()
+        future = walk[-1] + rng.normal(size=(8, 400)).cumsum(0)
+        y = pd.Series(walk, pd.date_range("2022-01-02", periods=104, freq="W"))
+        model = LSTMForecaster(horizon=8, n_iter_no_change=4, random_state=seed).fit(y)
+        for name, found in held.items():
+            if name == "own":  # as the head alone would have it
+                model.model_.own_share.fill_(1.0)
+            low, high = model.predict_interval(8, coverage=0.8).to_numpy().T
+            found.append(((low[:, None] <= future) & (future <= high[:, None])).mean())
+    assert np.mean(held["both"]) > max(np.mean(held["own"]), 0.55)
+
+
+def test_series_lean_on_their_own_errors_where_they_differ_and_not_by_chance() -> None:
+    series, rng = np.repeat(np.arange(30), 8), np.random.default_rng(0)
+    alike = [own_widths(rng.normal(size=(240, 3)) / 1.28, series, 30, 240.0) for _ in range(40)]
+    assert sum(found is not None for found in alike) <= 4
+    truth = np.exp(rng.normal(size=30))
+    errors = rng.normal(size=(240, 3)) / 1.28 * np.clip(truth, 0.1, 3.0)[series][:, None]
+    found = own_widths(errors, series, 32, 240.0).scale
+    assert np.corrcoef(np.log(found[:30]), np.log(truth))[0, 1] > 0.9
+    assert (found[30:] == 1).all()
+    few = own_widths(errors, series, 30, 40.0).scale  # which tell less
+    assert np.log(few).std() < np.log(found[:30]).std()
+    assert own_widths(errors[:16], series[:16], 2, 16.0) is None
+    assert own_widths(errors, series, 60, 240.0) is None  # most are not told of
+
+
+def panel_ruled_by_giants() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Return 24 seasonal series, futures (H, n, F), and which are smooth giants."""
+    rng, giant, t = np.random.default_rng(0), np.arange(24) < 4, np.arange(120)[:, None]
+    size, noise = np.where(giant, 1000.0, 1.0), np.where(giant, 0.1, 1.0)
+    mean = 10 + 2 * np.sin(2 * np.pi * t / 12 + rng.uniform(0, 6, 24))
+    y = size * (mean + noise * rng.normal(size=mean.shape))
+    future = mean[108:, :, None] + noise[:, None] * rng.normal(size=(12, 24, 100))
+    return pd.DataFrame(y[:108]).add_prefix("s"), size[:, None] * future, giant
+
+
+def test_bands_of_giants_are_no_wider_than_their_errors_say() -> None:
+    y, future, giant = panel_ruled_by_giants()
+    model = MLPForecaster(horizon=12, season_length=12, max_epochs=3, random_state=0).fit(y)
+    common = copy.copy(model)
+    common.calibration_ = None
+    score, held = {}, {}
+    for each in (model, common):
+        band = each.predict_interval(12, coverage=0.8).to_numpy().reshape(12, 24, 2)
+        low, high = band[..., :1], band[..., 1:]
+        beyond = np.maximum(low - future, 0) + np.maximum(future - high, 0)
+        score[each] = (high - low + 10 * beyond).mean((0, 2))
+        held[each] = ((low <= future) & (future <= high)).mean((0, 2))
+    assert score[model][giant].sum() < 0.6 * score[common][giant].sum()
+    assert abs(held[model][~giant].mean() - 0.8) < 0.06
+    alone = MLPForecaster(horizon=12, max_epochs=1, calibration=False, random_state=0).fit(y)
+    assert alone.calibration_ is None
 
 
 def test_calibration_is_saved_and_lent_to_new_series(tmp_path: Any) -> None:

@@ -13,6 +13,7 @@ from sklearn.linear_model import LinearRegression
 
 from forecast import load
 from forecast.engine import training
+from forecast.engine.stream import encode_all
 from forecast.evaluation.backtest import backtest
 from forecast.forecasters.classical.ets import ETSForecaster
 from forecast.forecasters.classical.naive import NaiveForecaster
@@ -122,7 +123,7 @@ def test_updates_with_covariates_equal_reading_anew(kind: Any, steps: list[int])
     for low, high in zip(steps, steps[1:], strict=False):
         model.update(since(until(y, high), low), since(until(X, high), low))
     anew = copy.copy(model)
-    anew.stream_ = model._read_all(model._windows(model.panel_))
+    anew.stream_ = encode_all(model.model_, model._windows(model.panel_))
     plan = model.future_frame(9).assign(price=0.5)
     left, right = model.predict(9, plan), anew.predict(9, plan)
     pd.testing.assert_frame_equal(left, right, rtol=1e-4)

@@ -9,17 +9,25 @@ import pandas as pd
 import pytest
 
 from forecast import NaiveForecaster, ThetaForecaster
-from forecast.forecasters.growth import growth
-from forecast.forecasters.residuals import Residuals
+from forecast.forecasters.growth import Past, growth, independent
 
 STEPS = 12
 
 
+def measured(errors: np.ndarray, ends: np.ndarray, echo: np.ndarray) -> np.ndarray:
+    """Return the growth of errors without gaps."""
+    counts = np.diff(ends)
+    follows = np.concatenate([np.arange(count) > 0 for count in counts])
+    past = Past.of(errors, np.repeat(np.arange(len(counts)), counts), follows)
+    return growth(past, independent(errors, ends, echo), echo)
+
+
 def factors(*series: np.ndarray, means: float = 0.0, steps: int = STEPS) -> np.ndarray:
-    offsets = np.cumsum([0, *map(len, series)])
-    echo = np.ones((len(series), steps))
-    pool = Residuals.of(np.concatenate(series), offsets)
-    return growth(np.concatenate(series), np.full(len(series), means), offsets, pool.follows, echo)
+    ends, echo = np.cumsum([0, *map(len, series)]), np.ones((len(series), steps))
+    drawn = np.concatenate(series)
+    owners = np.repeat(np.arange(len(series)), np.diff(ends))
+    past = Past.of(drawn + means, owners, ~np.isin(np.arange(len(drawn)), ends))
+    return growth(past, independent(drawn, ends, echo), echo)
 
 
 def test_independent_errors_grow_as_the_recursion_says() -> None:
@@ -54,17 +62,27 @@ def test_every_series_is_measured_alone_and_far_steps_go_on() -> None:
 
 def test_repeated_seasons_err_alike_within_one_season() -> None:
     errors, echo = np.random.default_rng(0).normal(size=60), np.arange(8)[None] % 4 == 0
-    follows = np.arange(60) > 0
-    found = growth(errors, np.zeros(1), np.array([0, 60]), follows, echo.astype(float))[0]
+    found = measured(errors, np.array([0, 60]), echo.astype(float))[0]
     assert (found[:4] == 1).all() and found[4] != 1 and (found[4:] == found[4]).all()
 
 
 def test_a_series_without_an_echo_is_not_measured_because_another_has_one() -> None:
     errors, ends = np.random.default_rng(0).normal(size=120), np.array([0, 60, 120])
     echo = np.stack([np.ones(8), np.arange(8) % 4 == 0])
-    together = growth(errors, np.zeros(2), ends, np.arange(120) % 60 > 0, echo)
-    alone = growth(errors[60:], np.zeros(1), ends[:2], np.arange(60) > 0, echo[1:])
+    together, alone = measured(errors, ends, echo), measured(errors[60:], ends[:2], echo[1:])
     np.testing.assert_array_equal(together[1], alone[0])
+
+
+def test_naive_errors_far_ahead_are_measured_over_gaps() -> None:
+    rng = np.random.default_rng(0)
+    noise = pd.DataFrame(rng.normal(size=(120, 40))).add_prefix("s")
+    gaps = noise.mask(rng.random(noise.shape) < 0.4)
+    gaps.iloc[[0, -1]] = 0.0
+    model, far = NaiveForecaster(), []
+    for panel in (noise, gaps):
+        band = model.fit(panel).predict_interval(STEPS).to_numpy().reshape(STEPS, -1, 2)
+        far.append(np.ptp(band, axis=2)[-1].mean())
+    assert far[1] == pytest.approx(far[0], rel=0.15)
 
 
 def test_errors_on_both_sides_of_a_gap_are_not_neighbours() -> None:

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from forecast import NaiveForecaster
-from forecast.forecasters.residuals import Noise, Residuals
+from forecast.forecasters import drawing
+from forecast.forecasters.drawing import Noise
+from forecast.forecasters.residuals import Residuals
 
 NORMAL = np.random.default_rng(0).normal(size=60)
 SKEWED = np.r_[np.full(55, -1.0), np.full(5, 11.0)] + 0.01 * NORMAL
@@ -56,6 +58,16 @@ def test_even_noise_is_its_own_mirror_image_and_the_same_for_every_series() -> N
         np.testing.assert_array_equal(second.errors()[1], drawn[0])
     normals = first.normals(4)
     np.testing.assert_array_equal(normals[:, :50], -normals[:, 50:])
+
+
+def test_noise_of_some_series_is_theirs_among_all() -> None:
+    residuals = pool(NORMAL, SKEWED, np.array([np.nan]))  # the last one draws from all
+    series, phases = np.array([2, 1]), np.zeros(3, dtype=int)
+    every, some = (
+        Noise(residuals, 100, np.random.default_rng(0), even=True, phases=phases, series=own)
+        for own in (None, series)
+    )
+    np.testing.assert_array_equal(some.errors(), every.errors()[series])
 
 
 def test_stretches_follow_each_other() -> None:
@@ -128,3 +140,16 @@ def test_quantiles_take_the_median_of_their_own_paths(monkeypatch: pytest.Monkey
     middle = model._predict_quantiles(3, (0.5,), None)
     np.testing.assert_allclose(middle[0, :, 0], point)
     assert len(runs) == 2  # without errors, and with even ones
+
+
+def test_quantiles_of_many_series_are_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = pd.DataFrame({"skewed": np.cumsum(SKEWED), "even": np.cumsum(NORMAL)})
+    model = NaiveForecaster(strategy="drift").fit(wide)
+    at_once, point = model.predict_quantiles(3), model.predict(3)
+    runs, run = [], model._run
+    monkeypatch.setattr(drawing, "AT_ONCE", 1)
+    monkeypatch.setattr(model, "_run", lambda h, x, noise: runs.append(noise) or run(h, x, noise))
+    pd.testing.assert_frame_equal(model.predict_quantiles(3), at_once)
+    assert [noise.series.tolist() for noise in runs] == [[0, 1], [0], [1]]
+    pd.testing.assert_frame_equal(model.predict(3), point)
+    assert runs[-1].series.tolist() == [0]  # paths only where errors are skewed

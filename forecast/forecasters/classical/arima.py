@@ -22,12 +22,15 @@ from forecast.forecasters.classical.arma import (
     Orders,
     Sample,
 )
-from forecast.forecasters.classical.statespace import Fit, Triple, filter_series
-from forecast.forecasters.classical.stationarity import difference, strong_season, wanders
+from forecast.forecasters.classical.averaging import averaged, mixed, weighed
+from forecast.forecasters.classical.nearby import Nearby
+from forecast.forecasters.classical.statespace import Fit, Motion, Triple, filter_series
+from forecast.forecasters.classical.stationarity import strong_season
+from forecast.forecasters.drawing import Noise, ResidualForecaster
 from forecast.forecasters.history import RECENT, SHORT, fill_gaps
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
-from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals, inflation
+from forecast.forecasters.residuals import Residuals, inflation
 
 # Longer seasons have too many states; sines and cosines find them with few coefficients.
 LONGEST_SEASON = 24
@@ -39,12 +42,14 @@ class ARIMAForecaster(ResidualForecaster):
     """Difference until stationary, then a linear model of past values and past errors.
 
     Every series is fitted on its own, on its last 1,000 values (10 seasons, if that is more). A
-    seasonal difference is taken if the season is strong, a plain one if the KPSS test asks for it;
-    the other orders are found step by step, by AICc. A season longer than 24 is made of sines and
+    seasonal difference is taken if the season is strong. The best models with and without a plain
+    one, their other orders found step by step, by AICc, are averaged by how well they explain the
+    series (criterion of Schwarz). A season longer than 24 is made of sines and
     cosines, their number chosen by AICc too. X enters linearly: a regression with ARIMA errors.
     Missing values are filled for the choice of the orders; the Kalman filter does without them. A
     series of fewer than 8 values, after the differences asked for, keeps its last one. Paths draw
-    past errors through the model.
+    past errors through the models, whose coefficients are as far off as the series leaves them, and
+    a slope that was left out, in doubt.
 
     `update` filters the history anew; the parameters stay. For counts or prices, which stay
     positive and swing the more the higher they are, pass a logarithm as `target_transform`.
@@ -60,9 +65,11 @@ class ARIMAForecaster(ResidualForecaster):
     Attributes
     ----------
     fits_
-        The orders and parameters of every series.
+        The models of every series: orders, parameters and weights, the likeliest first.
     motions_
-        Where every series stands.
+        Where each of them stands.
+    nearby_
+        Where models stand whose parameters are a little off.
     residuals_
         Past errors, in target units.
 
@@ -101,21 +108,29 @@ class ARIMAForecaster(ResidualForecaster):
             rows = slice(int(panel.offsets[i]) + start, int(panel.offsets[i + 1]))
             X = None if panel.X is None else panel.X[rows].astype(np.float64)
             y = panel.values[rows].astype(np.float64)
-            fit = _fit_series(y, filled[rows], X, m, order, seasonal)
-            self.fits_.append(fit._replace(start=start))
+            fits = _fit_series(y, filled[rows], X, m, order, seasonal)
+            self.fits_.append([fit._replace(start=start) for fit in fits])
         self._follow(panel)
 
     def _follow(self, panel: Panel) -> None:
         """Filter all series: where they stand, and how far off the forecasts have been."""
-        self.motions_, errors = [], []
-        for i, fit in enumerate(self.fits_):
-            rows = slice(int(panel.offsets[i]) + fit.start, int(panel.offsets[i + 1]))
+        filled, errors, phases = fill_gaps(panel, self.season_length_), [], []
+        self.motions_, self.nearby_ = [], []
+        for i, fits in enumerate(self.fits_):
+            start, length = fits[0].start, int(panel.lengths[i])
+            rows = slice(int(panel.offsets[i]) + start, int(panel.offsets[i + 1]))
             X = None if panel.X is None else panel.X[rows].astype(np.float64)
-            motion, missed = filter_series(fit, panel.values[rows].astype(np.float64), X)
-            self.motions_.append(motion)
-            errors.append(missed)
+            y = panel.values[rows].astype(np.float64)
+            motions, missed = zip(*(filter_series(fit, y, X) for fit in fits), strict=True)
+            self.motions_.append(list(motions))
+            known = np.where(np.isfinite(filled[rows]), filled[rows], fits[0].centre)
+            self.nearby_.append([Nearby.after(fit, known, X) for fit in fits])
+            errors.append(averaged(fits, missed))
+            phases.append(np.arange(start, length) % self.season_length_)
         owners = np.repeat(np.arange(panel.n_series), [len(part) for part in errors])
-        self.residuals_ = Residuals.gather(np.concatenate(errors), owners, panel.n_series)
+        self.residuals_ = Residuals.gather(
+            np.concatenate(errors), owners, panel.n_series, phases=np.concatenate(phases)
+        )
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         self._follow(panel)
@@ -128,41 +143,65 @@ class ARIMAForecaster(ResidualForecaster):
         return other._predict(horizon, asked.known)
 
     def _respond(
-        self, horizon: int, known: np.ndarray | None
+        self, horizon: int, known: np.ndarray | None, series: np.ndarray
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return of each series the forecast (H,), and what errors and doubts do to it."""
         answers = []
-        for i, (fit, motion) in enumerate(zip(self.fits_, self.motions_, strict=True)):
-            time = motion.time + np.arange(horizon)
-            Z = fit.regressors(time, None if known is None else known[i])
-            steps = motion.respond(horizon)
-            explained = Z @ np.array(fit.params[: Z.shape[1]])
-            answers.append((steps[:, 0] + fit.spread * explained + fit.centre, steps[:, 1:]))
+        for i in series.tolist():
+            fits, future = self.fits_[i], None if known is None else known[i]
+            parts = [
+                _one_model(*model, horizon, future)
+                for model in zip(fits, self.motions_[i], self.nearby_[i], strict=True)
+            ]
+            answers.append(mixed(np.array([fit.weight for fit in fits]), parts))
         return answers
 
     def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
         from scipy.linalg import toeplitz
 
-        answers = self._respond(horizon, known)
-        normals = [noise.normals(steps.shape[1] - 1) for _, steps in answers]
+        answers = self._respond(horizon, known, noise.series)
+        doubts = [steps.shape[1] - 1 for _, steps in answers]
+        normals = noise.normals_of_each(max(doubts))  # (n or 1, R, S)
         errors = np.stack([noise.errors() for _ in range(horizon)])  # (H, n, S)
         paths = np.empty((len(answers), noise.n_samples, horizon))
         for i, (point, steps) in enumerate(answers):
             echo = toeplitz(steps[:, 0], np.zeros(horizon))  # (H, H): an error lasts
-            paths[i] = point + (echo @ errors[:, i] + steps[:, 1:] @ normals[i]).T
+            off = steps[:, 1:] @ normals[min(i, len(normals) - 1), : doubts[i]]
+            paths[i] = point + (echo @ errors[:, i] + off).T
         return paths
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        return {"fits": [tuple(fit) for fit in self.fits_]}, {}
+        fits = [(i, *fit) for i, models in enumerate(self.fits_) for fit in models]
+        return {"fits": [fit[1:] for fit in fits], "owners": [fit[0] for fit in fits]}, {}
 
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        self.fits_ = [Fit(*fit) for fit in values["fits"]]
-        for fit, length in zip(self.fits_, panel.lengths, strict=True):
-            (p, d, q), (P, D, Q) = fit.order, fit.seasonal_order
-            reach = max(d, max(P, D, Q) * fit.season_length)
-            if p + q + P + Q + 2 * fit.harmonics > len(fit.params) or reach > length:
+        fits = [Fit(*fit) for fit in values["fits"]]
+        # files from before models were averaged hold one of each series
+        owners = values.get("owners", range(panel.n_series))
+        self.fits_ = [[] for _ in range(panel.n_series)]
+        for owner, fit in zip(owners, fits, strict=True):
+            self.fits_[owner].append(fit)
+            (p, _, q), (P, _, Q) = fit.order, fit.seasonal_order
+            size = p + q + P + Q + 2 * fit.harmonics
+            if size > len(fit.params) or fit.reach > panel.lengths[owner]:
                 raise ValueError(f"{fit.order}, {fit.seasonal_order} are no orders of this history")
+            if any(len(row) != len(fit.params) - 1 for row in fit.doubt):
+                raise ValueError("what is in doubt of an ARIMA are its parameters")
+        if not all(self.fits_):
+            raise ValueError("every series has a model")
         self._follow(panel)
+
+
+def _one_model(
+    fit: Fit, motion: Motion, nearby: Nearby, horizon: int, known: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the forecast (H,), what an error of one does to it, and all doubts (H, r)."""
+    Z = fit.regressors(motion.time + np.arange(horizon), known)
+    steps, (off, louder) = motion.respond(horizon), nearby.spread(fit, Z)
+    point = steps[:, 0] + fit.spread * (Z @ np.array(fit.params[: Z.shape[1]])) + fit.centre
+    # the mean square of an echo that is in doubt
+    echo = np.copysign(np.hypot(steps[:, 1], np.linalg.norm(louder, axis=1)), steps[:, 1])
+    return point, echo, np.column_stack([steps[:, 2:], fit.spread * off])
 
 
 def _whole_numbers(name: str, meaning: str, value: Any) -> Triple | None:
@@ -192,8 +231,8 @@ def _fit_series(
     m: int,
     order: Triple | None,
     seasonal: Triple | None,
-) -> Fit:
-    """Choose and fit the model of one series; `filled` are its values without gaps."""
+) -> list[Fit]:
+    """Choose and fit the models of one series; `filled` are its values without gaps."""
     seen = np.isfinite(values)
     centre, spread = _standard(filled[:, None])
     X_centre, X_spread = _standard(np.zeros((1, 0)) if X is None else X)
@@ -204,7 +243,7 @@ def _fit_series(
     )  # fmt: skip
     lost = (order[1] if order else 0) + (seasonal[1] * m if seasonal else 0)  # in differencing
     if not fit.spread or seen.sum() < SHORT + lost:
-        return fit
+        return [fit]
     y = (filled - fit.centre) / fit.spread
     # A season that was never seen can neither be differenced nor be smoothed.
     whole = len(y) >= 2 * m + SHORT and all(seen[phase::m].any() for phase in range(m))
@@ -212,34 +251,49 @@ def _fit_series(
         seasonal = (0, 0, 0)
     if m > LONGEST_SEASON and whole and not any(seasonal or ()):
         fit = fit._replace(harmonics=min(MOST_HARMONICS, m // 2, len(y) // 8))
-    fit = _choose_differences(fit, y, X, order, seasonal)
+    D = _seasonal_differences(fit, y, X, seasonal)
+    # Never two plain ones: on held-out months of M3 that made the errors 7 % larger.
+    degrees = (0, 1) if order is None else (order[1],)
+    found = []
+    for d in degrees:
+        one = fit._replace(order=(0, d, 0), seasonal_order=(0, D, 0), constant=d + D < 2)
+        found.append(_fit_orders(one, y, X, order, seasonal, degrees[-1] - d))
+    fits = weighed(*zip(*found, strict=True))
+    return fits if seen.all() else [_fit_around_gaps(fit, values, X) for fit in fits]
+
+
+def _fit_orders(
+    fit: Fit, y: np.ndarray, X: np.ndarray | None, order: Triple | None, seasonal: Triple | None,
+    skip: int,
+) -> tuple[Fit, float]:  # fmt: skip
+    """Choose the other orders and fit them; return what speaks against the model, too."""
     if fit.harmonics:
         fit = _choose_harmonics(fit, y, X)
     sample = _sample(fit, y, X)
     arma = sample.search(*_candidates(fit, len(sample.columns), order, seasonal))
-    fit = _with_parameters(fit, arma, len(sample.columns))
-    return fit if seen.all() else _fit_around_gaps(fit, values, X)
+    against = sample.evidence(arma, skip)
+    if fit.order[1] == 1 and fit.constant and not arma.orders.constant:
+        # a slope too small to be told from none is in doubt nevertheless
+        arma = arma._replace(orders=arma.orders._replace(constant=True), beta=np.r_[0.0, arma.beta])
+    doubt = tuple(map(tuple, sample.doubt(arma).tolist()))
+    return _with_parameters(fit, arma, len(sample.columns))._replace(doubt=doubt), against
 
 
-def _choose_differences(
-    fit: Fit, y: np.ndarray, X: np.ndarray | None, order: Triple | None, seasonal: Triple | None
-) -> Fit:
-    """Difference what the regressors leave, unless the user has said how often."""
-    m = fit.season_length
+def _seasonal_differences(
+    fit: Fit, y: np.ndarray, X: np.ndarray | None, seasonal: Triple | None
+) -> int:
+    """Difference at the season what the regressors leave if it is strong, or as the user says."""
+    if seasonal is not None:
+        return seasonal[1]
     Z = np.column_stack([np.ones(len(y)), fit.regressors(np.arange(len(y)), X)])
     rest = y - Z @ np.linalg.lstsq(Z, y, rcond=None)[0]
-    D = int(strong_season(rest, m) is not None) if seasonal is None else seasonal[1]
-    # Never twice: on held-out months of M3 that made the errors 7 % larger.
-    d = int(wanders(difference(rest, 0, D, m))) if order is None else order[1]
-    return fit._replace(order=(0, d, 0), seasonal_order=(0, D, 0), constant=d + D < 2)
+    return int(strong_season(rest, fit.season_length) is not None)
 
 
 def _sample(fit: Fit, y: np.ndarray, X: np.ndarray | None) -> Sample:
     """Return the differenced values and regressors, that of the constant first."""
-    (_, d, _), (_, D, _) = fit.order, fit.seasonal_order
     Z = fit._replace(constant=True).regressors(np.arange(len(y)), X)
-    m = fit.season_length
-    return Sample(difference(y, d, D, m), difference(Z, d, D, m), m)
+    return Sample(fit.difference(y), fit.difference(Z), fit.season_length)
 
 
 def _choose_harmonics(fit: Fit, y: np.ndarray, X: np.ndarray | None) -> Fit:

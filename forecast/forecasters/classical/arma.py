@@ -22,6 +22,9 @@ LARGEST_ROOT = 1 / 1.01
 # A standardised series forecast without error: the Kalman filter needs more than the rounding error
 # of the 1e6 it starts from.
 LEAST_VARIANCE = 1e-8
+# How far off coefficients, before they are bounded, and those of regressors may be where a history
+# tells nothing of them; values are standardised. STEP is that of finite differences.
+FREE, BETA, STEP = 1.0, 2.0, 1e-4
 
 
 Whitener = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, float]]
@@ -144,6 +147,47 @@ class Sample:
         # Beside these, the coefficients and the variance were fitted.
         return np.array([_aicc(left[k], len(white), len(fit.free) + k + 1) for k in kept])
 
+    def evidence(self, fit: Arma, skip: int) -> float:
+        """Return the criterion of Schwarz, 1978, for all values but the first ones, given these.
+
+        It is -2 log L + k log n. A series without its first value and its differences hold the same
+        values, so that models of both can be compared.
+        """
+        if not math.isfinite(fit.aicc):
+            return math.inf
+        columns = self._columns(fit.orders)
+        white = columns[:, :1] - columns[:, 1:] @ fit.beta[:, None]
+        errors, variances = _innovations(
+            white, *_polynomials(fit.free, fit.orders, self.season_length)
+        )
+        n, k = len(errors) - skip, len(fit.free) + len(fit.beta) + 1
+        total, spread = np.square(errors[skip:, 0]) / variances[skip:], variances[skip:]
+        variance = max(float(total.sum()) / n, LEAST_VARIANCE)
+        return n * math.log(variance) + float(np.log(spread).sum()) + k * math.log(n)
+
+    def doubt(self, fit: Arma) -> np.ndarray:
+        """Return beta and coefficients that are one standard deviation off, (2 r, K + k).
+
+        Row after row, down and up along each axis of a normal distribution about those of the fit.
+        Its precision is J'J / sigma^2, J the derivatives of the errors, as for least squares, and a
+        little of its own, for what no value tells of.
+        """
+        columns, k = self._columns(fit.orders), len(fit.free)
+
+        def errors(numbers: np.ndarray) -> np.ndarray:
+            polynomials = _polynomials(numbers[:k], fit.orders, self.season_length)
+            white, _ = _whiten(columns, *polynomials)
+            return white[:, 0] - white[:, 1:] @ numbers[k:]
+
+        numbers = np.concatenate([fit.free, fit.beta])
+        try:
+            axes = _axes(errors, numbers, np.r_[np.full(k, FREE), np.full(len(fit.beta), BETA)])
+        except (ValueError, np.linalg.LinAlgError):  # too close to the edge of stationarity
+            return np.empty((0, len(numbers)))
+        rows = [numbers + sign * axis for axis in axes for sign in (-1, 1)]
+        moved = [np.concatenate([row[k:], *_bounded(row[:k], fit.orders)]) for row in rows]
+        return np.array(moved).reshape(len(moved), len(numbers))
+
     def _columns(self, orders: Orders) -> np.ndarray:
         return np.delete(self.columns, [] if orders.constant else 1, axis=1)
 
@@ -197,17 +241,42 @@ def _aicc(squares: float, n: int, k: int) -> float:
     return n * (math.log(2 * math.pi * variance) + 1) + 2 * k * n / (n - k - 1)
 
 
+def _axes(
+    errors: Callable[[np.ndarray], np.ndarray], numbers: np.ndarray, widths: np.ndarray
+) -> np.ndarray:
+    """Return how far off numbers (k,) that made errors small may be, an axis a row, (r, k)."""
+    least = errors(numbers)
+    off = [errors(numbers + step) for step in STEP * np.eye(len(numbers))]
+    effect = (np.reshape(off, (-1, len(least))) - least) / STEP  # (k, n)
+    variance = float(least @ least) / max(len(least) - len(numbers), 1)
+    if not variance or not np.isfinite(effect).all():
+        return np.empty((0, len(numbers)))
+    size, axes = np.linalg.eigh(effect @ effect.T / variance + np.diag(widths**-2))
+    found: np.ndarray = (axes / np.sqrt(size)).T
+    return found
+
+
 def _whiten(columns: np.ndarray, ar: np.ndarray, ma: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the standardised one-step errors of all columns, and their mean variance before.
 
     The mean is the geometric one.
     """
+    if not len(ar) and not len(ma):
+        return columns, 1.0
+    errors, variances = _innovations(columns, ar, ma)
+    return errors / np.sqrt(variances)[:, None], math.exp(np.log(variances).mean())
+
+
+def _innovations(
+    columns: np.ndarray, ar: np.ndarray, ma: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the one-step errors of all columns, and their variances (n,)."""
     from statsmodels.tsa.innovations.arma_innovations import arma_innovations
 
     if not len(ar) and not len(ma):
-        return columns, 1.0
+        return columns, np.ones(len(columns))
     errors, variances = arma_innovations(columns, ar_params=ar, ma_params=ma)
-    return errors / np.sqrt(variances)[:, None], math.exp(np.log(variances).mean())
+    return errors, variances
 
 
 def _filter(columns: np.ndarray, ar: np.ndarray, ma: np.ndarray) -> tuple[np.ndarray, float]:
@@ -216,8 +285,12 @@ def _filter(columns: np.ndarray, ar: np.ndarray, ma: np.ndarray) -> tuple[np.nda
 
 
 def _polynomials(free: np.ndarray, orders: Orders, m: int) -> tuple[np.ndarray, np.ndarray]:
-    """Multiply the plain and the seasonal polynomials; return the coefficients of all lags."""
-    ar, ma, seasonal_ar, seasonal_ma = _bounded(free, orders)
+    return all_lags(np.concatenate(_bounded(free, orders)), orders, m)
+
+
+def all_lags(coefficients: np.ndarray, orders: Orders, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """Multiply the plain and the seasonal polynomials; return past values' and past errors'."""
+    ar, ma, seasonal_ar, seasonal_ma = _split(coefficients, orders)
     return -_product(-ar, -seasonal_ar, m), _product(ma, seasonal_ma, m)
 
 

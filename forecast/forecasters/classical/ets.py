@@ -126,7 +126,7 @@ def _around_stl(values: np.ndarray, forms: tuple[Form, ...], m: int) -> Fitted:
     best = _choose(values - season, forms, m)
     return best._replace(
         smoothing=best.smoothing._replace(season=season[-m:]),
-        start=best.start and best.start._replace(season=season[:m]),
+        start=best.start._replace(season=season[:m]),
     )
 
 
@@ -180,7 +180,7 @@ def _fit_form(values: np.ndarray, form: Form, m: int, initialization: str) -> Fi
         m, trend=form.trend is not None, season=form.seasonal is not None,
         damping=form.damped, gains=True,
     )  # fmt: skip
-    return Fitted(fitted, errors, aicc, _before(fitted, form, result.initial_state), told)
+    return Fitted(fitted, errors, _before(fitted, form, result.initial_state), told, aicc)
 
 
 def _before(fitted: Smoothing, form: Form, state: np.ndarray) -> Smoothing:
@@ -205,6 +205,6 @@ def _rescale(fitted: Fitted, centre: float, unit: float) -> Fitted:
 
     return fitted._replace(
         smoothing=moved(fitted.smoothing),
-        start=fitted.start and moved(fitted.start),
+        start=moved(fitted.start),
         errors=fitted.errors if factors else fitted.errors * unit,
     )

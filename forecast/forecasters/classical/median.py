@@ -10,9 +10,10 @@ import numpy as np
 
 from forecast._checks import one_of, positive_integer
 from forecast.data.panel import Panel
+from forecast.forecasters.drawing import Noise, ResidualForecaster
 from forecast.forecasters.history import differences, fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.parameters import Common
-from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals
+from forecast.forecasters.residuals import Residuals
 
 STATISTICS: dict[str, Callable[..., Any]] = {"median": np.nanmedian, "mean": np.nanmean}
 
@@ -94,7 +95,7 @@ class MedianForecaster(ResidualForecaster):
 
     def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
         m = self.season_.shape[1]
-        point = self.season_[:, np.arange(horizon) % m]  # (n, H)
+        point = self.season_[noise.series][:, np.arange(horizon) % m]  # (n, H)
         if noise.rng is None:
             return point[:, None]
         drawn = noise.stretches(m, -(-horizon // m))  # (cycles, m, n, S)

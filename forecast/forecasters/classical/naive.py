@@ -8,9 +8,11 @@ import numpy as np
 
 from forecast._checks import one_of
 from forecast.data.frames import Panel
-from forecast.forecasters.history import differences, fill_gaps, shaped, tails
+from forecast.forecasters.drawing import Noise, ResidualForecaster
+from forecast.forecasters.growth import Past
+from forecast.forecasters.history import differences, fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.parameters import Common
-from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals
+from forecast.forecasters.residuals import Residuals
 
 STRATEGIES = ("last", "seasonal", "drift")
 
@@ -93,13 +95,27 @@ class NaiveForecaster(ResidualForecaster):
         self._fit(panel)
 
     def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
-        m, steps = self.season_.shape[1], np.arange(horizon)
-        point = self.season_[:, steps % m] + self.slope_[:, None] * (steps + 1)  # (n, H)
+        season, slope = self.season_[noise.series], self.slope_[noise.series]
+        m, steps = season.shape[1], np.arange(horizon)
+        point = season[:, steps % m] + slope[:, None] * (steps + 1)  # (n, H)
         if noise.rng is None:
             return point[:, None]
         walk = noise.stretches(m, -(-horizon // m)).cumsum(axis=0)  # (cycles, m, n, S)
         walk = walk.reshape(-1, *walk.shape[2:])[:horizon]  # (H, n, S)
         return point[:, None] + walk.transpose(1, 2, 0)
+
+    def _past(self) -> Past:
+        """Return errors over gaps, too: from the last value of the past one, they are known."""
+        panel, m = self._seen(self.panel_), self.season_.shape[1]
+        seen = ~np.isnan(panel.values)
+        if seen.all():
+            return super()._past()
+        place = np.arange(len(seen)) - np.repeat(panel.offsets[:-1], panel.lengths) - m
+        later, owners = place >= 0, series_numbers(panel)
+        filled = fill_gaps(panel, m)
+        errors = filled - np.r_[filled[:m], filled[:-m]] - self.slope_[owners]
+        ends, begins = seen, np.r_[seen[:m], seen[:-m]]
+        return Past(*(part[later] for part in (errors, owners, place, ends, begins)))
 
     def _echo(self, horizon: int) -> np.ndarray:
         n, m = self.season_.shape

@@ -10,11 +10,12 @@ import numpy as np
 
 from forecast.data.panel import Panel, last_steps
 from forecast.forecasters.arrays import ForecasterTags
-from forecast.forecasters.classical.doubt import doubt, side_by_side
+from forecast.forecasters.classical.doubt import doubts
 from forecast.forecasters.classical.recursion import Recursion, Smoothing, smoothing, turned
+from forecast.forecasters.drawing import Noise, ResidualForecaster, blocks
 from forecast.forecasters.history import RECENT, SHORT, fill_gaps, shaped
 from forecast.forecasters.occlusion import Occluded
-from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals, inflation
+from forecast.forecasters.residuals import Residuals, inflation
 
 
 class Fitted(NamedTuple):
@@ -26,25 +27,19 @@ class Fitted(NamedTuple):
         The recursion after the last value.
     errors
         (T,), one step ahead.
+    start
+        The recursion before the first value.
+    learned
+        (6 + m,) bool, which of its `numbers` were learned, and are in doubt.
     aicc
         Of the values.
-    start
-        The recursion before the first value; None if nothing of it is in doubt.
-    learned
-        (6 + m,) bool, which of its `numbers` were learned.
     """
 
     smoothing: Smoothing
     errors: np.ndarray
+    start: Smoothing
+    learned: np.ndarray
     aicc: float = math.inf
-    start: Smoothing | None = None
-    learned: np.ndarray | None = None
-
-    def doubt(self, values: np.ndarray) -> np.ndarray:
-        """Return how far off the numbers of the recursion may be after these values, (6 + m, r)."""
-        if self.start is None or self.learned is None:
-            return np.zeros((6 + len(self.smoothing.season), 0))
-        return doubt(self.start, self.learned, values)
 
 
 class SmoothingForecaster(ResidualForecaster):
@@ -66,16 +61,16 @@ class SmoothingForecaster(ResidualForecaster):
         m = self.season_length_
         values, observed = fill_gaps(panel, m), ~np.isnan(panel.values)
         keep = max(RECENT, 10 * m)
-        fits, errors, phases, doubts = [], [], [], []
+        fits, errors, phases, read = [], [], [], []
         for start, end in zip(panel.offsets[:-1], panel.offsets[1:], strict=True):
             recent = slice(max(start, end - keep), end)
             y = values[recent]
             fits.append(_fixed_gain(y, m) if _featureless(y) else self._fit_series(y, m))
             errors.append(np.where(observed[recent], fits[-1].errors, np.nan))
             phases.append(np.arange(recent.start - start, end - start) % m)
-            doubts.append(fits[-1].doubt(y))
+            read.append(y)
         self.smoothing_ = Smoothing(*map(np.stack, zip(*(f.smoothing for f in fits), strict=True)))
-        self.doubt_ = side_by_side(doubts)
+        self.doubt_ = doubts([fit.start for fit in fits], [fit.learned for fit in fits], read)
         owners = np.repeat(np.arange(panel.n_series), [len(part) for part in errors])
         self.residuals_ = Residuals.gather(
             np.concatenate(errors), owners, panel.n_series, phases=np.concatenate(phases)
@@ -90,15 +85,26 @@ class SmoothingForecaster(ResidualForecaster):
         self.doubt_ = np.concatenate([self.doubt_[:, :6], season], axis=1)
 
     def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
-        recursion = Recursion(self._drawn(noise))
-        steps = [recursion.emit(noise.errors().ravel()) for _ in range(horizon)]
-        return np.stack(steps, axis=1).reshape(-1, noise.n_samples, horizon)
-
-    def _drawn(self, noise: Noise) -> Smoothing:
-        """Return a recursion for each path, (n S,), as far off as its numbers are in doubt."""
         normals = noise.normals_of_each(self.doubt_.shape[2])
-        numbers = self.smoothing_.numbers()[:, :, None] + self.doubt_ @ normals
-        return self.smoothing_.rows(np.moveaxis(numbers, 2, 1))
+        paths = np.stack([noise.errors() for _ in range(horizon)])  # (H, n, S): errors at first
+        for some in blocks(len(noise.series), noise.n_samples * self.doubt_.shape[1]):
+            off = normals if len(normals) == 1 else normals[some]
+            recursion = Recursion(self._drawn(noise.series[some], off))
+            for step in paths:
+                step[some] = recursion.emit(step[some].ravel()).reshape(-1, noise.n_samples)
+        return np.moveaxis(paths, 0, 2)
+
+    def _drawn(self, series: np.ndarray, normals: np.ndarray) -> Smoothing:
+        """Return recursions (n S,) of some series, as far off as their numbers are in doubt.
+
+        `normals` are (n, r, S), or (1, r, S) for all.
+        """
+        now = Smoothing(*(part[series] for part in self.smoothing_))
+        doubt = self.doubt_[series]
+        if not (np.ptp(now.season, axis=1).any() or now.gains[:, 2].any() or doubt[:, 6:].any()):
+            now, doubt = now._replace(season=now.season[:, :1]), doubt[:, :7]  # no season
+        numbers = now.numbers()[:, :, None] + doubt @ normals  # (n, 6 + m, S)
+        return now.rows(np.moveaxis(numbers, 2, 1))
 
     def _echo(self, horizon: int) -> np.ndarray:
         now, ahead = self.smoothing_, np.arange(horizon)
@@ -133,7 +139,7 @@ class SmoothingForecaster(ResidualForecaster):
         now, steps = self.smoothing_, np.arange(1, horizon + 1)
         grown = np.cumsum(now.damping[:, None] ** steps, axis=1) * now.trend[:, None]
         level = np.repeat(now.level[:, None], horizon, axis=1)
-        forecast = self._run(horizon, None, Noise(self.residuals_))[:, 0]
+        forecast = self._expected(horizon, None)
         return {"level": level, "trend": grown, "season": forecast - level - grown}
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -170,4 +176,5 @@ def _fixed_gain(values: np.ndarray, m: int) -> Fitted:
     if len(values) > 1:
         errors[0] = math.nan  # the first value was the level
     fitted = smoothing(level, 0.0, np.zeros(m), (gain, 0.0, 0.0))
-    return Fitted(fitted, errors * inflation(len(values), 1))
+    errors *= inflation(len(values), 1)
+    return Fitted(fitted, errors, start=fitted, learned=np.zeros(6 + m, dtype=bool))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from forecast.forecasters.classical.stationarity import difference
 from forecast.forecasters.history import SHORT
 
 Triple = tuple[int, int, int]
@@ -41,6 +42,11 @@ class Fit(NamedTuple):
         In-sample errors are too small by this factor, for the parameters that were fitted to them.
     start
         Place in the series of the first value that was read.
+    weight
+        Of this model among those of the series.
+    doubt
+        Rows of the first of `params`, all but the variance, which are one standard deviation off:
+        down and up along each axis in which they are in doubt.
     """
 
     order: Triple
@@ -56,6 +62,17 @@ class Fit(NamedTuple):
     aicc: float = math.inf
     inflation: float = 1.0
     start: int = 0
+    weight: float = 1.0
+    doubt: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def reach(self) -> int:
+        """How many values differencing takes."""
+        return self.order[1] + self.seasonal_order[1] * self.season_length
+
+    def difference(self, columns: np.ndarray) -> np.ndarray:
+        """Difference along the first axis, as often as the orders say."""
+        return difference(columns, self.order[1], self.seasonal_order[1], self.season_length)
 
     def regressors(self, time: np.ndarray, X: np.ndarray | None) -> np.ndarray:
         """Return the regressors at these times, counted from `start`: (T, K)."""
@@ -118,7 +135,8 @@ def filter_series(fit: Fit, values: np.ndarray, X: np.ndarray | None) -> tuple[M
 
     Returns
     -------
-    Where the series stands, and its past one-step errors in target units.
+    Where the series stands, and its past one-step errors (T,) in target units, NaN where a value
+    is missing or nothing was known of it.
     """
     Z = fit.regressors(np.arange(len(values)), X)
     explained, params = np.split(np.array(fit.params), [Z.shape[1]])
@@ -130,9 +148,10 @@ def filter_series(fit: Fit, values: np.ndarray, X: np.ndarray | None) -> tuple[M
     # The states of differences start with a variance of 1e6: errors before they are known say
     # nothing.
     told = np.isfinite(values) & (0 < expected) & (expected < 1e3)
-    errors = found.forecasts_error[0, told] * np.sqrt(variance / expected[told])
-    if len(errors) > SHORT:  # or paths would follow a trend that the forecast has not
-        errors -= errors.mean()
+    errors = np.full(len(values), math.nan)
+    errors[told] = found.forecasts_error[0, told] * np.sqrt(variance / expected[told])
+    if told.sum() > SHORT:  # or paths would follow a trend that the forecast has not
+        errors -= errors[told].mean()
     unsure = found.predicted_state_cov[:, :, -1] - variance * np.outer(impulse, impulse)
     size, direction = np.linalg.eigh((unsure + unsure.T) / 2)
     kept = size > 1e-6 * variance
@@ -144,4 +163,4 @@ def filter_series(fit: Fit, values: np.ndarray, X: np.ndarray | None) -> tuple[M
         doubt=fit.spread * direction[:, kept] * np.sqrt(size[kept]),
         time=len(values),
     )
-    return motion, fit.spread * fit.inflation * (errors if len(errors) else np.zeros(1))
+    return motion, fit.spread * fit.inflation * errors

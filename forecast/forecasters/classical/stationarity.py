@@ -1,4 +1,4 @@
-"""How strong the season is, and how often to difference until a series is stationary."""
+"""How strong the season is, and differences."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import numpy as np
 
 # The share of the variance that a season must explain: Wang, Smith and Hyndman 2006.
 STRONG_SEASON = 0.64
-# The test of Kwiatkowski, Phillips, Schmidt and Shin 1992, table 1, at 5 %.
-NOT_STATIONARY = 0.463
 
 
 def difference(columns: np.ndarray, d: int, D: int, season_length: int) -> np.ndarray:
@@ -37,21 +35,3 @@ def strong_season(values: np.ndarray, season_length: int) -> np.ndarray | None:
     detrended = np.var(parts.resid + parts.seasonal)
     strong = np.var(parts.resid) < (1 - STRONG_SEASON) * detrended
     return np.asarray(parts.seasonal) if strong else None
-
-
-def wanders(values: np.ndarray) -> bool:
-    """Tell whether the KPSS test finds that a series does not return to its mean.
-
-    Examples
-    --------
-    >>> noise = np.random.default_rng(0).normal(size=200)
-    >>> wanders(noise), wanders(noise.cumsum())
-    (False, True)
-    """
-    n = len(values)
-    errors = values - values.mean()
-    lags = int(3 * np.sqrt(n) / 13)
-    long_run = errors @ errors / n
-    for lag in range(1, lags + 1):
-        long_run += 2 * (1 - lag / (lags + 1)) * (errors[lag:] @ errors[:-lag]) / n
-    return bool(np.sum(errors.cumsum() ** 2) / n**2 > NOT_STATIONARY * long_run)

@@ -7,6 +7,7 @@ import importlib
 import math
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -19,7 +20,7 @@ from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.calibration import Calibration, pool
 from forecast.forecasters.combined.blending import WAYS, blend
 from forecast.forecasters.combined.combination import Combination
-from forecast.forecasters.combined.planning import CANDIDATES, Candidate, Size, in_order
+from forecast.forecasters.combined.planning import CANDIDATES, Candidate, Size, in_order, priors
 from forecast.forecasters.combined.trial import Trial
 from forecast.forecasters.combined.weighing import weigh
 from forecast.forecasters.parameters import Common
@@ -106,7 +107,7 @@ class AutoForecaster(Combination):
         _load()
         clock = Clock(budget)
         trial = Trial.of(panel, self.horizon_)
-        size = Size.of(panel, trial)
+        size = Size.of(panel, trial, self.season_length_)
         self.members_ = {}
         past: list[np.ndarray] = []
         rows: dict[str, list[Any]] = {}
@@ -114,20 +115,28 @@ class AutoForecaster(Combination):
             expected = one.seconds(size)
             note = one.lacks(panel, self.season_length_) or clock.refuses(expected)
             if note is None or not self.members_:
-                note = self._try(one, panel, trial, past)
+                late = functools.partial(clock.is_late, one, size)
+                note = self._try(one, panel, trial, past, late)
             rows[label] = [expected, clock.lap(), np.nan, 0.0, note or ""]
         self.table_ = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS))
         self._weigh(panel, trial, past)
 
     def _try(
-        self, one: Candidate, panel: Panel, trial: Trial | None, past: list[np.ndarray]
+        self,
+        one: Candidate,
+        panel: Panel,
+        trial: Trial | None,
+        past: list[np.ndarray],
+        late: Callable[[], str | None],
     ) -> str | None:
-        """Make a candidate a member, or return why it failed; keep its past forecasts."""
+        """Make a candidate a member, or return why it is none; keep its past forecasts."""
         model = one.build(self.random_state)
         try:
             with warnings.catch_warnings():  # one member's fault is not that of all
                 warnings.simplefilter("ignore", ForecastWarning)
                 found = None if trial is None else self._tried(model, trial)
+                if found is not None and self.members_ and (note := late()):
+                    return note
                 member = self._fitted(model, panel)
         except Exception as error:  # one member must not cost the forecast
             return f"failed: {type(error).__name__}: {error}"
@@ -142,8 +151,7 @@ class AutoForecaster(Combination):
 
     def _weigh(self, panel: Panel, trial: Trial | None, past: list[np.ndarray]) -> None:
         """Learn weights from past forecasts, and the width of bands from those of all together."""
-        priors = {one.label: one.prior for one in CANDIDATES}
-        prior = np.array([priors[label] for label in self.members_])
+        prior = priors(self.members_, panel.n_series)
         self.common_, self.width_ = prior / prior.sum(), None
         self.shares_ = np.tile(self.common_, (panel.n_series, 1))
         if trial is not None:
@@ -215,11 +223,25 @@ class Clock:
         """Return why so many seconds more cannot be spent, or None."""
         if self.planned + seconds > self.budget:
             return f"beyond the budget: {seconds:.3g} s more"
-        left = MOST * self.budget - (time.thread_time() - self.start)
-        if seconds > left:
-            return f"no time left: {seconds:.3g} s more, and this machine is slower than planned"
+        if late := self._lacks(seconds):
+            return late
         self.planned += seconds
         return None
+
+    def is_late(self, one: Candidate, size: Size) -> str | None:
+        """Return why a candidate that was tried cannot be fitted to all values, or None.
+
+        If the trial took longer than expected, the rest will, the more so the more the trial tells.
+        """
+        rest = one.fitting(size.whole, size)
+        took = time.thread_time() - self.before + rest
+        return self._lacks(rest * max(took / one.seconds(size), 1.0))
+
+    def _lacks(self, seconds: float) -> str | None:
+        left = MOST * self.budget - (time.thread_time() - self.start)
+        if seconds <= left:
+            return None
+        return f"no time left: {seconds:.3g} s more, and this machine is slower than planned"
 
     def lap(self) -> float:
         """Return the seconds since it was asked before."""

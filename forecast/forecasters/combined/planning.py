@@ -1,22 +1,45 @@
 """Which forecasters to try: what each needs of the data, and how many seconds it takes.
 
 The seconds are from constants, so that the same data and budget have the same members wherever the
-machine is no slower than that of the constants. They were measured on one core of a server of 2023,
-on M3, single series of up to 2,200 values, and generated panels, and rounded up.
+machine is no slower than that of the constants. They were measured on one core of a busy server, on
+M3, 127 single series of up to 1,500 values, and 25 panels, and rounded up. ARIMA's vary most: with
+a season of 24 a fit took from .1 to 15 seconds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from forecast._checks import is_integer
+from forecast.data.calendar import CANDIDATES as SEASONS
 from forecast.data.panel import Panel
 from forecast.forecasters.combined.trial import Trial
+from forecast.forecasters.neural.pretrained import MANY
 from forecast.forecasters.registry import SPELLINGS
 
 CALL = 6e-4  # seconds of a step of any forecast, however few series there are
 READ = 1600  # values of a long series that are read, on average
+LONGEST = 24  # steps of a season that is estimated; a longer one is smoothed beforehand
+VIEWS = 3  # seasons by which the pre-trained network reads a history with dates, at most
+
+# A single series has few errors to weigh by, and the pre-trained network leads there: its prior is
+# that of a large panel times 1 + LONE / n.
+LONE = 3.0
+
+
+class Fit(NamedTuple):
+    """What is fitted: so many series of so many values in all."""
+
+    series: int
+    values: int
+
+    @classmethod
+    def of(cls, lengths: np.ndarray) -> Fit:
+        """Return the work of a fit to series of such lengths."""
+        return cls(len(lengths), int(np.minimum(lengths, READ).sum()))
 
 
 class Size(NamedTuple):
@@ -24,8 +47,12 @@ class Size(NamedTuple):
 
     Attributes
     ----------
-    fitted
-        Values of both fits.
+    whole, before
+        The two fits.
+    season
+        Steps of a season, as far as it is estimated.
+    views
+        By how many seasons the pre-trained network reads a history.
     origins
         Of the trial.
     absorbed
@@ -36,21 +63,27 @@ class Size(NamedTuple):
         Steps of one of them.
     """
 
-    fitted: int
+    whole: Fit
+    before: Fit
+    season: int
+    views: int
     origins: int
     absorbed: int
     steps: int
     horizon: int
 
     @classmethod
-    def of(cls, panel: Panel, trial: Trial | None) -> Size:
+    def of(cls, panel: Panel, trial: Trial | None, season_length: int) -> Size:
         """Return the size of the work on a panel."""
-        values = int(np.minimum(panel.lengths, READ).sum())
+        whole, season = Fit.of(panel.lengths), season_length if season_length <= LONGEST else 1
+        views = VIEWS
+        if is_integer(panel.freq):  # the season of few series of whole-number steps is looked for
+            views = 2 if panel.n_series >= MANY else 1 + len(SEASONS)
         if trial is None:
-            return cls(values, 0, 0, 0, 0)
+            return cls(whole, Fit(0, 0), season, views, 0, 0, 0, 0)
         ends = np.minimum(trial.ends, READ)
-        fitted, steps = values + int(ends[0].sum()), ends.size * trial.steps
-        return cls(fitted, len(ends), int(ends.sum()), steps, trial.steps)
+        sizes = len(ends), int(ends.sum()), ends.size * trial.steps, trial.steps
+        return cls(whole, Fit.of(ends[0]), season, views, *sizes)
 
 
 class Candidate(NamedTuple):
@@ -60,11 +93,13 @@ class Candidate(NamedTuple):
     ----------
     label
     prior
-        Its weight before any error was seen, from validation parts: M3 and 126 single series.
+        Its weight before any error was seen, from validation parts: M3, panels, single series.
     fewest, cycles, values
         What a typical series must have: values, seasons; and all series together: values.
-    fixed, value, again, step
-        Seconds of a fit, of each value in it, of each value at an origin, of each step of a series.
+    fixed, series, season, value
+        Seconds of a fit, of each series in it, of each step of their seasons, of each value.
+    again, step
+        Seconds of each value at an origin, of each step of a series.
     """
 
     label: str
@@ -73,15 +108,31 @@ class Candidate(NamedTuple):
     cycles: int
     values: int
     fixed: float
+    series: float
+    season: float
     value: float
     again: float
     step: float
 
     def seconds(self, size: Size) -> float:
         """Return how long all work on it is expected to take."""
+        return self.trying(size) + self.fitting(size.whole, size)
+
+    def trying(self, size: Size) -> float:
+        """Return the seconds of the trial, and of the fit before it."""
+        if size.origins == 0:
+            return 0.0
         forecasts = CALL * size.horizon * size.origins + self.step * size.steps
-        fits = self.fixed * (1 + (size.origins > 0)) + self.value * size.fitted
-        return fits + self.again * size.absorbed + forecasts
+        absorbing = self.again * self._views(size) * size.absorbed
+        return self.fitting(size.before, size) + absorbing + forecasts
+
+    def fitting(self, fit: Fit, size: Size) -> float:
+        """Return the seconds of one of the fits."""
+        each = self.series + self.season * size.season
+        return self.fixed + each * fit.series + self.value * self._views(size) * fit.values
+
+    def _views(self, size: Size) -> int:
+        return size.views if self.label == "pre-trained" else 1
 
     def lacks(self, panel: Panel, season_length: int) -> str | None:
         """Return what the data lack for it, or None.
@@ -91,7 +142,7 @@ class Candidate(NamedTuple):
         >>> import pandas as pd
         >>> from forecast.data.frames import read_frames
         >>> CANDIDATES[-1].lacks(read_frames(pd.Series(range(80))), season_length=1)
-        'from 1,000 values on'
+        'from 2,000 values on'
         """
         typical = float(np.median(panel.lengths))
         if typical < self.fewest:
@@ -108,17 +159,30 @@ class Candidate(NamedTuple):
 
 
 CANDIDATES = (
-    Candidate("seasonal naive", 0.1, 1, 0, 0, 0.0, 2e-6, 0.0, 5e-5),
-    Candidate("drift", 0.5, 1, 0, 0, 0.0, 2e-6, 0.0, 8e-5),
-    Candidate("pre-trained", 2.0, 1, 0, 0, 0.05, 2.8e-5, 2.2e-5, 1e-5),
-    Candidate("Theta", 1.0, 8, 0, 0, 0.01, 1e-5, 0.0, 1e-4),
-    Candidate("Markov", 0.5, 72, 0, 0, 0.01, 3e-6, 0.0, 1e-4),
-    Candidate("ETS", 0.5, 72, 3, 0, 0.05, 1.1e-3, 0.0, 1e-4),
-    Candidate("ARIMA", 0.1, 72, 3, 0, 0.1, 2e-3, 1e-4, 1e-4),
-    Candidate("MLP", 1.0, 72, 3, 500, 10.0, 2e-3, 0.0, 1e-4),
-    Candidate("RNN", 1.0, 72, 3, 1000, 10.0, 3e-3, 0.0, 1e-4),
-    Candidate("LSTM", 1.0, 72, 3, 1000, 12.0, 4e-3, 0.0, 1e-4),
+    Candidate("seasonal naive", 0.1, 1, 0, 0, 0.0, 0.0, 0.0, 1e-6, 0.0, 4e-5),
+    Candidate("drift", 0.5, 1, 0, 0, 0.0, 0.0, 0.0, 1e-6, 0.0, 6e-5),
+    Candidate("pre-trained", 2.0, 1, 0, 0, 0.03, 0.0, 0.0, 1e-5, 5e-6, 1e-5),
+    Candidate("Theta", 1.0, 8, 0, 0, 0.01, 8e-4, 0.0, 2.2e-5, 0.0, 6e-5),
+    Candidate("Markov", 0.1, 72, 0, 0, 0.01, 0.01, 0.0, 1e-6, 0.0, 6e-5),
+    Candidate("ETS", 0.5, 72, 3, 0, 0.02, 0.03, 6e-3, 5e-5, 0.0, 1e-4),
+    Candidate("ARIMA", 0.1, 72, 3, 0, 0.05, 0.05, 0.3, 4e-4, 2e-5, 1e-4),
+    Candidate("MLP", 2.0, 72, 3, 2000, 7.0, 0.0, 0.0, 4e-4, 0.0, 1e-5),
+    Candidate("RNN", 1.0, 72, 3, 2000, 8.0, 0.0, 0.0, 4e-4, 0.0, 1e-5),
+    Candidate("LSTM", 2.0, 72, 3, 2000, 6.0, 0.0, 0.0, 4e-4, 0.0, 1e-5),
 )
+
+
+def priors(labels: Iterable[str], n_series: int) -> np.ndarray:
+    """Return the weights (M,) of candidates before any error of n series was seen.
+
+    Examples
+    --------
+    >>> priors(["Theta", "pre-trained"], n_series=1).tolist()
+    [1.0, 8.0]
+    """
+    known = {one.label: one.prior for one in CANDIDATES}
+    known["pre-trained"] *= 1 + LONE / n_series
+    return np.array([known[label] for label in labels])
 
 
 def in_order(size: Size) -> dict[str, Candidate]:
@@ -128,8 +192,11 @@ def in_order(size: Size) -> dict[str, Candidate]:
 
     Examples
     --------
-    >>> list(in_order(Size(fitted=100, origins=12, absorbed=1000, steps=144, horizon=12)))[:3]
-    ['seasonal naive', 'pre-trained', 'Theta']
+    >>> size = Size(
+    ...     Fit(1, 60), Fit(1, 40), season=4, views=3, origins=0, absorbed=0, steps=0, horizon=0
+    ... )
+    >>> list(in_order(size))[:3]
+    ['seasonal naive', 'drift', 'Theta']
     """
     naive, *others = CANDIDATES
     ordered = [naive, *sorted(others, key=lambda one: one.seconds(size) / one.prior)]

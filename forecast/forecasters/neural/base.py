@@ -9,7 +9,6 @@ from __future__ import annotations
 import abc
 import copy
 import dataclasses
-import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,14 +19,16 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from forecast._checks import ForecastWarning
 from forecast.data.calendar import longer_seasons
 from forecast.data.panel import Panel
 from forecast.data.windows import validation_lengths
 from forecast.engine import ranks, training
-from forecast.engine.batches import Windows, typical_spreads
+from forecast.engine.batches import Batch, Windows, typical_spreads
 from forecast.engine.model import Model
+from forecast.engine.stream import encode_all
 from forecast.engine.support import Support
 from forecast.engine.validation import Validation
 from forecast.forecasters.arrays import ForecasterTags
@@ -111,22 +112,28 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
 
     def _fit(self, panel: Panel) -> None:
         self._check_parameters()
-        self.recipe_ = self._sizes(panel)
-        held_out = self._held_out(panel)
-        self.spreads_ = typical_spreads(panel, np.where(held_out > 0, held_out, panel.lengths))
-        # transformed values are bounded by the inverse, if at all
-        plain = self.target_transform_ is None
-        self.support_ = Support.of(panel.values) if plain else Support()
-        if HEADS[self.head](1).counts:
-            self.support_ = Support.of_counts(panel.values)
-        self.features_ = Features.fit(panel, *self._feature_options(), self.id_col)
-        device = device_of(self.device)
+        held_out, device, path = self._measure(panel), device_of(self.device), self.checkpoint
         with self._drawing(device, 0) as generator:
             self.model_ = self._build(panel).to(device)
             windows = self._weighed_windows(panel, held_out)
-            self._train(windows, held_out, generator)
+            judge = self._judge(windows, torch.as_tensor(held_out, device=windows.device))
+            self.history_, batch = fitting.train(
+                self.model_,
+                self.recipe_,
+                windows,
+                judge,
+                self._settings(self.recipe_),
+                generator,
+                ends=judge.held_out if self.early_stopping else windows.lengths,
+                pieces=self._pieces(panel.lengths),
+                name=type(self).__name__ if self.verbose and ranks.rank() == 0 else None,
+                keep=partial(self._keep, path, windows, judge) if path else None,
+            )
+            self._calibrate(judge)
+            for trouble in self._troubles(batch, judge):
+                warnings.warn(trouble, ForecastWarning, stacklevel=4)
         self.n_parameters_ = count_parameters(self.model_)
-        self.stream_ = self._read_all(windows)
+        self.stream_ = encode_all(self.model_, windows)
 
     def partial_fit(self, y: Frame | None = None, X: IntoDataFrame | None = None) -> Self:
         """Absorb new values as `update` does, and train on, from the weights as they are.
@@ -162,7 +169,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         self.model_ = copy.deepcopy(self.model_)
         windows, done = self._weighed_windows(panel, panel.lengths), len(self.history_)
         settings = dataclasses.replace(
-            self._settings(self.recipe_.min_observed), max_epochs=1, n_iter_no_change=None
+            self._settings(self.recipe_), max_epochs=1, n_iter_no_change=None
         )
         with self._drawing(self._device(), done) as generator:
             epoch, _ = fitting.train(
@@ -179,7 +186,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
             )
         epochs = [self.history_, epoch.assign(epoch=done + 1)]
         self.history_ = pd.concat(epochs, ignore_index=True)
-        self.stream_ = self._read_all(windows)
+        self.stream_ = encode_all(self.model_, windows)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         learned = Learned(self.model_, self.stream_, self.spreads_, self.history_)
@@ -244,35 +251,41 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         given = self.recipe_, panel, self.features_, self.support_
         return build_model(*given, self.head, self.precision, self._network)
 
-    def _train(self, windows: Windows, held_out: np.ndarray, generator: torch.Generator) -> None:
-        """Train the model, calibrate it, and warn if a naive forecast is better."""
-        model, name, path = self.model_, type(self).__name__, self.checkpoint
-        first = torch.as_tensor(held_out, device=windows.device)
+    def _measure(self, panel: Panel) -> np.ndarray:
+        """Set what a panel tells before training; return where its held-out part begins, (n,)."""
+        self.recipe_ = self._sizes(panel)
+        held_out = self._held_out(panel)
+        self.spreads_ = typical_spreads(panel, np.where(held_out > 0, held_out, panel.lengths))
+        # transformed values are bounded by the inverse, if at all
+        plain = self.target_transform_ is None
+        self.support_ = Support.of(panel.values) if plain else Support()
+        if HEADS[self.head](1).counts:
+            self.support_ = Support.of_counts(panel.values)
+        self.features_ = Features.fit(panel, *self._feature_options(), self.id_col)
+        return held_out
+
+    def _judge(self, windows: Windows, held_out: Tensor) -> Validation:
+        """Return what judges the model by the values from `held_out` (n,) on."""
         # a window that the user has set is judged whole, however many steps it has
         context = 0 if self._window is None else self.recipe_.n_steps
-        judge = Validation(model, windows, first, self.horizon_, self.season_length_, context)
-        self.history_, batch = fitting.train(
-            model,
-            self.recipe_,
-            windows,
-            judge,
-            self._settings(self.recipe_.min_observed),
-            generator,
-            ends=first if self.early_stopping else windows.lengths,
-            pieces=self._pieces(windows.lengths.numpy(force=True)),
-            name=name if self.verbose and ranks.rank() == 0 else None,
-            keep=partial(self._keep, path, windows, judge) if path else None,
-        )
-        norms, asked = self.history_["gradient_norm"].tolist(), self._window is not None
-        trouble = fitting.gradient_trouble(model, batch, norms, self.clip_norm, asked=asked)
-        if trouble is not None:
-            warnings.warn(f"{name}: {trouble}", ForecastWarning, stacklevel=6)
-        fitting.calibrate(model, judge)
-        error = judge.loss(model) if self.early_stopping else math.nan
-        horizons = float((windows.lengths - first).sum()) / self.horizon_
-        trouble = fitting.naive_is_better(error, judge.naive_loss, horizons, name)
-        if trouble is not None:
-            warnings.warn(trouble, ForecastWarning, stacklevel=6)
+        asked = self.horizon_, self.season_length_, context
+        return Validation(self.model_, windows, held_out, *asked)
+
+    def _troubles(self, batch: Batch, judge: Validation) -> Iterator[str]:
+        """Yield what to warn of after training: its gradients, a naive forecast that is better."""
+        model, name, asked = self.model_, type(self).__name__, self._window is not None
+        norms = self.history_["gradient_norm"].tolist()
+        for text in fitting.gradient_trouble(model, batch, norms, self.clip_norm, asked=asked):
+            yield f"{name}: {text}"
+        if self.early_stopping:
+            error = judge.loss(model)
+            yield from fitting.naive_is_better(error, judge.naive_loss, judge.horizons, name)
+
+    def _calibrate(self, judge: Validation) -> None:
+        """Let the held-out errors tell how wide bands are, and by default those of each series."""
+        fitting.calibrate(self.model_, judge)
+        if self.calibration is None:
+            self.calibration_ = fitting.series_widths(self.model_, judge)
 
     def _keep(
         self, path: str, windows: Windows, judge: Validation, model: Model, history: pd.DataFrame
@@ -280,8 +293,8 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         """Write the forecaster to a file as it would be if training ended here."""
         kept = copy.copy(self)
         kept.model_, kept.history_, kept.calibration_ = copy.deepcopy(model), history, None
-        fitting.calibrate(kept.model_, judge)
-        kept.stream_ = kept._read_all(windows)
+        kept._calibrate(judge)
+        kept.stream_ = encode_all(kept.model_, windows)
         kept.save(path)
 
     def _untrained(self) -> Self:

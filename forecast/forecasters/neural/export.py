@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from forecast._checks import short
 from forecast.engine.portable import Absorb, Forecast, Layout, Portable, Standardise
-from forecast.engine.stream import Stream
+from forecast.engine.stream import Stream, encode_all
 from forecast.forecasters import arguments
 from forecast.forecasters.base import DECILES
 from forecast.forecasters.neural.base import NeuralForecaster
@@ -101,14 +101,14 @@ def _check(model: Any) -> None:
             f"{short(model)}. Others are saved by `model.save(path)`."
         )
     check_is_fitted(model)
-    for name, used in (
-        ("target_transform", model.target_transform_ is not None),
-        ("calibration", model.calibration_ is not None),
+    for name, used, without in (
+        ("target_transform", model.target_transform_ is not None, "without"),
+        ("calibration", model.calibration_ is not None, "with `calibration=False`"),
     ):
         if used:
             raise ValueError(
                 f"`model` must have no `{name}` to be exported: its arithmetic is no part of the "
-                f"network. Fit it without, or save it by `model.save(path)`."
+                f"network. Fit it {without}, or save it by `model.save(path)`."
             )
     if not model.model_.head.traceable:
         raise ValueError(
@@ -143,7 +143,7 @@ def _all_phases(model: NeuralForecaster) -> Stream:
     """Return the stream that new values can be absorbed into; `fit` keeps its newest phase."""
     if len(model.stream_.phases) == model.recipe_.patch:
         return model.stream_
-    return model._read_all(model._windows(model._seen(model.panel_)), phases=True)
+    return encode_all(model.model_, model._windows(model._seen(model.panel_)), phases=True)
 
 
 def _input(like: Tensor, *sizes: int) -> Tensor | None:

@@ -15,14 +15,19 @@ from torch import Tensor
 from forecast.data.panel import Panel
 from forecast.engine import gradients, states, training
 from forecast.engine.batches import Batch, Windows, seasonal_changes
+from forecast.engine.drawing import Draw
 from forecast.engine.model import Model
 from forecast.engine.validation import Validation
-from forecast.forecasters.calibration import CLAIMED, student
+from forecast.forecasters.calibration import CLAIMED, Calibration, own_widths, step_sizes, student
 from forecast.forecasters.neural.recipe import Recipe
 from forecast.networks.base import Network
 
 # An error of so many spreads is no forecast; a part of fewer horizons says little of any.
 DIVERGED, FEW = 100.0, 3
+# From so many independent errors in training on, the widths of a head count more than the size of
+# held-out errors.
+TAUGHT = 20.0
+MASKED = 0.1  # share of the training windows that lose some of their values
 
 
 def error_scales(
@@ -64,21 +69,26 @@ def train(
     tuple
         One row per epoch, and one more batch.
     """
-    batches = windows.draw(
-        recipe.batch_size,
-        ends,
-        n_steps=recipe.n_steps,
-        reader=model.reader,
-        generator=generator,
-        pieces=pieces,
-        every=recipe.every,
+    batches = iter(
+        Draw(
+            windows,
+            recipe.batch_size,
+            ends,
+            n_steps=recipe.n_steps,
+            reader=model.reader,
+            generator=generator,
+            pieces=pieces,
+            every=recipe.every,
+            mask_fraction=MASKED,
+            takes_over=model.network.hands_over,
+        )
     )
     stops = settings.n_iter_no_change is not None
     validate = judge.loss if judge and stops else lambda model: math.nan
     rows: list[dict[str, Any]] = []
     on_best = None if keep is None else lambda best: keep(best, pd.DataFrame(rows))
     epochs: Iterable[training.Epoch] = training.train(
-        model, batches, validate, settings, generator, on_best=on_best
+        model, batches, validate, settings, on_best=on_best
     )
     if name is not None:
         epochs = shown(epochs, name, settings.max_epochs)
@@ -91,32 +101,51 @@ def calibrate(model: Model, judge: Validation) -> None:
     """Let the held-out errors tell how wide bands and paths are.
 
     Where they are few, Student's t makes bands wider, and less is believed of errors that would
-    make them narrower.
+    make them narrower. Where few values taught the head its widths, a factor of them mends nothing:
+    a network that knows its few windows by heart claims hardly any. There the size of the held-out
+    errors counts as much.
     """
-    judge.calibrate(model)
+    errors = judge.calibrate(model)
     if few := judge.independent:
-        size = torch.linalg.vector_norm(model.noise_factor, dim=1, keepdim=True)  # (R, 1)
-        doubted = size.clamp(max=1) ** (few / (few + CLAIMED) - 1)
-        model.noise_factor.mul_(student(few) * doubted)
+        factor = model.noise_factor
+        size = torch.linalg.vector_norm(factor, dim=1, keepdim=True)  # (R, 1)
+        factor.mul_(student(few) * size.clamp(max=1) ** (few / (few + CLAIMED) - 1))
+        usual = judge.naive_sizes(model).numpy(force=True)
+        sizes = step_sizes(errors.numpy(force=True), usual, few)
+        per_score = student(few) / torch.linalg.vector_norm(factor, dim=1)
+        model.residual_size.copy_(torch.as_tensor(sizes).to(factor) * per_score)
+        model.own_share.fill_(judge.taught**2 / (judge.taught**2 + TAUGHT**2))
+
+
+def series_widths(model: Model, judge: Validation) -> Calibration | None:
+    """Let each series have bands as wide as its own held-out errors, where these differ.
+
+    Of whole numbers many are forecast just right, which tells nothing of the width.
+    """
+    if model.support.counts:
+        return None
+    misses, series = judge.misses(model).numpy(force=True), judge.series.numpy(force=True)
+    return own_widths(misses, series, len(judge.held_out), judge.independent)
 
 
 def gradient_trouble(
     model: Model, batch: Batch, norms: Sequence[float], clip_norm: float | None, *, asked: bool
-) -> str | None:
-    """Return a warning if gradients exploded, or vanish in windows as long as the user `asked` for.
+) -> Iterator[str]:
+    """Say that gradients exploded, or vanish in windows as long as the user `asked` for.
 
     In windows of the recipe's length vanishing gradients are no fault of the user's.
     """
     network = states.exact(cast(Network, model.network.members[0]))
     text = gradients.exploded(norms, clip_norm)
     if text is None and asked and states.width(network):
-        inputs = model.reader.inputs(batch.past, batch.steps).cpu().double()
+        inputs = batch.inputs.cpu().double()
         network, inputs = states.recurrence(network, inputs, batch.static.cpu())
         text = gradients.vanished(gradients.backward_norms(network, inputs), model.reader.patch)
-    return text
+    if text is not None:
+        yield text
 
 
-def naive_is_better(error: float, naive: float, horizons: float, name: str) -> str | None:
+def naive_is_better(error: float, naive: float, horizons: float, name: str) -> Iterator[str]:
     """Say that a naive forecast errs less on the validation part, both in spreads.
 
     It was wrong in two of five cases where the part was as long as one or two horizons: then it is
@@ -132,13 +161,12 @@ def naive_is_better(error: float, naive: float, horizons: float, name: str) -> s
             f"On the validation part the trained {name} errs by {error:.3g} spreads, a naive "
             f"forecast by {naive:.3g}: the updates diverged. Lower `learning_rate`."
         )
-    if horizons < FEW or not error > naive + 1e-3:  # a constant is no reason to warn
-        return None
-    return (
-        f"On the validation part, {horizons:.0f} horizons in all, the trained {name} errs by "
-        f"{error:.3f} spreads, a naive forecast by {naive:.3f}: NaiveForecaster may serve you "
-        "better here."
-    )
+    if horizons >= FEW and error > naive + 1e-3:  # a constant is no reason to warn
+        yield (
+            f"On the validation part, {horizons:.0f} horizons in all, the trained {name} errs by "
+            f"{error:.3f} spreads, a naive forecast by {naive:.3f}: NaiveForecaster may serve you "
+            "better here."
+        )
 
 
 def shown(epochs: Iterable[Any], name: str, total: int) -> Iterator[Any]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import itertools
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -46,13 +44,10 @@ class LiveForecaster(NeuralParameters):
 
     def _written(self, live: Stream, ahead: Tensor, point: str) -> np.ndarray:
         """Return the medians or means (n, H) that the network writes and reads again."""
-        choose = rollout.greedy(self.model_, point)
-
-        def read(live: Stream, ahead: Tensor) -> Tensor:
-            return rollout.rollout(self.model_, live, ahead, choose)
-
-        values = self._write(live, ahead, read)
-        return values if point == "mean" else self.model_.support.round(values)
+        model, choose = self.model_, rollout.greedy(self.model_, point)
+        with torch.inference_mode():
+            parts = [rollout.rollout(model, *part, choose) for part in _parts(live, ahead)]
+        return _joined(parts) if point == "mean" else model.support.round(_joined(parts))
 
     def _predict_quantiles(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
@@ -85,27 +80,25 @@ class LiveForecaster(NeuralParameters):
 
     def _first_block(self, live: Stream, ahead: Tensor, levels: tuple[float, ...]) -> np.ndarray:
         """Return the steps of one block, (n, r, 1 + Q): the median, then the quantiles."""
-
-        def read(live: Stream, ahead: Tensor) -> Tensor:
-            block = ahead[:, : self.recipe_.stride]
-            scale, raw = rollout.first_block(self.model_, live, block)
-            return self.model_.values(scale, self.model_.quantiles(raw, (0.5, *levels)))
-
-        return self._write(live, ahead, read)
+        model, parts = self.model_, []
+        with torch.inference_mode():
+            for part in _parts(live, ahead[:, : self.recipe_.stride]):
+                scale, params = rollout.first_block(model, *part)
+                parts.append(model.values(scale, model.quantiles(params, (0.5, *levels))))
+        return _joined(parts)
 
     def _sample(
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
     ) -> np.ndarray:
         # each part of a large panel draws from a generator of its own, so that a longer horizon
         # for one part does not move the draws of the next
-        seeds = itertools.count(int(rng.integers(2**31)))
-
-        def draw(live: Stream, ahead: Tensor) -> Tensor:
-            generator = torch.Generator().manual_seed(next(seeds))
-            return rollout.paths(self.model_, live, ahead, n_samples, generator)
-
+        seed, paths = int(rng.integers(2**31)), []
         ahead = self._told(self.panel_, horizon, known)
-        return self.model_.support.round(self._write(self.stream_, ahead, draw, n_samples))
+        with torch.inference_mode():
+            for k, part in enumerate(_parts(self.stream_, ahead, n_samples)):
+                generator = torch.Generator().manual_seed(seed + k)
+                paths.append(rollout.paths(self.model_, *part, n_samples, generator))
+        return self.model_.support.round(_joined(paths))
 
     def _predict_at(
         self,
@@ -141,7 +134,7 @@ class LiveForecaster(NeuralParameters):
         start, patch = self.stream_, self.recipe_.patch
         if len(start.phases) < patch and phases_needed(moments, patch) != [patch - 1]:
             seen = panel.head(self.panel_.lengths)
-            start = self._read_all(self._windows(seen), phases=True)
+            start = stream.encode_all(self.model_, self._windows(seen), phases=True)
         values, drivers = self._newest(panel, moments[-1])
         # a decoder begins from the state, and what is read back goes on from it
         alone = horizon <= self.recipe_.stride and not self.model_.network.hands_over
@@ -159,17 +152,17 @@ class LiveForecaster(NeuralParameters):
             with torch.inference_mode():
                 _, self.stream_ = stream.absorb(self.model_, values, self.stream_, drivers)
         else:
-            self.stream_ = self._read_all(self._windows(panel), phases=True)
+            self.stream_ = stream.encode_all(self.model_, self._windows(panel), phases=True)
 
     def _apply(self, panel: Panel) -> None:
         self.features_ = dataclasses.replace(self.features_, static=self.static)
         self.spreads_ = typical_spreads(panel, panel.lengths)
-        self.stream_ = self._read_all(self._windows(panel))
+        self.stream_ = stream.encode_all(self.model_, self._windows(panel))
 
     def _answer(self, asked: Occluded, horizon: int) -> np.ndarray:
         other = copy.copy(self)
         other.panel_, other.spreads_ = asked.panel, self.spreads_[asked.owners]
-        live = other._read_all(other._windows(asked.panel))
+        live = stream.encode_all(self.model_, other._windows(asked.panel))
         live = live._replace(static=live.static.masked_fill(self._tensor(asked.static)[:, None], 0))
         ahead, own = other._told(asked.panel, horizon, asked.known), len(self.panel_.X_names)
         usual = self._tensor(self.features_.usual_calendar(self.panel_))
@@ -184,10 +177,6 @@ class LiveForecaster(NeuralParameters):
     def _windows(self, panel: Panel, error_scales: np.ndarray | None = None) -> Windows:
         return self.features_.windows(panel, self.spreads_, self._device(), error_scales)
 
-    def _read_all(self, windows: Windows, *, phases: bool = False) -> Stream:
-        """Read every series to its end."""
-        return stream.encode_all(self.model_, windows, phases=phases)
-
     def _newest(self, panel: Panel, count: int) -> tuple[Tensor, Tensor]:
         """Return the last values of every series and their covariates, as the model reads them."""
         newest = panel.newest(count)
@@ -201,16 +190,18 @@ class LiveForecaster(NeuralParameters):
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.as_tensor(array, device=self._device())
 
-    def _write(self, live: Stream, ahead: Tensor, write: Any, copies: int = 1) -> np.ndarray:
-        """Return what `write(stream, known)` forecasts for the rows of a stream, some at a time."""
-        newest = live._replace(phases=live.phases[-1:])
-        together = max(ROLLOUT_ROWS // copies, 1)
-        if len(ahead) <= together:
-            parts = [(newest, ahead)]
-        else:
-            rows = [slice(first, first + together) for first in range(0, len(ahead), together)]
-            parts = [(pick(newest, some), ahead[some]) for some in rows]
-        with torch.inference_mode():
-            written = [write(*part) for part in parts]
-            whole = written[0] if len(written) == 1 else torch.cat(written)
-        return whole.cpu().numpy().astype(np.float64)
+
+def _parts(live: Stream, ahead: Tensor, copies: int = 1) -> list[tuple[Stream, Tensor]]:
+    """Return the rows of a stream and what is known of their future, as many as go together."""
+    newest = live._replace(phases=live.phases[-1:])
+    together = max(ROLLOUT_ROWS // copies, 1)
+    if len(ahead) <= together:
+        return [(newest, ahead)]
+    rows = [slice(first, first + together) for first in range(0, len(ahead), together)]
+    return [(pick(newest, some), ahead[some]) for some in rows]
+
+
+def _joined(parts: list[Tensor]) -> np.ndarray:
+    """Return what was forecast for the rows of a stream."""
+    whole = parts[0] if len(parts) == 1 else torch.cat(parts)
+    return whole.cpu().numpy().astype(np.float64)

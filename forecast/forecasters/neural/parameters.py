@@ -11,11 +11,13 @@ import pandas as pd
 from forecast._checks import boolean, number_between, one_of, positive_integer, training_parameters
 from forecast.engine import training
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.neural.recipe import Recipe
 from forecast.forecasters.parameters import Common
 from forecast.networks.ensemble import PRECISIONS
 from forecast.networks.heads.registry import HEADS
 
-GIVEN = ("batch_size", "hidden_size", "num_layers", "n_estimators")  # sizes a user may set
+# What a user may set of a recipe.
+GIVEN = ("batch_size", "hidden_size", "num_layers", "n_estimators", "n_iter_no_change")
 
 
 class Trained(Common, total=False):
@@ -37,7 +39,7 @@ class Trained(Common, total=False):
     max_epochs: int
     early_stopping: bool
     validation_fraction: float
-    n_iter_no_change: int
+    n_iter_no_change: int | None
     clip_norm: float | None
     clip_value: float | None
     n_estimators: int | None
@@ -95,8 +97,9 @@ class NeuralParameters(BaseForecaster):
         so they may be too narrow.
     validation_fraction : float
         Share of each series that is held out; at least one horizon.
-    n_iter_no_change : int
-        Patience in epochs.
+    n_iter_no_change : int, optional
+        Patience in epochs. Default: 10; of a recurrent network on a single series of fewer than 500
+        values 5.
     clip_norm, clip_value : float, optional
         Bounds on the gradient: on its norm, and on each element.
     n_estimators : int, optional
@@ -138,7 +141,7 @@ class NeuralParameters(BaseForecaster):
         max_epochs: int = 60,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int | None = None,
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
         n_estimators: int | None = None,
@@ -181,21 +184,20 @@ class NeuralParameters(BaseForecaster):
         other.checkpoint = None  # one file holds one training
         return other
 
-    def _settings(self, min_observed: int) -> training.Settings:
+    def _settings(self, recipe: Recipe) -> training.Settings:
         """Return the settings of the training loop."""
         return training.Settings(
             learning_rate=self.learning_rate,
             max_epochs=self.max_epochs,
-            n_iter_no_change=self.n_iter_no_change if self.early_stopping else None,
+            n_iter_no_change=recipe.n_iter_no_change if self.early_stopping else None,
             weight_decay=self.weight_decay,
             clip_norm=self.clip_norm,
             clip_value=self.clip_value,
-            min_observed=min_observed,
-            mask_fraction=0.1,
+            min_observed=recipe.min_observed,
         )
 
     def _check_parameters(self) -> None:
-        training_parameters(self)
+        training_parameters(self, optional=GIVEN)
         for name in ("context_length", *GIVEN):
             if getattr(self, name) is not None:
                 positive_integer(name, getattr(self, name))

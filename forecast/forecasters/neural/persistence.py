@@ -59,7 +59,7 @@ def from_arrays(
     """
     with torch.device("meta"):  # shapes alone: they take no memory
         like = build()
-        weights = fitting(like.state_dict(), arrays)
+        weights = fitting(like.state_dict(), _with_shares(arrays, like))
         empty = _empty_stream(like, panel, features, n_phases)
         packed = stream.pack(empty, like.reader)
         scales = _empty_scales(like, panel)
@@ -91,6 +91,14 @@ def restore_recipe(saved: dict[str, Any], n_estimators: int | None, n_arrays: in
             f"the weights of {recipe.n_estimators} x {recipe.num_layers} layers are missing"
         )
     return recipe
+
+
+def _with_shares(arrays: dict[str, np.ndarray], like: Model) -> dict[str, np.ndarray]:
+    """Return arrays, with what files before `residual_size` do not hold."""
+    alone = {"residual_size": like.residual_size, "own_share": like.own_share}
+    before = {name: torch.zeros_like(part, device="cpu") for name, part in alone.items()}
+    before["own_share"] += 1
+    return {name: part.numpy() for name, part in before.items()} | arrays
 
 
 def _empty_stream(model: Model, panel: Panel, features: Features, n_phases: int) -> Stream:

@@ -19,10 +19,11 @@ from forecast.data.static import StaticReader
 from forecast.data.weights import has_weight
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import Frame
+from forecast.forecasters.drawing import Noise, ResidualForecaster
 from forecast.forecasters.history import fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
-from forecast.forecasters.residuals import Noise, ResidualForecaster, Residuals, inflation
+from forecast.forecasters.residuals import Residuals, inflation
 from forecast.forecasters.transform import forward
 from forecast.forecasters.window.least_squares import Stretches, Windows
 from forecast.forecasters.window.order import order_for
@@ -288,24 +289,25 @@ class MarkovForecaster(ResidualForecaster):
         return np.asarray(self.regressor_.predict(columns), dtype=np.float64).reshape(len(columns))
 
     def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
-        """Return paths (n, S, H), each step fed back."""
-        low, high = self.range_[:, :1], self.range_[:, 1:]
+        own = noise.series
+        (low, high), window = self.range_[own].T[..., None], self.window_[own]
+        held, known = self.held_[own], None if known is None else known[own]
         reach, flat = np.maximum(high - low, 1.0), high - low < FLAT
         weights, constants = self._drawn(noise)
         # (H, n, S): each step is the last row of a window
-        paths = np.empty((horizon, len(self.center_), noise.n_samples))
+        paths = np.empty((horizon, len(own), noise.n_samples))
         for step in range(horizon):
-            covariates = self.held_ if known is None else np.hstack([known[:, step], self.held_])
+            covariates = held if known is None else np.hstack([known[:, step], held])
             drawn = paths[max(step - self.order_, 0) : step]
+            past = window[:, : self.order_ - len(drawn)]
             if self.regressor is None:
-                z = self._fed(drawn, covariates, weights) + constants
+                z = constants + self._fed(self._columns(past, covariates), drawn, weights)
             else:
-                z = self._step(drawn, covariates)
-            z = z + noise.errors()
-            room = reach * (1 + (step + 1) / self.panel_.lengths[:, None])
-            paths[step] = np.where(flat, low, np.clip(z, low - room, high + room))
-        paths *= self.scale_[:, None]
-        paths += self.center_[:, None]
+                z = self._step(past, drawn, covariates)
+            room = reach * (1 + (step + 1) / self.panel_.lengths[own, None])
+            paths[step] = np.where(flat, low, np.clip(z + noise.errors(), low - room, high + room))
+        paths *= self.scale_[own, None]
+        paths += self.center_[own, None]
         return np.moveaxis(paths, 0, 2)
 
     def _drawn(self, noise: Noise) -> tuple[np.ndarray, np.ndarray]:
@@ -323,25 +325,24 @@ class MarkovForecaster(ResidualForecaster):
             size = np.sqrt(np.square(self.residuals_.values).mean())
             off = size * self.doubt_ @ noise.normals(self.doubt_.shape[1])
             weights, constants = weights + off[:-1], constants + off[-1]
-        rows = np.minimum(self.residuals_.counts, self.panel_.lengths[:, None])
-        alone = noise.normals(1 if noise.even else len(rows))
-        return weights, constants + alone * self.residuals_.deviations / np.sqrt(rows)
+        rows = np.minimum(noise.counts, self.panel_.lengths[noise.series, None])
+        error = self.residuals_.deviations[noise.series] / np.sqrt(rows)
+        return weights, constants + noise.normals(1 if noise.even else len(rows)) * error
 
-    def _fed(self, drawn: np.ndarray, covariates: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def _fed(self, past: np.ndarray, drawn: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return what follows paths (k, n, S) by weights (order + K, S), but for the constant."""
         k, n, paths = drawn.shape
-        window = self.window_[:, : self.order_ - k]  # (n, order - k)
-        fixed = self._columns(window, covariates) @ weights[k:]
+        fixed = past @ weights[k:]
         fed = weights[:k][::-1]
         if weights.shape[1] == 1:  # no window of a path is laid out
             return fixed + (fed.T @ drawn.reshape(k, n * paths)).reshape(n, paths)
         return fixed + np.einsum("ks,kns->ns", fed, drawn)
 
-    def _step(self, drawn: np.ndarray, covariates: np.ndarray) -> np.ndarray:
+    def _step(self, past: np.ndarray, drawn: np.ndarray, covariates: np.ndarray) -> np.ndarray:
         """Return what the regressor says follows paths (k, n, S), each after its history."""
-        k, n, paths = drawn.shape
-        past = np.repeat(self.window_[:, None, : self.order_ - k], paths, axis=1)
-        windows = np.concatenate([np.moveaxis(drawn[::-1], 0, 2), past], axis=2)
+        _, n, paths = drawn.shape
+        before = np.repeat(past[:, None], paths, axis=1)
+        windows = np.concatenate([np.moveaxis(drawn[::-1], 0, 2), before], axis=2)
         columns = self._columns(
             windows.reshape(n * paths, -1), np.repeat(covariates, paths, axis=0)
         )

@@ -27,16 +27,19 @@ def airline(size: int, m: int = 12, seed: int = 0) -> np.ndarray:
 
 
 def by_hand(model: ARIMAForecaster, y: np.ndarray, horizon: int, **X: Any) -> np.ndarray:
-    """Return the forecast of statsmodels' ARIMA with the same orders and parameters."""
-    fit = model.fits_[0]
-    season = (*fit.seasonal_order, fit.season_length) if any(fit.seasonal_order) else (0, 0, 0, 0)
-    integrated = fit.order[1] + fit.seasonal_order[1]
-    trend = "nct"[(1 + integrated) * fit.constant]
+    """Return the mean of forecasts by statsmodels with the same orders, parameters, weights."""
     exog, known = X.get("past"), X.get("future")
-    theirs = ARIMA(
-        (y - fit.centre) / fit.spread, exog, order=fit.order, seasonal_order=season, trend=trend
-    ).filter(np.array(fit.params))
-    return fit.centre + fit.spread * theirs.forecast(horizon, exog=known)
+    forecast = np.zeros(horizon)
+    for fit in model.fits_[0]:
+        season = (*fit.seasonal_order, fit.season_length) if any(fit.seasonal_order) else None
+        trend = "nct"[(1 + fit.order[1] + fit.seasonal_order[1]) * fit.constant]
+        theirs = ARIMA(
+            (y - fit.centre) / fit.spread, exog, order=fit.order,
+            seasonal_order=season or (0, 0, 0, 0), trend=trend,
+        ).filter(np.array(fit.params))  # fmt: skip
+        one = fit.centre + fit.spread * theirs.forecast(horizon, exog=known)
+        forecast += fit.weight * one
+    return forecast
 
 
 GAPS = np.where(np.isin(np.arange(120), [5, 40, 41, 90]), np.nan, 0.0)
@@ -67,7 +70,7 @@ def test_covariates_and_waves_are_the_regressors_of_statsmodels() -> None:
     X = pd.DataFrame(rng.normal(3, 2, size=(430, 2)), columns=["a", "b"])
     y = 10 * np.sin(2 * np.pi * t / 50) + X @ [2.0, -1.0] + arma([0.7], [], 430)
     model = ARIMAForecaster(season_length=50).fit(y[:400], X[:400])
-    fit = model.fits_[0]
+    fit = model.fits_[0][0]
     Z = fit.regressors(t, X.to_numpy())[:, int(fit.constant) :]
     theirs = by_hand(model, y[:400].to_numpy(), 30, past=Z[:400], future=Z[400:])
     np.testing.assert_allclose(model.predict(30, X), theirs, rtol=1e-8)
@@ -75,10 +78,10 @@ def test_covariates_and_waves_are_the_regressors_of_statsmodels() -> None:
 
 
 def test_planted_orders_and_parameters_are_found() -> None:
-    fit = ARIMAForecaster(season_length=1).fit(pd.Series(arma([1.2, -0.5], [], 1000))).fits_[0]
+    fit = ARIMAForecaster(season_length=1).fit(pd.Series(arma([1.2, -0.5], [], 1000))).fits_[0][0]
     assert fit.order == (2, 0, 0)
     np.testing.assert_allclose(fit.params[1:3], [1.2, -0.5], atol=0.08)
-    fit = ARIMAForecaster(season_length=12).fit(pd.Series(airline(600))).fits_[0]
+    fit = ARIMAForecaster(season_length=12).fit(pd.Series(airline(600))).fits_[0][0]
     assert (fit.order, fit.seasonal_order) == ((0, 1, 1), (0, 1, 1))
     np.testing.assert_allclose(fit.params[-3:-1], [-0.4, -0.6], atol=0.08)
     assert fit.params[-1] * fit.spread**2 == pytest.approx(1, rel=0.15)
@@ -94,10 +97,10 @@ def test_a_long_season_is_found_in_waves() -> None:
     season = 10 * np.sin(2 * np.pi * t / 168) + 5 * np.cos(2 * np.pi * t / 24)
     y = pd.Series(season + arma([0.6], [], 1168))
     model = ARIMAForecaster(season_length=168).fit(y[:1000])
-    assert 7 <= model.fits_[0].harmonics <= 10
+    assert 7 <= model.fits_[0][0].harmonics <= 10
     assert np.abs(model.predict(168) - y[1000:]).mean() < 1.2
     noise = ARIMAForecaster(season_length=168).fit(pd.Series(arma([0.6], [], 1000)))
-    assert noise.fits_[0].harmonics <= 1
+    assert noise.fits_[0][0].harmonics <= 1
 
 
 def test_the_response_to_covariates_is_found() -> None:
@@ -122,10 +125,10 @@ def test_paths_have_the_spread_that_statsmodels_gives() -> None:
     y = arma([0.8], [0.3], 500).cumsum()
     y[[200, 498, 499]] = np.nan  # the last values are not known: even the first step is unsure
     model = ARIMAForecaster(season_length=1, order=(1, 1, 1)).fit(pd.Series(y))
-    fit = model.fits_[0]
-    assert not fit.constant
-    theirs = ARIMA((y - fit.centre) / fit.spread, order=fit.order).filter(fit.params)
+    fit = model.fits_[0][0]
+    theirs = ARIMA((y - fit.centre) / fit.spread, order=fit.order, trend="t").filter(fit.params)
     expected = fit.spread * theirs.get_forecast(10).se_mean
+    model.nearby_ = [[model.nearby_[0][0]._replace(rows=[])]]  # which statsmodels takes for known
     paths = model.sample(10, n_samples=20_000, random_state=0)
     np.testing.assert_allclose(paths.std(axis=1), expected, rtol=0.05)
     np.testing.assert_allclose(paths.mean(axis=1), model.predict(10), atol=0.05 * expected[-1])
@@ -169,7 +172,7 @@ def test_orders_asked_for_of_any_length(size: int) -> None:
     options = {"order": (3, 2, 2), "seasonal_order": (1, 1, 1), "season_length": 6}
     model = ARIMAForecaster(**options).fit(y)
     assert np.isfinite(model.predict(9)).all()
-    kept = model.fits_[0].order == (3, 2, 2)
+    kept = model.fits_[0][0].order == (3, 2, 2)
     assert kept == (size >= 20)
 
 
@@ -191,8 +194,26 @@ def test_plain_lags_stay_below_the_season() -> None:
     seasonal = np.convolve([1, -0.4, 0, 0.3, -0.35, 0], [1, 0, 0, 0, -0.5])
     y = pd.Series(lfilter([1], seasonal, e)[100:])
     model = ARIMAForecaster(season_length=4).fit(y)
-    assert max(model.fits_[0].order) < 4 and np.isfinite(model.predict(8)).all()
+    assert max(model.fits_[0][0].order) < 4 and np.isfinite(model.predict(8)).all()
     long = ARIMAForecaster(order=(5, 0, 0), season_length=4).fit(y)
-    assert long.fits_[0].seasonal_order[0] == 0
+    assert long.fits_[0][0].seasonal_order[0] == 0
     with pytest.raises(ValueError, match="`order` must have p and q below the season of 4"):
         ARIMAForecaster(order=(5, 0, 0), seasonal_order=(1, 0, 0), season_length=4).fit(y)
+
+
+def test_models_with_and_without_a_difference_are_averaged_by_what_they_explain() -> None:
+    walk, noise = arma([], [], 60).cumsum(), arma([0.5], [], 150)
+    for y, d in ((walk, 1), (noise, 0)):
+        (fits,) = ARIMAForecaster(season_length=1).fit(pd.Series(y)).fits_
+        weights = [fit.weight for fit in fits]
+        assert fits[0].order[1] == d and weights[0] > 0.6 and sum(weights) == pytest.approx(1)
+
+
+def test_bands_of_a_short_walk_know_that_its_slope_is_in_doubt() -> None:
+    y = pd.Series(arma([], [], 40).cumsum())
+    model = ARIMAForecaster(season_length=1, order=(0, 1, 0)).fit(y)
+    wide = model.sample(20, n_samples=20_000, random_state=0).std(axis=1)
+    model.nearby_ = [[model.nearby_[0][0]._replace(rows=[])]]
+    narrow = model.sample(20, n_samples=20_000, random_state=0).std(axis=1)
+    # the variance j s^2 becomes j s^2 + j^2 s^2 / 39
+    np.testing.assert_allclose(wide / narrow, np.sqrt(1 + np.arange(1, 21) / 39), rtol=0.03)

@@ -60,3 +60,33 @@ def test_regressors_are_weighed_one_more_at_a_time() -> None:
     scores = full.nested(fit, [1, 2, 3, 4])
     assert np.argmin(scores) == 2
     assert scores[3] == pytest.approx(fit.aicc)
+
+
+def test_a_mean_and_its_slope_are_in_doubt_as_least_squares_says() -> None:
+    y, Z = arma([], [], 50), np.column_stack([np.ones(50), np.linspace(-1, 1, 50)])
+    sample = Sample(y, Z, 1)
+    fit = sample.fit(Orders(0, 0, constant=True))
+    rows = sample.doubt(fit)
+    axes = (rows[1::2] - rows[::2]) / 2
+    expected = np.sum((y - Z @ fit.beta) ** 2) / 48 * np.linalg.inv(Z.T @ Z)
+    np.testing.assert_allclose(axes.T @ axes, expected, rtol=0.05, atol=1e-3)
+    np.testing.assert_allclose((rows[1::2] + rows[::2]) / 2, [fit.beta] * 2, rtol=1e-8)
+
+
+def test_coefficients_are_in_doubt_as_statsmodels_says() -> None:
+    y = arma([0.6], [0.3], 400)
+    sample = Sample(y, np.ones((400, 1)), 1)
+    fit = sample.fit(Orders(1, 1, constant=True))
+    rows = sample.doubt(fit)
+    off = np.sqrt(np.sum(((rows[1::2] - rows[::2]) / 2) ** 2, axis=0))
+    theirs = ARIMA(y, order=(1, 0, 1), trend="c").fit()
+    np.testing.assert_allclose(off, theirs.bse[:3], rtol=0.15)
+
+
+def test_the_evidence_is_the_likelihood_of_later_values_by_schwarz() -> None:
+    y = arma([0.6], [], 80)
+    sample = Sample(y, np.ones((80, 1)), 1)
+    fit = sample.fit(Orders(1, 0))
+    errors = y[1:] - fit.coefficients * y[:-1]  # the first value was given
+    expected = 79 * np.log(np.mean(errors**2)) + 2 * np.log(79)
+    assert sample.evidence(fit, 1) == pytest.approx(expected)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from forecast import ETSForecaster, ThetaForecaster
-from forecast.forecasters.classical.doubt import doubt, side_by_side
+from forecast.forecasters.classical.doubt import doubts
 from forecast.forecasters.classical.recursion import Smoothing, learned, smoothing
 
 SIZE = 40
@@ -29,7 +29,7 @@ def test_a_line_is_in_doubt_as_least_squares_says() -> None:
     start, covariance = line(values)
     told = learned(1, trend=True, season=False)
     told[3] = False  # the gain
-    found = doubt(start, told, values)
+    found = doubts([start], [told], [values])[0]
     np.testing.assert_allclose((found @ found.T)[:2, :2], covariance, rtol=0.02)
     assert not found[2:].any()
 
@@ -39,7 +39,7 @@ def test_a_season_is_known_from_its_cycles() -> None:
     season = values.reshape(-1, 4).mean(0)
     start = smoothing(0.0, 0.0, season, (0.0, 0.0, 0.0))
     told = np.arange(10) >= 6
-    found = doubt(start, told, values)
+    found = doubts([start], [told], [values])[0]
     error = np.std(values - np.tile(season, SIZE // 4), ddof=0) * np.sqrt(SIZE / (SIZE - 4))
     np.testing.assert_allclose(
         np.sqrt((found[6:] ** 2).sum(1)), error / np.sqrt(SIZE / 4), rtol=0.02
@@ -50,19 +50,25 @@ def test_a_season_is_known_from_its_cycles() -> None:
 def test_what_is_forecast_without_error_is_certain(values: np.ndarray) -> None:
     step = values[1] - values[0]
     start = smoothing(values[0] - step, step, np.zeros(1), (0.5, 0.0, 0.0))
-    assert not doubt(start, learned(1, trend=True, season=False), values).any()
+    assert not doubts([start], [learned(1, trend=True, season=False)], [values]).any()
 
 
 def test_the_last_values_tell_nothing_of_where_a_fast_level_began() -> None:
     start = smoothing(NOISE[0], 0.0, np.zeros(1), (0.9, 0.0, 0.0))
-    found = doubt(start, learned(1, trend=False, season=False), NOISE)
+    (found,) = doubts([start], [learned(1, trend=False, season=False)], [NOISE])
     assert np.abs(found[0]).max() < 0.2 * NOISE.std()  # the level is the last values
     assert 0.05 < np.linalg.norm(found[3]) < 0.3  # the gain
 
 
-def test_doubts_of_different_size_stand_side_by_side() -> None:
-    found = side_by_side([np.ones((7, 2)), np.zeros((7, 0))])
-    assert found.shape == (2, 7, 2) and not found[1].any()
+def test_doubts_of_many_series_are_those_of_each() -> None:
+    told = [learned(1, trend=trend, season=False) for trend in (True, False, True)]
+    parts = [NOISE, NOISE[:15], 5 + 3 * NOISE[::-1][:25]]
+    starts = [smoothing(part[0], 0.1, np.zeros(1), (0.4, 0.0, 0.0)) for part in parts]
+    found = doubts(starts, told, parts)
+    assert found.shape == (3, 7, 3) and not found[1, :, 2].any()
+    for i, size in enumerate((3, 2, 3)):
+        alone = doubts(starts[i : i + 1], told[i : i + 1], parts[i : i + 1])
+        np.testing.assert_allclose(found[i : i + 1, :, :size], alone, rtol=1e-12)
 
 
 def test_paths_begin_apart_and_the_forecast_stays() -> None:

@@ -49,7 +49,7 @@ class Flat(SmoothingForecaster):
 
     def _fit_series(self, values: np.ndarray, season_length: int) -> Fitted:
         fitted = smoothing(len(values), 0.0, np.zeros(season_length), (0.0, 0.0, 0.0))
-        return Fitted(fitted, values - values.mean())
+        return Fitted(fitted, values - values.mean(), fitted, np.zeros(6 + season_length, bool))
 
 
 def test_a_child_is_asked_about_recent_values_of_series_that_have_features() -> None:

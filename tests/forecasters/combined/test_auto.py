@@ -12,7 +12,7 @@ import pytest
 
 from forecast import AutoForecaster, NaiveForecaster
 from forecast.forecasters.combined import auto
-from forecast.forecasters.combined.planning import CANDIDATES, Size
+from forecast.forecasters.combined.planning import CANDIDATES, Fit, Size, priors
 from forecast.forecasters.combined.trial import Trial
 from forecast.forecasters.loading import load
 
@@ -40,7 +40,7 @@ def test_the_table_tells_what_became_of_every_candidate() -> None:
 def test_more_time_and_more_values_bring_more_members() -> None:
     found = [
         list(AutoForecaster(budget=budget).fit(seasonal(length)).members_)
-        for budget, length in ((0.01, 96), (5, 20), (5, 96))
+        for budget, length in ((0.01, 96), (5, 20), (10, 96))
     ]
     assert found[0] == ["seasonal naive"]
     assert set(found[1]) == {"seasonal naive", "drift", "pre-trained", "Theta"}
@@ -84,8 +84,7 @@ def test_a_member_that_fails_does_not_cost_the_forecast(monkeypatch: pytest.Monk
 def test_members_that_erred_less_weigh_more() -> None:
     table = AutoForecaster(budget=1).fit(seasonal(120, noise=0.3)).table_
     known = table[table["weight"] > 0]
-    prior = pd.Series({one.label: one.prior for one in CANDIDATES})
-    ranks = (known["weight"] / prior[known.index]).rank(ascending=False)
+    ranks = (known["weight"] / priors(known.index, n_series=1)).rank(ascending=False)
     pd.testing.assert_series_equal(ranks, known["error"].rank(), check_names=False)
 
 
@@ -130,9 +129,32 @@ def test_it_is_saved_with_its_table(tmp_path: Path) -> None:
 
 
 def test_seconds_grow_with_the_work() -> None:
-    small, large = (Size(values, 12, values, values, 12) for values in (100, 10_000))
+    small, large = (
+        Size(Fit(n, 100 * n), Fit(n, 90 * n), 12, 3, 12, 1000 * n, 100 * n, 12) for n in (1, 100)
+    )
     for one in CANDIDATES:
         assert one.seconds(small) < one.seconds(large)
+        assert one.trying(large) + one.fitting(large.whole, large) == one.seconds(large)
+
+
+def test_a_trial_that_took_too_long_spares_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(auto.time, "thread_time", lambda: now[0])
+    one = next(one for one in CANDIDATES if one.label == "LSTM")
+    size = Size(Fit(100, 10_000), Fit(50, 4000), 12, 2, 12, 40_000, 6000, 12)
+    clock = auto.Clock(one.seconds(size))
+    now[0] = one.trying(size)
+    assert clock.is_late(one, size) is None
+    now[0] = 1.5 * one.trying(size)
+    assert "slower than planned" in str(clock.is_late(one, size))
+
+
+@pytest.mark.parametrize(("n", "freq", "views"), [(1, "MS", 3), (1, 1, 8), (20, 1, 2)])
+def test_seasons_to_look_for_cost_time(n: int, freq: Any, views: int) -> None:
+    index = pd.date_range("2000", periods=60, freq="MS") if freq == "MS" else range(60)
+    wide = pd.DataFrame({f"s{k}": seasonal(60, k).to_numpy() for k in range(n)}, index)
+    panel = NaiveForecaster(season_length=12).fit(wide).panel_
+    assert Size.of(panel, None, 12).views == views
 
 
 def test_a_budget_of_nothing_is_refused() -> None:

@@ -619,6 +619,6 @@ def test_holidays_without_the_calendar_are_refused():
 
 def test_what_diverged_is_refused_and_a_short_part_judges_nothing() -> None:
     with pytest.raises(FloatingPointError, match=r"LSTM errs by 2e\+04 spreads.*Lower `learning_r"):
-        fitting.naive_is_better(2e4, 1.0, 2.0, "LSTM")
-    assert fitting.naive_is_better(3.0, 1.0, 2.0, "LSTM") is None
-    assert "3 horizons in all" in str(fitting.naive_is_better(3.0, 1.0, 3.0, "LSTM"))
+        list(fitting.naive_is_better(2e4, 1.0, 2.0, "LSTM"))
+    assert not list(fitting.naive_is_better(3.0, 1.0, 2.0, "LSTM"))
+    assert "3 horizons in all" in next(fitting.naive_is_better(3.0, 1.0, 3.0, "LSTM"))

@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 import forecast
 from forecast.engine import training
+from forecast.engine.stream import read
 from forecast.engine.validation import Validation
 from forecast.forecasters.neural.base import NeuralForecaster
 from forecast.forecasters.neural.recurrent import LSTMForecaster, RNNForecaster
@@ -70,7 +71,7 @@ def test_before_its_first_value_a_series_is_judged_as_it_will_be_forecast(
     windows, nothing = live._windows(live.panel_), torch.zeros(12, dtype=torch.long)
     judge = Validation(live.model_, windows, nothing, 10, 1)
     assert (judge.origins == 0).all() and live.stream_.features.abs().max() > 0
-    torch.testing.assert_close(judge._read(live.model_).features, live.stream_.features)
+    torch.testing.assert_close(read(live.model_, *judge.shown).features, live.stream_.features)
 
 
 @pytest.mark.parametrize("way", WAYS)

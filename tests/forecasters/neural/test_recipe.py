@@ -18,6 +18,7 @@ from forecast.forecasters.neural.recipe import (
     hidden_size,
     largest_divisor,
     recurrent_recipe,
+    seq2seq_recipe,
     template_lags,
     usable_seasons,
     window_recipe,
@@ -113,6 +114,15 @@ def test_small_data_are_not_learned_by_heart() -> None:
     assert batch_size(lengths(10**7), 24, 8) == 49_152 // 192  # at most
     assert batch_size(lengths(10), 60, 500) == 4  # windows at least
     assert (hidden_size(lengths(9999)), hidden_size(lengths(5000, 5000))) == (32, 64)
+
+
+def test_half_the_patience_is_for_recurrent_networks_on_a_short_series_alone() -> None:
+    found = [
+        make((12,), own, 12, None).n_iter_no_change
+        for make in (recurrent_recipe, seq2seq_recipe, window_recipe)
+        for own in (lengths(499), lengths(500), lengths(200, 200))
+    ]
+    assert found == [5, 10, 10, 5, 10, 10, 10, 10, 10]
 
 
 @given(st.integers(1, 1000), st.integers(1, 1000))

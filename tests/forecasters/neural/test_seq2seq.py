@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +9,6 @@ import torch
 
 from forecast.data.datasets import load_dataset
 from forecast.engine import training
-from forecast.forecasters.neural.recurrent import LSTMForecaster
 from forecast.forecasters.neural.seq2seq import Seq2SeqForecaster
 from forecast.networks.seq2seq import AttentiveSeq2Seq
 
@@ -51,17 +48,6 @@ def test_the_decoder_writes_step_by_step(attention: bool, monkeypatch: pytest.Mo
     body.layers[0].register_forward_hook(lambda _, given, __: steps.append(given[0].shape[1]))
     model.predict(5 * patch)
     assert steps == [1, 1, 1, 1]  # the first block is read from what the encoder saw
-
-
-def test_a_decoder_is_given_random_origins_before_the_last_step() -> None:
-    model = Seq2SeqForecaster(max_epochs=1, **SMALL).fit(load_dataset("elnino"))
-    steps = model.recipe_.n_steps
-    batch = SimpleNamespace(steps=range(steps))
-    generator = torch.Generator().manual_seed(0)
-    found = {model.model_.draw_origin(batch, generator) for _ in range(2000)}
-    assert found == set(range(steps - 1))
-    plain = LSTMForecaster(max_epochs=1, **SMALL).fit(load_dataset("elnino"))
-    assert plain.model_.draw_origin(batch, generator) is None
 
 
 @pytest.mark.parametrize(
