@@ -47,7 +47,7 @@ CLASSIC = (
 SUITES = (
     *accuracy_m3.SUITES,
     *accuracy_m4.SUITES,
-    Suite("nn3", 18, 12, sample=40),
+    Suite("nn3", 18, 12),
     *accuracy_carparts.SUITES,
     *accuracy_load.SUITES,
     Suite("etth1", 96, 24, n_windows=30, test=2880, prepare=partial(first, n=14_400), sample=2),
