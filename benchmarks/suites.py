@@ -34,7 +34,6 @@ LEVELS = sorted(
 )
 MODELS: dict[str, Callable[..., Any]] = {
     "auto": forecast.AutoForecaster,
-    "auto, 1 s": lambda **options: forecast.AutoForecaster(budget=1, **options),
     "auto, 100 s": lambda **options: forecast.AutoForecaster(budget=100, **options),
     "pre-trained": forecast.PretrainedForecaster,
     "LSTM": forecast.LSTMForecaster,
