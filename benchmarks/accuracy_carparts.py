@@ -2,7 +2,7 @@
 
 from suites import Suite, main
 
-SUITES = (Suite("carparts", 12, 12, sample=200),)
+SUITES = (Suite("carparts", 12, 12),)
 
 if __name__ == "__main__":
     main(*SUITES)

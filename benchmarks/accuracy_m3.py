@@ -3,10 +3,10 @@
 from suites import Suite, main
 
 SUITES = (
-    Suite("m3_yearly", 6, 1, sample=200),
-    Suite("m3_quarterly", 8, 4, sample=200),
-    Suite("m3_monthly", 18, 12, sample=100),
-    Suite("m3_other", 8, 1, sample=200),
+    Suite("m3_yearly", 6, 1),
+    Suite("m3_quarterly", 8, 4),
+    Suite("m3_monthly", 18, 12),
+    Suite("m3_other", 8, 1),
 )
 
 if __name__ == "__main__":

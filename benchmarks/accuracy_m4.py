@@ -3,8 +3,8 @@
 from suites import Suite, main
 
 SUITES = (
-    Suite("m4_hourly", 48, 24, owa=True, sample=20),
-    Suite("m4_yearly", 6, 1, owa=True, sample=500),
+    Suite("m4_hourly", 48, 24, owa=True),
+    Suite("m4_yearly", 6, 1, owa=True, sample=3286),
 )
 
 if __name__ == "__main__":

@@ -54,7 +54,10 @@ def main(task: str) -> None:
         model = MarkovForecaster()
         measure("Markov, 1,000 x 60 weeks, fit", lambda: model.fit(walks))
         measure("Markov, 1,000 x 60 weeks, quantiles", model.predict_quantiles)
-        measure("Theta, 1,000 x 60 weeks, fit", lambda: ThetaForecaster().fit(walks))
+        theta = ThetaForecaster()
+        measure("Theta, 1,000 x 60 weeks, fit", lambda: theta.fit(walks))
+        measure("Theta, 1,000 x 60 weeks, predict", theta.predict)
+        measure("Theta, 1,000 x 60 weeks, quantiles", theta.predict_quantiles)
     else:
         y = minutes(int(task))
         measure(f"Markov, {len(y):,} minutes, fit", lambda: MarkovForecaster().fit(y))

@@ -55,20 +55,28 @@ class Plain(nn.Module):
         return torch.stack([readout(lstm(inputs)[0]) for lstm, readout in pairs]).mean(0)
 
 
-def plain_training(windows: int, steps: int, inputs: int, block: int) -> Work:
-    """Return fifty steps of AdamW on random windows, with a loss at every step."""
-    network = Plain(inputs, 64, 1, block)
+def plain_training(network: nn.Module, x: Tensor, block: int, steps: int) -> Work:
+    """Return steps of AdamW on random targets, nine quantiles of each, with a loss at every step.
+
+    The network returns (..., block * Q).
+    """
     optimizer = torch.optim.AdamW(network.parameters(), fused=True)
-    x, y = torch.randn(windows, steps, inputs), torch.randn(windows, steps, block)
-    levels = torch.tensor(LEVELS)
+    y, levels = torch.randn(*x.shape[:-1], block), torch.tensor(LEVELS)
 
     def work(k: int) -> None:
-        for _ in range(50):
+        for _ in range(steps):
             optimizer.zero_grad()
             pinball(network(x).unflatten(-1, (block, -1)), y, levels).mean().backward()
             optimizer.step()
 
     return work
+
+
+def plain_mlp(inputs: int, width: int, block: int) -> nn.Module:
+    """Return two hidden layers and a linear readout of all quantiles."""
+    sizes = (inputs, width), (width, width)
+    hidden = [part for size in sizes for part in (nn.Linear(*size), nn.ReLU())]
+    return nn.Sequential(*hidden, nn.Linear(width, block * len(LEVELS)))
 
 
 def plain_stream(n_series: int) -> Work:
@@ -98,9 +106,10 @@ def cases() -> Iterator[Case]:
     yield Case(
         "50 steps of an LSTM, 1,428 x 120 months",
         lambda k: epoch.fit(panel),
-        plain_training(49, 48, 26, 18),
+        plain_training(Plain(26, 64, 1, 18), torch.randn(49, 48, 26), 18, 50),
         3,
     )
+    yield mlp_steps()
     for n in (1, 100):
         live = step(fitted(LSTMForecaster, 1_000, n), 1_000, n)
         yield Case(f"LSTM, a new hour of {n} series", live, plain_stream(n), 100)
@@ -117,6 +126,19 @@ def cases() -> Iterator[Case]:
     many = fitted(LSTMForecaster, 1_000, 414)
     yield Case("LSTM, 48 hours of 414 series", lambda k: many.predict(48))
     yield Case("the same, 100 paths", lambda k: many.sample(48, random_state=k), None, 3)
+
+
+def mlp_steps() -> Case:
+    """Return the row of an MLP: one network, because its floor is one."""
+    day = 5 * np.sin(np.arange(850) * np.pi / 12)[:, None]
+    hours = pd.DataFrame(day + np.random.default_rng(0).normal(size=(850, 414))).rename(columns=str)
+    sizes = {"hidden_size": 128, "num_layers": 2, "batch_size": 128, "n_estimators": 1}
+    options = {"max_epochs": 10, "early_stopping": False, "random_state": 0}
+    model = MLPForecaster(horizon=48, season_length=24, **sizes, **options)
+    inputs = model.fit(hours).model_.reader.input_size
+    floor = plain_training(plain_mlp(inputs, 128, 48), torch.randn(128, inputs), 48, 500)
+    name = "500 steps of an MLP of 2 x 128 units, 128 windows of 414 x 850 hours"
+    return Case(name, lambda k: model.fit(hours), floor, 3)
 
 
 def measure(case: Case) -> dict[str, object]:

@@ -59,7 +59,7 @@ def from_arrays(
     """
     with torch.device("meta"):  # shapes alone: they take no memory
         like = build()
-        weights = fitting(like.state_dict(), _with_shares(arrays, like))
+        weights = _weights(like, arrays)
         empty = _empty_stream(like, panel, features, n_phases)
         packed = stream.pack(empty, like.reader)
         scales = _empty_scales(like, panel)
@@ -93,12 +93,14 @@ def restore_recipe(saved: dict[str, Any], n_estimators: int | None, n_arrays: in
     return recipe
 
 
-def _with_shares(arrays: dict[str, np.ndarray], like: Model) -> dict[str, np.ndarray]:
-    """Return arrays, with what files before `residual_size` do not hold."""
-    alone = {"residual_size": like.residual_size, "own_share": like.own_share}
-    before = {name: torch.zeros_like(part, device="cpu") for name, part in alone.items()}
-    before["own_share"] += 1
-    return {name: part.numpy() for name, part in before.items()} | arrays
+def _weights(like: Model, arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    """Return the weights of a model; in earlier files the head's own distribution is all."""
+    later = {"residual_size": 0.0, "own_share": 1.0}
+    absent, state = later.keys() - arrays.keys(), like.state_dict()
+    found = fitting({name: part for name, part in state.items() if name not in absent}, arrays)
+    for name in absent:
+        found[name] = torch.full_like(state[name], later[name], device="cpu")
+    return found
 
 
 def _empty_stream(model: Model, panel: Panel, features: Features, n_phases: int) -> Stream:

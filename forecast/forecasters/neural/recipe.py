@@ -147,8 +147,8 @@ def n_estimators(lengths: np.ndarray) -> int:
 def patience(lengths: np.ndarray) -> int:
     """Return after how many epochs without a better one training stops.
 
-    A short series alone is known after a few; half the patience kept the same weights in six of
-    seven fits, and the others were no worse.
+    A short series alone is known after a few: half the patience kept the same weights in seven of
+    eight fits, and forecasts of the others were no worse.
 
     Examples
     --------
