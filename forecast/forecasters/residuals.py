@@ -16,6 +16,8 @@ from forecast.forecasters.history import SHORT, shaped
 # there are enough of them. The standard error for normal ones is .756 / sqrt(T) of the deviation:
 # Cabilio and Masaro, "A simple test of symmetry about an unknown median", 1996.
 SURPRISE, SPREAD_OF_MEDIAN, ENOUGH = 3.0, 0.756, 20
+# Sizes of errors, in their root mean square, to which this is added have logarithms.
+LEAST = 0.05
 # Errors are larger at some places of a season if chance does that less often than DOUBT, and each
 # was seen in so many cycles.
 DOUBT, CYCLES = 1e-3, 4
@@ -200,6 +202,45 @@ class Residuals(NamedTuple):
         follows = shaped(arrays, "residual_follows", len(values)).astype(bool)
         mirrored = shaped(arrays, "residual_mirrored", n)
         return cls(values, offsets, mirrored, rhythm, means, follows)
+
+
+def recent_size(errors: np.ndarray, series: np.ndarray, n_series: int) -> np.ndarray:
+    """Return how large the newest third of errors is beside all, (n,); ones if they have no trend.
+
+    The logarithms of their sizes have one if its slope is three standard errors from zero. The
+    ratio leans on one as four errors would weigh.
+
+    Parameters
+    ----------
+    errors
+        (E,), ordered by series, each in the order of time, without gaps.
+    series
+        (E,), the series of each.
+    n_series
+        Their number.
+
+    Examples
+    --------
+    >>> grown = np.tile([1.0, -1.0], 30) * np.arange(1, 61)
+    >>> recent_size(grown, np.zeros(60, dtype=int), 1).round(1).tolist()
+    [1.4]
+    """
+    count = np.bincount(series, minlength=n_series)
+    common = np.bincount(series, np.square(errors), n_series) / np.maximum(count, 1)
+    place = np.arange(len(errors)) - (np.cumsum(count) - count)[series]
+    late = 3 * place >= 2 * count[series]
+    recent = np.bincount(series[late], np.square(errors[late]), n_series)
+    weight = np.bincount(series[late], minlength=n_series) + BORROWED
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log = np.log(np.abs(errors) + LEAST * np.sqrt(common)[series])
+        log -= (np.bincount(series, log, n_series) / count)[series]
+        time = place - (count[series] - 1) / 2
+        total = np.bincount(series, time**2, n_series)
+        slope = np.bincount(series, time * log, n_series) / total
+        rest = np.bincount(series, np.square(log - slope[series] * time), n_series)
+        surprise = np.abs(slope) / np.sqrt(rest / (count - 2) / total)
+        ratio = np.sqrt((recent + BORROWED * common) / weight / common)
+    return np.where((count >= ENOUGH) & (surprise > SURPRISE), ratio, 1.0)
 
 
 def _rhythm(

@@ -9,7 +9,7 @@ import pytest
 from forecast import NaiveForecaster
 from forecast.forecasters import drawing
 from forecast.forecasters.drawing import Noise
-from forecast.forecasters.residuals import Residuals
+from forecast.forecasters.residuals import Residuals, recent_size
 
 NORMAL = np.random.default_rng(0).normal(size=60)
 SKEWED = np.r_[np.full(55, -1.0), np.full(5, 11.0)] + 0.01 * NORMAL
@@ -153,3 +153,19 @@ def test_quantiles_of_many_series_are_read_in_blocks(monkeypatch: pytest.MonkeyP
     assert [noise.series.tolist() for noise in runs] == [[0, 1], [0], [1]]
     pd.testing.assert_frame_equal(model.predict(3), point)
     assert runs[-1].series.tolist() == [0]  # paths only where errors are skewed
+
+
+def test_errors_that_grow_are_as_large_as_those_of_late() -> None:
+    rng, ramp = np.random.default_rng(0), np.linspace(0.2, 1.8, 90)
+    errors, owners = rng.normal(size=(3, 90)), np.repeat(np.arange(4), [90, 90, 90, 9])
+    flat = np.concatenate([errors[0], ramp * errors[1], ramp[::-1] * errors[2], np.arange(1.0, 10)])
+    found = recent_size(flat, owners, 5)
+    assert found[0] == found[3] == found[4] == 1  # no trend; too few; none
+    assert 1.2 < found[1] < 1.8 and 0.3 < found[2] < 0.7
+    np.testing.assert_array_equal(recent_size(flat[90:180], owners[:90], 1), found[[1]])
+
+
+def test_equal_sizes_seldom_show_a_trend() -> None:
+    errors, owners = np.random.default_rng(0).normal(size=20_000), np.repeat(np.arange(400), 50)
+    assert (recent_size(errors, owners, 400) != 1).mean() < 0.01
+    assert recent_size(np.zeros(60), np.zeros(60, dtype=int), 1).tolist() == [1]

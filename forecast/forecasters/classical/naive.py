@@ -12,7 +12,7 @@ from forecast.forecasters.drawing import Noise, ResidualForecaster
 from forecast.forecasters.growth import Past
 from forecast.forecasters.history import differences, fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.parameters import Common
-from forecast.forecasters.residuals import Residuals
+from forecast.forecasters.residuals import Residuals, recent_size
 
 STRATEGIES = ("last", "seasonal", "drift")
 
@@ -23,7 +23,8 @@ class NaiveForecaster(ResidualForecaster):
     Missing values: the last observed value counts, for "seasonal" that of the same season. Paths
     are random walks whose steps are past errors; those of a season are drawn as they followed each
     other, so that a month that is above the last year's has neighbours that are, too. Paths are
-    as wide as past errors were so many steps ahead, where the past tells.
+    as wide as past errors were so many steps ahead, where the past tells, and as errors of late
+    where these became larger or smaller.
 
     Parameters
     ----------
@@ -80,12 +81,11 @@ class NaiveForecaster(ResidualForecaster):
             keep = np.isin(owners, told) & ~np.isin(owners, series)
             errors, series = np.r_[errors, more[keep]], np.r_[series, owners[keep]]
         order = np.argsort(series, kind="stable")
-        errors, series = errors[order], series[order]
+        series = series[order]
+        errors = _as_of_late(errors[order] - self.slope_[series], series, panel.n_series)
         # Up and down are alike but for a drift: a growing series has erred on one side only.
         symmetric = self.strategy != "drift"
-        return Residuals.gather(
-            errors - self.slope_[series], series, panel.n_series, symmetric=symmetric
-        )
+        return Residuals.gather(errors, series, panel.n_series, symmetric=symmetric)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         # The rule is the model: it keeps nothing of the old history that the new one does not tell.
@@ -114,8 +114,10 @@ class NaiveForecaster(ResidualForecaster):
         later, owners = place >= 0, series_numbers(panel)
         filled = fill_gaps(panel, m)
         errors = filled - np.r_[filled[:m], filled[:-m]] - self.slope_[owners]
-        ends, begins = seen, np.r_[seen[:m], seen[:-m]]
-        return Past(*(part[later] for part in (errors, owners, place, ends, begins)))
+        begins = np.r_[seen[:m], seen[:-m]]
+        told = later & seen & begins
+        errors *= recent_size(errors[told], owners[told], panel.n_series)[owners]
+        return Past(*(part[later] for part in (errors, owners, place, seen, begins)))
 
     def _echo(self, horizon: int) -> np.ndarray:
         n, m = self.season_.shape
@@ -130,6 +132,12 @@ class NaiveForecaster(ResidualForecaster):
         self.season_ = shaped(arrays, "season", panel.n_series, m)
         self.slope_ = shaped(arrays, "slope", panel.n_series)
         self.residuals_ = Residuals.from_arrays(arrays, symmetric=self.strategy != "drift")
+
+
+def _as_of_late(errors: np.ndarray, series: np.ndarray, n_series: int) -> np.ndarray:
+    """Return errors (E,), NaN where a value is missing, as large as those of late."""
+    seen = np.isfinite(errors)
+    return errors * recent_size(errors[seen], series[seen], n_series)[series]
 
 
 def _last_observed(panel: Panel) -> np.ndarray:
