@@ -92,35 +92,31 @@ class Draw:
         drawn = self._drawn()
         numbers = self.batch_size * self.n_steps * self.reader.input_size
         at_once = max(min(NUMBERS_AT_ONCE // numbers, MOST), 1)
-        while True:
-            yield from self._read(list(islice(drawn, at_once)))
-
-    def _read(self, some: list[Drawn]) -> Iterator[Batch]:
         device = self.windows.device
-        series = torch.cat([one.series for one in some])
-        first, ends = torch.cat([one.first for one in some]).to(device), self.ends[series]
-        gaps = [one.gaps for one in some if one.gaps is not None]
-        whole = self.windows.batch(
-            series.to(device),
-            first,
-            ends.to(device),
-            n_steps=self.n_steps,
-            reader=self.reader,
-            lose=partial(lose, gaps=gaps, reader=self.reader),
-        )
-        for k, one in enumerate(some):
-            rows = whole.rows(slice(k * self.batch_size, (k + 1) * self.batch_size))
-            own = rows.at(one.origins)
-            yield own._replace(fresh=one.fresh.to(device), takeover=one.takeover)
+        while True:
+            some = list(islice(drawn, at_once))
+            series = torch.cat([one.series for one in some])
+            gaps = [one.gaps for one in some if one.gaps is not None]
+            whole = self.windows.batch(
+                series.to(device),
+                torch.cat([one.first for one in some]).to(device),
+                self.ends[series].to(device),
+                n_steps=self.n_steps,
+                reader=self.reader,
+                lose=partial(lose, gaps=gaps, reader=self.reader),
+            )
+            for k, one in enumerate(some):
+                rows = whole.rows(slice(k * self.batch_size, (k + 1) * self.batch_size))
+                own = rows.at(one.origins)
+                yield own._replace(fresh=one.fresh.to(device), takeover=one.takeover)
 
     def _drawn(self) -> Iterator[Drawn]:
         P, length = self.reader.patch, self.n_steps * self.reader.patch
         series, first = self._places()
         fresh = torch.ones(self.batch_size, dtype=torch.bool)
         done = torch.zeros_like(series)
-        if (
-            self.pieces > 1
-        ):  # rows begin in the middle, else a batch would see the same part of each
+        if self.pieces > 1:
+            # rows begin in the middle, else a batch would see the same part of each
             windows = ((self.ends[series] - P - first) / length).ceil().clamp(1, self.pieces)
             done = (torch.rand(self.batch_size, generator=self.generator) * windows).long()
         while True:
@@ -149,9 +145,9 @@ class Draw:
         return series, torch.where(begins, back, anywhere)
 
     def _origins(self) -> range:
-        begin = (
-            int(torch.randint(self.every, (), generator=self.generator)) if self.every > 1 else 0
-        )
+        if self.every == 1:
+            return range(self.n_steps)
+        begin = int(torch.randint(self.every, (), generator=self.generator))
         return range(begin, self.n_steps, self.every)
 
     def _gaps(self) -> Gaps | None:

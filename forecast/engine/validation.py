@@ -92,36 +92,25 @@ class Validation:
             live = read(model, *self.shown)
             return self._error(rollout(model, live, self.known, greedy(model)))
 
-    def calibrate(self, model: Model) -> Tensor:
+    def calibrate(self, model: Model) -> tuple[Tensor, Tensor]:
         """Learn from the residuals of the held-out part what training cannot teach.
 
         First the buffers of the head, then how wide the distribution should have been and how the
         steps of a block depend on each other (`noise_factor`), which is measured with the former.
-        Returns the errors of the medians (N, R), in spreads; NaN where nothing was observed.
+        Returns the parameters (N, R, n_params) and the scaled targets (N, R) of one block after
+        each origin; NaN where nothing was observed.
         """
+        block = model.reader.block
+        known = self.windows.known(self.series, self.origins, block)
         with torch.no_grad():
-            params, z = self._residuals(model)
+            scale, params = first_block(model, read(model, *self.shown), known)
+            targets = _counted(*self._ahead(block))
+            z = scale.apply(targets[:, None])[:, 0].to(params)
             observed_mask = ~z.isnan()
             model.head.calibrate(params, z, observed_mask)
             scores = model.head.normal_score(params, model.head.jitter(params, z.nan_to_num(0.0)))
-            factor = noise_factor(scores, observed_mask, self.independent)
-            model.noise_factor.copy_(factor)
-            return z - model.head.quantile(params, 0.5)
-
-    def misses(self, model: Model) -> Tensor:
-        """Return errors (N, R) as multiples of the half width of the 80 % bands."""
-        with torch.inference_mode():
-            params, z = self._residuals(model)
-            low, median, high = model.quantiles(params, (0.1, 0.5, 0.9)).unbind(-1)
-            return (z - median) / torch.where(z < median, median - low, high - median)
-
-    def _residuals(self, model: Model) -> tuple[Tensor, Tensor]:
-        """Return the parameters (N, R, n_params) and the scaled targets (N, R) of one block."""
-        block = model.reader.block
-        known = self.windows.known(self.series, self.origins, block)
-        scale, params = first_block(model, read(model, *self.shown), known)
-        targets = _counted(*self._ahead(block))
-        return params, scale.apply(targets[:, None])[:, 0].to(params)
+            model.noise_factor.copy_(noise_factor(scores, observed_mask, self.independent))
+        return params, z
 
     def naive_sizes(self, model: Model) -> Tensor:
         """Return the size of errors (R,) of the best naive forecast of all the past, in spreads.

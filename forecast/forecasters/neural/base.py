@@ -129,7 +129,8 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
                 name=type(self).__name__ if self.verbose and ranks.rank() == 0 else None,
                 keep=partial(self._keep, path, windows, judge) if path else None,
             )
-            self._calibrate(judge)
+            by_series = self.calibration is None
+            self.calibration_ = fitting.calibrate(self.model_, judge, by_series=by_series)
             for trouble in self._troubles(batch, judge):
                 warnings.warn(trouble, ForecastWarning, stacklevel=4)
         self.n_parameters_ = count_parameters(self.model_)
@@ -281,19 +282,14 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
             error = judge.loss(model)
             yield from fitting.naive_is_better(error, judge.naive_loss, judge.horizons, name)
 
-    def _calibrate(self, judge: Validation) -> None:
-        """Let the held-out errors tell how wide bands are, and by default those of each series."""
-        fitting.calibrate(self.model_, judge)
-        if self.calibration is None:
-            self.calibration_ = fitting.series_widths(self.model_, judge)
-
     def _keep(
         self, path: str, windows: Windows, judge: Validation, model: Model, history: pd.DataFrame
     ) -> None:
         """Write the forecaster to a file as it would be if training ended here."""
         kept = copy.copy(self)
-        kept.model_, kept.history_, kept.calibration_ = copy.deepcopy(model), history, None
-        kept._calibrate(judge)
+        kept.model_, kept.history_ = copy.deepcopy(model), history
+        by_series = self.calibration is None
+        kept.calibration_ = fitting.calibrate(kept.model_, judge, by_series=by_series)
         kept.stream_ = encode_all(kept.model_, windows)
         kept.save(path)
 

@@ -97,35 +97,37 @@ def train(
     return pd.DataFrame(rows), next(batches)
 
 
-def calibrate(model: Model, judge: Validation) -> None:
+@torch.no_grad()
+def calibrate(model: Model, judge: Validation, *, by_series: bool) -> Calibration | None:
     """Let the held-out errors tell how wide bands and paths are.
 
     Where they are few, Student's t makes bands wider, and less is believed of errors that would
     make them narrower. Where few values taught the head its widths, a factor of them mends nothing:
     a network that knows its few windows by heart claims hardly any. There the size of the held-out
     errors counts as much.
+
+    Returns
+    -------
+    Calibration or None
+        If asked for `by_series`, how wide the bands of each series are beside, where these differ.
     """
-    errors = judge.calibrate(model)
+    params, z = judge.calibrate(model)
     if few := judge.independent:
         factor = model.noise_factor
         size = torch.linalg.vector_norm(factor, dim=1, keepdim=True)  # (R, 1)
         factor.mul_(student(few) * size.clamp(max=1) ** (few / (few + CLAIMED) - 1))
         usual = judge.naive_sizes(model).numpy(force=True)
-        sizes = step_sizes(errors.numpy(force=True), usual, few)
+        sizes = step_sizes((z - model.head.quantile(params, 0.5)).numpy(force=True), usual, few)
         per_score = student(few) / torch.linalg.vector_norm(factor, dim=1)
         model.residual_size.copy_(torch.as_tensor(sizes).to(factor) * per_score)
         model.own_share.fill_(judge.taught**2 / (judge.taught**2 + TAUGHT**2))
-
-
-def series_widths(model: Model, judge: Validation) -> Calibration | None:
-    """Let each series have bands as wide as its own held-out errors, where these differ.
-
-    Of whole numbers many are forecast just right, which tells nothing of the width.
-    """
-    if model.support.counts:
+    # of whole numbers many are forecast just right, which tells nothing of the width
+    if not by_series or model.support.counts:
         return None
-    misses, series = judge.misses(model).numpy(force=True), judge.series.numpy(force=True)
-    return own_widths(misses, series, len(judge.held_out), judge.independent)
+    low, median, high = model.quantiles(params, (0.1, 0.5, 0.9)).unbind(-1)
+    misses = (z - median) / torch.where(z < median, median - low, high - median)
+    series = judge.series.numpy(force=True)
+    return own_widths(misses.numpy(force=True), series, len(judge.held_out), few)
 
 
 def gradient_trouble(
