@@ -7,7 +7,7 @@ season to believe in and how wide a band must be, without a second fit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -284,16 +284,16 @@ def quantiles(
 
 def next_quantiles(network: PretrainedNetwork, views: Sequence[View], live: Live) -> Tensor:
     """Forecast the next step alone, (B, V, 1, Q): no history is read again."""
-    place = _next_place(tuple(views)).repeat(len(live.features), 1, 1, 1)
+    place = _next_place(tuple(views), len(live.features))
     features, outlook, unit = state_map(_as_rows, live[:3])
     found = network.forecast_next(features, outlook, unit, place)
     return _by_view(found[:, 0], views)
 
 
-@cache
-def _next_place(views: tuple[View, ...]) -> Tensor:
-    season, second = _seasons(views).split(1, 1)
-    return places(season, second, torch.ones(1))
+@lru_cache(maxsize=8)  # a stream of one asks for the same at every value
+def _next_place(views: tuple[View, ...], n_series: int) -> Tensor:
+    season, second = _seasons(views, n_series)
+    return places(season[:, None], second[:, None], torch.ones(1))
 
 
 def _look(
@@ -309,13 +309,13 @@ def _look(
 def _rows(values: Tensor, views: Sequence[View]) -> tuple[Tensor, Tensor, Tensor]:
     """Return values (B V, N), and the seasons (B V,) by which each row is read."""
     rows = values[:, None].expand(-1, len(views), -1).flatten(0, 1)
-    season, second = _seasons(tuple(views)).repeat(len(values), 1).unbind(1)
-    return rows, season, second
+    return rows, *_seasons(tuple(views), len(values))
 
 
-@cache
-def _seasons(views: tuple[View, ...]) -> Tensor:
-    return torch.tensor([view[:2] for view in views])
+@lru_cache(maxsize=8)
+def _seasons(views: tuple[View, ...], n_series: int) -> tuple[Tensor, Tensor]:
+    season, second = torch.tensor([view[:2] for view in views]).repeat(n_series, 1).unbind(1)
+    return season, second
 
 
 def _as_rows(part: Tensor) -> Tensor:
