@@ -86,9 +86,8 @@ class SharedReadout(nn.Module):
             Templates in scaled units.
         place : Tensor (B, 1, h, PLACES)
         """
-        said = told(wrong)
-        _, near, far = said.tensor_split(3, -1)
-        origin = torch.cat([features, said], -1)
+        _, near, far = wrong
+        origin = torch.cat([features, told(wrong)], -1)
         step = torch.cat([shown, known.to(shown), place.expand(*shown.shape[:3], -1)], -1)
         mixed = self.from_origin(origin)[:, :, None] + self.from_step(step)
         numbers = self.out(nn.functional.gelu(self.hidden(nn.functional.gelu(mixed))))
@@ -108,8 +107,8 @@ class SharedReadout(nn.Module):
 
 
 def told(wrong: Mistakes) -> Tensor:
-    """Return mistakes as inputs, (..., 3 J): the newest cut, sizes as logarithms."""
-    return torch.cat([wrong.newest.clamp(-8, 8), wrong.near.log(), wrong.far.log()], -1)
+    """Return mistakes as inputs, (..., 3 J), the newest cut."""
+    return torch.cat([wrong.newest.clamp(-8, 8), wrong.near, wrong.far], -1)
 
 
 def rescaled(params: Tensor, factor: Tensor) -> Tensor:

@@ -72,7 +72,8 @@ def read(values: ArrayLike, season: ArrayLike, second: ArrayLike) -> Past:
     season. They are kept in double precision about the first observed value, which loses nothing
     as long as a series is not ten million times as wide as its last seasons.
 
-    What is done to several numbers of a step is done to them in one call.
+    What is done to several numbers of a step is done to them in one call, and `np.array` joins them
+    in a third of the time of `np.stack`: a stream feels both.
     """
     m, second = (np.asarray(part, np.int64)[:, None] for part in (season, second))
     given = np.asarray(values, np.float64)
@@ -87,9 +88,9 @@ def read(values: ArrayLike, season: ArrayLike, second: ArrayLike) -> Past:
     half = 4 + -4 % m  # whole seasons
     widths = np.concatenate([np.maximum(2 * m, 8), np.maximum(m // 4, RECENT), half, 2 * half], 1)
     late, few, newer, both = _windows(running, widths[..., None])
-    (level, mean), (late_spread, wide) = _moments(np.stack([late, running], 1))
+    (level, mean), (late_spread, wide) = _moments(np.array([late, running]).swapaxes(0, 1))
     # in a gap longer than the window, what was known before it goes on
-    level, late_spread = _fill(np.stack([level, late_spread]), late[0] > 0)
+    level, late_spread = _fill(np.array([level, late_spread]), late[0] > 0)
     recent = _fill((few[1] / np.maximum(few[0], 1))[None], few[0] > 0)[0]
     # a calm stretch is no reason to forget how wide the series has been
     least = 1e-13 * np.abs(centre) + LEAST  # of a constant, beyond rounding
@@ -194,6 +195,7 @@ def unit_of(past: Past, origins: ArrayLike | slice) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(level), torch.from_numpy(np.where(high > low, spread, 0.0))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def templates(past: Past, origins: ArrayLike, steps: ArrayLike) -> tuple[Tensor, Tensor]:
     """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one."""
     at, ahead = np.asarray(origins), np.asarray(steps)
@@ -201,14 +203,12 @@ def templates(past: Past, origins: ArrayLike, steps: ArrayLike) -> tuple[Tensor,
     return _scaled(_say(past, at[None, :, None], ahead[None, None]), level, spread)
 
 
-@np.errstate(over="ignore", invalid="ignore")
 def _scaled(said: Floats, level: Floats, spread: Floats) -> tuple[Tensor, Tensor]:
     known = ~np.isnan(said)
     z = ((np.where(known, said, level) - level) / spread).clip(-FAR, FAR)
     return torch.from_numpy(z.astype(np.float32)), torch.from_numpy(known)
 
 
-@np.errstate(over="ignore", invalid="ignore")
 def _say(past: Past, at: Steps, steps: Steps) -> Floats:
     """Return what the templates say, (B, n, h, J), NaN where there is none.
 
@@ -223,7 +223,7 @@ def _say(past: Past, at: Steps, steps: Steps) -> Floats:
     """
     p, m = past, past.season[:, :, None]
     # what a shape starts from comes first
-    tracks = np.stack([p.values, p.recent, p.level, p.spread, p.mean, p.slope, p.drift])
+    tracks = np.array([p.values, p.recent, p.level, p.spread, p.mean, p.slope, p.drift])
     now = _take(tracks, at)  # (7, B, n, 1)
     last, recent, level, spread, mean, slope, drift = now
     half = p.half[:, :, None]
@@ -289,9 +289,9 @@ def _same_phase(
 class Mistakes(NamedTuple):
     """How wrong the templates were up to each step, in the spread of that step: (B, N, J) each.
 
-    `newest` is the value less what was said of it the step before; `near` and `far` are the mean
-    absolute errors of late of what was said a step ahead and a season ahead, without a season four
-    steps.
+    `newest` is the value less what was said of it the step before; `near` and `far` are the
+    logarithms of the mean absolute errors of late of what was said a step ahead and a season ahead,
+    without a season four steps.
     """
 
     newest: Tensor
@@ -327,17 +327,15 @@ def look_back(past: Past, new: int) -> Outlook:
     origins[:, 0], origins[:, 1:split], origins[:, split:] = at[0] - 1, at, before
     ahead[:, :split], ahead[:, split:] = 1, season
     said = _say(past, origins[..., None], ahead[..., None])[:, :, 0]
-    begun = np.stack([origins[:, : split - 1], before]) >= p.first
-    errors = p.given[:, since, None] - np.stack([said[:, : split - 1], said[:, split:]])
+    begun = np.array([origins[:, : split - 1], before]) >= p.first
+    errors = p.given[:, since, None] - np.array([said[:, : split - 1], said[:, split:]])
     # an error beyond all measure would leave nothing but rounding in the running sums
     most = ABSURD * p.spread[:, since, None]
     errors = np.where(begun[..., None], errors, np.nan).clip(-most, most)  # (2, B, n, J)
     level, spread = p.level[:, -new:, None], p.spread[:, -new:, None]
     newest = (_zero_if_nan(errors[0, :, -new:]) / spread).clip(-FAR, FAR)
-    near, far = _typical(errors, width, spread)
-    mistakes = Mistakes(
-        *(torch.from_numpy(part.astype(np.float32)) for part in (newest, near, far))
-    )
+    near, far = np.log(_typical(errors, width, spread).astype(np.float32))
+    mistakes = Mistakes(*map(torch.from_numpy, (newest.astype(np.float32), near, far)))
     return Outlook(*_scaled(said[:, split - new : split], level, spread), mistakes)
 
 
@@ -349,7 +347,7 @@ def _typical(errors: Floats, width: Steps, spread: Floats) -> Floats:
     n, new = errors.shape[2], spread.shape[1]
     before = np.arange(n - new, n) - width  # (B, new): the newest step that counts no more
     rows, gone = np.arange(len(before))[:, None], (before >= 0)[..., None]
-    sums = np.stack([~np.isnan(errors), np.abs(_zero_if_nan(errors))]).cumsum(3)
+    sums = np.array([~np.isnan(errors), np.abs(_zero_if_nan(errors))]).cumsum(3)
     late = sums[:, :, :, -new:] - sums[:, :, rows, np.maximum(before, 0)] * gone
     found: Floats = ((late[1] / spread + 0.5) / (late[0] + 0.5)).clip(1e-3, FAR)
     return found

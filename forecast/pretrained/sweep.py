@@ -251,6 +251,8 @@ def _mean_loss(table: Tensor, truth: Tensor) -> Tensor:
 
 def mix(weights: Tensor, tables: Sequence[Tensor]) -> Tensor:
     """Return the mean of quantile functions (B, ..., Q) by weights (B, V)."""
+    if len(tables) == 1:
+        return tables[0]
     shares = weights.T.reshape(len(tables), -1, *[1] * (tables[0].ndim - 1))
     return sum((w * table for w, table in zip(shares, tables, strict=True)), torch.zeros(()))
 
@@ -325,7 +327,9 @@ def _as_rows(part: Tensor) -> Tensor:
 def _newest(reading: Reading, views: Sequence[View]) -> Live:
     unit = unit_of(reading.past, slice(-1, None))
     every = (reading.features, reading.outlook, unit)
-    features, outlook, unit = state_map(lambda part: _by_view(part[:, -1:], views), every)
+    if reading.features.shape[1] > 1:
+        every = state_map(lambda part: part[:, -1:], every)
+    features, outlook, unit = state_map(lambda part: _by_view(part, views), every)
     state = state_map(lambda part: _by_view(part, views), reading.state)
     return Live(features, outlook, unit, state)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch.nn.functional import softplus
@@ -41,8 +43,8 @@ def test_widths_are_in_the_unit_of_the_template_that_did_best(untrained):
     torch.nn.init.zeros_(readout.from_origin.weight)  # it may not read the errors otherwise
 
     def widths(best):
-        errors = torch.ones(1, 1, TEMPLATES)
-        errors[..., 5] = best
+        errors = torch.zeros(1, 1, TEMPLATES)
+        errors[..., 5] = math.log(best)
         params = readout(features, Mistakes(0 * errors, errors, errors), one > 0, one, place)
         return softplus(params[..., 1:] - QuantileHead.softplus_shift)
 
