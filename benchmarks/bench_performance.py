@@ -123,9 +123,10 @@ def cases() -> Iterator[Case]:
         "LSTM, 24 hours from 200 origins",
         lambda k: model.predict_at(y, origins=origins, horizon=24),
     )
-    many = fitted(LSTMForecaster, 1_000, 414)
-    yield Case("LSTM, 48 hours of 414 series", lambda k: many.predict(48))
-    yield Case("the same, 100 paths", lambda k: many.sample(48, random_state=k), None, 3)
+    many = fitted(LSTMForecaster, 1_000, 414, horizon=48)
+    yield Case("LSTM, 48 hours of 414 series, its `horizon`", lambda k: many.predict())
+    yield Case("the same, 100 paths", lambda k: many.sample(random_state=k), None, 3)
+    yield Case("100 paths of 96 hours", lambda k: many.sample(96, random_state=k), None, 3)
 
 
 def mlp_steps() -> Case:

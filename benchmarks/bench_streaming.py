@@ -22,12 +22,14 @@ ROUNDS = 100
 HOURS = pd.date_range("1900-01-01", periods=1_000_000 + ROUNDS + 1, freq="h")
 
 
-def fitted(kind: type[NeuralForecaster], seen: int, n_series: int) -> NeuralForecaster:
+def fitted(
+    kind: type[NeuralForecaster], seen: int, n_series: int, horizon: int = 24
+) -> NeuralForecaster:
     """Return a forecaster that was fitted to 1,000 hours at most and has seen so many of them."""
     day = 5 * np.sin(np.arange(seen) * np.pi / 12)[:, None]
     noise = np.random.default_rng(0).normal(size=(seen, n_series))
     y = pd.DataFrame(day + noise, HOURS[:seen]).rename(columns=str)
-    return kind(horizon=24, max_epochs=1, random_state=0).fit(y[-1000:]).apply(y)
+    return kind(horizon=horizon, max_epochs=1, random_state=0).fit(y[-1000:]).apply(y)
 
 
 def step(model: NeuralForecaster, seen: int, n_series: int) -> Callable[[int], object]:
