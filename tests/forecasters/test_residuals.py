@@ -8,8 +8,8 @@ import pytest
 
 from forecast import NaiveForecaster
 from forecast.forecasters import drawing
-from forecast.forecasters.drawing import Noise
 from forecast.forecasters.residuals import Residuals, recent_size
+from forecast.forecasters.sampling import Noise
 
 NORMAL = np.random.default_rng(0).normal(size=60)
 SKEWED = np.r_[np.full(55, -1.0), np.full(5, 11.0)] + 0.01 * NORMAL

@@ -26,11 +26,11 @@ from forecast.forecasters.classical.averaging import averaged, mixed, weighed
 from forecast.forecasters.classical.nearby import Nearby
 from forecast.forecasters.classical.statespace import Fit, Motion, Triple, filter_series
 from forecast.forecasters.classical.stationarity import strong_season
-from forecast.forecasters.drawing import Noise, ResidualForecaster
 from forecast.forecasters.history import RECENT, SHORT, fill_gaps
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.residuals import Residuals, inflation
+from forecast.forecasters.sampling import Noise, ResidualForecaster
 
 # Longer seasons have too many states; sines and cosines find them with few coefficients.
 LONGEST_SEASON = 24

@@ -8,7 +8,7 @@ from itertools import zip_longest
 import numpy as np
 
 from forecast.forecasters.classical.recursion import Recursion, Smoothing
-from forecast.forecasters.drawing import blocks
+from forecast.forecasters.sampling import blocks
 
 # How far off gains and damping may be where a history tells nothing of them: both lie in [0, 1],
 # damping near its end.

@@ -10,10 +10,10 @@ import numpy as np
 
 from forecast._checks import one_of, positive_integer
 from forecast.data.panel import Panel
-from forecast.forecasters.drawing import Noise, ResidualForecaster
 from forecast.forecasters.history import differences, fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.residuals import Residuals
+from forecast.forecasters.sampling import Noise, ResidualForecaster
 
 STATISTICS: dict[str, Callable[..., Any]] = {"median": np.nanmedian, "mean": np.nanmean}
 

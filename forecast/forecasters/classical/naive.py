@@ -8,11 +8,11 @@ import numpy as np
 
 from forecast._checks import one_of
 from forecast.data.frames import Panel
-from forecast.forecasters.drawing import Noise, ResidualForecaster
 from forecast.forecasters.growth import Past
 from forecast.forecasters.history import differences, fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.residuals import Residuals, recent_size
+from forecast.forecasters.sampling import Noise, ResidualForecaster
 
 STRATEGIES = ("last", "seasonal", "drift")
 

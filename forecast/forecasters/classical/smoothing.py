@@ -12,10 +12,10 @@ from forecast.data.panel import Panel, last_steps
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.classical.doubt import doubts
 from forecast.forecasters.classical.recursion import Recursion, Smoothing, smoothing, turned
-from forecast.forecasters.drawing import Noise, ResidualForecaster, blocks
 from forecast.forecasters.history import RECENT, SHORT, fill_gaps, shaped
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.residuals import Residuals, inflation
+from forecast.forecasters.sampling import Noise, ResidualForecaster, blocks
 
 
 class Fitted(NamedTuple):

@@ -19,11 +19,11 @@ from forecast.data.static import StaticReader
 from forecast.data.weights import has_weight
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import Frame
-from forecast.forecasters.drawing import Noise, ResidualForecaster
 from forecast.forecasters.history import fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.residuals import Residuals, inflation
+from forecast.forecasters.sampling import Noise, ResidualForecaster
 from forecast.forecasters.transform import forward
 from forecast.forecasters.window.least_squares import Stretches, Windows
 from forecast.forecasters.window.order import order_for
