@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from forecast import NaiveForecaster
-from forecast.forecasters import drawing
+from forecast.forecasters import sampling
 from forecast.forecasters.residuals import Residuals, recent_size
 from forecast.forecasters.sampling import Noise
 
@@ -147,7 +147,7 @@ def test_quantiles_of_many_series_are_read_in_blocks(monkeypatch: pytest.MonkeyP
     model = NaiveForecaster(strategy="drift").fit(wide)
     at_once, point = model.predict_quantiles(3), model.predict(3)
     runs, run = [], model._run
-    monkeypatch.setattr(drawing, "AT_ONCE", 1)
+    monkeypatch.setattr(sampling, "AT_ONCE", 1)
     monkeypatch.setattr(model, "_run", lambda h, x, noise: runs.append(noise) or run(h, x, noise))
     pd.testing.assert_frame_equal(model.predict_quantiles(3), at_once)
     assert [noise.series.tolist() for noise in runs] == [[0, 1], [0], [1]]
