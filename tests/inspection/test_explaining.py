@@ -92,14 +92,15 @@ def test_a_regression_contributes_what_was_planted():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "off"), [(LSTMForecaster, 0.05), (MLPForecaster, 0.1)])
-def test_a_network_contributes_what_was_planted(kind, off):
-    # with less noise the doses of the past tell a lag: values are hidden in training, so a network
-    # reads both, as a ridge regression would
+@pytest.mark.parametrize(("kind", "length"), [(LSTMForecaster, 600), (MLPForecaster, 2000)])
+def test_a_network_contributes_what_was_planted(kind, length):
+    # from 600 values an MLP learns the lag to .06 only (three seeds); with less noise the doses of
+    # the past tell a lag: values are hidden in training, so a network reads both, as a ridge
+    # regression would
     model = kind(horizon=3, early_stopping=False, max_epochs=20, random_state=0)
-    dose, lag, others = planted(model, *plant(600, 16, noise=1.5))
+    dose, lag, others = planted(model, *plant(length, 16, noise=1.5))
     assert dose == pytest.approx(1, abs=0.05)
-    assert lag == pytest.approx(1, abs=off)
+    assert lag == pytest.approx(1, abs=0.05)
     assert others < 0.2  # a spread of the series times .6 is 1.8
 
 
