@@ -15,6 +15,7 @@ from torch import Tensor
 from forecast._checks import is_integer, positive_integer
 from forecast.data.calendar import CANDIDATES, longer_seasons
 from forecast.data.panel import Panel
+from forecast.engine.support import Support
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.encoding import beneath
@@ -117,7 +118,8 @@ class PretrainedForecaster(BaseForecaster):
     weights_ : array (n, V)
         How far each view is believed, by its past errors: quantile functions are averaged.
     pooled_ : array (Q,) or None
-        Quantiles of the newest values of all series, if they are 20 or more: one forecast more.
+        Quantiles of the newest values of all series, if they are 20 or more, of counts with many
+        zeros: one forecast more.
     shares_ : array (n,)
         How far that is believed instead, by its past errors.
     widths_ : array (n,)
@@ -275,12 +277,14 @@ class PretrainedForecaster(BaseForecaster):
     def _sweep(self, panel: Panel, back: int | None = None) -> Sweep:
         """Read every history to its end, and judge its past origins, up to `back` steps ago.
 
-        Of many, some, evenly spread, tell how well the panel's newest values usually do.
+        Of many series of counts, some, evenly spread, tell how well the panel's newest values
+        usually do. A panel of other values is not asked: where all series wander about one level
+        it would be right in most of them, and slow to see that the level has changed.
         """
         self.seen_ = panel
         work = partial(self._judge, back=back)
         self.pooled_ = None
-        if panel.n_series >= MANY:
+        if panel.n_series >= MANY and Support.of(panel.values).counts:
             *pool, self.pooled_ = self._pooled([*steps_ago(back or farthest(self.horizon_)), 0])
             work = partial(work, pool=np.stack(pool))
             some = torch.from_numpy(spaced(panel.n_series, self._at_once(ORIGINS * STEPS)) - 1)

@@ -201,11 +201,21 @@ def test_many_short_series_hear_of_each_other(monkeypatch: pytest.MonkeyPatch) -
 def test_series_of_different_sizes_do_not_hear_of_each_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    y = pd.DataFrame({k: 3.0**k * sales(60, seed=k) for k in range(24)})
-    found = PretrainedForecaster(horizon=6).fit(y).predict_quantiles(6)
-    monkeypatch.setattr(pretrained, "MANY", 25)
+    y = rare() * 3.0 ** np.arange(30)
+    model = PretrainedForecaster(horizon=6).fit(y)
+    found = model.predict_quantiles(6)
+    assert model.pooled_ is not None
+    monkeypatch.setattr(pretrained, "MANY", 31)
     alone = PretrainedForecaster(horizon=6).fit(y).predict_quantiles(6)
     np.testing.assert_allclose(found, alone, rtol=1e-9)
+
+
+def test_a_panel_that_counts_nothing_is_read_series_by_series() -> None:
+    y = pd.DataFrame(np.random.default_rng(3).normal(50, 1, (60, 24)))
+    model = PretrainedForecaster(horizon=6).fit(y)
+    assert model.pooled_ is None
+    model.update(pd.DataFrame(58.0, range(60, 65), y.columns))  # all jump at once
+    assert (model.predict(1).to_numpy() > 55).all()
 
 
 def test_what_a_panel_has_of_late_is_kept_in_files_and_brought_up_to_date(tmp_path: Any) -> None:
