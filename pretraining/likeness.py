@@ -40,7 +40,7 @@ def errors(values: Floats, task: Task) -> Floats:
     """Return the errors of templates beside those of the last value, (B, 2, J)."""
     season, second = (torch.full((len(values),), m) for m in (task.season, task.second))
     *_, wrong = look_back(read(torch.tensor(values), season, second), 1)
-    both = torch.stack([wrong.near[:, -1], wrong.far[:, -1]], 1).log()
+    both = torch.stack([wrong.near[:, -1], wrong.far[:, -1]], 1)
     beside: Floats = (both - both[..., :1]).numpy()
     return beside
 

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 ENGINE = "tests/engine/test_engine.py"
 READER = "tests/engine/test_reader.py"
 BATCHES = "tests/engine/test_batches.py"
+DRAWING = "tests/engine/test_drawing.py"
 NETWORKS = "tests/networks/test_networks.py"
 VALIDATION = "tests/engine/test_validation.py"
 TRAINING = "tests/engine/test_training.py"
@@ -86,7 +87,7 @@ MUTANTS = {
     ),
     "known covariates off by one in training": Mutant(
         "engine/batches.py",
-        [("first, T + R)[:, ahead]", "first, T + R)[:, ahead - 1]")],
+        [("self.known(series, first, T + R)", "self.known(series, first - 1, T + R)")],
         ENGINE,
         "trainings_raw_numbers",
     ),
@@ -94,9 +95,9 @@ MUTANTS = {
         "engine/batches.py",
         [
             (
-                "return Batch(past, steps,",
-                "past = past._replace(drivers=past.drivers.roll(1, 1))\n"
-                "        return Batch(past, steps,",
+                "past = lose(self.read(series, first, T, ends, reader))",
+                "past = lose(self.read(series, first, T, ends, reader))\n"
+                "        past = past._replace(drivers=past.drivers.roll(1, 1))",
             )
         ],
         ENGINE,
@@ -104,7 +105,7 @@ MUTANTS = {
     ),
     "target off by one": Mutant(
         "engine/batches.py",
-        [("T + R, ends)[:, ahead]", "T + R, ends)[:, ahead - 1]")],
+        [("self.take(series, first, T + R, ends)", "self.take(series, first - 1, T + R, ends)")],
         ENGINE,
         "trainings_targets",
     ),
@@ -118,8 +119,8 @@ MUTANTS = {
         "engine/training.py",
         [
             (
-                "means, carried = backward(model, batch, settings.min_observed, carried, origin)",
-                "means, _ = backward(model, batch, settings.min_observed, None, origin)",
+                "means, carried = backward(model, gradient, batch, settings.min_observed, carried)",
+                "means, _ = backward(model, gradient, batch, settings.min_observed, None)",
             )
         ],
         RECURRENT,
@@ -217,8 +218,8 @@ MUTANTS = {
         "engine/training.py",
         [
             (
-                "parts = list(model.parts())",
-                "parts = [[one for own in model.parts() for one in own]]",
+                "parts = flat_gradients(model.parts())",
+                "parts = flat_gradients([[one for own in model.parts() for one in own]])",
             )
         ],
         TRAINING,
@@ -250,7 +251,7 @@ MUTANTS = {
     "values of the next series": Mutant(
         "engine/batches.py",
         [("(local < ends[:, None])", "(local <= ends[:, None])")],
-        BATCHES,
+        DRAWING,
         "border",
     ),
 }

@@ -173,7 +173,7 @@ def test_a_failing_contestant_does_not_cost_the_others_their_run() -> None:
 
 def test_a_silent_contestant_is_left_out() -> None:
     class Silent(NaiveForecaster):
-        def _predict(self, horizon: int, known: Any) -> Any:
+        def _expected(self, horizon: int, known: Any) -> Any:
             return np.full((1, horizon), np.nan)
 
     with pytest.warns(ForecastWarning, match="silent is left out .* for 2024-09-01 .* is missing"):
