@@ -166,7 +166,7 @@ def _of_a_trained_one(
 def _of_the_pretrained_one(
     forecaster: PretrainedForecaster, place: int, steps: list[int], lags: int
 ) -> np.ndarray:
-    """Return the slopes (lags, steps) of the median: central differences, as it reads with numpy."""
+    """Return the slopes (lags, steps) of the median: differences, as its reader has no slopes."""
     network = copy.deepcopy(forecaster.network_).double()
     values = forecaster._newest(torch.tensor([place])).double()
     size = MOVED * (float(values[~values.isnan()].std(correction=0)) or 1.0)
