@@ -84,8 +84,9 @@ def forecast_gradients(
     """Return how much the forecast of a step changes per unit of every past value.
 
     By automatic differentiation through everything: the moving scale, the templates, the network
-    and the readout, and for later blocks the forecasts fed back. How far a pre-trained network
-    believes in each season is held.
+    and the readout, and for later blocks the forecasts fed back. Of a pre-trained network these are
+    central differences over a hundredth of the standard deviation, because its reader knows no
+    derivative; how far it believes in each season is held.
 
     Parameters
     ----------
