@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from forecast.engine.reader import Reader
 
 MOST_LAGS = 1000  # looked at when nothing else is asked for
+MOST_MOVED = 100  # the same, of a pre-trained network: each is two forecasts
+AT_ONCE = 2**15  # values of moved histories that are read in one call
 MOVED = 0.01  # standard deviations by which values are moved, where a difference stands for a slope
 
 
@@ -86,7 +88,7 @@ def forecast_gradients(
     By automatic differentiation through everything: the moving scale, the templates, the network
     and the readout, and for later blocks the forecasts fed back. Of a pre-trained network these are
     central differences over a hundredth of the standard deviation, because its reader knows no
-    derivative; how far it believes in each season is held.
+    derivative; how far it believes in each season, and in what the panel has of late, is held.
 
     Parameters
     ----------
@@ -96,7 +98,7 @@ def forecast_gradients(
         Steps ahead, each a column.
     lags
         How many of the newest values. Default: all but those that fill the reader's memory at
-        the start, at most 1,000.
+        the start, at most 1,000, of a pre-trained network 100.
     series
         Which one, by its id; None: the first.
 
@@ -120,7 +122,7 @@ def forecast_gradients(
         )
     wanted = [positive_integer("steps", step) for step in steps]
     if isinstance(forecaster, PretrainedForecaster):
-        lags = _looked_at(forecaster, place, lags, before=0)
+        lags = _looked_at(forecaster, place, lags, before=0, most=MOST_MOVED)
         slopes = _of_the_pretrained_one(forecaster, place, wanted, lags)
     else:
         before = cast("Reader", forecaster.model_.reader).n_values
@@ -140,10 +142,12 @@ def forecast_gradients(
     return table
 
 
-def _looked_at(forecaster: Inspected, place: int, lags: int | None, before: int) -> int:
+def _looked_at(
+    forecaster: Inspected, place: int, lags: int | None, before: int, most: int = MOST_LAGS
+) -> int:
     """Return how many values to look at, of those that have `before` others before them."""
     length = int(forecaster.panel_.lengths[place])
-    found = positive_integer("lags", min(MOST_LAGS, length - before) if lags is None else lags)
+    found = positive_integer("lags", min(most, length - before) if lags is None else lags)
     if found > length - before:
         raise ValueError(
             f"`lags` must leave {before} values before them, which the reader remembers: "
@@ -168,19 +172,34 @@ def _of_the_pretrained_one(
     forecaster: PretrainedForecaster, place: int, steps: list[int], lags: int
 ) -> np.ndarray:
     """Return the slopes (lags, steps) of the median: differences, as its reader has no slopes."""
-    network = copy.deepcopy(forecaster.network_).double()
     values = forecaster._newest(torch.tensor([place])).double()
     size = MOVED * (float(values[~values.isnan()].std(correction=0)) or 1.0)
     moves = torch.eye(values.shape[1]).double().flip(0)[:lags] * size
-    rows = torch.cat([values + moves, values - moves])
+    together = max(AT_ONCE // values.shape[1], 1)  # moved histories
+    parts = [
+        _medians(forecaster, place, steps, values + some)
+        - _medians(forecaster, place, steps, values - some)
+        for some in moves.split(together)
+    ]
+    there = ~values[0].flip(0)[:lags, None].isnan()
+    # what the panel has of late, and how far it is believed, is held
+    own = 1 - float(forecaster.shares_[place])
+    return (torch.cat(parts) * own / (2 * size)).where(there, torch.nan).numpy()
+
+
+def _medians(
+    forecaster: PretrainedForecaster, place: int, steps: list[int], values: torch.Tensor
+) -> torch.Tensor:
+    """Return the medians (B, steps) after histories (B, N), by the weights of one series."""
+    network = copy.deepcopy(forecaster.network_).double()
     newest, ahead = torch.tensor([values.shape[1] - 1]), torch.tensor(steps)
     with torch.inference_mode():
-        readings = [look(network, rows, view) for view in forecaster.views_]
-        tables = [network.forecast(one, newest, ahead)[:, 0] for one in readings]
-    weights = torch.from_numpy(forecaster.weights_[[place]]).expand(len(rows), -1)
-    up, down = mix(weights, tables)[..., LEVELS.index(0.5)].chunk(2)
-    there = ~values[0].flip(0)[:lags, None].isnan()
-    return ((up - down) / (2 * size)).where(there, torch.nan).numpy()
+        tables = [
+            network.forecast(look(network, values, view), newest, ahead)[:, 0]
+            for view in forecaster.views_
+        ]
+        weights = torch.from_numpy(forecaster.weights_[[place]]).expand(len(values), -1)
+        return mix(weights, tables)[..., LEVELS.index(0.5)]
 
 
 def gates(forecaster: Inspected, layer: int = 0, series: Any = None) -> pd.DataFrame:

@@ -178,10 +178,11 @@ def believed(
     return weights
 
 
-def pooled(values: Floats, ago: ArrayLike) -> Floats:
+def pooled(values: Floats, ago: ArrayLike) -> Floats | None:
     """Return what values a panel had of late, so many steps ago: quantiles (K, Q).
 
-    One short series of rare demand cannot know how such series go on; all of them show it.
+    One short series of rare demand cannot know how such series go on; all of them show it. None
+    where nothing was observed.
 
     Parameters
     ----------
@@ -195,6 +196,8 @@ def pooled(values: Floats, ago: ArrayLike) -> Floats:
     >>> pooled(np.array([[5.0, 0.0, 1.0], [9.0, 2.0, 3.0]]), (0,))[0, [0, 7, 14]].round(2).tolist()
     [0.12, 2.5, 8.5]
     """
+    if np.isnan(values).all():
+        return None
     ends = values.shape[1] - np.asarray(ago)
     late = [values[:, max(end - NEWEST, 0) : max(end, 0)] for end in ends]
     return np.stack([np.quantile(_seen(part, values), LEVELS) for part in late])

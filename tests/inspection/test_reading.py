@@ -73,6 +73,18 @@ def test_its_forecast_gradients_are_the_slopes_of_its_forecast():
         forecast_gradients(model, lags=400)
 
 
+def test_what_a_panel_has_of_late_does_not_move_with_a_value_of_one_series():
+    rng = np.random.default_rng(0)
+    y = pd.DataFrame(rng.poisson(0.3, (48, 24)).astype(float)).add_prefix("s")
+    model = PretrainedForecaster(horizon=6).fit(y)
+    share = float(model.shares_[0])
+    assert 0.1 < share < 0.9
+    found = forecast_gradients(model, lags=3)
+    model.shares_ = 0 * model.shares_
+    alone = forecast_gradients(model, lags=3)
+    np.testing.assert_allclose(found, (1 - share) * alone, rtol=1e-6)
+
+
 def test_the_last_state_depends_on_itself_alone_at_lag_zero(model):
     found = state_gradients(PretrainedForecaster(horizon=6).fit(monthly(8)))
     assert found["norm"].iloc[0] == 1 and len(found) == 9

@@ -48,6 +48,8 @@ class Nearby(NamedTuple):
         `regressors` are the future ones, (H, K); forecasts are those of standardised values.
         """
         horizon = len(regressors)
+        if not self.rows:  # nothing is left open, or it was not asked
+            return np.zeros((horizon, 0)), np.zeros((horizon, 0))
         columns = fit.difference(np.concatenate([self.behind, regressors]))
         sums = fit.difference(np.r_[np.zeros(fit.reach), 1.0, np.zeros(fit.reach)])
         none, one = np.zeros(horizon), np.r_[1.0, np.zeros(horizon - 1)]

@@ -192,8 +192,8 @@ class PretrainedForecaster(BaseForecaster):
         where reading begins later now: after `LATTICE` steps.
         """
         self.seen_ = panel
-        if self.pooled_ is not None:
-            self.pooled_ = self._pooled([0])[-1]
+        if self.pooled_ is not None and (late := self._pooled([0])) is not None:
+            self.pooled_ = late[-1]
         count = int(added.max())
         grown = read_of(panel) - read_of(panel, added)
         if count > REREAD or (grown != count).any():
@@ -284,9 +284,11 @@ class PretrainedForecaster(BaseForecaster):
         self.seen_ = panel
         work = partial(self._judge, back=back)
         self.pooled_ = None
+        late = None
         if panel.n_series >= MANY and Support.of(panel.values).counts:
-            *pool, self.pooled_ = self._pooled([*steps_ago(back or farthest(self.horizon_)), 0])
-            work = partial(work, pool=np.stack(pool))
+            late = self._pooled([*steps_ago(back or farthest(self.horizon_)), 0])
+        if late is not None:
+            self.pooled_, work = late[-1], partial(work, pool=late[:-1])
             some = torch.from_numpy(spaced(panel.n_series, self._at_once(ORIGINS * STEPS)) - 1)
             if len(some) < panel.n_series:
                 with torch.inference_mode():
@@ -299,7 +301,7 @@ class PretrainedForecaster(BaseForecaster):
         newest = self._newest(rows)
         return sweep(self.network_, newest, self.views_, self.horizon_, floors, **options)
 
-    def _pooled(self, ago: Sequence[int]) -> np.ndarray:
+    def _pooled(self, ago: Sequence[int]) -> np.ndarray | None:
         """Return quantiles (K, Q) of the newest values of all series, so many steps ago."""
         rows = torch.arange(self.seen_.n_series)
         return pooled(self._newest(rows, most=max(ago) + NEWEST).numpy(), ago)

@@ -10,6 +10,7 @@ import pytest
 from scipy.signal import lfilter
 from statsmodels.tsa.arima.model import ARIMA
 
+from forecast import load
 from forecast.forecasters.classical.arima import ARIMAForecaster
 
 
@@ -217,3 +218,21 @@ def test_bands_of_a_short_walk_know_that_its_slope_is_in_doubt() -> None:
     narrow = model.sample(20, n_samples=20_000, random_state=0).std(axis=1)
     # the variance j s^2 becomes j s^2 + j^2 s^2 / 39
     np.testing.assert_allclose(wide / narrow, np.sqrt(1 + np.arange(1, 21) / 39), rtol=0.03)
+
+
+@pytest.mark.filterwarnings("ignore:covariate 'event' is the target")
+def test_a_history_that_a_covariate_tells_whole_leaves_nothing_open() -> None:
+    y = pd.Series(np.r_[np.zeros(63), 1.0])
+    X = pd.DataFrame({"event": np.r_[y, 0.0, 1.0]})
+    model = ARIMAForecaster(horizon=2).fit(y, X[:64])
+    np.testing.assert_allclose(model.predict(2, X[64:]), [0, 1], atol=1e-6)
+
+
+def test_files_that_tell_no_doubt_are_forecast_without(tmp_path: Any) -> None:
+    """Older ones hold no models beside the best, of series without differences too."""
+    y = pd.Series(np.random.default_rng(0).normal(size=60))
+    model = ARIMAForecaster(horizon=4, order=(1, 0, 0)).fit(y)
+    model.fits_ = [[fit._replace(doubt=()) for fit in fits] for fits in model.fits_]
+    model.save(tmp_path / "m.model")
+    again = load(tmp_path / "m.model")
+    pd.testing.assert_series_equal(again.predict(), model.predict())

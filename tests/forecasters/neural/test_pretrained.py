@@ -210,6 +210,20 @@ def test_series_of_different_sizes_do_not_hear_of_each_other(
     np.testing.assert_allclose(found, alone, rtol=1e-9)
 
 
+@pytest.mark.parametrize("steps", [1, 13, 40])
+def test_a_panel_that_falls_silent_keeps_what_it_had(steps: int) -> None:
+    y = rare()
+    silence = pd.DataFrame(np.nan, MONTHS[36 : 36 + steps], y.columns)
+    model = PretrainedForecaster(horizon=6).fit(y).update(silence)
+    assert np.isfinite(model.pooled_).all() and np.isfinite(model.predict(3)).all(axis=None)
+    anew = (
+        PretrainedForecaster(horizon=6)
+        .fit(pd.concat([y, silence]))
+        .update(pd.DataFrame(np.nan, MONTHS[[36 + steps]], y.columns))
+    )
+    assert np.isfinite(anew.predict(3)).all(axis=None)
+
+
 def test_a_panel_that_counts_nothing_is_read_series_by_series() -> None:
     y = pd.DataFrame(np.random.default_rng(3).normal(50, 1, (60, 24)))
     model = PretrainedForecaster(horizon=6).fit(y)
