@@ -14,7 +14,7 @@ def weighed(fits: tuple[Fit, ...], against: tuple[float, ...]) -> list[Fit]:
 
     `against` are criteria of Schwarz, so that weights are about the probabilities of the models.
     """
-    gap = np.nan_to_num(np.array(against), posinf=1e9)
+    gap = np.nan_to_num(np.array(against), nan=1e9, posinf=1e9)
     weights = np.exp((gap.min() - gap) / 2)
     weights = np.where(weights < NEGLIGIBLE * weights.sum(), 0.0, weights)
     weights = weights / weights.sum()
