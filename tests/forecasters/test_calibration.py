@@ -221,6 +221,7 @@ def test_a_network_that_claims_no_width_has_bands_of_the_size_of_its_errors(
     assert widths[0.0] < 0.1 and 1.5 < widths[20.0] < 4.5  # 2.6 is right
 
 
+@pytest.mark.slow
 def test_bands_of_a_network_widen_with_the_step_on_short_walks() -> None:
     walks = np.random.default_rng(0).normal(size=(60, 4)).cumsum(0)
     ratio = []
@@ -274,6 +275,7 @@ def panel_ruled_by_giants() -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     return pd.DataFrame(y[:108]).add_prefix("s"), size[:, None] * future, giant
 
 
+@pytest.mark.slow
 def test_bands_of_giants_are_no_wider_than_their_errors_say() -> None:
     y, future, giant = panel_ruled_by_giants()
     model = MLPForecaster(horizon=12, season_length=12, max_epochs=3, random_state=0).fit(y)

@@ -93,6 +93,7 @@ def test_a_trend_is_continued() -> None:
     np.testing.assert_allclose(ARIMAForecaster().fit(y).predict(10), np.arange(40, 45, 0.5), atol=2)
 
 
+@pytest.mark.slow
 def test_a_long_season_is_found_in_waves() -> None:
     t = np.arange(1168)
     season = 10 * np.sin(2 * np.pi * t / 168) + 5 * np.cos(2 * np.pi * t / 24)

@@ -101,6 +101,7 @@ def test_it_beats_the_naive_forecast_of_a_season() -> None:
     assert np.exp(np.mean(np.log(ratios))) < 0.85
 
 
+@pytest.mark.slow
 def test_bands_hold_what_they_say() -> None:
     inside = []
     for seed in range(5):
