@@ -172,34 +172,27 @@ def _of_the_pretrained_one(
     forecaster: PretrainedForecaster, place: int, steps: list[int], lags: int
 ) -> np.ndarray:
     """Return the slopes (lags, steps) of the median: differences, as its reader has no slopes."""
+    network = copy.deepcopy(forecaster.network_).double()
     values = forecaster._newest(torch.tensor([place])).double()
+    weights = torch.from_numpy(forecaster.weights_[[place]])
+    newest, ahead = torch.tensor([values.shape[1] - 1]), torch.tensor(steps)
+
+    def medians(rows: torch.Tensor) -> torch.Tensor:
+        tables = [
+            network.forecast(look(network, rows, view), newest, ahead)[:, 0]
+            for view in forecaster.views_
+        ]
+        return mix(weights.expand(len(rows), -1), tables)[..., LEVELS.index(0.5)]
+
     size = MOVED * (float(values[~values.isnan()].std(correction=0)) or 1.0)
     moves = torch.eye(values.shape[1]).double().flip(0)[:lags] * size
     together = max(AT_ONCE // values.shape[1], 1)  # moved histories
-    parts = [
-        _medians(forecaster, place, steps, values + some)
-        - _medians(forecaster, place, steps, values - some)
-        for some in moves.split(together)
-    ]
+    with torch.inference_mode():
+        parts = [medians(values + some) - medians(values - some) for some in moves.split(together)]
     there = ~values[0].flip(0)[:lags, None].isnan()
     # what the panel has of late, and how far it is believed, is held
     own = 1 - float(forecaster.shares_[place])
     return (torch.cat(parts) * own / (2 * size)).where(there, torch.nan).numpy()
-
-
-def _medians(
-    forecaster: PretrainedForecaster, place: int, steps: list[int], values: torch.Tensor
-) -> torch.Tensor:
-    """Return the medians (B, steps) after histories (B, N), by the weights of one series."""
-    network = copy.deepcopy(forecaster.network_).double()
-    newest, ahead = torch.tensor([values.shape[1] - 1]), torch.tensor(steps)
-    with torch.inference_mode():
-        tables = [
-            network.forecast(look(network, values, view), newest, ahead)[:, 0]
-            for view in forecaster.views_
-        ]
-        weights = torch.from_numpy(forecaster.weights_[[place]]).expand(len(values), -1)
-        return mix(weights, tables)[..., LEVELS.index(0.5)]
 
 
 def gates(forecaster: Inspected, layer: int = 0, series: Any = None) -> pd.DataFrame:

@@ -73,15 +73,18 @@ def test_a_series_without_an_echo_is_not_measured_because_another_has_one() -> N
     np.testing.assert_array_equal(together[1], alone[0])
 
 
+def width_at(panel: pd.DataFrame, steps: int) -> float:
+    """Return how wide naive bands are so many steps ahead, the mean of a wide panel."""
+    band = NaiveForecaster().fit(panel).predict_interval(steps).to_numpy().reshape(steps, -1, 2)
+    return float(np.ptp(band, axis=2)[-1].mean())
+
+
 def test_naive_errors_far_ahead_are_measured_over_gaps() -> None:
     rng = np.random.default_rng(0)
     noise = pd.DataFrame(rng.normal(size=(120, 40))).add_prefix("s")
     gaps = noise.mask(rng.random(noise.shape) < 0.4)
     gaps.iloc[[0, -1]] = 0.0
-    model, far = NaiveForecaster(), []
-    for panel in (noise, gaps):
-        band = model.fit(panel).predict_interval(STEPS).to_numpy().reshape(STEPS, -1, 2)
-        far.append(np.ptp(band, axis=2)[-1].mean())
+    far = [width_at(panel, STEPS) for panel in (noise, gaps)]
     assert far[1] == pytest.approx(far[0], rel=0.15)
 
 
@@ -90,10 +93,7 @@ def test_errors_on_both_sides_of_a_gap_are_not_neighbours() -> None:
     noise = pd.DataFrame(rng.normal(size=(400, 20))).add_prefix("s")
     gaps = noise.mask(rng.random(noise.shape) < 0.2)
     gaps.iloc[[0, -1]] = 0.0
-    model, far = NaiveForecaster(), []
-    for panel in (noise, gaps):
-        band = model.fit(panel).predict_interval(4).to_numpy().reshape(4, -1, 2)
-        far.append(np.ptp(band, axis=2)[-1].mean())
+    far = [width_at(panel, 4) for panel in (noise, gaps)]
     assert far[1] == pytest.approx(far[0], rel=0.1)
 
 
