@@ -17,6 +17,7 @@ from torch import Tensor
 
 from forecast.networks.base import State, state_map
 from forecast.networks.heads.quantile import pinball
+from forecast.pretrained.blocks import MEDIAN, moves, reach
 from forecast.pretrained.calibration import Floats, normal_scores
 from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading, places
 from forecast.pretrained.reader import Outlook, read, unit_of
@@ -279,12 +280,22 @@ def absorb(network: PretrainedNetwork, values: Tensor, views: Sequence[View], li
 def quantiles(
     network: PretrainedNetwork, values: Tensor, views: Sequence[View], live: Live, horizon: int
 ) -> Tensor:
-    """Forecast what comes after histories (B, N): (B, V, horizon, Q) in double precision."""
+    """Forecast what comes after histories (B, N): (B, V, horizon, Q) in double precision.
+
+    Moved by what is said of means over blocks.
+    """
     features, outlook, _, state = state_map(_as_rows, live)
     reading = Reading(features, read(*_rows(values, views)), state, outlook)
-    newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, horizon + 1)
+    longest = reach([view.season for view in views], horizon)
+    newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, longest + 1)
     parts = [network.forecast(reading, newest, some)[:, 0] for some in steps.split(STEPS_AT_ONCE)]
-    return torch.cat(parts, 1).unflatten(0, (-1, len(views)))
+    table = torch.cat(parts, 1).unflatten(0, (-1, len(views)))
+    history, medians = values.numpy(), table[..., MEDIAN].numpy()
+    moved = [
+        moves(network, history, view.season, view.second, medians[:, v], horizon)
+        for v, view in enumerate(views)
+    ]
+    return table[:, :, :horizon] + torch.from_numpy(np.stack(moved, 1))[..., None]
 
 
 def next_quantiles(network: PretrainedNetwork, views: Sequence[View], live: Live) -> Tensor:
