@@ -30,7 +30,9 @@ from suites import KEYS, MODELS, NETWORKS, commit_of, known, newest, record
 import forecast
 from forecast.forecasters.neural.pretrained import CONTEXT, VALUES
 from forecast.pretrained import calibration
-from forecast.pretrained.sweep import look, mix
+from forecast.pretrained.blocks import MEDIAN, moves, reach
+from forecast.pretrained.network import PretrainedNetwork, Reading
+from forecast.pretrained.sweep import View, look, mix
 
 RESULTS = Path(__file__).parent / "results" / "ltsf.csv"
 HORIZONS = (96, 192, 336, 720)
@@ -86,8 +88,7 @@ def swept(model: Any, y: pd.DataFrame, horizon: int, size: int) -> Iterator[np.n
     is that of the forecaster; further on it is that after `update`, but for levels and means of
     histories longer than the forecaster reads.
     """
-    every, steps = origins(y, horizon, size), torch.arange(1, horizon + 1)
-    scores = calibration.ndtri(np.array(LEVELS))
+    every, scores = origins(y, horizon, size), calibration.ndtri(np.array(LEVELS))
     some = max(VALUES // (horizon * y.shape[1]), 1)
     for begin in every[::STRETCH]:
         model.fit(y.iloc[:begin])
@@ -97,10 +98,34 @@ def swept(model: Any, y: pd.DataFrame, horizon: int, size: int) -> Iterator[np.n
         with torch.inference_mode():
             readings = [look(model.network_, values, view) for view in model.views_]
             for ends in torch.arange(begin - 1, last - 1).split(some):
-                tables = [model.network_.forecast(one, ends - first, steps) for one in readings]
+                tables = [
+                    from_ends(model.network_, values, one, view, ends - first, horizon)
+                    for one, view in zip(readings, model.views_, strict=True)
+                ]
                 wide = model.widths_[:, None, None, None] * scores
                 found = calibration.icdf(mix(weights, tables).numpy(), wide)
                 yield from model.bounds_.hold(found).swapaxes(0, 1)
+
+
+def from_ends(
+    network: PretrainedNetwork,
+    values: torch.Tensor,
+    reading: Reading,
+    view: View,
+    ends: torch.Tensor,
+    horizon: int,
+) -> torch.Tensor:
+    """Return what a view says (B, E, horizon, Q) after each of the ends of values (B, N)."""
+    steps = torch.arange(1, reach([view.season], horizon) + 1)
+    table = network.forecast(reading, ends, steps)
+    # histories that end together, a row for each
+    longest = int(ends.max()) + 1
+    rows = np.full((len(values), len(ends), longest), np.nan)
+    for e, end in enumerate(ends.tolist()):
+        rows[:, e, longest - 1 - end :] = values[:, : end + 1]
+    medians = table[..., MEDIAN].flatten(0, 1).numpy()
+    away = moves(network, rows.reshape(-1, longest), view.season, view.second, medians, horizon)
+    return table[:, :, :horizon] + torch.from_numpy(away).view(*table.shape[:2], horizon, 1)
 
 
 def score(model: Any, y: pd.DataFrame, horizon: int, size: int) -> dict[str, float]:
