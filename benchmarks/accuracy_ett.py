@@ -30,7 +30,16 @@ from suites import KEYS, MODELS, NETWORKS, commit_of, known, newest, record
 import forecast
 from forecast.forecasters.neural.pretrained import CONTEXT, VALUES
 from forecast.pretrained import calibration
-from forecast.pretrained.blocks import MEDIAN, moves, reach
+from forecast.pretrained.blocks import (
+    MEDIAN,
+    SHARE,
+    length_of,
+    means,
+    moved,
+    needed,
+    reach,
+    season_of,
+)
 from forecast.pretrained.network import PretrainedNetwork, Reading
 from forecast.pretrained.sweep import View, look, mix
 
@@ -118,14 +127,26 @@ def from_ends(
     """Return what a view says (B, E, horizon, Q) after each of the ends of values (B, N)."""
     steps = torch.arange(1, reach([view.season], horizon) + 1)
     table = network.forecast(reading, ends, steps)
-    # histories that end together, a row for each
-    longest = int(ends.max()) + 1
-    rows = np.full((len(values), len(ends), longest), np.nan)
-    for e, end in enumerate(ends.tolist()):
-        rows[:, e, longest - 1 - end :] = values[:, : end + 1]
-    medians = table[..., MEDIAN].flatten(0, 1).numpy()
-    away = moves(network, rows.reshape(-1, longest), view.season, view.second, medians, horizon)
-    return table[:, :, :horizon] + torch.from_numpy(away).view(*table.shape[:2], horizon, 1)
+    medians, away = table[..., MEDIAN].numpy(), np.zeros((*table.shape[:2], horizon))
+    for end in ends[-length_of(view.season) :]:  # blocks that end there, or at ends before it
+        alike = np.flatnonzero((end - ends) % length_of(view.season) == 0)
+        said = of_blocks(network, values, view, ends[alike], horizon)
+        for row in range(len(values)):
+            away[row, alike] = SHARE * moved(medians[row, alike], said[row], horizon)
+    return table[:, :, :horizon] + torch.from_numpy(away)[..., None]
+
+
+def of_blocks(
+    network: PretrainedNetwork, values: torch.Tensor, view: View, ends: torch.Tensor, horizon: int
+) -> np.ndarray:
+    """Return medians (B, E, C) of the blocks after ends that lie whole blocks apart."""
+    length, none = length_of(view.season), torch.zeros(len(values), dtype=torch.long)
+    blocks = torch.from_numpy(means(values[:, : int(ends[-1]) + 1].numpy(), view.season, length))
+    reading = network.read(blocks, none + season_of(*view[:2]), none)
+    newest = blocks.shape[1] - 1 - (ends[-1] - ends) // length
+    count = needed(horizon, length)
+    steps = torch.arange(1, count + 1)
+    return np.asarray(network.forecast(reading, newest, steps)[..., MEDIAN])
 
 
 def score(model: Any, y: pd.DataFrame, horizon: int, size: int) -> dict[str, float]:

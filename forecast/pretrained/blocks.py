@@ -35,6 +35,18 @@ def length_of(season: int) -> int:
     return 2 if season in (1, 4) else season
 
 
+def season_of(season: int, second: int) -> int:
+    """Return the season of the blocks: of those of a season, only a second one is left.
+
+    Examples
+    --------
+    >>> season_of(4, 0), season_of(12, 0), season_of(24, 168)
+    (2, 1, 7)
+    """
+    length = length_of(season)
+    return season // length if season > length else max(round(second / length), 1)
+
+
 def needed(horizon: int, length: int) -> int:
     """Return how many blocks move a forecast: up to the first whose middle is the horizon or later.
 
@@ -156,10 +168,9 @@ def moves(
     blocks = means(values, season, length)
     rows = np.flatnonzero(((~np.isnan(blocks)).sum(1) >= FEWEST) & ~_rare(values))
     if len(rows):
-        # of blocks of a season the second one is the only season that is left
-        within = season // length if season > length else max(round(second / length), 1)
-        one = torch.ones(len(rows), dtype=torch.long)
-        said = network.quantiles(torch.from_numpy(blocks[rows]), within * one, 0 * one, count)
+        none = torch.zeros(len(rows), dtype=torch.long)
+        seasons = none + season_of(season, second)
+        said = network.quantiles(torch.from_numpy(blocks[rows]), seasons, none, count)
         away = moved(medians[rows, : count * length], said[..., MEDIAN].numpy(), horizon)
         found[rows] = SHARE * away
     return found
