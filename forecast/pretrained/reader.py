@@ -197,10 +197,13 @@ def unit_of(past: Past, origins: ArrayLike | slice) -> tuple[Tensor, Tensor]:
 
 @np.errstate(over="ignore", invalid="ignore")
 def templates(past: Past, origins: ArrayLike, steps: ArrayLike) -> tuple[Tensor, Tensor]:
-    """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one."""
-    at, ahead = np.asarray(origins), np.asarray(steps)
+    """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one.
+
+    They are of the steps (h,), or (B, h), after the origins (n,).
+    """
+    at, ahead = np.asarray(origins), np.atleast_2d(np.asarray(steps))[:, None]
     level, spread = (part[:, at, None] for part in (past.level, past.spread))
-    return _scaled(_say(past, at[None, :, None], ahead[None, None]), level, spread)
+    return _scaled(_say(past, at[None, :, None], ahead), level, spread)
 
 
 def _scaled(said: Floats, level: Floats, spread: Floats) -> tuple[Tensor, Tensor]:
@@ -219,7 +222,8 @@ def _last(parts: Floats) -> Tensor:
 def _say(past: Past, at: Steps, steps: Steps) -> Floats:
     """Return what the templates say, (J, B, n, h), NaN where there is none.
 
-    `at` are origins (1, n, 1) or (B, n, 1), `steps` lie ahead, (1, 1, h) or (B, n, 1).
+    `at` are origins (1, n, 1) or (B, n, 1), `steps` lie ahead, (1 or B, 1, h) or
+    (B, n, 1).
 
     They are: the last value, it along the drift, along the damped drift, along the whole slope;
     the same phase of the last three seasons, the newest also along the drift; the mean so far; the
