@@ -28,7 +28,7 @@ from torch import Tensor
 
 from forecast.generated.series import VERSION, draw_series
 from forecast.pretrained.loss import rolling_loss
-from forecast.pretrained.network import FARTHEST, LONG, PretrainedNetwork, usual
+from forecast.pretrained.network import FARTHEST, PretrainedNetwork, usual
 from forecast.pretrained.weights import SHIPPED
 
 HERE = Path(__file__).parent
@@ -65,7 +65,7 @@ def draw_batch(seed: int, step: int) -> Batch:
     size = int(np.clip(VALUES // (length + farthest // 2), 12, 160))
     drawn = draw_series([seed, step, 0], size, length + farthest)
     season = torch.from_numpy(drawn.season)
-    more = np.exp(rng.uniform(0, np.log(LONG), size) * (rng.random(size) < 0.35))
+    more = np.exp(rng.uniform(0, np.log(16), size) * (rng.random(size) < 0.35))
     horizon = (usual(season) * torch.from_numpy(more)).long().clamp(max=farthest)
     horizon = torch.where(torch.from_numpy(drawn.second) > 0, farthest, horizon)
     ahead = np.exp(rng.uniform(0, np.log(int(horizon.max()) + 1), AHEAD)).astype(int)

@@ -30,7 +30,8 @@ from forecast.pretrained.reader import (
 
 LEVELS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.975)
 PLACES = 8  # numbers that say how far ahead a step is
-FARTHEST, LONG = 720, 16  # steps ahead at most, and times the usual ones, that training asks for
+FARTHEST = 720  # steps ahead that training asks for at most
+LONG = 8  # times the usual steps ahead; training asks one series in eleven for more
 
 
 class Reading(NamedTuple):
@@ -255,7 +256,7 @@ def usual(season: Tensor) -> Tensor:
 
 
 def taught(season: Tensor, second: Tensor, steps: Tensor) -> Tensor:
-    """Return the steps (h,) as far ahead as training goes by seasons (B, 1): (B, h).
+    """Return the steps (h,) as far ahead as training often goes by seasons (B, 1): (B, h).
 
     A farther one becomes that of the same phase of the longer season which is farthest within.
 
@@ -263,7 +264,7 @@ def taught(season: Tensor, second: Tensor, steps: Tensor) -> Tensor:
     --------
     >>> season, second = torch.tensor([[1], [12]]), torch.tensor([[0], [0]])
     >>> taught(season, second, torch.tensor([100, 300, 400])).tolist()
-    [[100, 224, 224], [100, 300, 376]]
+    [[100, 112, 112], [100, 180, 184]]
     """
     most = (LONG * usual(season)).where(second == 0, FARTHEST).clamp(max=FARTHEST)
     longer = torch.maximum(season, second)
