@@ -23,6 +23,7 @@ from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading, plac
 from forecast.pretrained.reader import Outlook, read, unit_of
 
 ORIGINS, STEPS = 16, 16  # past origins looked at, and steps ahead of each
+NEIGHBOURS = 4  # past origins that are read out together
 STEPS_AT_ONCE = 512  # of a forecast
 FEWEST = 5  # values before an origin that counts
 TRUST = 10.0  # a view that errs a tenth more than the best has 1 / e of its weight
@@ -101,9 +102,10 @@ def sweep(
     origins = past_origins(values.shape[1], back or farthest(horizon))
     steps = torch.from_numpy(judged(horizon))
     reading = _look(network, values, views)
-    every = network.forecast(reading, origins, steps).unflatten(0, (-1, len(views)))
-    tables = every.maximum(floor[:, None, None, None, None]).unbind(1)
     truth = what_came(values, origins, steps)
+    every = _to_judge(network, reading, origins, steps, ~truth.isnan().all(0))
+    every = every.unflatten(0, (-1, len(views)))
+    tables = every.maximum(floor[:, None, None, None, None]).unbind(1)
     weights = believed(tables, truth, values, views)
     table = mix(weights, tables)
     behind, share = torch.full((len(values),), torch.nan), torch.zeros(len(values))
@@ -158,6 +160,24 @@ def what_came(values: Tensor, origins: Tensor, steps: Tensor) -> Tensor:
     seen = (~values.isnan()).cumsum(1)
     enough = (seen[:, -1:] / 2).clamp(min=FEWEST)
     return truth.where((seen[:, origins] >= enough)[..., None], torch.nan)
+
+
+def _to_judge(
+    network: PretrainedNetwork, reading: Reading, origins: Tensor, steps: Tensor, asked: Tensor
+) -> Tensor:
+    """Forecast (B, K, h, Q) from past origins (K,) the steps (h,) that are asked for (K, h).
+
+    What lies farther ahead of the newer origins has not come yet: some neighbours at a time are
+    read out as far as the first of them is asked. NaN is not forecast.
+    """
+    shape = len(reading.features), *asked.shape, len(LEVELS)
+    found = torch.full(shape, torch.nan, dtype=torch.double)
+    farthest = (asked * torch.arange(1, len(steps) + 1)).amax(1)  # (K,): of the steps
+    for k in range(0, len(origins), NEIGHBOURS):
+        some = slice(k, k + NEIGHBOURS)
+        if reach := int(farthest[some].amax()):
+            found[:, some, :reach] = network.forecast(reading, origins[some], steps[:reach])
+    return found
 
 
 def believed(

@@ -106,6 +106,21 @@ def test_one_sweep_equals_forecasts_made_at_the_time(network, histories, found):
             assert found.scores[b, k, j].item() == pytest.approx(float(score), abs=1e-3)
 
 
+def test_past_origins_are_asked_for_little_that_has_not_come(network, histories, monkeypatch):
+    pairs, forecast = [], network.forecast
+
+    def counted(reading, origins, steps):
+        pairs.append(len(origins) * len(steps))
+        assert origins[0] + steps[-1] < 90
+        return forecast(reading, origins, steps)
+
+    monkeypatch.setattr(network, "forecast", counted)
+    with torch.inference_mode():
+        sweep(network, histories, VIEWS[:1], 24, anywhere(3))
+    came = int((past_origins(90, 24)[:, None] + torch.from_numpy(judged(24)) < 90).sum())
+    assert came <= sum(pairs) < 1.25 * came
+
+
 def test_a_sweep_ends_where_reading_ends(network, histories, found):
     with torch.inference_mode():
         for place, view in enumerate(VIEWS):

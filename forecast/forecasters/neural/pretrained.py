@@ -28,8 +28,8 @@ from forecast.pretrained import calibration
 from forecast.pretrained.blocks import reach
 from forecast.pretrained.network import LEVELS
 from forecast.pretrained.sweep import (
+    NEIGHBOURS,
     NEWEST,
-    ORIGINS,
     STEPS,
     Live,
     Sweep,
@@ -55,7 +55,7 @@ from forecast.pretrained.weights import build_network, shipped_network
 # forecast as well from some hundred more, which cutting on a lattice needs.
 CONTEXT = 1400
 LATTICE = 400  # steps: where a history is cut, a stream begins anew, and must rarely do so
-VALUES = 2**17  # values, or steps ahead, that are looked at in one call
+VALUES = 2**16  # values, or steps ahead, that are looked at in one call
 YEAR = 365
 REREAD = 8  # from so many new values on, reading everything anew is cheaper
 MANY = 20  # series that together tell a season of whole-number steps, and what values there are
@@ -291,11 +291,11 @@ class PretrainedForecaster(BaseForecaster):
             late = self._pooled([*steps_ago(back or farthest(self.horizon_)), 0])
         if late is not None:
             self.pooled_, work = late[-1], partial(work, pool=late[:-1])
-            some = torch.from_numpy(spaced(panel.n_series, self._at_once(ORIGINS * STEPS)) - 1)
+            some = torch.from_numpy(spaced(panel.n_series, self._at_once(NEIGHBOURS * STEPS)) - 1)
             if len(some) < panel.n_series:
                 with torch.inference_mode():
                     work = partial(work, usual=typical(work(some).behind))
-        return self._together(work, ORIGINS * STEPS)
+        return self._together(work, NEIGHBOURS * STEPS)
 
     def _judge(self, rows: Tensor, **options: Any) -> Sweep:
         bounded = self.bounds_.positive & (self.target_transform_ is None) & (self.effect_ is None)
