@@ -36,9 +36,10 @@ from forecast.pretrained.blocks import (
     length_of,
     means,
     moved,
+    near,
     needed,
-    reach,
     season_of,
+    steps_for,
 )
 from forecast.pretrained.network import PretrainedNetwork, Reading
 from forecast.pretrained.sweep import View, look, mix
@@ -125,7 +126,7 @@ def from_ends(
     horizon: int,
 ) -> torch.Tensor:
     """Return what a view says (B, E, horizon, Q) after each of the ends of values (B, N)."""
-    steps = torch.arange(1, reach([view.season], horizon) + 1)
+    steps = torch.arange(1, steps_for(*view[:2], horizon) + 1)
     table = network.forecast(reading, ends, steps)
     medians, away = table[..., MEDIAN].numpy(), np.zeros((*table.shape[:2], horizon))
     for end in ends[-length_of(view.season) :]:  # blocks that end there, or at ends before it
@@ -144,7 +145,7 @@ def of_blocks(
     blocks = torch.from_numpy(means(values[:, : int(ends[-1]) + 1].numpy(), view.season, length))
     reading = network.read(blocks, none + season_of(*view[:2]), none)
     newest = blocks.shape[1] - 1 - (ends[-1] - ends) // length
-    count = needed(horizon, length)
+    count = needed(near(*view[:2], horizon), length)
     steps = torch.arange(1, count + 1)
     return np.asarray(network.forecast(reading, newest, steps)[..., MEDIAN])
 

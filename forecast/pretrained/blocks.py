@@ -10,13 +10,12 @@ frequencies".
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from forecast.pretrained.network import LEVELS, PretrainedNetwork
+from forecast.pretrained.network import LEVELS, PretrainedNetwork, taught
 
 Floats = NDArray[np.float64]
 SHARE = 0.4  # how far blocks are believed beside steps
@@ -58,6 +57,18 @@ def needed(horizon: int, length: int) -> int:
     [0, 1, 1, 2, 2, 3]
     """
     return math.ceil((horizon - (length + 1) / 2) / length) + 1 if horizon > 1 else 0
+
+
+def near(season: int, second: int, horizon: int) -> int:
+    """Return how much of a horizon blocks move one by one: as much as training often asks for.
+
+    Examples
+    --------
+    >>> near(1, 0, 20), near(1, 0, 720)
+    (20, 112)
+    """
+    season_, second_ = torch.tensor([[season]]), torch.tensor([[second]])
+    return int(taught(season_, second_, torch.arange(1, horizon + 1)).max())
 
 
 def means(values: Floats, season: int, length: int) -> Floats:
@@ -111,6 +122,7 @@ def moved(medians: Floats, said: Floats, horizon: int) -> Floats:
     said : array (B, C)
         Forecasts of the means of blocks.
     horizon : int
+        Beyond the last block the forecasts move as there.
 
     Examples
     --------
@@ -128,16 +140,16 @@ def moved(medians: Floats, said: Floats, horizon: int) -> Floats:
     return np.asarray(ends[:, right - 1] + share * (ends[:, right] - ends[:, right - 1]))
 
 
-def reach(seasons: Sequence[int], horizon: int) -> int:
-    """Return how many steps must be forecast, so that blocks of all seasons can move `horizon`.
+def steps_for(season: int, second: int, horizon: int) -> int:
+    """Return how many steps must be forecast, so that blocks can move a `horizon`.
 
     Examples
     --------
-    >>> reach((1, 12), 7), reach((12,), 1)
-    (24, 1)
+    >>> steps_for(12, 0, 7), steps_for(12, 0, 1), steps_for(1, 0, 7)
+    (24, 1, 8)
     """
-    lengths = [length_of(season) for season in seasons]
-    return max(horizon, *(needed(horizon, length) * length for length in lengths))
+    length = length_of(season)
+    return max(horizon, needed(near(season, second, horizon), length) * length)
 
 
 def moves(
@@ -158,11 +170,12 @@ def moves(
     season, second : int
         By which they are read; a second one of 0 is none.
     medians : array (B, R)
-        Forecasts of at least as many steps as `reach` tells.
+        Forecasts of at least as many steps as `steps_for` tells.
     horizon : int
     """
     length = length_of(season)
-    count, found = needed(horizon, length), np.zeros((len(values), horizon))
+    count = needed(near(season, second, horizon), length)
+    found = np.zeros((len(values), horizon))
     if count == 0 or values.shape[1] < FEWEST * length:
         return found
     blocks = means(values, season, length)

@@ -264,7 +264,7 @@ def taught(season: Tensor, second: Tensor, steps: Tensor) -> Tensor:
     --------
     >>> season, second = torch.tensor([[1], [12]]), torch.tensor([[0], [0]])
     >>> taught(season, second, torch.tensor([100, 300, 400])).tolist()
-    [[100, 112, 112], [100, 180, 184]]
+    [[100, 112, 112], [100, 192, 184]]
     """
     most = (LONG * usual(season)).where(second == 0, FARTHEST).clamp(max=FARTHEST)
     longer = torch.maximum(season, second)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from forecast.networks.base import State, state_map
 from forecast.networks.heads.quantile import pinball
-from forecast.pretrained.blocks import MEDIAN, moves, reach
+from forecast.pretrained.blocks import MEDIAN, moves, steps_for
 from forecast.pretrained.calibration import Floats, normal_scores
 from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading, places
 from forecast.pretrained.reader import Outlook, read, unit_of
@@ -306,7 +306,7 @@ def quantiles(
     """
     features, outlook, _, state = state_map(_as_rows, live)
     reading = Reading(features, read(*_rows(values, views)), state, outlook)
-    longest = reach([view.season for view in views], horizon)
+    longest = max(steps_for(view.season, view.second, horizon) for view in views)
     newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, longest + 1)
     parts = [network.forecast(reading, newest, some)[:, 0] for some in steps.split(STEPS_AT_ONCE)]
     table = torch.cat(parts, 1).unflatten(0, (-1, len(views)))

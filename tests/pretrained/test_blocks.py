@@ -9,7 +9,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecast.pretrained.blocks import FEWEST, MEDIAN, SHARE, means, moved, moves, needed, reach
+from forecast.pretrained.blocks import (
+    FEWEST,
+    MEDIAN,
+    SHARE,
+    means,
+    moved,
+    moves,
+    near,
+    needed,
+    steps_for,
+)
 from forecast.pretrained.sweep import View, begin, quantiles
 from forecast.pretrained.weights import load_network
 
@@ -99,6 +109,14 @@ def test_as_many_blocks_as_a_horizon_needs(horizon, length):
 
 
 def test_steps_beyond_the_last_middle_are_not_asked_for():
-    y = np.zeros((1, reach((12,), 19)))
+    y = np.zeros((1, steps_for(12, 0, 19)))
     assert moved(y, np.ones((1, 3)), 19)[0, 6:].tolist() == [1.0] * 13
     assert moves(None, y, 12, 0, y, 1).tolist() == [[0.0]]  # a step ahead asks nobody
+
+
+def test_farther_than_training_asks_a_forecast_moves_as_there(network, months):
+    found, alone = tables(network, months, View(1), 300)
+    away = (found - alone)[..., MEDIAN]
+    last = near(1, 0, 300) + 2  # the middle of the last block lies behind it
+    np.testing.assert_allclose(away[:, last:], away[:, [last - 1]] * np.ones(300 - last))
+    assert np.ptp(away[:, :last], 1).min() > 0.01

@@ -25,7 +25,7 @@ from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
 from forecast.networks.base import pick, stack
 from forecast.pretrained import calibration
-from forecast.pretrained.blocks import reach
+from forecast.pretrained.blocks import steps_for
 from forecast.pretrained.network import LEVELS
 from forecast.pretrained.sweep import (
     NEIGHBOURS,
@@ -335,7 +335,7 @@ class PretrainedForecaster(BaseForecaster):
             table = mix(weights[rows], tables.unbind(1))
             return table if said is None else blend(shares[rows], said, table)
 
-        steps = reach([view.season for view in self.views_], horizon)
+        steps = max(steps_for(view.season, view.second, horizon) for view in self.views_)
         table: np.ndarray = self._together(write, steps).numpy()
         if self.effect_ is not None and known is not None:
             table = table + self.effect_.of(known, self.effect_.scale[:, None])[..., None]
