@@ -67,8 +67,8 @@ def near(season: int, second: int, horizon: int) -> int:
     >>> near(1, 0, 20), near(1, 0, 720)
     (20, 112)
     """
-    season_, second_ = torch.tensor([[season]]), torch.tensor([[second]])
-    return int(taught(season_, second_, torch.arange(1, horizon + 1)).max())
+    steps = torch.arange(1, horizon + 1)
+    return int(taught(torch.tensor([[season]]), torch.tensor([[second]]), steps).max())
 
 
 def means(values: Floats, season: int, length: int) -> Floats:
