@@ -243,14 +243,14 @@ def excess(loss: Tensor, other: Tensor) -> Tensor:
 
 
 def typical(behind: Tensor) -> float:
-    """Return the mean over a panel, 0 if nothing is known.
+    """Return the median over a panel, 0 if nothing is known: a mean would be that of a few series.
 
     Examples
     --------
-    >>> typical(torch.tensor([1.0, 3.0, torch.nan]))
-    2.0
+    >>> typical(torch.tensor([1.0, 3.0, 10.0, torch.nan]))
+    3.0
     """
-    return float(behind.nanmean().nan_to_num())
+    return float(behind.nanmedian().nan_to_num())
 
 
 def panel_share(behind: Tensor, truth: Tensor, usual: float) -> Tensor:
