@@ -158,10 +158,10 @@ def test_constant_series(value: float, size: int) -> None:
     np.testing.assert_allclose(model.predict_interval(5), value, rtol=1e-12)
 
 
-@pytest.mark.parametrize("season_length", [1, 4, 30])
+@pytest.mark.parametrize("season_length", [1, 4, pytest.param(30, marks=pytest.mark.slow)])
 def test_any_length_from_one_on(season_length: int) -> None:
     rng = np.random.default_rng(0)
-    for size in [1, 2, 3, 7, 8, 9, 10, 12, 16, 20, 68]:
+    for size in [1, 2, 7, 8, 9, 12, 20, 68]:
         for y in (rng.normal(size=size).cumsum(), np.arange(size), rng.poisson(0.3, size)):
             forecast = ARIMAForecaster(season_length=season_length).fit(pd.Series(y)).predict(6)
             spread = np.ptp(y) + 1
