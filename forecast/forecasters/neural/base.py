@@ -129,8 +129,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
                 name=type(self).__name__ if self.verbose and ranks.rank() == 0 else None,
                 keep=partial(self._keep, path, windows, judge) if path else None,
             )
-            by_series = self.calibration is None
-            self.calibration_ = fitting.calibrate(self.model_, judge, by_series=by_series)
+            self._calibrate(judge)
             for trouble in self._troubles(batch, judge):
                 warnings.warn(trouble, ForecastWarning, stacklevel=4)
         self.n_parameters_ = count_parameters(self.model_)
@@ -272,6 +271,14 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         asked = self.horizon_, self.season_length_, context
         return Validation(self.model_, windows, held_out, *asked)
 
+    def _calibrate(self, judge: Validation) -> None:
+        """Learn how wide bands are, and those of each series where held-out values can tell it.
+
+        Errors on values that were learned from tell which series were learned by heart.
+        """
+        by_series = self.calibration is None and self.early_stopping
+        self.calibration_ = fitting.calibrate(self.model_, judge, by_series=by_series)
+
     def _troubles(self, batch: Batch, judge: Validation) -> Iterator[str]:
         """Yield what to warn of after training: its gradients, a naive forecast that is better."""
         model, name, asked = self.model_, type(self).__name__, self._window is not None
@@ -288,8 +295,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         """Write the forecaster to a file as it would be if training ended here."""
         kept = copy.copy(self)
         kept.model_, kept.history_ = copy.deepcopy(model), history
-        by_series = self.calibration is None
-        kept.calibration_ = fitting.calibrate(kept.model_, judge, by_series=by_series)
+        kept._calibrate(judge)
         kept.stream_ = encode_all(kept.model_, windows)
         kept.save(path)
 
