@@ -113,7 +113,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
     def _fit(self, panel: Panel) -> None:
         self._check_parameters()
         held_out, device, path = self._measure(panel), device_of(self.device), self.checkpoint
-        with self._drawing(device, 0) as generator:
+        with self._seeded(device, 0) as generator:
             self.model_ = self._build(panel).to(device)
             windows = self._weighed_windows(panel, held_out)
             judge = self._judge(windows, torch.as_tensor(held_out, device=windows.device))
@@ -171,7 +171,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         settings = dataclasses.replace(
             self._settings(self.recipe_), max_epochs=1, n_iter_no_change=None
         )
-        with self._drawing(self._device(), done) as generator:
+        with self._seeded(self._device(), done) as generator:
             epoch, _ = fitting.train(
                 self.model_,
                 self.recipe_,
@@ -212,7 +212,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
     # Used by these
 
     @contextmanager
-    def _drawing(self, device: torch.device, done: int) -> Iterator[torch.Generator]:
+    def _seeded(self, device: torch.device, done: int) -> Iterator[torch.Generator]:
         """Seed torch, which is as it was afterwards, for training that goes on after some epochs.
 
         Yields the generator that draws windows.
