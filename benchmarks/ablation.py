@@ -40,7 +40,7 @@ LEFT_OUT: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
     "averaged weights": ({}, replaced("engine.training.MEMORY", 0.0)),
     "falling rate": ({}, replaced("engine.training.schedule", lambda progress: 1.0)),
     "the unit of MASE": ({}, replaced("engine.model.WEIGHTS", (1.0, 1.0))),
-    "the ends of most series": ({}, replaced("data.windows.MANY", 10**9)),
+    "the ends of most series": ({}, replaced("data.held_out.MANY", 10**9)),
     "seasonal templates": (
         {},
         replaced("forecasters.recipe.template_lags", lambda seasons, reach: ()),

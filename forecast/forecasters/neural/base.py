@@ -23,8 +23,8 @@ from torch import Tensor
 
 from forecast._checks import ForecastWarning
 from forecast.data.calendar import longer_seasons
+from forecast.data.held_out import validation_lengths
 from forecast.data.panel import Panel
-from forecast.data.windows import validation_lengths
 from forecast.engine import ranks, training
 from forecast.engine.batches import Batch, Windows, typical_spreads
 from forecast.engine.model import Model
