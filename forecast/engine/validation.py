@@ -71,7 +71,7 @@ class Validation:
         told = held[self.series.unique()].sum().item()
         counted = _counted(self.targets, self.weights)
         self.independent = independent(counted, told / len(self.origins))
-        learned = observed(windows, held_out.tolist())
+        learned = _observed(windows, held_out.tolist())
         self.taught = learned * sum(1 / step for step in range(1, horizon + 1)) / horizon
         memory = windows.read(self.series, self.origins, 0, self.origins, reader)
         self.spread = reader.newest(memory).scale.spread
@@ -153,7 +153,7 @@ def _counted(targets: Tensor, weights: Tensor | None) -> Tensor:
     return targets if weights is None else targets.masked_fill(weights == 0, torch.nan)
 
 
-def observed(windows: Windows, ends: list[int]) -> int:
+def _observed(windows: Windows, ends: list[int]) -> int:
     """Return how many values before `ends`, a local position per series, are there and count."""
     found = 0
     for first, end in zip(windows.panel.offsets[:-1].tolist(), ends, strict=True):
