@@ -1,8 +1,9 @@
-"""What training, rollout and stream must agree on, for every network (DESIGN's traps)."""
+"""What training, rollout and stream must agree on, for every network."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 
 import pytest
 import torch
@@ -254,12 +255,12 @@ def test_rollout_along_the_truth_gives_trainings_raw_numbers(case, sizes):
 
 def follow(model, live, known, truth):
     """Roll out with params values chosen instead of scaled ones."""
-    scales = []
+    scales, blocks = [], itertools.count()
     original = model.reader.__class__.absorb
 
-    def choose(numbers, block):
+    def choose(numbers):
         level, spread = scales[-1] if scales else origin_scale
-        return (truth(numbers, block) - level) / spread
+        return (truth(numbers, next(blocks)) - level) / spread
 
     scale = model.reader.newest(live.memory).scale
     origin_scale = (scale.level, scale.spread)
@@ -285,8 +286,10 @@ def test_trainings_targets_through_the_rollout_give_the_truth(case, sizes):
     _, z = taught(model, n_steps, first, read)
     origin = first + read * P
 
-    def oracle(numbers, block):
-        return z[:, block * stride // P, : numbers.shape[1]]
+    turns = itertools.count()
+
+    def oracle(numbers):
+        return z[:, next(turns) * stride // P, : numbers.shape[1]]
 
     blocks = (n_steps - read) // max(1, stride // P) + 1
     blocks = min(blocks, (n_steps - read) * P // stride + 1)
