@@ -74,6 +74,14 @@ def takeover(model, step=1):
     return step if model.network.hands_over else None
 
 
+def encode_last(model, windows, ends, n_steps):
+    """Return the stream of all series after their newest patches alone."""
+    rows = torch.arange(len(ends))
+    memory = windows.read(rows, ends, 0, ends, model.reader)
+    pieces = stream.shown(model, windows, rows, ends, n_steps)
+    return stream.read(model, pieces, memory, windows.static[rows])
+
+
 def written(model, live, horizon, choose=None, **options):
     ahead = KNOWN[: len(live.features), 150 : 150 + horizon]
     with torch.no_grad():
@@ -239,8 +247,7 @@ def test_rollout_along_the_truth_gives_trainings_raw_numbers(case, sizes):
 
     windows = as_windows(X, KNOWN)
     with torch.no_grad():
-        rows = torch.arange(5)
-        live = stream.encode(model, windows, rows, torch.full((5,), origin), max_steps=read)
+        live = encode_last(model, windows, torch.full((5,), origin), read)
         horizon = (n_steps - read) * P + stride
         live_known = KNOWN[:, origin : origin + horizon]
         follow(model, live, live_known, truth)
@@ -297,8 +304,7 @@ def test_trainings_targets_through_the_rollout_give_the_truth(case, sizes):
     whole = ~X.isnan().any(1)
     with torch.no_grad():
         windows = as_windows(X, KNOWN)
-        rows = torch.arange(5)
-        live = stream.encode(model, windows, rows, torch.full((5,), origin), max_steps=read)
+        live = encode_last(model, windows, torch.full((5,), origin), read)
         known = KNOWN[:, origin : origin + horizon]
         forecast = rollout(model, live, known, oracle, hold_spread=False)
     truth = X[:, origin : origin + horizon]
