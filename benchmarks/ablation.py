@@ -37,17 +37,17 @@ def replaced(place: str, value: Any) -> Callable[[], Any]:
 # What is left out: parameters, and a name of the package that is replaced.
 LEFT_OUT: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
     "nothing": ({}, contextlib.nullcontext),
-    "averaged weights": ({}, replaced("engine.training.MEMORY", 0.0)),
+    "averaged weights": ({}, replaced("engine.training.EMA_DECAY", 0.0)),
     "falling rate": ({}, replaced("engine.training.schedule", lambda progress: 1.0)),
-    "the unit of MASE": ({}, replaced("engine.model.WEIGHTS", (1.0, 1.0))),
-    "the ends of most series": ({}, replaced("data.windows.MANY", 10**9)),
+    "the unit of MASE": ({}, replaced("engine.model.WEIGHT_RANGE", (1.0, 1.0))),
+    "the ends of most series": ({}, replaced("data.held_out.MANY", 10**9)),
     "seasonal templates": (
         {},
-        replaced("forecasters.recipe.template_lags", lambda seasons, reach: ()),
+        replaced("forecasters.neural.recipe.template_lags", lambda seasons, reach: ()),
     ),
     "several cycles": (
         {},
-        replaced("forecasters.recipe.template_lags", lambda seasons, reach: tuple(seasons)),
+        replaced("forecasters.neural.recipe.template_lags", lambda seasons, reach: tuple(seasons)),
     ),
     "second layer": ({"num_layers": 1}, contextlib.nullcontext),
     "residual": ({"residual": False}, contextlib.nullcontext),

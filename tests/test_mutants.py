@@ -218,8 +218,8 @@ MUTANTS = {
         "engine/training.py",
         [
             (
-                "parts = flat_gradients(model.parts())",
-                "parts = flat_gradients([[one for own in model.parts() for one in own]])",
+                "gradient = FlatGradient(model.parts())",
+                "gradient = FlatGradient([[one for own in model.parts() for one in own]])",
             )
         ],
         TRAINING,

@@ -340,3 +340,21 @@ def last_steps(panel: Panel, counts: np.ndarray) -> np.ndarray:
     for i, count in enumerate(counts):
         steps[i, :count] = panel.series(i)[panel.lengths[i] - count :]
     return steps
+
+
+def forward_filled(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Return values (N, ...) with every gap filled by the last one observed in its series.
+
+    `offsets` (n + 1,) say where series begin and end; gaps before the first value stay.
+
+    Examples
+    --------
+    >>> forward_filled(np.array([1.0, np.nan, np.nan, 2.0]), np.array([0, 2, 4])).tolist()
+    [1.0, 1.0, nan, 2.0]
+    """
+    each = (-1, *(1,) * (values.ndim - 1))
+    place = np.where(np.isnan(values), 0, np.arange(len(values)).reshape(each))
+    first = np.repeat(offsets[:-1], np.diff(offsets)).reshape(each)
+    seen = np.maximum(np.maximum.accumulate(place), first)
+    filled: np.ndarray = np.take_along_axis(values, seen, 0)
+    return filled

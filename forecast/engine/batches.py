@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from forecast.data.frames import Panel
+from forecast.data.panel import Panel, forward_filled
 from forecast.engine.reader import Memory, Reader
 from forecast.engine.scale import Scale, at_steps
 from forecast.networks.base import pick
@@ -103,7 +103,7 @@ class Windows:
         values = panel.values if panel.values.flags.writeable else panel.values.copy()
         self.values = torch.as_tensor(values, device=device)  # (N,)
         # as the panel's own values, but without gaps after the first value
-        filled = forward_filled(panel) if np.isnan(values).any() else values
+        filled = forward_filled(values, panel.offsets) if np.isnan(values).any() else values
         self.filled = torch.as_tensor(filled, device=device)  # (N,)
         weights = panel.weights
         self.weights = None if weights is None else torch.as_tensor(weights, device=device)  # (N,)
@@ -241,14 +241,6 @@ class Windows:
 def _inside(local: Tensor, ends: Tensor) -> Tensor:
     """Return the mask of local positions (B, width) inside their series, before its end."""
     return (local >= 0) & (local < ends[:, None])
-
-
-def forward_filled(panel: Panel) -> np.ndarray:
-    """Return the values (N,) with every gap filled by the last value observed in its series."""
-    places = np.arange(len(panel.values))
-    places[np.isnan(panel.values)] = 0
-    starts = np.repeat(panel.offsets[:-1], panel.lengths)
-    return panel.values[np.maximum(np.maximum.accumulate(places), starts)]
 
 
 def sums_so_far(panel: Panel) -> tuple[np.ndarray, np.ndarray]:

@@ -16,8 +16,8 @@ from forecast.engine.scale import Scale
 from forecast.engine.stream import Stream
 from forecast.networks.base import State, tile
 
-# params (B, r, n_params), the block's number -> scaled values (B, r)
-Choose = Callable[[Tensor, int], Tensor]
+# params (B, r, n_params) of a block -> scaled values (B, r)
+Choose = Callable[[Tensor], Tensor]
 
 
 def rollout(
@@ -60,12 +60,12 @@ def rollout(
     writer, features, state = model.network.begin(stream.features, stream.state)
     written = []
     # The stride is never cut to the horizon, so that a longer forecast begins like a shorter one.
-    for block, start in enumerate(range(0, horizon, model.stride)):
+    for start in range(0, horizon, model.stride):
         r = min(model.stride, horizon - start)
         now = slice(start, start + r)
         params = model.read_out(features, known[:, now], reading, static)
         params, scale = tile((params, reading.scale), n_samples)
-        values = model.values(scale, choose(params, block))  # (B S, r)
+        values = model.values(scale, choose(params))  # (B S, r)
         written.append(values)
         if on_block is not None:
             on_block(state)
@@ -91,9 +91,9 @@ def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Ten
 def greedy(model: Model, point: str = "median") -> Choose:
     """Return the rule that chooses the median of each step, or its mean."""
     if point == "mean":
-        return lambda params, block: model.head.mean(params)
+        return model.head.mean
     # whatever width `fit` calibrated, the median stays
-    return lambda params, block: model.head.quantile(params, 0.5)
+    return lambda params: model.head.quantile(params, 0.5)
 
 
 def sampled(model: Model, generator: torch.Generator) -> Choose:
@@ -102,7 +102,7 @@ def sampled(model: Model, generator: torch.Generator) -> Choose:
     Noise is drawn for whole blocks and cut, so that a shorter horizon draws the same paths.
     """
 
-    def choose(params: Tensor, block: int) -> Tensor:
+    def choose(params: Tensor) -> Tensor:
         factor = model.noise_factor
         noise = torch.randn(len(params), len(factor), generator=generator, dtype=factor.dtype)
         dependent = noise.to(factor.device) @ factor.T  # (B, R)

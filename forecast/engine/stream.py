@@ -101,15 +101,12 @@ def step(model: Model, value: Tensor, stream: Stream, drivers: Tensor) -> Stream
     return Stream(memory, stream.static, newest, (*stream.phases[1:], state), scale)
 
 
-def encode(
-    model: Model, windows: Windows, series: Tensor, ends: Tensor, max_steps: int | None = None
-) -> Stream:
+def encode(model: Model, windows: Windows, series: Tensor, ends: Tensor) -> Stream:
     """Read the history of B series up to local positions `ends`, in their newest phase alone.
 
-    A history whose length is no multiple of P begins with a shorter patch. `max_steps` limits
-    how many patches are read, from the newest back.
+    A history whose length is no multiple of P begins with a shorter patch.
     """
-    pieces = shown(model, windows, series, ends, max_steps)
+    pieces = shown(model, windows, series, ends)
     memory = windows.read(series, ends, 0, ends, model.reader)
     return read(model, pieces, memory, windows.static[series])
 
@@ -124,9 +121,9 @@ def shown(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield what the network is shown of histories: inputs (B, T, F), how many are left (B,).
 
-    Parameters are those of `encode`; a history of less than the `fewest` patches begins with some
-    that show nothing. What is left of a row may be more than T, or nothing; what stands behind its
-    end is not to be read.
+    Histories end at local positions `ends`. At most `max_steps` patches are read, from the newest
+    back; a history of less than the `fewest` begins with some that show nothing. What is left of a
+    row may be more than T, or nothing; what stands behind its end is not to be read.
     """
     reader, reach = model.reader, model.network.reach
     P, M = reader.patch, reader.n_values

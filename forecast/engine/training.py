@@ -95,7 +95,7 @@ def train(
     # lists made once: torch's AveragedModel makes its own at every step, which takes longer than
     # the average itself
     weights, means_of_weights = list(model.parameters()), list(averaged.parameters())
-    gradient, parts = flat_gradients(model.parts())
+    gradient = FlatGradient(model.parts())
     total = settings.max_epochs * STEPS_PER_EPOCH
     best, patience, began = math.inf, 0, time.perf_counter()
     kept = averaged.state_dict()  # the newest weights, unless those of an epoch validate best
@@ -110,11 +110,13 @@ def train(
             batch = next(batches)
             batch = batch.rows(ranks.own_rows(len(batch.fresh)))
             carried = None if batch.fresh.all() else carried
-            gradient.zero_()
+            gradient.whole.zero_()
             means, carried = backward(model, gradient, batch, settings.min_observed, carried)
             if on_gradients is not None:
                 on_gradients(model)
-            norms += [clip(part, settings.clip_norm, settings.clip_value) for part in parts]
+            norms += [
+                clip(part, settings.clip_norm, settings.clip_value) for part in gradient.parts
+            ]
             optimizer.step()
             if step:
                 average(means_of_weights, weights, step)
@@ -146,37 +148,66 @@ def train(
     model.eval()
 
 
-def flat_gradients(parts: Iterable[list[Tensor]]) -> tuple[Tensor, list[Tensor]]:
-    """Make the gradients of all weights views of one vector, so that a call serves them all.
+class FlatGradient:
+    """The gradients of all weights as views of one vector, so that a call serves them all.
 
-    Calls are what a step of a small network costs. Returns the vector (N,), of zeros, and what each
-    part has of it (N_k,).
+    Calls are what a step of a small network costs. Weights that no loss has reached yet have no
+    gradient: an optimiser leaves them alone, instead of letting them decay.
+
+    Parameters
+    ----------
+    parts : iterable of list of Tensor
+        The weights, part by part.
+
+    Attributes
+    ----------
+    whole : Tensor (N,)
+        Of all weights that are trained; zeros at first.
+    parts : list of Tensor (N_k,)
+        What each part has of it.
 
     Examples
     --------
     >>> layers = torch.nn.Linear(1, 1), torch.nn.Linear(2, 1, bias=False)
-    >>> whole, parts = flat_gradients([list(layer.parameters()) for layer in layers])
+    >>> gradient = FlatGradient([list(layer.parameters()) for layer in layers])
     >>> layers[1](torch.tensor([3.0, 4.0])).backward()
-    >>> whole, parts[1]
+    >>> gradient.gather()
+    >>> gradient.whole, gradient.parts[1]
     (tensor([0., 0., 3., 4.]), tensor([3., 4.]))
+    >>> layers[0].weight.grad is None
+    True
     """
-    trained = [[weights for weights in part if weights.requires_grad] for part in parts]
-    every = [weights for part in trained for weights in part]
-    whole = every[0].new_zeros(sum(weights.numel() for weights in every))
-    slopes = whole.split([weights.numel() for weights in every])
-    for weights, slope in zip(every, slopes, strict=True):
-        weights.grad = slope.view_as(weights)
-    return whole, list(whole.split([sum(map(Tensor.numel, part)) for part in trained]))
+
+    def __init__(self, parts: Iterable[list[Tensor]]) -> None:
+        trained = [[weights for weights in part if weights.requires_grad] for part in parts]
+        every = [weights for part in trained for weights in part]
+        for weights in every:
+            weights.grad = None
+        sizes = [sum(map(Tensor.numel, part)) for part in trained]
+        self.whole = every[0].new_zeros(sum(sizes))
+        self.parts = list(self.whole.split(sizes))
+        slopes = self.whole.split([weights.numel() for weights in every])
+        self._waiting = list(zip(every, slopes, strict=True))
+
+    def gather(self) -> None:
+        """Take over the gradients of weights that were reached for the first time."""
+        waiting = []
+        for weights, slope in self._waiting:
+            if weights.grad is None:
+                waiting.append((weights, slope))
+            else:
+                weights.grad = slope.view_as(weights).copy_(weights.grad)
+        self._waiting = waiting
 
 
 def backward(
     model: Trainable[B],
-    gradient: Tensor,
+    gradient: FlatGradient,
     batch: B,
     min_observed: int,
     carried: State | None,
 ) -> tuple[Tensor, State]:
-    """Add the gradient of each member's mean loss to that of all weights, `gradient` (N,).
+    """Add the gradient of each member's mean loss to that of all weights.
 
     Large batches go through in pieces, whose gradients add up: the memory of a step does not grow
     with the batch. So do the gradients of other ranks. Other parameters are those of
@@ -202,9 +233,10 @@ def backward(
         counts.append(observed_mask.sum())
         states.append(state_map(Tensor.detach, state))
     count, total = torch.stack(counts).sum().to(totals[0]), torch.stack(totals).sum(0)
-    ranks.add_up([gradient, total, count])
+    gradient.gather()
+    ranks.add_up([gradient.whole, total, count])
     count = count.clamp(min=1)
-    gradient /= count
+    gradient.whole /= count
     return total / count, stack(states)
 
 

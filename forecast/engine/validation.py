@@ -71,9 +71,8 @@ class Validation:
         told = held[self.series.unique()].sum().item()
         counted = _counted(self.targets, self.weights)
         self.independent = independent(counted, told / len(self.origins))
-        self.taught = (
-            held_out.sum().item() * sum(1 / step for step in range(1, horizon + 1)) / horizon
-        )
+        learned = _observed(windows, held_out.tolist())
+        self.taught = learned * sum(1 / step for step in range(1, horizon + 1)) / horizon
         memory = windows.read(self.series, self.origins, 0, self.origins, reader)
         self.spread = reader.newest(memory).scale.spread
         if reader.prior is not None:  # the same at all origins, so that the first ones count
@@ -152,6 +151,18 @@ class Validation:
 def _counted(targets: Tensor, weights: Tensor | None) -> Tensor:
     """Return the targets without those of weight 0."""
     return targets if weights is None else targets.masked_fill(weights == 0, torch.nan)
+
+
+def _observed(windows: Windows, ends: list[int]) -> int:
+    """Return how many values before `ends`, a local position per series, are there and count."""
+    found = 0
+    for first, end in zip(windows.panel.offsets[:-1].tolist(), ends, strict=True):
+        rows = slice(first, first + end)
+        there = ~windows.values[rows].isnan()
+        if windows.weights is not None:
+            there &= windows.weights[rows] > 0
+        found += int(there.sum())
+    return found
 
 
 def independent(targets: Tensor, apart: float) -> float:

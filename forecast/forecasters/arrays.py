@@ -86,10 +86,19 @@ class ArrayForecaster(ABC):
     ) -> np.ndarray:
         """Return paths (n, S, H); those of a shorter horizon must be a prefix, seed for seed."""
 
-    def _predict_quantiles(
+    def _centered(
+        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return median (n, H) and quantiles (n, H, Q): by default `_predict`, and those of paths.
+
+        Who knows both of one computation, or quantiles without paths, says so here.
+        """
+        return self._predict(horizon, known), self._quantiles_of_paths(horizon, levels, known)
+
+    def _quantiles_of_paths(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> np.ndarray:
-        """Return quantiles (n, H, Q); by default those of 1,000 paths, fewer for large panels."""
+        """Return quantiles (n, H, Q) of 1,000 paths, fewer for large panels."""
         count, rng = self._n_paths(horizon), np.random.default_rng(0)
         paths = self._sample(horizon, count, known, rng)  # (n, S, H)
         return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)  # (n, H, Q)
@@ -99,15 +108,6 @@ class ArrayForecaster(ABC):
         # The paths of a large panel must fit into memory: 2e7 float64 values are 160 MB.
         affordable = 20_000_000 // (self.panel_.n_series * horizon)
         return int(np.clip(affordable, 100, 1000)) // 2 * 2
-
-    def _centered(
-        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return median (n, H) and quantiles (n, H, Q): by default forecast, then quantiles."""
-        return (
-            self._predict(horizon, known),
-            self._predict_quantiles(horizon, levels, known),
-        )
 
     def _predict_at(
         self,

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer
 from forecast.data.frames import future_frame, restore, restore_columns, tell_open_ends
+from forecast.evaluation.registry import DECILES
 from forecast.forecasters import arguments
 from forecast.forecasters.framed import FramedForecaster
 from forecast.forecasters.saving import save
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 Frame: TypeAlias = "pd.Series | pd.DataFrame | list[pd.Series] | IntoDataFrame"
 # The same where a series has several columns: quantiles, bounds, paths.
 Table: TypeAlias = "pd.DataFrame | list[pd.DataFrame] | IntoDataFrame"
-DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 class BaseForecaster(FramedForecaster):

@@ -172,11 +172,11 @@ class ConformalForecaster(BaseForecaster):
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
         return np.asarray(self.forecaster_._point(horizon, known))
 
-    def _predict_quantiles(
+    def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> np.ndarray:
-        away = self._deviate(np.array(levels))
-        return self._predict(horizon, known)[..., None] + self._sizes(horizon)[..., None] * away
+    ) -> tuple[np.ndarray, np.ndarray]:
+        center, away = self._predict(horizon, known), self._deviate(np.array(levels))
+        return center, center[..., None] + self._sizes(horizon)[..., None] * away
 
     def _sample(
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator

@@ -1,6 +1,6 @@
 """One distribution per forecast, in the units of the user.
 
-What an author's `_predict`, `_predict_quantiles` and `_sample` return is calibrated, transformed
+What an author's `_predict`, `_centered` and `_sample` return is calibrated, transformed
 back and held within the bounds of the series, by the same increasing map for all three: the median
 stays inside every band, and paths have the quantiles that were told.
 """

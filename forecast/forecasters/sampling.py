@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import final
 
 import numpy as np
 
@@ -142,6 +143,7 @@ class ResidualForecaster(BaseForecaster):
         """
         return np.zeros((self.panel_.n_series, horizon))
 
+    @final  # quantiles and paths are read from `_run`, too: they would not hear of another median
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
         expected = self._expected(horizon, known)
         skewed = np.flatnonzero(~self.residuals_.mirrored)
@@ -162,11 +164,6 @@ class ResidualForecaster(BaseForecaster):
         if factors is None:
             return paths
         return _stretched(paths, self._predict(horizon, known), factors)
-
-    def _predict_quantiles(
-        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> np.ndarray:
-        return self._centered(horizon, levels, known)[1]
 
     def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None

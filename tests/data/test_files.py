@@ -320,7 +320,7 @@ DIALECTS = st.fixed_dictionaries(
 NUMBERS = st.floats(-1e6, 1e6).map(lambda number: round(number, 2))
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(
     dialect=DIALECTS,
     columns=st.lists(

@@ -23,7 +23,7 @@ from forecast.data.panel import Panel
 from tests.data.messy import Mess, draw, render, rewritten, without
 
 pytestmark = pytest.mark.filterwarnings("ignore::forecast._checks.ForecastWarning")
-FEW, MANY = range(40), range(1000)
+FEW, MANY = range(25), range(1000)
 _MOST_REMEDIES = 4
 
 

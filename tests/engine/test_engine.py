@@ -1,8 +1,9 @@
-"""What training, rollout and stream must agree on, for every network (DESIGN's traps)."""
+"""What training, rollout and stream must agree on, for every network."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 
 import pytest
 import torch
@@ -71,6 +72,14 @@ def history(model, T=150, phases=False):
 def takeover(model, step=1):
     """Return the step at which a decoder takes over, if there is one."""
     return step if model.network.hands_over else None
+
+
+def encode_last(model, windows, ends, n_steps):
+    """Return the stream of all series after their newest patches alone."""
+    rows = torch.arange(len(ends))
+    memory = windows.read(rows, ends, 0, ends, model.reader)
+    pieces = stream.shown(model, windows, rows, ends, n_steps)
+    return stream.read(model, pieces, memory, windows.static[rows])
 
 
 def written(model, live, horizon, choose=None, **options):
@@ -238,8 +247,7 @@ def test_rollout_along_the_truth_gives_trainings_raw_numbers(case, sizes):
 
     windows = as_windows(X, KNOWN)
     with torch.no_grad():
-        rows = torch.arange(5)
-        live = stream.encode(model, windows, rows, torch.full((5,), origin), max_steps=read)
+        live = encode_last(model, windows, torch.full((5,), origin), read)
         horizon = (n_steps - read) * P + stride
         live_known = KNOWN[:, origin : origin + horizon]
         follow(model, live, live_known, truth)
@@ -254,12 +262,12 @@ def test_rollout_along_the_truth_gives_trainings_raw_numbers(case, sizes):
 
 def follow(model, live, known, truth):
     """Roll out with params values chosen instead of scaled ones."""
-    scales = []
+    scales, blocks = [], itertools.count()
     original = model.reader.__class__.absorb
 
-    def choose(numbers, block):
+    def choose(numbers):
         level, spread = scales[-1] if scales else origin_scale
-        return (truth(numbers, block) - level) / spread
+        return (truth(numbers, next(blocks)) - level) / spread
 
     scale = model.reader.newest(live.memory).scale
     origin_scale = (scale.level, scale.spread)
@@ -285,8 +293,10 @@ def test_trainings_targets_through_the_rollout_give_the_truth(case, sizes):
     _, z = taught(model, n_steps, first, read)
     origin = first + read * P
 
-    def oracle(numbers, block):
-        return z[:, block * stride // P, : numbers.shape[1]]
+    turns = itertools.count()
+
+    def oracle(numbers):
+        return z[:, next(turns) * stride // P, : numbers.shape[1]]
 
     blocks = (n_steps - read) // max(1, stride // P) + 1
     blocks = min(blocks, (n_steps - read) * P // stride + 1)
@@ -294,8 +304,7 @@ def test_trainings_targets_through_the_rollout_give_the_truth(case, sizes):
     whole = ~X.isnan().any(1)
     with torch.no_grad():
         windows = as_windows(X, KNOWN)
-        rows = torch.arange(5)
-        live = stream.encode(model, windows, rows, torch.full((5,), origin), max_steps=read)
+        live = encode_last(model, windows, torch.full((5,), origin), read)
         known = KNOWN[:, origin : origin + horizon]
         forecast = rollout(model, live, known, oracle, hold_spread=False)
     truth = X[:, origin : origin + horizon]

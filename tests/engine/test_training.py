@@ -14,9 +14,9 @@ from forecast.engine import training
 from forecast.engine.drawing import Draw
 from forecast.engine.model import Model
 from forecast.engine.training import (
+    FlatGradient,
     Settings,
     clip,
-    flat_gradients,
     noise_factor,
     one_thread,
     schedule,
@@ -78,10 +78,10 @@ def test_a_batch_in_pieces_has_the_gradient_and_the_state_of_the_whole(monkeypat
     carried, found = state_map(torch.Tensor.detach, carried), []
     for at_once in (10**6, 3 * batch.targets[0].numel()):
         monkeypatch.setattr(training, "TARGETS_AT_ONCE", at_once)
-        gradient, _ = flat_gradients(model.parts())
+        gradient = FlatGradient(model.parts())
         read = reads(model.network)
         means, state = training.backward(model, gradient, batch, 8, carried)
-        found.append([means, *leaves(state), gradient])
+        found.append([means, *leaves(state), gradient.whole])
         assert [rows for rows, _ in read] == ([8] if at_once == 10**6 else [3, 3, 2])
     same(*found, 1e-10)
     loss, observed_mask, *_ = model.losses(batch, min_observed=8, carried=carried)
@@ -99,9 +99,9 @@ def test_weights_of_two_and_zero_are_rows_twice_and_none():
         batch._replace(weights=weights[:, None, None].expand_as(batch.targets)),
         batch.rows(torch.arange(8).repeat_interleave(weights.long())),
     ):
-        gradient, _ = flat_gradients(model.parts())
+        gradient = FlatGradient(model.parts())
         means, _ = training.backward(model, gradient, one, 8, None)
-        found.append([means, gradient])
+        found.append([means, gradient.whole])
     same(*found, 1e-10)
 
 
@@ -173,15 +173,40 @@ def test_without_bounds_nothing_is_clipped():
 
 def test_gradients_are_views_of_one_vector():
     model = build_model(NetworkCase(Recurrent, {"cell": "lstm"}), (1, 4, 4), scale_window=24)
-    whole, parts = flat_gradients(model.parts())
+    gradient = FlatGradient(model.parts())
+    training.backward(model, gradient, next(drawing(model)), 8, None)
     trained = [one for one in model.parameters() if one.requires_grad]
-    assert len(whole) == sum(one.numel() for one in trained)
-    whole.copy_(torch.arange(len(whole)))
+    assert len(gradient.whole) == sum(one.numel() for one in trained)
+    gradient.whole.copy_(torch.arange(len(gradient.whole)))
     # whatever their order, the weights share out all of the vector
     found = torch.cat([one.grad.flatten() for one in trained])
-    assert torch.equal(found.sort().values, whole)
-    assert [one.data_ptr() for one in parts][0] == whole.data_ptr()
-    assert sum(map(len, parts)) == len(whole)
+    assert torch.equal(found.sort().values, gradient.whole)
+    assert gradient.parts[0].data_ptr() == gradient.whole.data_ptr()
+    assert sum(map(len, gradient.parts)) == len(gradient.whole)
+
+
+def test_weights_that_no_loss_reaches_stay_as_they_are():
+    def trained(reached):
+        torch.manual_seed(0)
+        used, idle = torch.nn.Linear(3, 1), torch.nn.Linear(3, 1)
+        weights = [*used.parameters(), *idle.parameters()]
+        gradient = FlatGradient([weights])
+        optimizer = torch.optim.AdamW(weights, 0.1, weight_decay=0.5)
+        steps = []
+        for step in range(4):
+            gradient.whole.zero_()
+            loss = used(torch.ones(3)) + (idle(torch.ones(3)) if step in reached else 0)
+            loss.backward()
+            gradient.gather()
+            optimizer.step()
+            steps.append(idle.weight.detach().clone())
+        return steps
+
+    start, *_, end = trained(())
+    assert torch.equal(start, end)
+    first, second, third, _ = trained((2,))
+    assert torch.equal(first, second) and torch.equal(first, start)
+    assert not torch.equal(second, third)
 
 
 def test_training_records_the_norm_before_clipping():
@@ -207,16 +232,17 @@ def test_clipping_rescues_an_exploding_recurrence():
         torch.nn.init.orthogonal_(network.layers[0].weight_hh_l0, gain=1.5)
         output = torch.nn.Linear(32, 1)
         both = torch.nn.ModuleList([network, output])
-        gradient, _ = flat_gradients([list(both.parameters())])
+        gradient = FlatGradient([list(both.parameters())])
         losses = []
         for _ in range(120):
             x = torch.sin(0.1 * torch.arange(201.0) + 6.3 * torch.rand(8, 1))[..., None]
             x = x + 0.1 * torch.randn_like(x)
             features, _ = network.absorb(x[:, :-1], network.initial_state(8))
             loss = (output(features) - x[:, 1:]).square().mean()
-            gradient.zero_()
+            gradient.whole.zero_()
             loss.backward()
-            clip(gradient, norm, None)
+            gradient.gather()
+            clip(gradient.whole, norm, None)
             with torch.no_grad():
                 for parameter in both.parameters():
                     if parameter.requires_grad:

@@ -8,7 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.engine import training
+from forecast.forecasters.classical import arima
 from tests.forecasters.forgery import save_all
+
+
+@pytest.fixture
+def little_effort(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train for two steps an epoch, and look for an ARIMA of one lag: any forecast will do."""
+    monkeypatch.setattr(training, "STEPS_PER_EPOCH", 2)
+    monkeypatch.setattr(arima, "MOST_LAGS", 1)
+    monkeypatch.setattr(arima, "MOST_SEASONS", 1)
 
 
 @pytest.fixture
@@ -27,4 +37,6 @@ def wide(monthly: pd.Series) -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Write a model of every family; return the files."""
-    return save_all(tmp_path_factory.mktemp("saved"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "STEPS_PER_EPOCH", 2)
+        return save_all(tmp_path_factory.mktemp("saved"))

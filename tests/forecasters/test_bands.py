@@ -24,7 +24,6 @@ from forecast import (
     NaiveForecaster,
     ThetaForecaster,
 )
-from forecast.engine import training
 from forecast.forecasters.bounds import Bounds
 from forecast.forecasters.registry import CONTESTANTS
 from tests.checks import ForecasterCase, forecaster_cases, slow_variants
@@ -84,12 +83,11 @@ def check(model: Any, y: pd.DataFrame, horizon: int = 9) -> None:
 @functools.cache
 def fitted(name: str) -> Any:
     case = next(case for case in CASES if str(case) == name)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "STEPS_PER_EPOCH", 2)
-        return case.build(horizon=6, season_length=4).fit(kinds())
+    return case.build(horizon=6, season_length=4).fit(kinds())
 
 
 @every_forecaster
+@pytest.mark.usefixtures("little_effort")
 def test_the_point_lies_inside_every_band_and_nothing_is_forecast_that_cannot_be(
     case: ForecasterCase,
 ) -> None:

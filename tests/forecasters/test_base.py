@@ -251,8 +251,8 @@ def test_quantiles_of_many_series_stay_in_memory(wide: pd.DataFrame) -> None:
     model = Mean().fit(wide)
     seen = []
     model._sample = lambda h, s, known, rng: seen.append(s) or np.zeros((2, s, h))  # type: ignore
-    model._predict_quantiles(10, (0.5,), None)
-    model._predict_quantiles(100_000, (0.5,), None)
+    model._quantiles_of_paths(10, (0.5,), None)
+    model._quantiles_of_paths(100_000, (0.5,), None)
     assert seen == [1000, 100]
 
 

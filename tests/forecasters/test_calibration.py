@@ -175,7 +175,7 @@ def test_bands_of_markov_hold_on_short_walks() -> None:
 def test_few_held_out_errors_widen_the_bands_of_networks(monkeypatch: Any) -> None:
     def spreads(length: int) -> np.ndarray:
         y = pd.Series(np.random.default_rng(0).normal(size=length))
-        model = MLPForecaster(horizon=6, max_epochs=1, random_state=0).fit(y)
+        model = MLPForecaster(horizon=6, max_epochs=1, n_estimators=1, random_state=0).fit(y)
         return np.linalg.norm(model.model_.noise_factor.numpy(), axis=1)
 
     lengths = (40, 400)

@@ -31,21 +31,16 @@ from forecast.forecasters.neural.base import NeuralForecaster
 from forecast.forecasters.registry import SYMBOLIC
 from tests.checks import ForecasterCase, forecaster_cases, numbers_of, same_frames, slow_variants
 
-pytestmark = pytest.mark.filterwarnings("ignore::forecast._checks.ForecastWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::forecast._checks.ForecastWarning"),
+    pytest.mark.usefixtures("little_effort"),
+]
 CASES = forecaster_cases()
 every_forecaster = pytest.mark.parametrize("case", slow_variants(CASES))
 every_neural = pytest.mark.parametrize("case", slow_variants([c for c in CASES if c.neural]))
 # one more panel of what the others hold already
 LATER = functools.partial(pytest.param, marks=pytest.mark.slow)
 LEVELS = (0.05, 0.1, 0.5, 0.9, 0.95)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def few_steps() -> Any:
-    """Train for two steps an epoch."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "STEPS_PER_EPOCH", 2)
-        yield
 
 
 def monthly(length: int = 96) -> pd.Series:

@@ -10,14 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.engine import training
 from tests.checks import ForecasterCase, forecaster_cases, numbers_of, same_frames, slow_variants
 
-pytestmark = pytest.mark.filterwarnings("ignore::forecast._checks.ForecastWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::forecast._checks.ForecastWarning"),
+    pytest.mark.usefixtures("little_effort"),
+]
 CASES = forecaster_cases()
 # how a table is read is the parent's matter: of each room some classes are quick
 LATER = (
     "ARIMAForecaster",
+    "ETSForecaster",
     "MLPForecaster",
     "MedianForecaster",
     "RNNForecaster",
@@ -25,14 +28,6 @@ LATER = (
 )
 every_forecaster = pytest.mark.parametrize("case", slow_variants(CASES, LATER))
 SIZE, AHEAD = 60, 9
-
-
-@pytest.fixture(autouse=True, scope="module")
-def few_steps() -> Any:
-    """Train for two steps an epoch."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "STEPS_PER_EPOCH", 2)
-        yield
 
 
 # closed in the history and in the forecast

@@ -12,7 +12,6 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 
 from forecast import load
-from forecast.engine import training
 from forecast.engine.stream import encode_all
 from forecast.evaluation.backtest import backtest
 from forecast.forecasters.classical.ets import ETSForecaster
@@ -64,6 +63,7 @@ def since(frame: pd.DataFrame, day: int) -> pd.DataFrame:
 
 @quiet
 @every_kind
+@pytest.mark.usefixtures("little_effort")
 def test_what_comes_after_the_origin_changes_no_bit(kind: Any) -> None:
     y, X, about = shops()
     plan = since(X, 90)[["unique_id", "ds", "price"]]
@@ -79,12 +79,10 @@ def test_what_comes_after_the_origin_changes_no_bit(kind: Any) -> None:
 
 @quiet
 @pytest.mark.parametrize("kind", [MLPForecaster, RNNForecaster, LSTMForecaster, MarkovForecaster])
-@pytest.mark.parametrize("seed", range(2))
-def test_nothing_after_an_origin_reaches_its_forecasts(
-    kind: Any, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.usefixtures("little_effort")
+def test_nothing_after_an_origin_reaches_its_forecasts(kind: Any, seed: int) -> None:
     """Series that end apart, an origin each; what came after it becomes noise and holes."""
-    monkeypatch.setattr(training, "STEPS_PER_EPOCH", 2)
     rng, (y, X, _) = np.random.default_rng(seed), shops()
     ends = dict(zip(y["unique_id"].unique(), rng.integers(70, 97, 4), strict=True))
     y = y[y["ds"] < y["unique_id"].map(lambda name: DAYS[ends[name]])]
@@ -117,6 +115,7 @@ def test_nothing_after_an_origin_reaches_its_forecasts(
 @quiet
 @every_kind
 @pytest.mark.parametrize("steps", [[90, 91], [90, 91, 92, 93, 96]])
+@pytest.mark.usefixtures("little_effort")
 def test_updates_with_covariates_equal_reading_anew(kind: Any, steps: list[int]) -> None:
     y, X, about = shops()
     model = kind(past_only=["weather"], static=about, **SMALL).fit(until(y, 90), until(X, 90))
@@ -182,6 +181,7 @@ def test_other_series_are_forecast_with_what_was_learned() -> None:
 
 
 @quiet
+@pytest.mark.usefixtures("little_effort")
 def test_covariates_and_static_features_are_saved(tmp_path: Any) -> None:
     y, X, about = shops()
     model = LSTMForecaster(past_only=["weather"], static=about, holidays="DE", **SMALL)

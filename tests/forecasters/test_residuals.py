@@ -137,7 +137,7 @@ def test_quantiles_take_the_median_of_their_own_paths(monkeypatch: pytest.Monkey
     model = NaiveForecaster(strategy="drift").fit(pd.Series(np.cumsum(SKEWED)))
     point, run, runs = model.predict(3), model._run, []
     monkeypatch.setattr(model, "_run", lambda *args: runs.append(args) or run(*args))
-    middle = model._predict_quantiles(3, (0.5,), None)
+    _, middle = model._centered(3, (0.5,), None)
     np.testing.assert_allclose(middle[0, :, 0], point)
     assert len(runs) == 2  # without errors, and with even ones
 

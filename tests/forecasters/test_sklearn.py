@@ -92,6 +92,7 @@ def test_html_diagram_shows_the_forecaster(kind: type[BaseForecaster]) -> None:
     ids=lambda kind: kind.__name__,
 )
 @pytest.mark.mission("M43")
+@pytest.mark.usefixtures("little_effort")
 def test_cross_validation_of_every_forecaster(
     kind: type[BaseForecaster], monthly: pd.Series
 ) -> None:

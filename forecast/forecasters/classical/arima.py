@@ -185,8 +185,8 @@ class ARIMAForecaster(ResidualForecaster):
             size = p + q + P + Q + 2 * fit.harmonics
             if size > len(fit.params) or fit.reach > panel.lengths[owner]:
                 raise ValueError(f"{fit.order}, {fit.seasonal_order} are no orders of this history")
-            if any(len(row) != len(fit.params) - 1 for row in fit.doubt):
-                raise ValueError("what is in doubt of an ARIMA are its parameters")
+            if len(fit.doubt) % 2 or any(len(row) != len(fit.params) - 1 for row in fit.doubt):
+                raise ValueError("what is in doubt of an ARIMA are its parameters, down and up")
         if not all(self.fits_):
             raise ValueError("every series has a model")
         self._follow(panel)

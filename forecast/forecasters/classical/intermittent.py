@@ -132,11 +132,6 @@ class CrostonForecaster(BaseForecaster):
         quantiles = np.repeat(self._icdf(asked)[:, None], horizon, axis=1)  # (n, H, 1 + Q)
         return quantiles[..., 0], quantiles[..., 1:]
 
-    def _predict_quantiles(
-        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> np.ndarray:
-        return self._centered(horizon, levels, known)[1]
-
     def _sample(
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
     ) -> np.ndarray:

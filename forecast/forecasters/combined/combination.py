@@ -87,11 +87,6 @@ class Combination(BaseForecaster):
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
         return self._centered(horizon, (), known)[0]
 
-    def _predict_quantiles(
-        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> np.ndarray:
-        return self._centered(horizon, levels, known)[1]
-
     def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -23,8 +23,8 @@ from torch import Tensor
 
 from forecast._checks import ForecastWarning
 from forecast.data.calendar import longer_seasons
+from forecast.data.held_out import validation_lengths
 from forecast.data.panel import Panel
-from forecast.data.windows import validation_lengths
 from forecast.engine import ranks, training
 from forecast.engine.batches import Batch, Windows, typical_spreads
 from forecast.engine.model import Model
@@ -113,7 +113,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
     def _fit(self, panel: Panel) -> None:
         self._check_parameters()
         held_out, device, path = self._measure(panel), device_of(self.device), self.checkpoint
-        with self._drawing(device, 0) as generator:
+        with self._seeded(device, 0) as generator:
             self.model_ = self._build(panel).to(device)
             windows = self._weighed_windows(panel, held_out)
             judge = self._judge(windows, torch.as_tensor(held_out, device=windows.device))
@@ -129,8 +129,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
                 name=type(self).__name__ if self.verbose and ranks.rank() == 0 else None,
                 keep=partial(self._keep, path, windows, judge) if path else None,
             )
-            by_series = self.calibration is None
-            self.calibration_ = fitting.calibrate(self.model_, judge, by_series=by_series)
+            self._calibrate(judge)
             for trouble in self._troubles(batch, judge):
                 warnings.warn(trouble, ForecastWarning, stacklevel=4)
         self.n_parameters_ = count_parameters(self.model_)
@@ -172,7 +171,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         settings = dataclasses.replace(
             self._settings(self.recipe_), max_epochs=1, n_iter_no_change=None
         )
-        with self._drawing(self._device(), done) as generator:
+        with self._seeded(self._device(), done) as generator:
             epoch, _ = fitting.train(
                 self.model_,
                 self.recipe_,
@@ -213,7 +212,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
     # Used by these
 
     @contextmanager
-    def _drawing(self, device: torch.device, done: int) -> Iterator[torch.Generator]:
+    def _seeded(self, device: torch.device, done: int) -> Iterator[torch.Generator]:
         """Seed torch, which is as it was afterwards, for training that goes on after some epochs.
 
         Yields the generator that draws windows.
@@ -272,6 +271,14 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         asked = self.horizon_, self.season_length_, context
         return Validation(self.model_, windows, held_out, *asked)
 
+    def _calibrate(self, judge: Validation) -> None:
+        """Learn how wide bands are, and those of each series where held-out values can tell it.
+
+        Errors on values that were learned from tell which series were learned by heart.
+        """
+        by_series = self.calibration is None and self.early_stopping
+        self.calibration_ = fitting.calibrate(self.model_, judge, by_series=by_series)
+
     def _troubles(self, batch: Batch, judge: Validation) -> Iterator[str]:
         """Yield what to warn of after training: its gradients, a naive forecast that is better."""
         model, name, asked = self.model_, type(self).__name__, self._window is not None
@@ -288,8 +295,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         """Write the forecaster to a file as it would be if training ended here."""
         kept = copy.copy(self)
         kept.model_, kept.history_ = copy.deepcopy(model), history
-        by_series = self.calibration is None
-        kept.calibration_ = fitting.calibrate(kept.model_, judge, by_series=by_series)
+        kept._calibrate(judge)
         kept.stream_ = encode_all(kept.model_, windows)
         kept.save(path)
 

@@ -8,8 +8,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from forecast._checks import one_of
+from forecast.data.held_out import held_out_series
 from forecast.data.panel import Panel
-from forecast.data.windows import held_out_series
 from forecast.forecasters.neural.base import NeuralForecaster
 from forecast.forecasters.neural.parameters import Trained
 from forecast.forecasters.neural.recipe import Recipe, cold_recipe

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from forecast._checks import short
 from forecast.engine.portable import Absorb, Forecast, Layout, Portable, Standardise
 from forecast.engine.stream import Stream, encode_all
+from forecast.evaluation.registry import DECILES
 from forecast.forecasters import arguments
-from forecast.forecasters.base import DECILES
 from forecast.forecasters.neural.base import NeuralForecaster
 from forecast.networks.base import state_map
 

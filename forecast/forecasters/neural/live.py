@@ -49,27 +49,18 @@ class LiveForecaster(NeuralParameters):
             parts = [rollout.rollout(model, *part, choose) for part in _parts(live, ahead)]
         return _joined(parts) if point == "mean" else model.support.round(_joined(parts))
 
-    def _predict_quantiles(
-        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> np.ndarray:
-        """Return the head's own quantiles within the first block, those of paths beyond."""
-        ahead = self._told(self.panel_, horizon, known)
-        found = self._first_block(self.stream_, ahead, levels)[..., 1:]
-        direct = found.shape[1]
-        if horizon > direct:
-            beyond = super()._predict_quantiles(horizon, levels, known)
-            found = np.concatenate([found, beyond[:, direct:]], 1)
-        return self.model_.support.round(found)  # a quantile of paths may lie between two of them
-
     def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Read both off one pass of the network, where one block reaches far enough."""
+        """Read both off the head within the first block; quantiles beyond it are those of paths."""
         ahead = self._told(self.panel_, horizon, known)
-        if horizon > self.recipe_.stride:
-            median = self._written(self.stream_, ahead, "median")
-            return median, self._predict_quantiles(horizon, levels, known)
-        return self._one_block(self.stream_, ahead, levels)
+        if horizon <= self.recipe_.stride:
+            return self._one_block(self.stream_, ahead, levels)
+        own = self._first_block(self.stream_, ahead, levels)[..., 1:]
+        beyond = self._quantiles_of_paths(horizon, levels, known)[:, own.shape[1] :]
+        quantiles = np.concatenate([own, beyond], 1)
+        # a quantile of paths may lie between two whole numbers
+        return self._written(self.stream_, ahead, "median"), self.model_.support.round(quantiles)
 
     def _one_block(
         self, live: Stream, ahead: Tensor, levels: tuple[float, ...]

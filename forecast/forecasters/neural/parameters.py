@@ -94,7 +94,7 @@ class NeuralParameters(BaseForecaster):
         Hold out the last part of time, judge every epoch by a rollout over it, stop when it
         does not improve for `n_iter_no_change` epochs, keep the best weights. Otherwise all
         values are trained on, and the width of intervals is calibrated on values seen in training,
-        so they may be too narrow.
+        one factor for all series, so they may be too narrow.
     validation_fraction : float
         Share of each series that is held out; at least one horizon.
     n_iter_no_change : int, optional

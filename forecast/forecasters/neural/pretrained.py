@@ -207,11 +207,6 @@ class PretrainedForecaster(BaseForecaster):
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
         return self._table(horizon, known)[..., MEDIAN]
 
-    def _predict_quantiles(
-        self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
-    ) -> np.ndarray:
-        return self._centered(horizon, levels, known)[1]
-
     def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:

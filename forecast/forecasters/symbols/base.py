@@ -20,7 +20,7 @@ from forecast.data.symbols import as_numbers, is_bare, symbols_in
 from forecast.data.vocabulary import Vocabulary
 from forecast.forecasters import arguments
 from forecast.forecasters.encoding import decode
-from forecast.forecasters.symbols.decoding import drawing, greedy
+from forecast.forecasters.symbols.decoding import greedy, sampled
 from forecast.forecasters.symbols.framed import FramedSymbols, without_covariates
 from forecast.forecasters.symbols.persistence import restore_from, save
 
@@ -171,7 +171,7 @@ class BaseSymbolForecaster(FramedSymbols):
         """
         steps, count = self._steps(horizon, X), positive_integer("n_samples", n_samples)
         degree = number_between("temperature", temperature, 0, np.inf)
-        draw = drawing(
+        draw = sampled(
             np.random.default_rng(random_state), degree, arguments.optional("top_k", top_k)
         )
         written = self._written(steps, count, draw)  # (n, S, H)

@@ -1,4 +1,4 @@
-"""Write symbols one after the other: greedily, or drawn from what a model says of the next one."""
+"""Write symbols one after the other: greedily, or sampled by what a model says of the next."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def greedy(log_probabilities: np.ndarray) -> np.ndarray:
     return writable(log_probabilities).argmax(-1)
 
 
-def drawing(rng: np.random.Generator, temperature: float = 1.0, top_k: int | None = None) -> Choose:
-    """Return a function that draws a symbol for each row of log-probabilities.
+def sampled(rng: np.random.Generator, temperature: float = 1.0, top_k: int | None = None) -> Choose:
+    """Return a function that samples a symbol for each row of log-probabilities.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ def drawing(rng: np.random.Generator, temperature: float = 1.0, top_k: int | Non
     Examples
     --------
     >>> rows = np.log(np.tile([0, 0, 0.2, 0.2, 0.6], (10_000, 1)) + 1e-300)
-    >>> float((drawing(np.random.default_rng(0))(rows) == 4).mean().round(2))
+    >>> float((sampled(np.random.default_rng(0))(rows) == 4).mean().round(2))
     0.75
-    >>> float((drawing(np.random.default_rng(0), temperature=0.5)(rows) == 4).mean().round(2))
+    >>> float((sampled(np.random.default_rng(0), temperature=0.5)(rows) == 4).mean().round(2))
     0.9
-    >>> float((drawing(np.random.default_rng(0), top_k=1)(rows) == 4).mean())
+    >>> float((sampled(np.random.default_rng(0), top_k=1)(rows) == 4).mean())
     1.0
     """
 

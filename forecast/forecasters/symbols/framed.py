@@ -15,7 +15,7 @@ from forecast.data.panel import Panel, last_steps
 from forecast.data.symbols import as_numbers, coded, is_bare
 from forecast.data.vocabulary import END
 from forecast.forecasters import arguments
-from forecast.forecasters.symbols.decoding import Choose, drawing, rollout
+from forecast.forecasters.symbols.decoding import Choose, rollout, sampled
 from forecast.forecasters.symbols.model import SymbolModel
 from forecast.forecasters.symbols.parameters import SymbolParameters
 
@@ -103,7 +103,7 @@ class FramedSymbols(SymbolParameters, SymbolModel):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the probabilities (n, H, C) of the C possible symbols, and their numbers (C,)."""
         count = count if steps > 1 else 1
-        draws = self._rollout(count, drawing(np.random.default_rng(random_state)))
+        draws = self._rollout(count, sampled(np.random.default_rng(random_state)))
         means = [
             np.where(chosen[:, None] < 0, 0.0, np.exp(rows)).reshape(-1, count, len(rows.T)).mean(1)
             for chosen, rows in islice(draws, steps)

@@ -74,8 +74,8 @@ class Stretches(NamedTuple):
         return ranges(self.starts[long] + order, self.lengths[long] - order)
 
 
-class Windows:
-    """The regression of values on the `order` ones before each, and on what is told beside them.
+class Regression:
+    """Least squares of values on the `order` ones before each, and on what is told beside them.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class Windows:
         --------
         >>> y = np.array([1.0, 3.0, 7.0, 15.0, 31.0])
         >>> whole = Stretches(np.array([0]), np.array([5]))
-        >>> weights, constant, doubt = Windows(y, np.empty((5, 0)), whole, order=1).solve()
+        >>> weights, constant, doubt = Regression(y, np.empty((5, 0)), whole, order=1).solve()
         >>> weights.round(6).tolist(), round(constant, 6)
         ([2.0], 1.0)
         """

@@ -25,9 +25,9 @@ from forecast.forecasters.parameters import Common
 from forecast.forecasters.residuals import Residuals, inflation
 from forecast.forecasters.sampling import Noise, ResidualForecaster
 from forecast.forecasters.transform import forward
-from forecast.forecasters.window.least_squares import Stretches, Windows
+from forecast.forecasters.window.least_squares import Regression, Stretches
 from forecast.forecasters.window.order import order_for
-from forecast.forecasters.window.scales import forward_filled, spread, standard
+from forecast.forecasters.window.scales import past_filled, spread, standard
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
@@ -182,13 +182,13 @@ class MarkovForecaster(ResidualForecaster):
         """Fit by least squares without laying out the windows; return the errors (rows,)."""
         scaled = (covariates - self.X_center_) / self.X_scale_
         values = self._standardised(panel)
-        windows = Windows(values, scaled, stretches, self.order_, panel.weights)
-        weights, constant, doubt = windows.solve()
+        regression = Regression(values, scaled, stretches, self.order_, panel.weights)
+        weights, constant, doubt = regression.solve()
         self._keep_coefficients(weights, constant)
-        errors = windows.errors(weights, constant)[stretches.rows(self.order_)]
+        errors = regression.errors(weights, constant)[stretches.rows(self.order_)]
         exact = len(errors) <= len(weights) + 1  # the line goes through all of them: no error tells
         if exact:
-            errors = windows.target[stretches.rows(self.order_)]
+            errors = regression.target[stretches.rows(self.order_)]
         known = exact or len(errors) > KNOWN * len(weights)
         self.doubt_ = doubt[:, :0] if known else doubt
         return errors * inflation(len(errors), len(weights) + 1)
@@ -252,7 +252,7 @@ class MarkovForecaster(ResidualForecaster):
         parts = [] if panel.X is None else [panel.X]
         if panel.past is not None:
             series = series_numbers(panel)
-            parts.append(forward_filled(panel)[np.maximum(
+            parts.append(past_filled(panel)[np.maximum(
                 np.arange(len(series)) + ahead - 1, panel.offsets[series])])  # fmt: skip
         if self.static_reader_ is not None:
             reals, codes = self.static_reader_.read(self.static, panel.ids)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from forecast.data.panel import Panel
+from forecast.data.panel import Panel, forward_filled
 
 ROUNDING = 1e-12  # as a share of the level: a deviation that is none
 
@@ -20,13 +20,11 @@ def standard(panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.where(flat, first, center), np.where(flat, size, scale), flat
 
 
-def forward_filled(panel: Panel) -> np.ndarray:
+def past_filled(panel: Panel) -> np.ndarray:
     """Return the past-only covariates (N, C), forward filled; the mean before its first value."""
     past = panel.past
     assert past is not None
-    place = np.where(np.isnan(past), 0, np.arange(len(past))[:, None])
-    first = np.repeat(panel.offsets[:-1], panel.lengths)[:, None]
-    seen = np.take_along_axis(past, np.maximum(np.maximum.accumulate(place), first), 0)
+    seen = forward_filled(past, panel.offsets)
     count = np.maximum((~np.isnan(past)).sum(0), 1)
     return np.where(np.isnan(seen), np.nansum(past, 0) / count, seen)
 

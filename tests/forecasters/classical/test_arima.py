@@ -158,10 +158,10 @@ def test_constant_series(value: float, size: int) -> None:
     np.testing.assert_allclose(model.predict_interval(5), value, rtol=1e-12)
 
 
-@pytest.mark.parametrize("season_length", [1, 4, 30])
+@pytest.mark.parametrize("season_length", [1, 4, pytest.param(30, marks=pytest.mark.slow)])
 def test_any_length_from_one_on(season_length: int) -> None:
     rng = np.random.default_rng(0)
-    for size in [1, 2, 3, 7, 8, 9, 10, 12, 16, 20, 68]:
+    for size in [1, 2, 7, 8, 9, 12, 20, 68]:
         for y in (rng.normal(size=size).cumsum(), np.arange(size), rng.poisson(0.3, size)):
             forecast = ARIMAForecaster(season_length=season_length).fit(pd.Series(y)).predict(6)
             spread = np.ptp(y) + 1
@@ -237,3 +237,18 @@ def test_files_that_tell_no_doubt_are_forecast_without(tmp_path: Any) -> None:
     model.save(tmp_path / "m.model")
     again = load(tmp_path / "m.model")
     pd.testing.assert_series_equal(again.predict(), model.predict())
+
+
+@pytest.mark.parametrize("part", ["row", "number"])
+def test_a_file_in_which_a_part_of_the_doubt_is_missing_is_refused(
+    part: str, tmp_path: Any
+) -> None:
+    y = pd.Series(np.random.default_rng(0).normal(size=40).cumsum())
+    model = ARIMAForecaster(order=(1, 1, 0)).fit(y)
+    [[fit]] = model.fits_
+    assert len(fit.doubt) == 4
+    doubt = fit.doubt[:-1] if part == "row" else tuple(row[:-1] for row in fit.doubt)
+    model.fits_ = [[fit._replace(doubt=doubt)]]
+    model.save(tmp_path / "a.model")
+    with pytest.raises(ValueError, match="is damaged"):
+        load(tmp_path / "a.model")

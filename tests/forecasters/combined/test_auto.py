@@ -88,6 +88,7 @@ def test_members_that_erred_less_weigh_more() -> None:
     pd.testing.assert_series_equal(ranks, known["error"].rank(), check_names=False)
 
 
+@pytest.mark.slow
 def test_it_beats_the_naive_forecast_of_a_season() -> None:
     ratios = []
     for seed in range(3):

@@ -317,6 +317,17 @@ def test_without_early_stopping_all_epochs_run_on_all_data(few_steps: None) -> N
     assert len(ran.history_) == 9
 
 
+@pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
+def test_series_differ_in_width_only_by_values_that_were_held_out(few_steps: None) -> None:
+    rng, t = np.random.default_rng(0), np.arange(96)
+    waves = {f"wave{k}": np.sin(2 * np.pi * (t + k) / 12) for k in range(6)}
+    y = pd.DataFrame(waves | {f"noise{k}": rng.normal(size=96) for k in range(6)})
+    model = MLPForecaster(horizon=2, season_length=12, max_epochs=1, random_state=0)
+    for early_stopping in (True, False):
+        model.set_params(early_stopping=early_stopping).fit(y)
+        assert (model.calibration_ is not None) == early_stopping
+
+
 @pytest.mark.parametrize("calibration", [False, True])
 def test_a_checkpoint_holds_the_best_weights_of_a_training_that_was_interrupted(
     calibration: bool, tmp_path: Any, few_steps: None, monkeypatch: pytest.MonkeyPatch

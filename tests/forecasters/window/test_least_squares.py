@@ -13,7 +13,7 @@ from sklearn.linear_model import LinearRegression
 
 from forecast.data.frames import read_frames
 from forecast.data.panel import Panel
-from forecast.forecasters.window.least_squares import Stretches, Windows
+from forecast.forecasters.window.least_squares import Regression, Stretches
 from forecast.forecasters.window.markov import MarkovForecaster
 
 
@@ -38,15 +38,15 @@ def test_solution_is_that_of_the_matrix(order: int, n_series: int, width: int) -
     columns = np.hstack([laid_out(panel.values, rows, order), beside[rows]])
     assert np.isfinite(columns).all() and len(rows) == stretches.n_rows(np.array(order))
     theirs = LinearRegression().fit(columns, panel.values[rows])
-    windows = Windows(panel.values.copy(), beside, stretches, order)
-    weights, constant, doubt = windows.solve()
+    regression = Regression(panel.values.copy(), beside, stretches, order)
+    weights, constant, doubt = regression.solve()
     np.testing.assert_allclose(weights, theirs.coef_, atol=1e-10)
     assert constant == pytest.approx(theirs.intercept_, abs=1e-10)
     with_constant = np.column_stack([columns, np.ones(len(rows))])
     covariance = np.linalg.inv(with_constant.T @ with_constant)  # of errors of a deviation of 1
     of_mean = np.diag([*np.zeros(order + width), 1 / len(rows)])
     np.testing.assert_allclose(doubt @ doubt.T + of_mean, covariance, rtol=1e-6, atol=1e-9)
-    errors = windows.errors(weights, constant)
+    errors = regression.errors(weights, constant)
     np.testing.assert_allclose(
         errors[rows], panel.values[rows] - theirs.predict(columns), atol=1e-10
     )
@@ -56,7 +56,7 @@ def test_solution_is_that_of_the_matrix(order: int, n_series: int, width: int) -
 def test_of_dependent_columns_the_weights_are_the_shortest() -> None:
     values = np.sin(0.3 * np.arange(200.0))
     whole = Stretches(np.array([0]), np.array([200]))
-    weights, *_ = Windows(values.copy(), np.empty((200, 0)), whole, order=8).solve()
+    weights, *_ = Regression(values.copy(), np.empty((200, 0)), whole, order=8).solve()
     columns = laid_out(values, whole.rows(8), 8)
     np.testing.assert_allclose(
         weights, np.linalg.lstsq(columns, values[8:], rcond=None)[0], atol=1e-6

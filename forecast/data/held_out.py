@@ -1,0 +1,83 @@
+"""Which values validate: the last part of each series in time, or whole series."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forecast._checks import number_between, positive_integer
+from forecast.data.panel import Panel
+
+MANY, MOST = 100, 512  # series of which a part validates; how many series validate
+
+
+def validation_lengths(panel: Panel, fraction: float, horizon: int) -> np.ndarray:
+    """Return how many first values of each series are for training; the rest validates.
+
+    The last `fraction` of a series in time validates: at least one horizon, at most half of the
+    series, so a series too short for both is trained on with what it has. Of `MANY` series and more
+    every fourth validates, at most `MOST` of them, evenly spread: the others are trained on to
+    their ends, because what came last tells most about what comes next.
+
+    Parameters
+    ----------
+    panel
+        The series.
+    fraction
+        Wanted part for validation, in (0, 1).
+    horizon
+        The steps ahead that validation looks at, H.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64 of shape (n,), at least 1 each.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from forecast.data.frames import read_frames
+    >>> panel = read_frames([pd.Series(range(100)), pd.Series(range(30)), pd.Series(range(9))])
+    >>> validation_lengths(panel, 0.1, 8).tolist()
+    [90, 22, 5]
+    """
+    fraction = number_between("validation_fraction", fraction, 0, 1)
+    horizon = positive_integer("horizon", horizon)
+    wanted = np.maximum(np.round(fraction * panel.lengths).astype(np.int64), horizon)
+    held_out = np.minimum(wanted, panel.lengths // 2)
+    if panel.n_series >= MANY:
+        count = min(panel.n_series // 4, MOST)
+        judged = np.linspace(0, panel.n_series - 1, count).astype(np.int64)
+        held_out[np.setdiff1d(np.arange(panel.n_series), judged)] = 0
+    return np.asarray(panel.lengths - held_out)
+
+
+def held_out_series(panel: Panel, fraction: float) -> np.ndarray:
+    """Return how many values of each series are for training: none of some, spread evenly.
+
+    Who forecasts series without a history is judged by series never seen.
+
+    Parameters
+    ----------
+    panel
+        The series, two at least.
+    fraction
+        Wanted share of them for validation, in (0, 1); at least one series, at most `MOST`.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64 of shape (n,): 0 or the length.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from forecast.data.frames import read_frames
+    >>> panel = read_frames([pd.Series(range(9))] * 5)
+    >>> held_out_series(panel, 0.4).tolist()
+    [9, 0, 9, 0, 9]
+    """
+    fraction = number_between("validation_fraction", fraction, 0, 1)
+    count = int(np.clip(round(fraction * panel.n_series), 1, min(MOST, panel.n_series - 1)))
+    lengths = panel.lengths.copy()
+    lengths[((np.arange(count) + 0.5) * panel.n_series / count).astype(np.int64)] = 0
+    return lengths
