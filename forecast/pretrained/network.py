@@ -88,8 +88,8 @@ class SharedReadout(nn.Module):
             Templates in scaled units.
         place : Tensor (B, 1, h, PLACES)
         """
-        _, near, far = wrong
-        origin = torch.cat([features, told(wrong)], -1)
+        near, far = wrong.near, wrong.far
+        origin = torch.cat([features, wrong.told], -1)
         step = torch.cat([shown, known.to(shown), place.expand(*shown.shape[:3], -1)], -1)
         mixed = self.from_origin(origin)[:, :, None] + self.from_step(step)
         numbers = self.out(nn.functional.gelu(self.hidden(nn.functional.gelu(mixed))))
@@ -106,11 +106,6 @@ class SharedReadout(nn.Module):
         best = (0.5 * (near.amin(-1) + far.amin(-1))).exp()[:, :, None, None]
         location = (weights * corrected).sum(-1, keepdim=True) + best * params[..., :1]
         return torch.cat([location, rescaled(params[..., 1:] + width, best)], -1)
-
-
-def told(wrong: Mistakes) -> Tensor:
-    """Return mistakes as inputs, (..., 3 J), the newest cut."""
-    return torch.cat([wrong.newest.clamp(-8, 8), wrong.near, wrong.far], -1)
 
 
 def rescaled(params: Tensor, factor: Tensor) -> Tensor:
@@ -170,7 +165,7 @@ class PretrainedNetwork(nn.Module):
     def inputs(self, past: Past, new: int) -> tuple[Tensor, Outlook]:
         """Return what the recurrence reads at the `new` last steps, (B, new, F), and the rest."""
         shown, known, wrong = outlook = look_back(past, new)
-        inputs = torch.cat([marks(past, new), shown, known, told(wrong)], -1)
+        inputs = torch.cat([marks(past, new), shown, known, wrong.told], -1)
         return inputs.to(self.readout.out.weight), outlook
 
     def _absorb(self, inputs: Tensor, lead: Tensor) -> tuple[Tensor, State]:
@@ -264,7 +259,7 @@ def taught(season: Tensor, second: Tensor, steps: Tensor) -> Tensor:
     --------
     >>> season, second = torch.tensor([[1], [12]]), torch.tensor([[0], [0]])
     >>> taught(season, second, torch.tensor([100, 300, 400])).tolist()
-    [[100, 112, 112], [100, 180, 184]]
+    [[100, 112, 112], [100, 192, 184]]
     """
     most = (LONG * usual(season)).where(second == 0, FARTHEST).clamp(max=FARTHEST)
     longer = torch.maximum(season, second)
