@@ -198,13 +198,14 @@ def templates(past: Past, origins: ArrayLike, steps: ArrayLike) -> tuple[Tensor,
 def _scaled(said: Floats, level: Floats, spread: Floats) -> tuple[Tensor, Tensor]:
     """Return what templates say (J, ...) in the scale of their origins, and whether they do."""
     z = _last(((said - level) / spread).clip(-FAR, FAR))
-    known = ~z.isnan()
-    return z.where(known, 0.0), known
+    missing = np.isnan(z)
+    z[missing] = 0.0
+    return torch.from_numpy(z), torch.from_numpy(~missing)
 
 
-def _last(parts: Floats) -> Tensor:
-    """Return parts (J, ...) as a tensor (..., J) in single precision."""
-    return torch.from_numpy(np.moveaxis(parts, 0, -1).astype(np.float32, "C"))
+def _last(parts: Floats) -> NDArray[np.float32]:
+    """Return parts (J, ...) as (..., J) in single precision."""
+    return parts.transpose(*range(1, parts.ndim), 0).astype(np.float32, "C")
 
 
 def _say(past: Past, at: Steps, steps: Steps) -> Floats:
@@ -352,7 +353,8 @@ def look_back(past: Past, new: int) -> Outlook:
     newest = (errors[0, ..., -new:] / spread).clip(-FAR, FAR)
     near, far = np.log(_typical(np.abs(errors), ~missing, width, spread).astype(np.float32))
     told = np.array([newest.clip(-8, 8), near, far])
-    mistakes = Mistakes(_last(newest), _last(told.reshape(-1, *newest.shape[1:])))
+    shown = _last(newest), _last(told.reshape(-1, *newest.shape[1:]))
+    mistakes = Mistakes(*map(torch.from_numpy, shown))
     return Outlook(*_scaled(said[..., split - new : split], level, spread), mistakes)
 
 
