@@ -17,6 +17,7 @@ from torch import Tensor
 
 from forecast.networks.base import State, state_map
 from forecast.networks.heads.quantile import pinball
+from forecast.pretrained.blocks import MEDIAN, moves, steps_for
 from forecast.pretrained.calibration import Floats, normal_scores
 from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading, places
 from forecast.pretrained.reader import Outlook, read, unit_of
@@ -242,14 +243,14 @@ def excess(loss: Tensor, other: Tensor) -> Tensor:
 
 
 def typical(behind: Tensor) -> float:
-    """Return the mean over a panel, 0 if nothing is known.
+    """Return the median over a panel, 0 if nothing is known: a mean would be that of a few series.
 
     Examples
     --------
-    >>> typical(torch.tensor([1.0, 3.0, torch.nan]))
-    2.0
+    >>> typical(torch.tensor([1.0, 3.0, 10.0, torch.nan]))
+    3.0
     """
-    return float(behind.nanmean().nan_to_num())
+    return float(behind.nanmedian().nan_to_num())
 
 
 def panel_share(behind: Tensor, truth: Tensor, usual: float) -> Tensor:
@@ -299,12 +300,22 @@ def absorb(network: PretrainedNetwork, values: Tensor, views: Sequence[View], li
 def quantiles(
     network: PretrainedNetwork, values: Tensor, views: Sequence[View], live: Live, horizon: int
 ) -> Tensor:
-    """Forecast what comes after histories (B, N): (B, V, horizon, Q) in double precision."""
+    """Forecast what comes after histories (B, N): (B, V, horizon, Q) in double precision.
+
+    Moved by what is said of means over blocks.
+    """
     features, outlook, _, state = state_map(_as_rows, live)
     reading = Reading(features, read(*_rows(values, views)), state, outlook)
-    newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, horizon + 1)
+    longest = max(steps_for(view.season, view.second, horizon) for view in views)
+    newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, longest + 1)
     parts = [network.forecast(reading, newest, some)[:, 0] for some in steps.split(STEPS_AT_ONCE)]
-    return torch.cat(parts, 1).unflatten(0, (-1, len(views)))
+    table = torch.cat(parts, 1).unflatten(0, (-1, len(views)))
+    history, medians = values.numpy(), table[..., MEDIAN].numpy()
+    moved = [
+        moves(network, history, view.season, view.second, medians[:, v], horizon)
+        for v, view in enumerate(views)
+    ]
+    return table[:, :, :horizon] + torch.from_numpy(np.stack(moved, 1))[..., None]
 
 
 def next_quantiles(network: PretrainedNetwork, views: Sequence[View], live: Live) -> Tensor:

@@ -67,8 +67,8 @@ def slow_tables(network, histories, origins, horizon):
     for view in VIEWS:
         rows = []
         for origin in origins:
-            y, views = histories[:, : origin + 1], (view,)
-            rows.append(quantiles(network, y, views, begin(network, y, views), horizon)[:, 0])
+            y, one = histories[:, : origin + 1], torch.ones(len(histories), dtype=torch.long)
+            rows.append(network.quantiles(y, view.season * one, view.second * one, horizon))
         tables.append(torch.stack(rows, 1))
     return torch.stack(tables)
 

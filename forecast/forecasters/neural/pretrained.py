@@ -25,6 +25,7 @@ from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
 from forecast.networks.base import pick, stack
 from forecast.pretrained import calibration
+from forecast.pretrained.blocks import steps_for
 from forecast.pretrained.network import LEVELS
 from forecast.pretrained.sweep import (
     NEIGHBOURS,
@@ -93,9 +94,10 @@ class PretrainedForecaster(BaseForecaster):
     A recurrent network of two LSTM layers learned beforehand, from millions of generated series and
     no real one, what series have in common: level, trend, season, and how far to trust each
     (`docs/pretrained.md`). It reads the last 1,400 values of every series, and up to 399 before
-    them, in the scale of its own past. Every past origin of that one pass is out of sample, so it
-    also tells which seasons to believe in and how wide a band must be. There is no seed: the same
-    history, the same forecast.
+    them, in the scale of its own past; and once more their means over seasons, which show where
+    the level goes. Every past origin of the first pass is out of sample, so it also tells which
+    seasons to believe in and how wide a band must be. There is no seed: the same history, the same
+    forecast.
 
     Known covariates have a linear effect on the values, found by ridge regression of their changes;
     those in `past_only` are not used. `update` calls the cell once per value.
@@ -333,7 +335,8 @@ class PretrainedForecaster(BaseForecaster):
             table = mix(weights[rows], tables.unbind(1))
             return table if said is None else blend(shares[rows], said, table)
 
-        table: np.ndarray = self._together(write, horizon).numpy()
+        steps = max(steps_for(view.season, view.second, horizon) for view in self.views_)
+        table: np.ndarray = self._together(write, steps).numpy()
         if self.effect_ is not None and known is not None:
             table = table + self.effect_.of(known, self.effect_.scale[:, None])[..., None]
         return table
