@@ -88,29 +88,22 @@ class SharedReadout(nn.Module):
             Templates in scaled units.
         place : Tensor (B, 1, h, PLACES)
         """
-        _, near, far = wrong
-        origin = torch.cat([features, told(wrong)], -1)
+        newest, near, far = (part.unsqueeze(2) for part in (wrong.newest, wrong.near, wrong.far))
+        origin = torch.cat([features, wrong.told], -1)
         step = torch.cat([shown, known.to(shown), place.expand(*shown.shape[:3], -1)], -1)
-        mixed = self.from_origin(origin)[:, :, None] + self.from_step(step)
+        mixed = self.from_origin(origin).unsqueeze(2) + self.from_step(step)
         numbers = self.out(nn.functional.gelu(self.hidden(nn.functional.gelu(mixed))))
         logits, level, trust_near, trust_far, share, width, params = numbers.split_with_sizes(
             [TEMPLATES, 1, 1, 1, 1, 1, self.n_params], -1
         )
-        logits = (
-            logits - (0.5 + trust_near) * near[:, :, None] - (0.5 + trust_far) * far[:, :, None]
-        )
+        logits = logits - (0.5 + trust_near) * near - (0.5 + trust_far) * far
         # the level starts with a small weight: it is the template of last resort
-        logits = torch.cat([logits.masked_fill(~known, -1e4), level - 3], -1)
+        logits = torch.cat([torch.where(known, logits, -1e4), level - 3], -1)
         weights = logits.softmax(-1)[..., :TEMPLATES]
-        corrected = shown + share * wrong.newest[:, :, None]
-        best = (0.5 * (near.amin(-1) + far.amin(-1))).exp()[:, :, None, None]
+        corrected = shown + share * newest
+        best = (0.5 * (near.amin(-1, True) + far.amin(-1, True))).exp()
         location = (weights * corrected).sum(-1, keepdim=True) + best * params[..., :1]
         return torch.cat([location, rescaled(params[..., 1:] + width, best)], -1)
-
-
-def told(wrong: Mistakes) -> Tensor:
-    """Return mistakes as inputs, (..., 3 J), the newest cut."""
-    return torch.cat([wrong.newest.clamp(-8, 8), wrong.near, wrong.far], -1)
 
 
 def rescaled(params: Tensor, factor: Tensor) -> Tensor:
@@ -170,7 +163,7 @@ class PretrainedNetwork(nn.Module):
     def inputs(self, past: Past, new: int) -> tuple[Tensor, Outlook]:
         """Return what the recurrence reads at the `new` last steps, (B, new, F), and the rest."""
         shown, known, wrong = outlook = look_back(past, new)
-        inputs = torch.cat([marks(past, new), shown, known, told(wrong)], -1)
+        inputs = torch.cat([marks(past, new), shown, known, wrong.told], -1)
         return inputs.to(self.readout.out.weight), outlook
 
     def _absorb(self, inputs: Tensor, lead: Tensor) -> tuple[Tensor, State]:

@@ -143,44 +143,33 @@ def marks(past: Past, new: int) -> Tensor:
     Ties and bounds reached stand for what a count or a saturated series is known by: their zeros
     and whole numbers would not survive another unit.
     """
-    p = _latest(past, new + 1)  # a change looks back one step
-    now = _latest(past, new)
-    m = now.season
+    since = slice(-new, None)
+    given, values, level, spread = (part[:, since] for part in past[:4])
+    low, high, seen, m = past.low[:, since], past.high[:, since], past.seen[:, since], past.season
+    risen, widened, changed = _changes(past, new)
     shown = np.empty((len(m), new, MARKS), np.float32)
     for k, mark in enumerate((
-        ((now.values - now.level) / now.spread).clip(-FAR, FAR), ~np.isnan(now.given),
-        (_change(p.level, new) / now.spread).clip(-8, 8),
-        _change(np.log(p.spread), new).clip(-8, 8),
-        (_change(p.values, new) / now.spread).clip(-8, 8), _ties(p, new),
-        now.values == now.low, now.values == now.high,
-        np.arcsinh((now.level - now.low) / now.spread),
-        np.arcsinh((now.high - now.level) / now.spread),
-        np.log(now.wide / now.spread), np.log1p(now.seen) / 4, np.log1p(now.seen / m),
-        np.log(m) / 3, m == 1, np.log1p(now.second) / 3,
+        ((values - level) / spread).clip(-FAR, FAR), ~np.isnan(given),
+        (risen / spread).clip(-8, 8), widened.clip(-8, 8), (changed / spread).clip(-8, 8),
+        (changed == 0) & (seen > ~np.isnan(given)), values == low, values == high,
+        np.arcsinh((level - low) / spread), np.arcsinh((high - level) / spread),
+        np.log(past.wide[:, since] / spread), np.log1p(seen) / 4, np.log1p(seen / m),
+        np.log(m) / 3, m == 1, np.log1p(past.second) / 3,
     )):  # fmt: skip
         shown[..., k] = mark
     return torch.from_numpy(shown)
 
 
-def _latest(past: Past, count: int) -> Past:
-    """Return what is known at the last steps."""
-    since = slice(-count, None)
-    return Past(*[part[:, since] for part in past])  # type: ignore[arg-type]  # of two kinds
+def _changes(past: Past, new: int) -> Floats:
+    """Return the changes of level, log spread and value at the `new` last steps, (3, B, new).
 
-
-def _change(values: Floats, new: int) -> Floats:
-    """Return the change since the step before at the `new` last steps, zero at the first."""
-    change = np.zeros((len(values), new))
-    change[:, new + 1 - values.shape[1] :] = values[:, 1:] - values[:, :-1]
-    return change
-
-
-def _ties(past: Past, new: int) -> Floats:
-    """Return whether the `new` last values are those of the step before."""
-    ties = np.zeros((len(past.values), new))
-    same = (past.values[:, 1:] == past.values[:, :-1]) & (past.seen[:, :-1] > 0)
-    ties[:, new + 1 - past.values.shape[1] :] = same
-    return ties
+    At the first step there is none.
+    """
+    level, spread, values = (part[:, -new - 1 :] for part in (past.level, past.spread, past.values))
+    tracks = np.array([level, np.log(spread), values])
+    changes = np.zeros((3, len(level), new))
+    changes[..., new + 1 - tracks.shape[2] :] = tracks[..., 1:] - tracks[..., :-1]
+    return changes
 
 
 def unit_of(past: Past, origins: ArrayLike | slice) -> tuple[Tensor, Tensor]:
@@ -195,7 +184,7 @@ def unit_of(past: Past, origins: ArrayLike | slice) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(level), torch.from_numpy(np.where(high > low, spread, 0.0))
 
 
-@np.errstate(over="ignore", invalid="ignore")
+@np.errstate(all="ignore")  # beyond all measure, and the mean of nothing
 def templates(past: Past, origins: ArrayLike, steps: ArrayLike) -> tuple[Tensor, Tensor]:
     """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one.
 
@@ -209,16 +198,16 @@ def templates(past: Past, origins: ArrayLike, steps: ArrayLike) -> tuple[Tensor,
 def _scaled(said: Floats, level: Floats, spread: Floats) -> tuple[Tensor, Tensor]:
     """Return what templates say (J, ...) in the scale of their origins, and whether they do."""
     z = _last(((said - level) / spread).clip(-FAR, FAR))
-    known = ~z.isnan()
-    return z.where(known, 0.0), known
+    missing = np.isnan(z)
+    z[missing] = 0.0
+    return torch.from_numpy(z), torch.from_numpy(~missing)
 
 
-def _last(parts: Floats) -> Tensor:
-    """Return parts (J, ...) as a tensor (..., J) in single precision."""
-    return torch.from_numpy(np.moveaxis(parts, 0, -1).astype(np.float32, "C"))
+def _last(parts: Floats) -> NDArray[np.float32]:
+    """Return parts (J, ...) as (..., J) in single precision."""
+    return parts.transpose(*range(1, parts.ndim), 0).astype(np.float32, "C")
 
 
-@np.errstate(divide="ignore")  # the mean of nothing
 def _say(past: Past, at: Steps, steps: Steps) -> Floats:
     """Return what the templates say, (J, B, n, h), NaN where there is none.
 
@@ -300,16 +289,26 @@ def _same_phase(
 
 
 class Mistakes(NamedTuple):
-    """How wrong the templates were up to each step, in the spread of that step: (B, N, J) each.
+    """How wrong the templates were up to each step, in the spread of that step.
 
-    `newest` is the value less what was said of it the step before; `near` and `far` are the
-    logarithms of the mean absolute errors of late of what was said a step ahead and a season ahead,
-    without a season four steps.
+    `newest` (B, N, J) is the value less what was said of it the step before. `told` (B, N, 3 J) is
+    what a network is shown: the newest, cut at 8; and the logarithms of the mean absolute errors of
+    late of what was said a step ahead, `near`, and a season ahead, without a season four steps,
+    `far`.
     """
 
     newest: Tensor
-    near: Tensor
-    far: Tensor
+    told: Tensor
+
+    @property
+    def near(self) -> Tensor:
+        """Logarithms (B, N, J) of errors a step ahead."""
+        return self.told[..., TEMPLATES : 2 * TEMPLATES]
+
+    @property
+    def far(self) -> Tensor:
+        """Logarithms (B, N, J) of errors a season ahead."""
+        return self.told[..., 2 * TEMPLATES :]
 
 
 class Outlook(NamedTuple):
@@ -323,7 +322,7 @@ class Outlook(NamedTuple):
     mistakes: Mistakes
 
 
-@np.errstate(over="ignore", invalid="ignore")
+@np.errstate(all="ignore")  # beyond all measure, and the mean of nothing
 def look_back(past: Past, new: int) -> Outlook:
     """Compare the `new` last values with what the templates said of them before they came.
 
@@ -353,7 +352,9 @@ def look_back(past: Past, new: int) -> Outlook:
     errors[missing] = 0.0
     newest = (errors[0, ..., -new:] / spread).clip(-FAR, FAR)
     near, far = np.log(_typical(np.abs(errors), ~missing, width, spread).astype(np.float32))
-    mistakes = Mistakes(*(_last(part) for part in (newest, near, far)))
+    told = np.array([newest.clip(-8, 8), near, far])
+    shown = _last(newest), _last(told.reshape(-1, *newest.shape[1:]))
+    mistakes = Mistakes(*map(torch.from_numpy, shown))
     return Outlook(*_scaled(said[..., split - new : split], level, spread), mistakes)
 
 

@@ -45,7 +45,8 @@ def test_widths_are_in_the_unit_of_the_template_that_did_best(untrained):
     def widths(best):
         errors = torch.zeros(1, 1, TEMPLATES)
         errors[..., 5] = math.log(best)
-        params = readout(features, Mistakes(0 * errors, errors, errors), one > 0, one, place)
+        told = torch.cat([0 * errors, errors, errors], -1)
+        params = readout(features, Mistakes(0 * errors, told), one > 0, one, place)
         return softplus(params[..., 1:] - QuantileHead.softplus_shift)
 
     torch.testing.assert_close(widths(0.1), 0.1 * widths(1.0), rtol=1e-3, atol=1e-5)
