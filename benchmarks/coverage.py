@@ -1,12 +1,15 @@
 """What share of the true futures lies inside the bands: simulated processes, single series, panels.
 
     python benchmarks/coverage.py --models Markov Theta
+    python benchmarks/coverage.py --models MLP --layouts single --series 40
     python benchmarks/coverage.py --table
 
 The future of a simulated series can be drawn as often as one likes, so that what a band covers is
 counted without the luck of one future. A value on the border of a band counts half: of whole
 numbers, no band covers just 80 %. A single series is fitted alone, a panel as one; a season is
-told. Results: `results/coverage.csv`.
+told. Networks learn one panel of 800 series, of which a fourth are held out and tell how wide bands
+are: were they fewer, chance would move all bands. Standard errors are over fits, of one panel over
+its series. Results: `results/coverage.csv`.
 """
 
 from __future__ import annotations
@@ -28,7 +31,9 @@ RESULTS = Path(__file__).parent / "results" / "coverage.csv"
 KEYS = ["process", "layout", "model", "commit"]
 BANDS = (0.5, 0.8, 0.9, 0.95)
 HORIZON, FUTURES, PATHS, SEASON, BEFORE = 12, 200, 500, 12, 50
-SERIES, MEMBERS, PANELS = 200, 40, 5  # single series; series of a panel, and panels: 200 as well
+SERIES = 200
+PANELS = {"Markov": (5, 40), "pre-trained": (5, 40)}  # panels, series of each
+PANEL_OF_NETWORKS = (1, 800)
 SIZES = (60, 150, 400)  # values of a series
 MODELS: dict[str, Callable[..., Any]] = {
     "naive": forecast.NaiveForecaster,
@@ -129,32 +134,39 @@ def inside(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 def layouts(model: str) -> list[tuple[str, int]]:
     """Return how series are handed to a model, and how many values they have."""
-    alone = [("single", size) for size in SIZES] if model not in TRAINED else []
-    return alone + [("panel", size) for size in SIZES[:2]] * (model in GLOBAL)
+    alone = [("single", size) for size in SIZES]
+    return alone + [("panel", size) for size in SIZES] * (model in GLOBAL)
 
 
-def cell(process: str, layout: str, size: int, model: str) -> dict[str, float]:
+def groups(layout: str, model: str, series: int) -> tuple[int, int]:
+    """Return how many fits there are, and the series of each."""
+    if layout == "panel":
+        return PANELS.get(model, PANEL_OF_NETWORKS)
+    return (series, 1) if model in GLOBAL else (1, series)
+
+
+def cell(process: str, layout: str, size: int, model: str, series: int) -> dict[str, float]:
     """Fit and count: what the bands cover, the 80 % band of sums, and standard errors of both."""
-    history, futures = simulate(process, SERIES, size)
+    fits, together = groups(layout, model, series)
+    history, futures = simulate(process, fits * together, size)
     options = {"horizon": HORIZON, "season_length": SEASON if process in SEASONAL else 1}
-    together = SERIES if model not in GLOBAL else MEMBERS if layout == "panel" else 1
     began, held, sums = time.process_time(), [], []
-    for first in range(0, SERIES, together):
+    for first in range(0, fits * together, together):
         some = slice(first, first + together)
         seed = {"random_state": first} if model in TRAINED else {}
         bands, total = forecasts(MODELS[model](**options, **seed), history[some])
         low, high = bands[:, None, :, 0], bands[:, None, :, 1]  # (n, 1, H, B)
         held.append(inside(futures[some, ..., None], low, high).mean((1, 2)))
         sums.append(inside(futures[some].sum(2), total[:, :1], total[:, 1:]).mean(1))
-    return summary(np.concatenate(held), np.concatenate(sums), together) | {
-        "cpu_seconds": round(time.process_time() - began, 1)
+    return summary(np.concatenate(held), np.concatenate(sums), fits) | {
+        "cpu_seconds": round(time.process_time() - began, 1),
+        "series": fits * together,
     }
 
 
-def summary(held: np.ndarray, sums: np.ndarray, together: int) -> dict[str, float]:
-    """Return means over series in per cent, and standard errors over what was fitted together."""
-    groups = min(len(held) // together, len(held))
-    apart = groups if groups > 1 else len(held)  # fitted together, but series by series
+def summary(held: np.ndarray, sums: np.ndarray, fits: int) -> dict[str, float]:
+    """Return means over series in per cent, and standard errors over fits, of one over series."""
+    apart = fits if fits > 1 else len(held)
     columns = np.column_stack([held, sums]).reshape(apart, -1, len(BANDS) + 1).mean(1)
     error = columns.std(0, ddof=1) / np.sqrt(apart)
     names = [*(f"{100 * band:g} %" for band in BANDS), "sum 80 %"]
@@ -170,6 +182,7 @@ def main() -> None:
     parser.add_argument("--processes", nargs="+", choices=PROCESSES, default=list(PROCESSES))
     parser.add_argument("--sizes", nargs="+", type=int, choices=SIZES, default=list(SIZES))
     parser.add_argument("--layouts", nargs="+", default=["single", "panel"])
+    parser.add_argument("--series", type=int, default=SERIES, help="fitted alone")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--table", action="store_true", help="only print what was found before")
     asked = parser.parse_args()
@@ -181,7 +194,7 @@ def main() -> None:
                 if size in asked.sizes and layout in asked.layouts:
                     values = (process, f"{layout} {size}", model, commit)
                     row = dict(zip(KEYS, values, strict=True))
-                    record(asked.results, row | cell(process, layout, size, model))
+                    record(asked.results, row | cell(process, layout, size, model, asked.series))
     print(table(asked.results))
 
 

@@ -7,6 +7,7 @@ each other back, and a random walk through it claims far too much.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,10 @@ class Past(NamedTuple):
         all_of_them = np.ones(len(errors), dtype=bool)
         return cls(errors, owners, _run(follows), all_of_them, all_of_them)
 
+    def reach(self, horizon: int) -> int:
+        """Return how many steps ahead errors of the longest series can tell of, at most H."""
+        return min(horizon, max(int(np.bincount(self.owners, minlength=1).max()), 1))
+
 
 def growth(past: Past, claimed: np.ndarray, echo: np.ndarray) -> np.ndarray:
     """Return by which factor errors j steps ahead were larger than independent ones would be.
@@ -76,16 +81,11 @@ def growth(past: Past, claimed: np.ndarray, echo: np.ndarray) -> np.ndarray:
     [[1.0, 0.27, 0.56, 0.21]]
     """
     n, horizon = echo.shape
-    missed, owners = past.errors.copy(), past.owners  # E_j, at T
-    longest = np.bincount(owners, minlength=1).max()
-    ratio, reach = np.ones((n, horizon)), min(horizon, max(longest, 1))
-    for j in range(1, reach):
+    owners, ratio, reach = past.owners, np.ones((n, horizon)), past.reach(horizon)
+    for j, missed, known in _ahead(past, echo[:, :reach]):
         ratio[:, j] = ratio[:, j - 1]
         if not echo[:, j].any():  # errors so far ahead are those of the step before
             continue
-        missed[j:] += echo[owners[j:], j] * past.errors[: len(missed) - j]
-        known = past.ends & (past.place >= j)
-        known[j:] &= past.begins[: len(missed) - j]
         left = np.bincount(owners[known], minlength=n)
         square = np.bincount(owners[known], np.square(missed[known]), n)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -98,6 +98,63 @@ def growth(past: Past, claimed: np.ndarray, echo: np.ndarray) -> np.ndarray:
         ratio[told, j] = leaning[told]
     ratio[:, reach:] = ratio[:, [reach - 1]]
     return np.sqrt(ratio)
+
+
+def apart(past: Past, variance: np.ndarray, echo: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Return by which share the steps of a path belong less together than in the recursion, (n,).
+
+    If errors take each other back, a path is narrower than the recursion says, and so are sums over
+    its steps: even narrower, for what is off at one step is not at the next. The share w is the one
+    by which all correlations must be lower so that sums over all steps are as wide as they were at
+    past origins. That is known from T / H errors, and leans on the recursion.
+
+    Parameters
+    ----------
+    past, echo
+        As of `growth`.
+    variance
+        (n,), of the errors of one step.
+    factors
+        (n, H), by how much the steps of paths are wider than in the recursion.
+
+    Examples
+    --------
+    >>> noise, echo = np.random.default_rng(0).normal(size=2_000), np.ones((1, 4))
+    >>> changes = np.diff(noise)
+    >>> past = Past.of(changes, np.zeros(1_999, dtype=int), np.arange(1_999) > 0)
+    >>> same = np.array([[1.0, 0.5, 0.33, 0.25]]) ** 0.5
+    >>> apart(past, np.array([2.0]), echo, same).round(1).tolist()
+    [0.3]
+    """
+    n, horizon = echo.shape
+    if past.reach(horizon) < horizon:
+        return np.zeros(n)
+    total, whole = past.errors.copy(), past.ends.copy()
+    for j, missed, known in _ahead(past, echo):
+        total[:-j] += missed[j:]
+        whole[:-j] &= known[j:]
+        whole[-j:] = False
+    left = np.bincount(past.owners[whole], minlength=n)
+    square = np.bincount(past.owners[whole], np.square(total[whole]), n)
+    lasts = [(factors[:, i:] * echo[:, : horizon - i]).sum(1) for i in range(horizon)]
+    claimed = variance * np.square(lasts).sum(0)  # of sums, and without any correlation
+    alone = variance * (np.square(factors) * np.cumsum(np.square(echo), axis=1)).sum(1)
+    new = left / horizon
+    measured = square / np.maximum(left, 1) * np.square(wider(2 * (new + BORROWED)))
+    leaning = (new * measured + BORROWED * claimed) / (new + BORROWED)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = (claimed - leaning) / (claimed - alone)
+    return np.where(claimed > alone, np.clip(share, 0.0, 1.0), 0.0)
+
+
+def _ahead(past: Past, echo: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield j = 1, ..., H - 1, the errors j + 1 steps ahead, at their ends, and which are known."""
+    missed, owners = past.errors.copy(), past.owners
+    for j in range(1, echo.shape[1]):
+        missed[j:] += echo[owners[j:], j] * past.errors[: len(missed) - j]
+        known = past.ends & (past.place >= j)
+        known[j:] &= past.begins[: len(missed) - j]
+        yield j, missed, known
 
 
 def _run(follows: np.ndarray) -> np.ndarray:

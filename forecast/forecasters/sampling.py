@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.growth import Past, growth, independent
+from forecast.forecasters.growth import Past, apart, growth, independent
 from forecast.forecasters.residuals import Residuals
 
 AT_ONCE = 2**18  # values of paths
@@ -159,11 +159,13 @@ class ResidualForecaster(BaseForecaster):
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
     ) -> np.ndarray:
         noise = Noise(self.residuals_, n_samples, rng, phases=self.panel_.lengths)
-        paths = self._run(horizon, known, noise)
         factors = self._growth(horizon)
         if factors is None:
-            return paths
-        return _stretched(paths, self._predict(horizon, known), factors)
+            return self._run(horizon, known, noise)
+        (own,) = rng.spawn(1)
+        paths = self._run(horizon, known, noise)
+        paths = _stretched(paths, self._predict(horizon, known), factors)
+        return _loosened(paths, self._apart(), own)
 
     def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
@@ -186,6 +188,14 @@ class ResidualForecaster(BaseForecaster):
             return None
         known = self.residuals_
         return growth(self._past(), independent(known.values, known.offsets, echo), echo)
+
+    def _apart(self) -> np.ndarray:
+        """Return by which share (n,) the steps of a path belong less together than in `_run`."""
+        horizon, values, offsets = self.horizon_, self.residuals_.values, self.residuals_.offsets
+        echo, factors = self._echo(horizon), self._growth(horizon)
+        if factors is None:
+            return np.zeros(len(echo))
+        return apart(self._past(), independent(values, offsets, echo[:, :1])[:, 0], echo, factors)
 
     def _past(self) -> Past:
         """Return the errors of the past as they were, with their mean."""
@@ -236,4 +246,20 @@ def _stretched(paths: np.ndarray, median: np.ndarray, factors: np.ndarray) -> np
     paths -= median[:, None]
     paths *= factors[:, None]
     paths += median[:, None]
+    return paths
+
+
+def _loosened(paths: np.ndarray, share: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the same values (n, S, H) at each step, but correlations lower by a share (n,).
+
+    They change places: each goes where a mixture of itself and of noise has its rank (Iman and
+    Conover, "A distribution-free approach to inducing rank correlation among input variables",
+    1982).
+    """
+    for path, w, own in zip(paths, share, rng.spawn(len(paths)), strict=True):
+        if w:
+            noise = path.std(0) * own.standard_normal(path.T.shape).T  # fewer steps are a prefix
+            mixture = np.sqrt(1 - w) * (path - path.mean(0)) + np.sqrt(w) * noise
+            ranks = mixture.argsort(0).argsort(0)
+            path[:] = np.take_along_axis(np.sort(path, axis=0), ranks, axis=0)
     return paths

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import ndtri
 
 from forecast.pretrained.network import LEVELS
@@ -24,7 +25,8 @@ CUT_SQUARE = 0.9950
 # Independent errors that an assumption is worth: that a series is like its panel, and that a
 # network is as wide as it should be.
 LIKE_PANEL, LIKE_NETWORK = 32.0, 32.0
-LIKE_WALK = 20.0  # origins
+LIKE_WALK = 10.0  # origins
+NEARLY_ONE = 0.999
 
 
 def icdf(table: Floats, score: Floats) -> Floats:
@@ -119,37 +121,68 @@ def own_widths(scores: Floats, common: float) -> Floats:
     return found
 
 
-def dependence(scores: Floats, steps: NDArray[np.int64]) -> Floats:
-    """Return the correlation of the scores at a step and the next, for the steps 1, 2, ...
+def dependence(scores: Floats, steps: NDArray[np.int64]) -> tuple[Floats, float]:
+    """Return how the scores of a path belong together.
 
-    Measured over all series and origins between the `steps` (h,) at hand, and shrunken towards
-    sqrt(j / (j + 1)), that of a random walk between its steps j and j + 1.
+    Each is sqrt(c) of one that stays the same along the path, as where the level is in doubt, and
+    sqrt(1 - c) of a chain (`chained`). Correlations are measured over all series and origins
+    between the `steps` (h,) at hand, and shrunken towards sqrt(j / k), that of a random walk
+    between its steps j < k. Those of neighbours are kept, and their mean over all pairs, so that
+    sums over the steps are as wide as they were: the larger c, the more correlated are far steps.
+
+    Returns
+    -------
+    correlation, lasting
+        Of the chain between a step and the next, for the steps 1, 2, ...; and c.
 
     Examples
     --------
-    >>> walk = np.random.default_rng(0).normal(size=(500, 8, 6)).cumsum(2)
-    >>> scores = walk / np.sqrt(np.arange(1, 7))
-    >>> dependence(scores, np.arange(1, 7)).round(1).tolist()
-    [0.7, 0.8, 0.9, 0.9, 0.9]
+    >>> rng, steps = np.random.default_rng(0), np.arange(1, 7)
+    >>> walk = rng.normal(size=(500, 8, 6)).cumsum(2) / np.sqrt(steps)
+    >>> correlation, lasting = dependence(walk, steps)
+    >>> correlation.round(1).tolist(), round(lasting, 1)
+    ([0.7, 0.8, 0.9, 0.9, 0.9], 0.0)
+    >>> level = (rng.normal(size=(500, 8, 1)) + rng.normal(size=(500, 8, 6))) / np.sqrt(2)
+    >>> round(dependence(level, steps)[1], 1)
+    0.5
     """
-    z = np.clip(scores, -LARGEST, LARGEST)
-    both = z[..., :-1] * z[..., 1:]
-    size = (z[..., :-1] ** 2 + z[..., 1:] ** 2) / 2
-    known = ~np.isnan(both)
-    walk = np.sqrt(steps[:-1] / steps[1:])
-    worth = np.where(known, size, 0.0).sum((0, 1))
-    found = (np.where(known, both, 0.0).sum((0, 1)) + LIKE_WALK * walk) / (worth + LIKE_WALK)
+    z = np.clip(scores, -LARGEST, LARGEST).reshape(-1, len(steps))
+    known = ~np.isnan(z)
+    z = np.where(known, z, 0.0)
+    squares = np.square(z).T @ known  # of a step, where the other one is known
+    worth = (squares + squares.T) / 2
+    walk = np.sqrt(np.minimum.outer(steps, steps) / np.maximum.outer(steps, steps))
+    found = (z.T @ z + LIKE_WALK * walk) / (worth + LIKE_WALK)
+    near = np.clip(found.diagonal(1), 0.0, NEARLY_ONE)
+
+    def excess(lasting: float) -> float:
+        return float((_between(near, lasting) - found).mean())
+
+    most = near.min(initial=NEARLY_ONE)
+    lasting = 0.0 if excess(0.0) >= 0 else most if excess(most) <= 0 else brentq(excess, 0.0, most)
     gaps = np.diff(steps)
-    return np.repeat(np.clip(found, 0.0, 0.999) ** (1 / gaps), gaps)
+    return np.repeat(_chain(near, lasting) ** (1 / gaps), gaps), float(lasting)
 
 
-def chained(draws: Iterable[Floats], correlation: Floats) -> Iterator[Floats]:
-    """Turn independent scores (n, S) of every step into those of paths.
+def _chain(near: Floats, lasting: float) -> Floats:
+    """Return the correlations that a chain has if those of neighbours are `near` (h - 1,)."""
+    return (near - lasting) / (1 - lasting)
 
-    s_1 = e_1, s_j+1 = r_j s_j + sqrt(1 - r_j^2) e_j+1; beyond the last r_j (h,) it holds on.
+
+def _between(near: Floats, lasting: float) -> Floats:
+    """Return the correlations (h, h) between all steps."""
+    far = np.r_[0.0, np.log(np.maximum(_chain(near, lasting), 1e-9)).cumsum()]
+    return lasting + (1 - lasting) * np.exp(-np.abs(np.subtract.outer(far, far)))
+
+
+def chained(draws: Iterable[Floats], correlation: Floats, lasting: float) -> Iterator[Floats]:
+    """Turn independent scores (n, S) into those of paths: first one that lasts, then one a step.
+
+    c_1 = e_1, c_j+1 = r_j c_j + sqrt(1 - r_j^2) e_j+1; beyond the last r_j (h,) it holds on.
     """
-    before = np.zeros(())
+    draws = iter(draws)
+    common, before = np.sqrt(lasting) * next(draws), np.zeros(())
     for j, noise in enumerate(draws):
         r = correlation[min(j, len(correlation)) - 1] if j and len(correlation) else 0.0
         before = np.asarray(r * before + np.sqrt(1 - r**2) * noise)
-        yield before
+        yield common + np.sqrt(1 - lasting) * before

@@ -30,7 +30,7 @@ def test_a_value_on_the_border_counts_half() -> None:
 
 
 def test_bands_of_the_true_model_hold_what_they_say_and_the_table_has_them(tmp_path) -> None:
-    found = coverage.cell("random walk", "single", 400, "naive")
+    found = coverage.cell("random walk", "single", 400, "naive", series=200)
     for band, name in ((50, "50 %"), (80, "80 %"), (95, "95 %"), (80, "sum 80 %")):
         assert found[name] == pytest.approx(band, abs=2)
     assert 0 < found["se of 80 %"] < 1

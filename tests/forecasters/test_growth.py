@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 
 from forecast import NaiveForecaster, ThetaForecaster
-from forecast.forecasters.growth import Past, growth, independent
+from forecast.forecasters.growth import Past, apart, growth, independent
+from forecast.forecasters.sampling import _loosened
 
 STEPS = 12
 
@@ -113,3 +115,42 @@ def test_bands_hold_for_walks_and_for_series_that_come_back(model: Any) -> None:
         inside = (states[size:] >= band[..., 0]) & (states[size:] <= band[..., 1])
         assert 0.75 < inside.mean() < 0.85
         assert 0.72 < inside[-4:].mean() < 0.88
+
+
+def share_apart(series: np.ndarray, steps: int = STEPS) -> np.ndarray:
+    """Return by which share naive forecasts of series (n, T) err less together than of walks."""
+    errors, (n, size) = np.diff(series, axis=1), series.shape
+    ends, echo = np.arange(n + 1) * (size - 1), np.ones((n, steps))
+    follows = np.arange(n * (size - 1)) % (size - 1) > 0
+    past = Past.of(errors.ravel(), np.repeat(np.arange(n), size - 1), follows)
+    claimed = independent(errors.ravel(), ends, echo)
+    return apart(past, claimed[:, 0], echo, growth(past, claimed, echo))
+
+
+def test_errors_of_walks_belong_together_as_the_recursion_says_and_of_others_less() -> None:
+    shocks = np.random.default_rng(0).normal(size=(40, 600))
+    assert share_apart(shocks.cumsum(1)).mean() < 0.05
+    comes_back = lfilter([1.0], [1.0, -0.7], shocks)
+    assert 0.1 < share_apart(comes_back).mean() < 0.3
+    assert (share_apart(comes_back[:, :8]) == 0).all()  # no error so far ahead is known
+
+
+def test_loosened_paths_have_the_same_values_and_lower_correlations() -> None:
+    walks = np.random.default_rng(0).normal(size=(2, 4_000, 6)).cumsum(2)
+    loose = _loosened(walks.copy(), np.array([0.0, 0.4]), np.random.default_rng(1))
+    np.testing.assert_array_equal(loose[0], walks[0])
+    np.testing.assert_array_equal(np.sort(loose[1], 0), np.sort(walks[1], 0))
+    before, after = (np.corrcoef(paths[1].T)[~np.eye(6, dtype=bool)] for paths in (walks, loose))
+    np.testing.assert_allclose(after, 0.6 * before, atol=0.04)
+    fewer = _loosened(walks[..., :3].copy(), np.array([0.0, 0.4]), np.random.default_rng(1))
+    np.testing.assert_array_equal(fewer, loose[..., :3])
+
+
+def test_sums_of_paths_are_as_wide_as_those_of_a_series_that_comes_back() -> None:
+    shocks = np.random.default_rng(0).normal(size=(20, 400))
+    y = lfilter([1.0], [1.0, -0.7], shocks)
+    model = NaiveForecaster(horizon=STEPS).fit(pd.DataFrame(y.T))
+    sums = model.sample(STEPS, n_samples=400, random_state=0).to_numpy()
+    spread = sums.reshape(STEPS, 20, 400).sum(0).std(1).mean()
+    errors = np.lib.stride_tricks.sliding_window_view(y, STEPS + 1, axis=1)
+    assert spread == pytest.approx((errors[..., 1:] - errors[..., :1]).sum(2).std(), rel=0.05)

@@ -126,31 +126,45 @@ def test_one_outlier_widens_no_band_beyond_reason(rng):
 def test_nothing_known_leaves_the_network_as_it_is():
     nothing = np.full((2, 4, 3), np.nan)
     assert common_width(nothing) == 1 and own_widths(nothing, 1.0).tolist() == [1, 1]
-    walk = np.sqrt([1 / 2, 2 / 3])
-    np.testing.assert_allclose(dependence(nothing, np.arange(1, 4)), walk)
+    correlation, lasting = dependence(nothing, np.arange(1, 4))
+    np.testing.assert_allclose(correlation, np.sqrt([1 / 2, 2 / 3]))  # a random walk's
+    assert lasting == pytest.approx(0, abs=1e-9)
 
 
+def paths_of(rng, correlation, lasting):
+    """Return the scores (n, K, h) of paths."""
+    draws = rng.normal(size=(len(correlation) + 2, 400, 10))
+    return np.stack(list(chained(draws, correlation, lasting)), -1)
+
+
+@pytest.mark.parametrize("lasting", [0.0, 0.5])
 @pytest.mark.parametrize("planted", [0.2, 0.9])
-def test_a_planted_dependence_is_found(rng, planted):
-    noise = rng.normal(size=(400, 10, 8))
-    scores = np.stack(list(chained(noise.transpose(2, 0, 1), np.full(7, planted))), -1)
-    found = dependence(scores, np.arange(1, 9))
-    np.testing.assert_allclose(found, planted, atol=0.05)
+def test_a_planted_dependence_is_found(rng, planted, lasting):
+    scores = paths_of(rng, np.full(7, planted), lasting)
+    correlation, found = dependence(scores, np.arange(1, 9))
+    np.testing.assert_allclose(correlation, planted, atol=0.1)
+    assert found == pytest.approx(lasting, abs=0.1)
 
 
-def test_between_steps_that_were_looked_at_dependence_is_even(rng):
-    noise = rng.normal(size=(400, 10, 9))
-    scores = np.stack(list(chained(noise.transpose(2, 0, 1), np.full(8, 0.8))), -1)
-    found = dependence(scores[..., [0, 3, 8]], np.array([1, 4, 9]))  # 0.8^3 and 0.8^5 are seen
+@pytest.mark.parametrize("lasting", [0.0, 0.3])
+def test_between_steps_that_were_looked_at_dependence_is_even(rng, lasting):
+    scores = paths_of(rng, np.full(8, 0.8), lasting)
+    found, _ = dependence(scores[..., [0, 3, 8]], np.array([1, 4, 9]))  # 0.8^3 and 0.8^5 are seen
     assert len(found) == 8
     np.testing.assert_allclose(found, 0.8, atol=0.05)
 
 
+def test_sums_of_paths_are_as_wide_as_those_of_past_errors(rng):
+    level_in_doubt = (rng.normal(size=(400, 8, 1)) + 2 * rng.normal(size=(400, 8, 12))) / np.sqrt(5)
+    paths = paths_of(rng, *dependence(level_in_doubt, np.arange(1, 13)))
+    assert paths.sum(-1).std() == pytest.approx(level_in_doubt.sum(-1).std(), rel=0.05)
+
+
 def test_chained_scores_stay_standard_normal_and_belong_together(rng):
     correlation = np.array([0.5, 0.9])
-    steps = list(chained(rng.normal(size=(5, 1, 40_000)), correlation))
+    steps = list(chained(rng.normal(size=(6, 1, 40_000)), correlation, 0.0))
     for j, r in enumerate([0.5, 0.9, 0.9, 0.9]):  # beyond the last it holds on
         assert steps[j].std() == pytest.approx(1, abs=0.02)
         assert np.corrcoef(steps[j], steps[j + 1])[0, 1] == pytest.approx(r, abs=0.02)
-    single = list(chained(np.ones((2, 1, 1)), np.zeros(0)))  # of one step nothing is chained
+    single = list(chained(np.ones((3, 1, 1)), np.zeros(0), 0.0))  # of one step nothing is chained
     assert [float(one.item()) for one in single] == [1, 1]

@@ -44,7 +44,8 @@ class ARIMAForecaster(ResidualForecaster):
     Every series is fitted on its own, on its last 1,000 values (10 seasons, if that is more). A
     seasonal difference is taken if the season is strong. The best models with and without a plain
     one, their other orders found step by step, by AICc, are averaged by how well they explain the
-    series (criterion of Schwarz). A season longer than 24 is made of sines and
+    series (criterion of Schwarz); noise around a line has a moving average that undoes the
+    difference. A season longer than 24 is made of sines and
     cosines, their number chosen by AICc too. X enters linearly: a regression with ARIMA errors.
     Missing values are filled for the choice of the orders; the Kalman filter does without them. A
     series of fewer than 8 values, after the differences asked for, keeps its last one. Paths draw
@@ -293,7 +294,8 @@ def _seasonal_differences(
 def _sample(fit: Fit, y: np.ndarray, X: np.ndarray | None) -> Sample:
     """Return the differenced values and regressors, that of the constant first."""
     Z = fit._replace(constant=True).regressors(np.arange(len(y)), X)
-    return Sample(fit.difference(y), fit.difference(Z), fit.season_length)
+    invertible = not fit.order[1]
+    return Sample(fit.difference(y), fit.difference(Z), fit.season_length, invertible=invertible)
 
 
 def _choose_harmonics(fit: Fit, y: np.ndarray, X: np.ndarray | None) -> Fit:

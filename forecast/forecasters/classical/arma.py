@@ -75,11 +75,21 @@ class Sample:
         (n, K); the first one is the constant's.
     season_length
         Steps per season.
+    invertible
+        Whether plain roots of past errors must keep away from the unit circle. The differences of
+        noise around a line have one on it.
     """
 
-    def __init__(self, values: np.ndarray, regressors: np.ndarray, season_length: int) -> None:
+    def __init__(
+        self,
+        values: np.ndarray,
+        regressors: np.ndarray,
+        season_length: int,
+        *,
+        invertible: bool = True,
+    ) -> None:
         self.columns = np.column_stack([values, regressors])
-        self.season_length = season_length
+        self.season_length, self.invertible = season_length, invertible
         self.seen: dict[Orders, Arma] = {}
 
     def fit(self, orders: Orders) -> Arma:
@@ -110,19 +120,19 @@ class Sample:
         free
             The largest order of those that may be varied; the others must be as in `first`.
         """
-        best = min((self.sketch(orders) for orders in first), key=_score)
+        best = min((self.sketch(orders) for orders in first), key=self._score)
         while True:
             for orders in _neighbours(best.orders, free):
                 rival = self.sketch(orders, best)
-                if _score(rival) < _score(best):
+                if self._score(rival) < self._score(best):
                     best = rival
                     break
             else:
                 break
         # The exact likelihood may lead to the unit circle after all: then the next has its turn.
-        ranked = sorted(self.seen.values(), key=_score)
-        polished = (self.fit(fit.orders) for fit in ranked if math.isfinite(_score(fit)))
-        sound = (fit for fit in polished if math.isfinite(_score(fit)))
+        ranked = sorted(self.seen.values(), key=self._score)
+        polished = (self.fit(fit.orders) for fit in ranked if math.isfinite(self._score(fit)))
+        sound = (fit for fit in polished if math.isfinite(self._score(fit)))
         best = next(sound, None) or self.fit(min(first, key=lambda one: self.seen[one].aicc))
         if math.isfinite(best.aicc):
             return best
@@ -187,6 +197,12 @@ class Sample:
         rows = [numbers + sign * axis for axis in axes for sign in (-1, 1)]
         moved = [np.concatenate([row[k:], *_bounded(row[:k], fit.orders)]) for row in rows]
         return np.array(moved).reshape(len(moved), len(numbers))
+
+    def _score(self, fit: Arma) -> float:
+        parts = _split(fit.coefficients, fit.orders)
+        if not self.invertible:
+            parts[1] = np.zeros(0)
+        return fit.aicc if _largest_root(parts) < LARGEST_ROOT else math.inf
 
     def _columns(self, orders: Orders) -> np.ndarray:
         return np.delete(self.columns, [] if orders.constant else 1, axis=1)
@@ -345,14 +361,10 @@ def _resized(near: Arma, orders: Orders) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _score(fit: Arma) -> float:
-    return fit.aicc if _largest_root(fit) < LARGEST_ROOT else math.inf
-
-
-def _largest_root(fit: Arma) -> float:
+def _largest_root(parts: list[np.ndarray]) -> float:
     roots = [
         np.abs(np.roots(np.r_[1.0, sign * part]))
-        for sign, part in zip((-1, 1, -1, 1), _split(fit.coefficients, fit.orders), strict=True)
+        for sign, part in zip((-1, 1, -1, 1), parts, strict=True)
     ]
     return float(np.concatenate([*roots, [0.0]]).max())
 

@@ -93,6 +93,10 @@ class ETSForecaster(SmoothingForecaster):
                 break
         return best
 
+    def _apart(self) -> np.ndarray:
+        # Of errors to which gains and a trend were fitted, sums are narrower than of later ones.
+        return np.zeros(self.panel_.n_series)
+
 
 def _ahead(state: Smoothing, horizon: int) -> float:
     """Return the level without its season so many steps ahead."""

@@ -12,7 +12,7 @@ import torch
 from scipy.special import ndtri
 from torch import Tensor
 
-from forecast._checks import is_integer, positive_integer
+from forecast._checks import is_integer, number_between, positive_integer
 from forecast.data.calendar import CANDIDATES, longer_seasons
 from forecast.data.panel import Panel
 from forecast.engine.support import Support
@@ -128,6 +128,8 @@ class PretrainedForecaster(BaseForecaster):
         By how much the network's bands are widened.
     correlation_ : array (h,)
         Of the normal scores of a step and the next: what joins the steps of a path.
+    lasting_ : float
+        The share of their variance that stays the same along a path.
     effect_ : Effect or None
         The effect of X.
 
@@ -157,7 +159,8 @@ class PretrainedForecaster(BaseForecaster):
         found = self._sweep(panel, back)
         scores = found.scores.numpy()
         self.common_width_ = calibration.common_width(scores)
-        self.correlation_ = calibration.dependence(scores, judged(self.horizon_))
+        steps = judged(self.horizon_)
+        self.correlation_, self.lasting_ = calibration.dependence(scores, steps)
         self._keep(found)
 
     def _apply(self, panel: Panel) -> None:
@@ -219,8 +222,10 @@ class PretrainedForecaster(BaseForecaster):
         self, horizon: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
     ) -> np.ndarray:
         """Draw scores that belong together, and read the quantile functions there."""
-        draws = (rng.standard_normal((self.panel_.n_series, n_samples)) for _ in range(horizon))
-        scores = np.stack(list(calibration.chained(draws, self.correlation_)), 1)  # (n, H, S)
+        size = self.panel_.n_series, n_samples
+        draws = (rng.standard_normal(size) for _ in range(horizon + 1))
+        chain = calibration.chained(draws, self.correlation_, self.lasting_)
+        scores = np.stack(list(chain), 1)  # (n, H, S)
         paths = calibration.icdf(self._table(horizon, known), scores * self.widths_[:, None, None])
         return paths.transpose(0, 2, 1)
 
@@ -235,7 +240,7 @@ class PretrainedForecaster(BaseForecaster):
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         values = {"views": [list(view) for view in self.views_], "width": self.common_width_}
-        values["network"] = self.network_.shape
+        values |= {"network": self.network_.shape, "lasting": self.lasting_}
         arrays = {name: getattr(self, f"{name}_") for name in ("weights", "widths", "correlation")}
         if self.effect_ is not None:
             arrays |= {f"effect/{name}": part for name, part in self.effect_._asdict().items()}
@@ -250,6 +255,7 @@ class PretrainedForecaster(BaseForecaster):
             View(int(m), int(second), float(prior)) for m, second, prior in values["views"]
         )
         self.common_width_ = float(values["width"])
+        self.lasting_ = number_between("lasting", values.get("lasting", 0.0), 0, 1, ends="left")
         n, effect = panel.n_series, beneath(arrays, "effect/")
         self.weights_ = shaped(arrays, "weights", n, len(self.views_))
         self.pooled_, self.shares_ = None, np.zeros(n)

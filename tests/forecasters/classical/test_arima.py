@@ -93,6 +93,14 @@ def test_a_trend_is_continued() -> None:
     np.testing.assert_allclose(ARIMAForecaster().fit(y).predict(10), np.arange(40, 45, 0.5), atol=2)
 
 
+def test_noise_around_a_line_is_no_walk_with_a_slope() -> None:
+    noise, line = np.random.default_rng(0).normal(size=(200, 4)), 0.2 * np.arange(212)[:, None]
+    model = ARIMAForecaster().fit(pd.DataFrame(line[:200] + noise))
+    bounds = model.predict_quantiles(12, levels=(0.1, 0.9)).to_numpy().reshape(12, 4, 2)
+    assert np.abs(bounds.mean(2) - line[200:]).mean() < 0.3
+    assert np.diff(bounds[-1]) == pytest.approx(2.56, abs=0.5)  # of noise around a known line
+
+
 @pytest.mark.slow
 def test_a_long_season_is_found_in_waves() -> None:
     t = np.arange(1168)
