@@ -89,7 +89,7 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
                 best, lowest, since = other, found, 0
             if since == PATIENCE:
                 break
-    return halved(best)
+    return network if best is network else halved(best)
 
 
 def approach(network: PretrainedNetwork, other: PretrainedNetwork, way: float) -> PretrainedNetwork:

@@ -105,8 +105,8 @@ class PretrainedForecaster(BaseForecaster):
     ----------
     fine_tune
         Epochs, of 25 steps each, to go on learning from the history itself: for large panels. The
-        last values of every series judge, as many as calibration holds back, and what got no better
-        on them is not kept. 0: none.
+        last values of every series judge, as many as calibration holds back; if it got no better on
+        them, the network stays as it is. 0: none.
     horizon
         As in every forecaster, and how far past origins are judged.
 
@@ -152,8 +152,9 @@ class PretrainedForecaster(BaseForecaster):
         back = None
         if positive_integer("fine_tune", self.fine_tune, minimum=0):
             held = held_back(panel.lengths, self.horizon_)
-            self.network_ = fine_tune(self.network_, self._histories(panel, held), self.fine_tune)
-            back = min(held, farthest(self.horizon_))  # the rest is not out of sample
+            taught = fine_tune(self.network_, self._histories(panel, held), self.fine_tune)
+            if taught is not self.network_:  # only what is held back is out of sample
+                self.network_, back = taught, min(held, farthest(self.horizon_))
         found = self._sweep(panel, back)
         scores = found.scores.numpy()
         self.common_width_ = calibration.common_width(scores)
