@@ -105,6 +105,8 @@ class Candidate(NamedTuple):
         The candidate whose place it takes.
     once
         Whether it holds the values of the trial back by itself: one fit serves trial and forecast.
+    together
+        How many series there must be.
     """
 
     label: str
@@ -120,6 +122,7 @@ class Candidate(NamedTuple):
     step: float
     instead: str = ""
     once: bool = False
+    together: int = 1
 
     def seconds(self, size: Size) -> float:
         """Return how long all work on it is expected to take."""
@@ -131,7 +134,7 @@ class Candidate(NamedTuple):
             return 0.0
         forecasts = CALL * size.horizon * size.origins + self.step * size.steps
         absorbing = self.again * self._views(size) * size.absorbed
-        learning = 0.0 if self.once else self.fitting(size.before, size)
+        learning = self.fitting(size.before, size) - self.fixed * self.once
         return learning + absorbing + forecasts
 
     def fitting(self, fit: Fit, size: Size) -> float:
@@ -157,6 +160,8 @@ class Candidate(NamedTuple):
             return f"from {self.fewest} values of a typical series on"
         if season_length > 1 and typical < self.cycles * season_length:
             return f"from {self.cycles} seasons of a typical series on"
+        if panel.n_series < self.together:
+            return f"from {self.together} series on"
         if len(panel.values) < self.values:
             return f"from {self.values:,} values on"
         return None
@@ -170,7 +175,9 @@ CANDIDATES = (
     Candidate("seasonal naive", 0.1, 1, 0, 0, 0.0, 0.0, 0.0, 1e-6, 0.0, 2e-5),
     Candidate("drift", 0.5, 1, 0, 0, 0.0, 0.0, 0.0, 1e-6, 0.0, 2.5e-5),
     Candidate("pre-trained", 2.0, 1, 0, 0, 0.03, 0.0, 0.0, 1e-5, 5e-6, 1e-5),
-    Candidate("fine-tuned", 2.0, 8, 0, 8000, 3.0, 0.0, 0.0, 1e-5, 5e-6, 1e-5, "pre-trained", True),
+    Candidate(
+        "fine-tuned", 2.0, 8, 0, 8000, 3.0, 0.0, 0.0, 1e-5, 5e-6, 1e-5, "pre-trained", True, MANY
+    ),
     Candidate("Theta", 1.0, 8, 0, 0, 0.01, 5e-4, 0.0, 1e-5, 0.0, 3e-5),
     Candidate("Markov", 0.1, 72, 0, 0, 0.01, 0.01, 0.0, 1e-6, 0.0, 6e-5),
     Candidate("ETS", 0.5, 72, 3, 0, 0.02, 0.03, 6e-3, 5e-5, 0.0, 1e-4),
