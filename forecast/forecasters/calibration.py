@@ -370,21 +370,10 @@ def origins(lengths: np.ndarray, horizon: int) -> tuple[int, int, np.ndarray]:
     >>> origins(np.array([30, 20]), horizon=12)
     (6, 5, array([20, 20]))
     """
-    span = held_back(lengths, horizon)
+    span = min(horizon + max(ORIGINS, horizon) - 1, int(lengths.max()) // SHARE)
     steps = min(horizon, (span + 1) // 2)
     enough = lengths >= SHARE * span
     return (span - steps + 1 if steps else 0), steps, np.where(enough, lengths - span, lengths)
-
-
-def held_back(lengths: np.ndarray, horizon: int) -> int:
-    """Return how many values of a series `origins` holds back.
-
-    Examples
-    --------
-    >>> held_back(np.array([100, 20]), horizon=12), held_back(np.array([2]), horizon=12)
-    (23, 0)
-    """
-    return min(horizon + max(ORIGINS, horizon) - 1, int(lengths.max()) // SHARE)
 
 
 def roll(

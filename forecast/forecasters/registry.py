@@ -96,9 +96,6 @@ CONTESTANTS = (
     Contestant("LSTM", "LSTMForecaster", "neural.recurrent"),
     Contestant("deep LSTM", "LSTMForecaster", "neural.recurrent", {"num_layers": 3}),
     Contestant("Seq2Seq", "Seq2SeqForecaster", "neural.seq2seq"),
-    Contestant(
-        "fine-tuned", "PretrainedForecaster", "neural.pretrained", {"fine_tune": 1}, invited=False
-    ),
     Contestant("median", "MedianForecaster", "classical.median", invited=False),
     Contestant("Croston", "CrostonForecaster", CROSTON, invited=False),
     Contestant("SBA", "CrostonForecaster", CROSTON, {"variant": "sba"}, invited=False),

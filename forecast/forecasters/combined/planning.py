@@ -8,7 +8,8 @@ a season of 24 a fit took from .1 to 15 seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,8 +102,8 @@ class Candidate(NamedTuple):
         Seconds of a fit, of each series in it, of each step of their seasons, of each value.
     again, step
         Seconds of each value at an origin, of each step of a series.
-    instead
-        The candidate whose place it takes.
+    instead, options
+        The candidate whose place it takes, and what it is told that this one is not.
     once
         Whether it holds the values of the trial back by itself: one fit serves trial and forecast.
     together
@@ -121,6 +122,7 @@ class Candidate(NamedTuple):
     again: float
     step: float
     instead: str = ""
+    options: Mapping[str, Any] = MappingProxyType({})
     once: bool = False
     together: int = 1
 
@@ -168,16 +170,22 @@ class Candidate(NamedTuple):
 
     def build(self, random_state: int | None) -> Any:
         """Return it, not fitted."""
-        return SPELLINGS[self.label.lower().replace(" ", "-")].build(random_state)
+        label = self.instead or self.label
+        model = SPELLINGS[label.lower().replace(" ", "-")].build(random_state)
+        return model.set_params(**self.options)
 
 
+TUNED: dict[str, Any] = {
+    "instead": "pre-trained",
+    "options": {"fine_tune": 1},
+    "once": True,
+    "together": MANY,
+}
 CANDIDATES = (
     Candidate("seasonal naive", 0.1, 1, 0, 0, 0.0, 0.0, 0.0, 1e-6, 0.0, 2e-5),
     Candidate("drift", 0.5, 1, 0, 0, 0.0, 0.0, 0.0, 1e-6, 0.0, 2.5e-5),
     Candidate("pre-trained", 2.0, 1, 0, 0, 0.03, 0.0, 0.0, 1e-5, 5e-6, 1e-5),
-    Candidate(
-        "fine-tuned", 2.0, 8, 0, 8000, 3.0, 0.0, 0.0, 1e-5, 5e-6, 1e-5, "pre-trained", True, MANY
-    ),
+    Candidate("fine-tuned", 2.0, 8, 0, 8000, 3.0, 0.0, 0.0, 1e-5, 5e-6, 1e-5, **TUNED),
     Candidate("Theta", 1.0, 8, 0, 0, 0.01, 5e-4, 0.0, 1e-5, 0.0, 3e-5),
     Candidate("Markov", 0.1, 72, 0, 0, 0.01, 0.01, 0.0, 1e-6, 0.0, 6e-5),
     Candidate("ETS", 0.5, 72, 3, 0, 0.02, 0.03, 6e-3, 5e-5, 0.0, 1e-4),

@@ -18,7 +18,7 @@ from forecast.data.panel import Panel
 from forecast.engine.support import Support
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.calibration import held_back
+from forecast.forecasters.calibration import origins
 from forecast.forecasters.encoding import beneath
 from forecast.forecasters.history import shaped
 from forecast.forecasters.neural.effect import Effect, spreads
@@ -151,7 +151,8 @@ class PretrainedForecaster(BaseForecaster):
         self.effect_ = None if panel.X is None else Effect.fit(panel, self.season_length_)
         back = None
         if positive_integer("fine_tune", self.fine_tune, minimum=0):
-            held = held_back(panel.lengths, self.horizon_)
+            n_origins, steps, _ = origins(panel.lengths, self.horizon_)
+            held = max(n_origins + steps - 1, 0)
             taught = fine_tune(self.network_, self._histories(panel, held), self.fine_tune)
             if taught is not self.network_:  # only what is held back is out of sample
                 self.network_, back = taught, min(held, farthest(self.horizon_))

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from forecast import AutoForecaster, NaiveForecaster
-from forecast.forecasters.calibration import held_back
+from forecast.forecasters.calibration import origins
 from forecast.forecasters.combined import auto
 from forecast.forecasters.combined.planning import CANDIDATES, Fit, Size, planned, priors
 from forecast.forecasters.combined.trial import Trial
@@ -87,7 +87,8 @@ def test_fine_tuning_holds_back_what_members_are_tried_on() -> None:
         panel = NaiveForecaster().fit(parts).panel_
         trial = Trial.of(panel, horizon)
         assert trial is not None
-        held = held_back(panel.lengths, horizon)
+        n_origins, steps, _ = origins(panel.lengths, horizon)
+        held = n_origins + steps - 1  # as PretrainedForecaster has it
         assert (trial.ends[0] >= panel.lengths[trial.rows] - held).all()
 
 
