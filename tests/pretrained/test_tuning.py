@@ -11,7 +11,14 @@ from forecast import PretrainedForecaster
 from forecast.pretrained import tuning
 from forecast.pretrained.network import PretrainedNetwork
 from forecast.pretrained.sweep import View
-from forecast.pretrained.tuning import Histories, draw_loss, fine_tune, heard, held_out_loss
+from forecast.pretrained.tuning import (
+    Histories,
+    change,
+    draw_loss,
+    fine_tune,
+    heard,
+    held_out_losses,
+)
 
 
 def waves(n: int = 6, length: int = 60) -> torch.Tensor:
@@ -23,7 +30,10 @@ def histories(values: torch.Tensor) -> Histories:
     def newest(rows: torch.Tensor, back: int) -> torch.Tensor:
         return values[rows][:, : values.shape[1] - back]
 
-    return Histories(newest, len(values), (View(6), View(1)), np.array([0.8, 0.2]), 6)
+    n, length = values.shape
+    return Histories(
+        newest, n, length, (View(6), View(1)), np.array([0.8, 0.2]), 6, 11, np.arange(n)
+    )
 
 
 @pytest.fixture
@@ -37,7 +47,7 @@ def test_it_learns_what_it_did_not_know(untaught, monkeypatch):
     monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 8)
     panel = histories(waves())
     tuned = fine_tune(untaught, panel, 3)
-    assert held_out_loss(tuned, panel) < 0.9 * held_out_loss(untaught, panel)
+    assert change(held_out_losses(tuned, panel), held_out_losses(untaught, panel)) < np.log(0.9)
     again = fine_tune(untaught, panel, 3)
     for name, value in tuned.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], value, rtol=0, atol=0)
@@ -46,22 +56,52 @@ def test_it_learns_what_it_did_not_know(untaught, monkeypatch):
 def test_what_got_no_better_is_not_kept(untaught, monkeypatch):
     monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 1)
     losses = iter([1.0, 1.1, 2.0, 1.2])
-    monkeypatch.setattr(tuning, "held_out_loss", lambda *_: next(losses))
-    tuned = fine_tune(untaught, histories(waves()), 9)  # three epochs without a gain end it
-    for name, value in untaught.state_dict().items():
-        torch.testing.assert_close(tuned.state_dict()[name], value.half().float())
+    monkeypatch.setattr(tuning, "held_out_losses", lambda *_: np.full(9, next(losses)))
+    # three epochs without a gain end it
+    assert fine_tune(untaught, histories(waves()), 9) is untaught
+
+
+def test_a_panel_that_teaches_nothing_is_forecast_as_without(monkeypatch):
+    monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 1)
+    monkeypatch.setattr(tuning, "change", lambda *_: 0.1)
+    values = np.random.default_rng(0).normal(size=(40, 3))
+    y = pd.DataFrame(values, pd.date_range("2020", periods=40, freq="MS"))
+    both = [PretrainedForecaster(horizon=3, fine_tune=k).fit(y).predict_quantiles() for k in (0, 1)]
+    pd.testing.assert_frame_equal(*both)
 
 
 def test_the_values_that_judge_teach_nothing(untaught):
     values = waves()
     other = values.clone()
-    other[:, -6:] = 1e6
+    other[:, -11:] = 1e6
     draws = [
         draw_loss(untaught, histories(part), np.random.default_rng(0)) for part in (values, other)
     ]
     assert draws[0] == draws[1]
-    judged = [held_out_loss(untaught, histories(part)) for part in (values, other)]
-    assert judged[0] != judged[1]
+    judged = [held_out_losses(untaught, histories(part)) for part in (values, other)]
+    assert (judged[0] != judged[1]).all()
+
+
+def test_a_gain_that_chance_could_have_made_is_none():
+    rng = np.random.default_rng(0)
+    before = rng.lognormal(size=400)
+    chance = np.exp(rng.normal(0, 0.2, size=400))
+    assert change(before * chance, before) > 0  # as many better as worse
+    assert change(0.95 * before * chance, before) < 0
+    assert change(before[:1] / 2, before[:1]) == 0  # one series tells nothing
+    silent = np.append(before, [0.0, np.nan])
+    assert np.isfinite(change(silent, silent))
+
+
+def test_half_of_the_way_is_gone(untaught, monkeypatch):
+    monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 2)
+    found = []
+    for way in (0.5, 1.0):
+        monkeypatch.setattr(tuning, "WAY", way)
+        losses = iter([np.ones(9), np.full(9, 0.5)])
+        monkeypatch.setattr(tuning, "held_out_losses", lambda *_, losses=losses: next(losses))
+        found.append(fine_tune(untaught, histories(waves()), 1).readout.out.weight)
+    torch.testing.assert_close(found[0], found[1] / 2, rtol=1e-2, atol=1e-6)  # from zero
 
 
 def test_a_view_that_hardly_counts_is_neither_learned_nor_judged(untaught):
@@ -72,8 +112,9 @@ def test_a_view_that_hardly_counts_is_neither_learned_nor_judged(untaught):
     assert list(kept.views) == list(panel.views)
     np.testing.assert_allclose(kept.weights, np.array([0.8, 0.199]) / 0.999)
     without = panel._replace(weights=kept.weights)
-    assert held_out_loss(untaught, kept) == held_out_loss(untaught, without)
-    assert held_out_loss(untaught, kept) != held_out_loss(untaught, whole)
+    kept_losses = held_out_losses(untaught, kept)
+    np.testing.assert_array_equal(kept_losses, held_out_losses(untaught, without))
+    assert (kept_losses != held_out_losses(untaught, whole)).any()
 
 
 def test_long_series_have_fewer_judges(untaught, monkeypatch):
@@ -81,8 +122,8 @@ def test_long_series_have_fewer_judges(untaught, monkeypatch):
     values = waves()
     other = values.clone()
     other[1:5] += 3 * torch.randn(4, 60, generator=torch.Generator().manual_seed(0))
-    both = [held_out_loss(untaught, histories(part)) for part in (values, other)]
-    assert both[0] == both[1]  # the first and the last
+    both = [held_out_losses(untaught, histories(part)) for part in (values, other)]
+    np.testing.assert_array_equal(*both)  # the first and the last
 
 
 @pytest.mark.parametrize("length", [7, 9, 40])

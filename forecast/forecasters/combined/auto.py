@@ -20,7 +20,7 @@ from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.calibration import Calibration, pool
 from forecast.forecasters.combined.blending import WAYS, blend
 from forecast.forecasters.combined.combination import Combination
-from forecast.forecasters.combined.planning import CANDIDATES, Candidate, Size, in_order, priors
+from forecast.forecasters.combined.planning import CANDIDATES, Candidate, Size, planned, priors
 from forecast.forecasters.combined.trial import Trial
 from forecast.forecasters.combined.weighing import weigh
 from forecast.forecasters.parameters import Common
@@ -111,9 +111,9 @@ class AutoForecaster(Combination):
         self.members_ = {}
         past: list[np.ndarray] = []
         rows: dict[str, list[Any]] = {}
-        for label, one in watched(in_order(size), self.verbose):
-            expected = one.seconds(size)
-            note = one.lacks(panel, self.season_length_) or clock.refuses(expected)
+        plan = planned(panel, size, self.season_length_, budget)
+        for label, (one, expected, note) in watched(plan, self.verbose):
+            note = note or clock.refuses(expected)
             if note is None or not self.members_:
                 late = functools.partial(clock.is_late, one, size)
                 note = self._try(one, panel, trial, past, late)
@@ -134,20 +134,20 @@ class AutoForecaster(Combination):
         try:
             with warnings.catch_warnings():  # one member's fault is not that of all
                 warnings.simplefilter("ignore", ForecastWarning)
-                found = None if trial is None else self._tried(model, trial)
-                if found is not None and self.members_ and (note := late()):
-                    return note
-                member = self._fitted(model, panel)
+                if one.once:
+                    model = self._fitted(model, panel)
+                    found = _tried(self._applied, model, trial)
+                else:
+                    found = _tried(self._fitted, model, trial)
+                    if found is not None and self.members_ and (note := late()):
+                        return note
+                    model = self._fitted(model, panel)
         except Exception as error:  # one member must not cost the forecast
             return f"failed: {type(error).__name__}: {error}"
-        self.members_[one.label] = member
+        self.members_[one.label] = model
         if found is not None:
             past.append(found)
         return None
-
-    def _tried(self, model: BaseForecaster, trial: Trial) -> np.ndarray:
-        """Return what it would have forecast at past origins, (t, K, h, Q)."""
-        return trial.quantiles(self._fitted(model, trial.panel.head(trial.ends[0])))
 
     def _weigh(self, panel: Panel, trial: Trial | None, past: list[np.ndarray]) -> None:
         """Learn weights from past forecasts, and the width of bands from those of all together."""
@@ -183,6 +183,17 @@ def _load() -> None:
     importlib.import_module("statsmodels.tsa.api")
 
 
+def _tried(
+    ready: Callable[[BaseForecaster, Panel], BaseForecaster],
+    model: BaseForecaster,
+    trial: Trial | None,
+) -> np.ndarray | None:
+    """Return what it would have forecast at past origins, (t, K, h, Q), made ready before them."""
+    if trial is None:
+        return None
+    return trial.quantiles(ready(model, trial.panel.head(trial.ends[0])))
+
+
 def _beside_naive(errors: np.ndarray) -> np.ndarray:
     """Return the errors (t, K, M) of all as multiples of the first member's, each series alike."""
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
@@ -210,23 +221,21 @@ def careful(calibration: Calibration | None) -> Calibration | None:
 
 
 class Clock:
-    """What is left of a budget of seconds, as planned and as it comes.
+    """What is left of a budget of seconds.
 
     They are seconds of the calling thread: what else the machine does must not change the members.
     """
 
     def __init__(self, budget: float) -> None:
-        self.budget, self.planned = budget, 0.0
+        self.budget = budget
         self.start = self.before = time.thread_time()
 
     def refuses(self, seconds: float) -> str | None:
         """Return why so many seconds more cannot be spent, or None."""
-        if self.planned + seconds > self.budget:
-            return f"beyond the budget: {seconds:.3g} s more"
-        if late := self._lacks(seconds):
-            return late
-        self.planned += seconds
-        return None
+        left = MOST * self.budget - (time.thread_time() - self.start)
+        if seconds <= left:
+            return None
+        return f"no time left: {seconds:.3g} s more, and this machine is slower than planned"
 
     def is_late(self, one: Candidate, size: Size) -> str | None:
         """Return why a candidate that was tried cannot be fitted to all values, or None.
@@ -235,13 +244,7 @@ class Clock:
         """
         rest = one.fitting(size.whole, size)
         took = time.thread_time() - self.before + rest
-        return self._lacks(rest * max(took / one.seconds(size), 1.0))
-
-    def _lacks(self, seconds: float) -> str | None:
-        left = MOST * self.budget - (time.thread_time() - self.start)
-        if seconds <= left:
-            return None
-        return f"no time left: {seconds:.3g} s more, and this machine is slower than planned"
+        return self.refuses(rest * max(took / one.seconds(size), 1.0))
 
     def lap(self) -> float:
         """Return the seconds since it was asked before."""

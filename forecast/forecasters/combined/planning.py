@@ -8,7 +8,8 @@ a season of 24 a fit took from .1 to 15 seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ VIEWS = 3  # seasons by which the pre-trained network reads a history with dates
 # A single series has few errors to weigh by, and the pre-trained network leads there: its prior is
 # that of a large panel times 1 + LONE / n.
 LONE = 3.0
+NETWORKS = ("pre-trained", "fine-tuned")
 
 
 class Fit(NamedTuple):
@@ -100,6 +102,12 @@ class Candidate(NamedTuple):
         Seconds of a fit, of each series in it, of each step of their seasons, of each value.
     again, step
         Seconds of each value at an origin, of each step of a series.
+    instead, options
+        The candidate whose place it takes, and what it is told that this one is not.
+    once
+        Whether it holds the values of the trial back by itself: one fit serves trial and forecast.
+    together
+        How many series there must be.
     """
 
     label: str
@@ -113,6 +121,10 @@ class Candidate(NamedTuple):
     value: float
     again: float
     step: float
+    instead: str = ""
+    options: Mapping[str, Any] = MappingProxyType({})
+    once: bool = False
+    together: int = 1
 
     def seconds(self, size: Size) -> float:
         """Return how long all work on it is expected to take."""
@@ -124,7 +136,8 @@ class Candidate(NamedTuple):
             return 0.0
         forecasts = CALL * size.horizon * size.origins + self.step * size.steps
         absorbing = self.again * self._views(size) * size.absorbed
-        return self.fitting(size.before, size) + absorbing + forecasts
+        learning = self.fitting(size.before, size) - self.fixed * self.once
+        return learning + absorbing + forecasts
 
     def fitting(self, fit: Fit, size: Size) -> float:
         """Return the seconds of one of the fits."""
@@ -132,7 +145,7 @@ class Candidate(NamedTuple):
         return self.fixed + each * fit.series + self.value * self._views(size) * fit.values
 
     def _views(self, size: Size) -> int:
-        return size.views if self.label == "pre-trained" else 1
+        return size.views if self.label in NETWORKS else 1
 
     def lacks(self, panel: Panel, season_length: int) -> str | None:
         """Return what the data lack for it, or None.
@@ -149,20 +162,31 @@ class Candidate(NamedTuple):
             return f"from {self.fewest} values of a typical series on"
         if season_length > 1 and typical < self.cycles * season_length:
             return f"from {self.cycles} seasons of a typical series on"
+        if panel.n_series < self.together:
+            return f"from {self.together} series on"
         if len(panel.values) < self.values:
             return f"from {self.values:,} values on"
         return None
 
     def build(self, random_state: int | None) -> Any:
         """Return it, not fitted."""
-        return SPELLINGS[self.label.lower().replace(" ", "-")].build(random_state)
+        label = self.instead or self.label
+        model = SPELLINGS[label.lower().replace(" ", "-")].build(random_state)
+        return model.set_params(**self.options)
 
 
+TUNED: dict[str, Any] = {
+    "instead": "pre-trained",
+    "options": {"fine_tune": 1},
+    "once": True,
+    "together": MANY,
+}
 CANDIDATES = (
-    Candidate("seasonal naive", 0.1, 1, 0, 0, 0.0, 0.0, 0.0, 1e-6, 0.0, 4e-5),
-    Candidate("drift", 0.5, 1, 0, 0, 0.0, 0.0, 0.0, 1e-6, 0.0, 6e-5),
+    Candidate("seasonal naive", 0.1, 1, 0, 0, 0.0, 0.0, 0.0, 1e-6, 0.0, 2e-5),
+    Candidate("drift", 0.5, 1, 0, 0, 0.0, 0.0, 0.0, 1e-6, 0.0, 2.5e-5),
     Candidate("pre-trained", 2.0, 1, 0, 0, 0.03, 0.0, 0.0, 1e-5, 5e-6, 1e-5),
-    Candidate("Theta", 1.0, 8, 0, 0, 0.01, 8e-4, 0.0, 2.2e-5, 0.0, 6e-5),
+    Candidate("fine-tuned", 2.0, 8, 0, 8000, 3.0, 0.0, 0.0, 1e-5, 5e-6, 1e-5, **TUNED),
+    Candidate("Theta", 1.0, 8, 0, 0, 0.01, 5e-4, 0.0, 1e-5, 0.0, 3e-5),
     Candidate("Markov", 0.1, 72, 0, 0, 0.01, 0.01, 0.0, 1e-6, 0.0, 6e-5),
     Candidate("ETS", 0.5, 72, 3, 0, 0.02, 0.03, 6e-3, 5e-5, 0.0, 1e-4),
     Candidate("ARIMA", 0.1, 72, 3, 0, 0.05, 0.05, 0.3, 4e-4, 2e-5, 1e-4),
@@ -181,14 +205,16 @@ def priors(labels: Iterable[str], n_series: int) -> np.ndarray:
     [1.0, 8.0]
     """
     known = {one.label: one.prior for one in CANDIDATES}
-    known["pre-trained"] *= 1 + LONE / n_series
+    for label in NETWORKS:
+        known[label] *= 1 + LONE / n_series
     return np.array([known[label] for label in labels])
 
 
 def in_order(size: Size) -> dict[str, Candidate]:
-    """Return the candidates in the order in which they are tried, by their labels.
+    """Return the candidates in the order in which they are thought of, by their labels.
 
-    The seasonal naive forecast comes first, then those of the fewest seconds for their weight.
+    The seasonal naive forecast comes first, then those of the fewest seconds for their weight. What
+    takes the place of another follows it.
 
     Examples
     --------
@@ -199,5 +225,45 @@ def in_order(size: Size) -> dict[str, Candidate]:
     ['seasonal naive', 'drift', 'Theta']
     """
     naive, *others = CANDIDATES
-    ordered = [naive, *sorted(others, key=lambda one: one.seconds(size) / one.prior)]
+    price = {one.label: one.seconds(size) / one.prior for one in others}
+    ordered = [naive, *sorted(others, key=lambda one: price[one.instead or one.label])]
     return {one.label: one for one in ordered}
+
+
+class Planned(NamedTuple):
+    """A candidate, the seconds that it is expected to take, and why it is not tried, or None."""
+
+    candidate: Candidate
+    seconds: float
+    note: str | None
+
+
+def planned(panel: Panel, size: Size, season_length: int, budget: float) -> dict[str, Planned]:
+    """Return what is tried of a panel in so many seconds, by labels, in order.
+
+    The seasonal naive forecast always is.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from forecast.data.frames import read_frames
+    >>> panel = read_frames(pd.Series(range(60)))
+    >>> plan = planned(panel, Size.of(panel, None, 1), season_length=1, budget=0.01)
+    >>> plan["seasonal naive"].note, plan["Theta"].note, plan["ETS"].note
+    (None, 'beyond the budget: 0.0111 s more', 'from 72 values of a typical series on')
+    """
+    left, plan = budget, dict[str, Planned]()
+    for label, one in in_order(size).items():
+        seconds, note = one.seconds(size), one.lacks(panel, season_length)
+        other = plan.get(one.instead)
+        more = seconds if other is None or other.note else seconds - other.seconds
+        if not plan:
+            note = None
+        elif note is None and more > left:
+            note = f"beyond the budget: {more:.3g} s more"
+        if note is None:
+            left -= more
+            if other is not None:
+                plan[one.instead] = other._replace(note=f"{label} instead")
+        plan[label] = Planned(one, seconds, note)
+    return plan

@@ -18,6 +18,7 @@ from forecast.data.panel import Panel
 from forecast.engine.support import Support
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.calibration import origins
 from forecast.forecasters.encoding import beneath
 from forecast.forecasters.history import shaped
 from forecast.forecasters.neural.effect import Effect, spreads
@@ -105,9 +106,9 @@ class PretrainedForecaster(BaseForecaster):
     Parameters
     ----------
     fine_tune
-        Epochs, of 25 steps each, to go on learning from the history itself: for panels and long
-        series. The last `horizon` values of every series judge; what got no better on them is not
-        kept. 0: none.
+        Epochs, of 25 steps each, to go on learning from the history itself: for large panels. The
+        last values of every series judge, as many as calibration holds back; if it got no better on
+        them, the network stays as it is. 0: none.
     horizon
         As in every forecaster, and how far past origins are judged.
 
@@ -154,8 +155,11 @@ class PretrainedForecaster(BaseForecaster):
         self.effect_ = None if panel.X is None else Effect.fit(panel, self.season_length_)
         back = None
         if positive_integer("fine_tune", self.fine_tune, minimum=0):
-            self.network_ = fine_tune(self.network_, self._histories(panel), self.fine_tune)
-            back = self.horizon_  # only what it did not learn from is out of sample
+            n_origins, steps, _ = origins(panel.lengths, self.horizon_)
+            held = max(n_origins + steps - 1, 0)
+            taught = fine_tune(self.network_, self._histories(panel, held), self.fine_tune)
+            if taught is not self.network_:  # only what is held back is out of sample
+                self.network_, back = taught, min(held, farthest(self.horizon_))
         found = self._sweep(panel, back)
         scores = found.scores.numpy()
         self.common_width_ = calibration.common_width(scores)
@@ -267,13 +271,16 @@ class PretrainedForecaster(BaseForecaster):
         self.seen_ = panel
         self.live_ = self._look()
 
-    def _histories(self, panel: Panel) -> Histories:
+    def _histories(self, panel: Panel, held: int) -> Histories:
         """Return what to learn from; some series, evenly spread, tell how often by which view."""
         self.seen_ = panel
         some = torch.from_numpy(spaced(panel.n_series, MANY) - 1)
         with torch.inference_mode():
             shares = self._judge(some).weights.mean(0).numpy()
-        return Histories(self._newest, panel.n_series, self.views_, shares, self.horizon_)
+        lengths = read_of(panel)
+        taught = np.flatnonzero(lengths >= held + 2)  # one value follows another
+        about = self.views_, shares, self.horizon_, held, taught
+        return Histories(self._newest, panel.n_series, int(lengths.max()), *about)
 
     # Some series at a time
 

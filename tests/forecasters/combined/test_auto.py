@@ -11,10 +11,13 @@ import pandas as pd
 import pytest
 
 from forecast import AutoForecaster, NaiveForecaster
+from forecast.forecasters.calibration import origins
 from forecast.forecasters.combined import auto
-from forecast.forecasters.combined.planning import CANDIDATES, Fit, Size, priors
+from forecast.forecasters.combined.planning import CANDIDATES, Fit, Size, planned, priors
 from forecast.forecasters.combined.trial import Trial
 from forecast.forecasters.loading import load
+from forecast.forecasters.neural import pretrained
+from forecast.pretrained import tuning
 
 
 def seasonal(length: int, seed: int = 0, noise: float = 1.0) -> pd.Series:
@@ -49,11 +52,44 @@ def test_more_time_and_more_values_bring_more_members() -> None:
 
 def test_the_budget_is_kept() -> None:
     AutoForecaster(budget=1).fit(seasonal(48))  # what is imported only once
-    y = pd.DataFrame({f"s{i}": seasonal(96, i) for i in range(40)})
+    y = many(40, 96)
     for budget in (0.5, 1.0):
         began = time.thread_time()
         AutoForecaster(budget=budget, horizon=12).fit(y)
         assert time.thread_time() - began < 1.1 * budget
+
+
+def many(n: int, length: int) -> pd.DataFrame:
+    return pd.DataFrame({f"s{k}": seasonal(length, k) for k in range(n)})
+
+
+def test_large_panels_teach_the_network_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 1)
+    taught: list[int] = []
+
+    def taught_by(network: Any, histories: Any, epochs: int) -> Any:
+        taught.append(histories.n_series)
+        return tuning.fine_tune(network, histories, epochs)
+
+    monkeypatch.setattr(pretrained, "fine_tune", taught_by)
+    model = AutoForecaster(budget=5, horizon=6).fit(many(100, 81))
+    assert "fine-tuned" in model.members_ and "pre-trained" not in model.members_
+    assert model.table_.loc["pre-trained", "note"] == "fine-tuned instead"
+    assert model.table_.loc["fine-tuned", "weight"] > 0.3
+    assert taught == [100]  # a trial without a training of its own
+    note = planned(model.panel_, Size.of(model.panel_, None, 12), 12, budget=2)["fine-tuned"].note
+    assert "beyond the budget" in str(note)
+
+
+def test_fine_tuning_holds_back_what_members_are_tried_on() -> None:
+    for lengths, horizon in (((90, 40, 70), 6), ((30, 29), 12), ((200,), 24)):
+        parts = [seasonal(n, n).rename(str(n)) for n in lengths]
+        panel = NaiveForecaster().fit(parts).panel_
+        trial = Trial.of(panel, horizon)
+        assert trial is not None
+        n_origins, steps, _ = origins(panel.lengths, horizon)
+        held = n_origins + steps - 1  # as PretrainedForecaster has it
+        assert (trial.ends[0] >= panel.lengths[trial.rows] - held).all()
 
 
 def test_a_slow_machine_has_fewer_members(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +149,7 @@ def test_bands_hold_what_they_say() -> None:
 
 
 def test_series_that_are_not_tried_have_the_common_weights() -> None:
-    y = pd.DataFrame({f"s{i}": seasonal(40, i) for i in range(90)})
+    y = many(90, 40)
     model = AutoForecaster(budget=3, horizon=6).fit(y)
     trial = Trial.of(model.panel_, 6)
     assert trial is not None and len(trial.rows) < 90
