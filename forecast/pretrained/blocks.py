@@ -10,6 +10,7 @@ frequencies".
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -59,6 +60,7 @@ def needed(horizon: int, length: int) -> int:
     return math.ceil((horizon - (length + 1) / 2) / length) + 1 if horizon > 1 else 0
 
 
+@lru_cache(maxsize=64)  # a stream asks for the same at every value
 def near(season: int, second: int, horizon: int) -> int:
     """Return how much of a horizon blocks move one by one: as much as training often asks for.
 

@@ -155,8 +155,8 @@ class PretrainedForecaster(BaseForecaster):
         self.effect_ = None if panel.X is None else Effect.fit(panel, self.season_length_)
         back = None
         if positive_integer("fine_tune", self.fine_tune, minimum=0):
-            n_origins, steps, _ = origins(panel.lengths, self.horizon_)
-            held = max(n_origins + steps - 1, 0)
+            n_origins, ahead, _ = origins(panel.lengths, self.horizon_)
+            held = max(n_origins + ahead - 1, 0)
             taught = fine_tune(self.network_, self._histories(panel, held), self.fine_tune)
             if taught is not self.network_:  # only what is held back is out of sample
                 self.network_, back = taught, min(held, farthest(self.horizon_))
