@@ -1,7 +1,7 @@
 """What the same network says of means over blocks: a season, or two steps where there is none.
 
 Months follow one another by small steps that hide where a series is going; its years show it. So a
-history is read once more in blocks that end where it ends, and the forecast is moved half of the
+history is read once more in blocks that end where it ends, and the forecast is moved some of the
 way towards what is said of them: temporal aggregation, as in Kourentzes, Petropoulos and Trapero
 (2014), "Improving forecasting by estimating time series structural components across multiple
 frequencies".
