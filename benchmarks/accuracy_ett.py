@@ -129,11 +129,13 @@ def from_ends(
     steps = torch.arange(1, steps_for(*view[:2], horizon) + 1)
     table = network.forecast(reading, ends, steps)
     medians, away = table[..., MEDIAN].numpy(), np.zeros((*table.shape[:2], horizon))
-    for end in ends[-length_of(view.season) :]:  # blocks that end there, or at ends before it
-        alike = np.flatnonzero((end - ends) % length_of(view.season) == 0)
+    length = length_of(view.season)
+    for end in ends[-length:]:  # blocks that end there, or at ends before it
+        alike = np.flatnonzero((end - ends) % length == 0)
         said = of_blocks(network, values, view, ends[alike], horizon)
+        moving = medians[:, alike, : said.shape[2] * length]
         for row in range(len(values)):
-            away[row, alike] = SHARE * moved(medians[row, alike], said[row], horizon)
+            away[row, alike] = SHARE * moved(moving[row], said[row], horizon)
     return table[:, :, :horizon] + torch.from_numpy(away)[..., None]
 
 
