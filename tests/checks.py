@@ -272,6 +272,15 @@ def as_windows(
     )
 
 
+def encode_last(model: Any, windows: Any, series: Tensor, ends: Tensor, n_steps: int) -> Any:
+    """Return the stream of series after their newest patches alone."""
+    from forecast.engine.stream import read, shown
+
+    memory = windows.read(series, ends, 0, ends, model.reader)
+    pieces = shown(model, windows, series, ends, n_steps)
+    return read(model, pieces, memory, windows.static[series])
+
+
 class ForecasterCase(NamedTuple):
     """A forecaster class with options."""
 

@@ -137,6 +137,17 @@ def test_links_between_texts_lead_somewhere():
             assert "://" in target or linked.exists(), f"{page.name}: {target}"
 
 
+def test_modules_that_texts_name_are_there():
+    rooms = ("forecast", "tests", "benchmarks", "datasets", "docs", "notebooks", "pretraining")
+    there = [path for room in rooms for path in (ROOT / room).rglob("*.py")] + [*ROOT.glob("*.py")]
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "pretraining" / "README.md"]:
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for name in re.findall(r"`(?:\.\./)?([\w/-]+\.py)`", text):
+            assert any(path.as_posix().endswith(f"/{name}") for path in there), (
+                f"{page.name}: {name}"
+            )
+
+
 @pytest.fixture
 def hooks(monkeypatch):
     """Return `docs/hooks.py` as MkDocs imports it."""

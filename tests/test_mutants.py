@@ -165,9 +165,9 @@ MUTANTS = {
         "engine/rollout.py",
         [
             (
-                "for block, start in enumerate(range(0, horizon, model.stride)):",
+                "for start in range(0, horizon, model.stride):",
                 "stride = model.reader.block if horizon <= model.reader.block else P\n"
-                "    for block, start in enumerate(range(0, horizon, stride)):",
+                "    for start in range(0, horizon, stride):",
             ),
             ("r = min(model.stride, horizon - start)", "r = min(stride, horizon - start)"),
         ],

@@ -20,6 +20,7 @@ from tests.checks import (
     SIZES,
     as_windows,
     build_model,
+    encode_last,
     gappy_data,
     network_cases,
     one_of_each,
@@ -72,14 +73,6 @@ def history(model, T=150, phases=False):
 def takeover(model, step=1):
     """Return the step at which a decoder takes over, if there is one."""
     return step if model.network.hands_over else None
-
-
-def encode_last(model, windows, ends, n_steps):
-    """Return the stream of all series after their newest patches alone."""
-    rows = torch.arange(len(ends))
-    memory = windows.read(rows, ends, 0, ends, model.reader)
-    pieces = stream.shown(model, windows, rows, ends, n_steps)
-    return stream.read(model, pieces, memory, windows.static[rows])
 
 
 def written(model, live, horizon, choose=None, **options):
@@ -245,9 +238,9 @@ def test_rollout_along_the_truth_gives_trainings_raw_numbers(case, sizes):
         # the rollout scales what it is given back, so hand it over in the scale it will use
         return numbers[..., 0] * 0 + future
 
-    windows = as_windows(X, KNOWN)
+    windows, rows = as_windows(X, KNOWN), torch.arange(5)
     with torch.no_grad():
-        live = encode_last(model, windows, torch.full((5,), origin), read)
+        live = encode_last(model, windows, rows, torch.full((5,), origin), read)
         horizon = (n_steps - read) * P + stride
         live_known = KNOWN[:, origin : origin + horizon]
         follow(model, live, live_known, truth)
@@ -303,8 +296,8 @@ def test_trainings_targets_through_the_rollout_give_the_truth(case, sizes):
     horizon = blocks * stride
     whole = ~X.isnan().any(1)
     with torch.no_grad():
-        windows = as_windows(X, KNOWN)
-        live = encode_last(model, windows, torch.full((5,), origin), read)
+        windows, rows = as_windows(X, KNOWN), torch.arange(5)
+        live = encode_last(model, windows, rows, torch.full((5,), origin), read)
         known = KNOWN[:, origin : origin + horizon]
         forecast = rollout(model, live, known, oracle, hold_spread=False)
     truth = X[:, origin : origin + horizon]

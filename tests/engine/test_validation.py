@@ -10,10 +10,9 @@ import torch
 
 from forecast.engine import validation
 from forecast.engine.rollout import greedy, rollout
-from forecast.engine.stream import encode
 from forecast.engine.validation import Validation, naive_forecasts, spread_origins
 from forecast.networks.recurrent import Recurrent
-from tests.checks import NetworkCase, as_windows, build_model, gappy_data
+from tests.checks import NetworkCase, as_windows, build_model, encode_last, gappy_data
 
 X, KNOWN = gappy_data(T=220)
 GRU = NetworkCase(Recurrent, {"cell": "gru"})
@@ -145,7 +144,7 @@ def test_the_loss_equals_rollouts_one_by_one(sizes, context, monkeypatch):
     for i, t in zip(judge.series, judge.origins, strict=True):
         i, t = i[None], t[None]
         with torch.no_grad():
-            live = encode(model, windows, i, t, context or 64)
+            live = encode_last(model, windows, i, t, context or 64)
             ahead = KNOWN[i, t : t + 10]
             ahead = torch.cat([ahead, ahead[:, -1:].expand(-1, 10 - ahead.shape[1], -1)], 1)
             forecasts = [rollout(model, live, ahead, greedy(model))]
@@ -171,7 +170,9 @@ def test_the_loss_sees_no_value_after_an_origin():
     with torch.no_grad():
         forecasts = []
         for judge in (before, after):
-            live = encode(model, judge.windows, judge.series, judge.origins, validation.CONTEXT)
+            live = encode_last(
+                model, judge.windows, judge.series, judge.origins, validation.CONTEXT
+            )
             forecasts.append(rollout(model, live, judge.known, greedy(model)))
     assert torch.equal(forecasts[0][early], forecasts[1][early])
     assert torch.equal(before.spread[early], after.spread[early])

@@ -14,6 +14,12 @@ from tests.forecasters.forgery import save_all
 
 
 @pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train for five steps an epoch, where it does not matter how well."""
+    monkeypatch.setattr(training, "STEPS_PER_EPOCH", 5)
+
+
+@pytest.fixture
 def little_effort(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train for two steps an epoch, and look for an ARIMA of one lag: any forecast will do."""
     monkeypatch.setattr(training, "STEPS_PER_EPOCH", 2)

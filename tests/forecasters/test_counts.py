@@ -11,22 +11,19 @@ import pytest
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from forecast import LSTMForecaster, MLPForecaster, load
-from forecast.engine import training
 from forecast.engine.support import Support
 from tests.checks import numbers_of, same_frames
 
-pytestmark = pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::forecast.ForecastWarning"),
+    pytest.mark.usefixtures("few_steps"),
+]
 SMALL: dict[str, Any] = {
     "hidden_size": 8, "max_epochs": 1, "n_estimators": 2, "random_state": 0, "season_length": 1,
     "horizon": 6,
 }  # fmt: skip
 LEVELS = (0.01, 0.1, 0.33, 0.5, 0.9, 0.99)
 both = pytest.mark.parametrize("kind", [MLPForecaster, LSTMForecaster])
-
-
-@pytest.fixture(autouse=True)
-def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "STEPS_PER_EPOCH", 5)
 
 
 def counts() -> pd.Series:

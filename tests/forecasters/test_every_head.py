@@ -17,7 +17,10 @@ from forecast.engine.support import Support
 from forecast.networks.heads.registry import HEADS
 from tests.checks import numbers_of, same_frames
 
-pytestmark = pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::forecast.ForecastWarning"),
+    pytest.mark.usefixtures("few_steps"),
+]
 SMALL: dict[str, Any] = {
     "hidden_size": 8, "max_epochs": 1, "n_estimators": 2, "random_state": 0, "season_length": 1,
     "horizon": 6,
@@ -25,11 +28,6 @@ SMALL: dict[str, Any] = {
 LEVELS = (0.01, 0.1, 0.5, 0.9, 0.99)
 SHARED = [name for name, make in HEADS.items() if list(make(1).parameters())]
 COUNTS = [name for name, make in HEADS.items() if make(1).counts]
-
-
-@pytest.fixture(autouse=True)
-def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "STEPS_PER_EPOCH", 5)
 
 
 def series(n: int = 120) -> pd.Series:

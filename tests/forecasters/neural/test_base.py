@@ -18,7 +18,6 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
 from forecast._checks import ForecastWarning
 from forecast.data.synthetic import ar1, noisy_sine, random_walk
-from forecast.engine import training
 from forecast.engine.reader import Reader
 from forecast.engine.validation import Validation
 from forecast.evaluation.backtest import backtest
@@ -33,12 +32,6 @@ FAMILY = [MLPForecaster, RNNForecaster, LSTMForecaster]
 QUICK = {"hidden_size": 8, "max_epochs": 1, "n_estimators": 1, "random_state": 0}
 quiet = pytest.mark.filterwarnings("ignore::forecast._checks.ForecastWarning")
 every_kind = pytest.mark.parametrize("kind", FAMILY, ids=lambda kind: kind.__name__)
-
-
-@pytest.fixture
-def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train for five steps an epoch, where it does not matter how well."""
-    monkeypatch.setattr(training, "STEPS_PER_EPOCH", 5)
 
 
 def monthly(length: int = 120) -> pd.Series:

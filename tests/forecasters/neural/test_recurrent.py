@@ -33,12 +33,6 @@ def wave(seed: int = 0) -> pd.Series:
 
 
 @pytest.fixture
-def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train for five steps, where it does not matter how well."""
-    monkeypatch.setattr(training, "STEPS_PER_EPOCH", 5)
-
-
-@pytest.fixture
 def untrained(few_steps: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the weights as they start."""
     monkeypatch.setattr(training, "schedule", lambda progress: 0.0)
