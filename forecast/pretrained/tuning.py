@@ -17,7 +17,7 @@ from forecast.pretrained.network import LEVELS, PretrainedNetwork
 from forecast.pretrained.sweep import View, look, mix, spaced, what_came
 
 STEPS_PER_EPOCH = 25
-PEAK, WARMUP, CLIP = 2e-3, 5, 1.0  # rate, steps until it, largest norm of a gradient
+PEAK, WARMUP, CLIP = 1e-3, 5, 1.0  # rate, steps until it, largest norm of a gradient
 KEEP = 0.95  # of the average of weights, per step
 # How far to go from the weights that know no series to those that know these: half of the way has
 # most of the gain, and loses a fourth as much where there is none to be had.
