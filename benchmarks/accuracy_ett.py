@@ -30,7 +30,19 @@ from suites import KEYS, MODELS, NETWORKS, commit_of, known, newest, record
 import forecast
 from forecast.forecasters.neural.pretrained import CONTEXT, VALUES
 from forecast.pretrained import calibration
-from forecast.pretrained.sweep import look, mix
+from forecast.pretrained.blocks import (
+    MEDIAN,
+    SHARE,
+    length_of,
+    means,
+    moved,
+    near,
+    needed,
+    season_of,
+    steps_for,
+)
+from forecast.pretrained.network import PretrainedNetwork, Reading
+from forecast.pretrained.sweep import View, look, mix
 
 RESULTS = Path(__file__).parent / "results" / "ltsf.csv"
 HORIZONS = (96, 192, 336, 720)
@@ -86,8 +98,7 @@ def swept(model: Any, y: pd.DataFrame, horizon: int, size: int) -> Iterator[np.n
     is that of the forecaster; further on it is that after `update`, but for levels and means of
     histories longer than the forecaster reads.
     """
-    every, steps = origins(y, horizon, size), torch.arange(1, horizon + 1)
-    scores = calibration.ndtri(np.array(LEVELS))
+    every, scores = origins(y, horizon, size), calibration.ndtri(np.array(LEVELS))
     some = max(VALUES // (horizon * y.shape[1]), 1)
     for begin in every[::STRETCH]:
         model.fit(y.iloc[:begin])
@@ -97,10 +108,46 @@ def swept(model: Any, y: pd.DataFrame, horizon: int, size: int) -> Iterator[np.n
         with torch.inference_mode():
             readings = [look(model.network_, values, view) for view in model.views_]
             for ends in torch.arange(begin - 1, last - 1).split(some):
-                tables = [model.network_.forecast(one, ends - first, steps) for one in readings]
+                tables = [
+                    from_ends(model.network_, values, one, view, ends - first, horizon)
+                    for one, view in zip(readings, model.views_, strict=True)
+                ]
                 wide = model.widths_[:, None, None, None] * scores
                 found = calibration.icdf(mix(weights, tables).numpy(), wide)
                 yield from model.bounds_.hold(found).swapaxes(0, 1)
+
+
+def from_ends(
+    network: PretrainedNetwork,
+    values: torch.Tensor,
+    reading: Reading,
+    view: View,
+    ends: torch.Tensor,
+    horizon: int,
+) -> torch.Tensor:
+    """Return what a view says (B, E, horizon, Q) after each of the ends of values (B, N)."""
+    steps = torch.arange(1, steps_for(*view[:2], horizon) + 1)
+    table = network.forecast(reading, ends, steps)
+    medians, away = table[..., MEDIAN].numpy(), np.zeros((*table.shape[:2], horizon))
+    for end in ends[-length_of(view.season) :]:  # blocks that end there, or at ends before it
+        alike = np.flatnonzero((end - ends) % length_of(view.season) == 0)
+        said = of_blocks(network, values, view, ends[alike], horizon)
+        for row in range(len(values)):
+            away[row, alike] = SHARE * moved(medians[row, alike], said[row], horizon)
+    return table[:, :, :horizon] + torch.from_numpy(away)[..., None]
+
+
+def of_blocks(
+    network: PretrainedNetwork, values: torch.Tensor, view: View, ends: torch.Tensor, horizon: int
+) -> np.ndarray:
+    """Return medians (B, E, C) of the blocks after ends that lie whole blocks apart."""
+    length, none = length_of(view.season), torch.zeros(len(values), dtype=torch.long)
+    blocks = torch.from_numpy(means(values[:, : int(ends[-1]) + 1].numpy(), view.season, length))
+    reading = network.read(blocks, none + season_of(*view[:2]), none)
+    newest = blocks.shape[1] - 1 - (ends[-1] - ends) // length
+    count = needed(near(*view[:2], horizon), length)
+    steps = torch.arange(1, count + 1)
+    return np.asarray(network.forecast(reading, newest, steps)[..., MEDIAN])
 
 
 def score(model: Any, y: pd.DataFrame, horizon: int, size: int) -> dict[str, float]:

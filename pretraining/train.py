@@ -28,7 +28,7 @@ from torch import Tensor
 
 from forecast.generated.series import VERSION, draw_series
 from forecast.pretrained.loss import rolling_loss
-from forecast.pretrained.network import PretrainedNetwork
+from forecast.pretrained.network import FARTHEST, PretrainedNetwork, usual
 from forecast.pretrained.weights import SHIPPED
 
 HERE = Path(__file__).parent
@@ -61,13 +61,12 @@ def draw_batch(seed: int, step: int) -> Batch:
     # hours need some weeks of history, and weeks some years
     shortest, longest = (150, 1400) if rng.random() < 0.3 else (12, 500)
     length = int(np.exp(rng.uniform(np.log(shortest), np.log(longest))))
-    farthest = int(min(720 if rng.random() < 0.15 else 200, max(8, 0.7 * length)))
+    farthest = int(min(FARTHEST if rng.random() < 0.15 else 200, max(8, 0.7 * length)))
     size = int(np.clip(VALUES // (length + farthest // 2), 12, 160))
     drawn = draw_series([seed, step, 0], size, length + farthest)
     season = torch.from_numpy(drawn.season)
-    usual = torch.where(season > 1, (2 * season).clamp(16, 110), 14)
     more = np.exp(rng.uniform(0, np.log(16), size) * (rng.random(size) < 0.35))
-    horizon = (usual * torch.from_numpy(more)).long().clamp(max=farthest)
+    horizon = (usual(season) * torch.from_numpy(more)).long().clamp(max=farthest)
     horizon = torch.where(torch.from_numpy(drawn.second) > 0, farthest, horizon)
     ahead = np.exp(rng.uniform(0, np.log(int(horizon.max()) + 1), AHEAD)).astype(int)
     ahead = np.unique(np.append(ahead, 1))

@@ -31,7 +31,7 @@ from forecast.networks.base import leaves
 from forecast.networks.recurrent import Recurrent
 from forecast.networks.seq2seq import AttentiveSeq2Seq
 from forecast.pretrained.network import LEVELS
-from forecast.pretrained.sweep import look, mix
+from forecast.pretrained.sweep import begin, mix, quantiles
 
 if TYPE_CHECKING:
     from forecast.engine.reader import Reader
@@ -175,14 +175,12 @@ def _of_the_pretrained_one(
     network = copy.deepcopy(forecaster.network_).double()
     values = forecaster._newest(torch.tensor([place])).double()
     weights = torch.from_numpy(forecaster.weights_[[place]])
-    newest, ahead = torch.tensor([values.shape[1] - 1]), torch.tensor(steps)
+    views, at = forecaster.views_, torch.tensor(steps) - 1
 
     def medians(rows: torch.Tensor) -> torch.Tensor:
-        tables = [
-            network.forecast(look(network, rows, view), newest, ahead)[:, 0]
-            for view in forecaster.views_
-        ]
-        return mix(weights.expand(len(rows), -1), tables)[..., LEVELS.index(0.5)]
+        live = begin(network, rows, views)
+        tables = quantiles(network, rows, views, live, max(steps))[:, :, at]
+        return mix(weights.expand(len(rows), -1), tables.unbind(1))[..., LEVELS.index(0.5)]
 
     size = MOVED * (float(values[~values.isnan()].std(correction=0)) or 1.0)
     moves = torch.eye(values.shape[1]).double().flip(0)[:lags] * size

@@ -30,6 +30,8 @@ from forecast.pretrained.reader import (
 
 LEVELS = (0.025, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.975)
 PLACES = 8  # numbers that say how far ahead a step is
+FARTHEST = 720  # steps ahead that training asks for at most
+LONG = 8  # times the usual steps ahead; training asks one series in eleven for more
 
 
 class Reading(NamedTuple):
@@ -185,7 +187,10 @@ class PretrainedNetwork(nn.Module):
         return _at(features, (steps - skipped).clamp(min=0)), state
 
     def read_out(self, reading: Reading, origins: Tensor, steps: Tensor) -> Tensor:
-        """Return parameters (B, n, h, n_params) for the steps (h,) after the origins (n,)."""
+        """Return parameters (B, n, h, n_params) for the steps after the origins (n,).
+
+        The steps are (h,), or (B, h) if every row has its own.
+        """
         shown, known = templates(reading.past, origins, steps)
         at = origins - reading.past.values.shape[1]  # one value absorbed has one step of features
         season, second = map(torch.from_numpy, (reading.past.season, reading.past.second))
@@ -202,10 +207,21 @@ class PretrainedNetwork(nn.Module):
         return self.forecast(reading, newest, steps)[:, 0]
 
     def forecast(self, reading: Reading, origins: Tensor, steps: Tensor) -> Tensor:
-        """Return quantiles (B, n, h, Q) of the steps (h,) after the origins (n,), in double."""
-        return self._in_units(
-            self.read_out(reading, origins, steps), *unit_of(reading.past, origins)
-        )
+        """Return quantiles (B, n, h, Q) of the steps (h,) after the origins (n,), in double.
+
+        Farther ahead than the network was taught, the median stays that of the same phase of the
+        last season that was taught: what goes on from there was seen to be worse than none.
+        """
+        unit = unit_of(reading.past, origins)
+        found = self._in_units(self.read_out(reading, origins, steps), *unit)
+        season, second = map(torch.from_numpy, (reading.past.season, reading.past.second))
+        nearer = taught(season, second, steps)
+        far = (nearer != steps).any(0)
+        if far.any():
+            held = self._in_units(self.read_out(reading, origins, nearer[:, far]), *unit)
+            middle = self.head.middle
+            found[:, :, far] += (held - found[:, :, far])[..., middle : middle + 1]
+        return found
 
     def forecast_next(
         self, features: Tensor, outlook: Outlook, unit: Sequence[Tensor], place: Tensor
@@ -234,8 +250,33 @@ def _at(values: Tensor, index: Tensor) -> Tensor:
     return values.gather(1, index[..., None].expand_as(values))
 
 
+def usual(season: Tensor) -> Tensor:
+    """Return how far ahead people ask: two seasons of short ones, one of long ones, 14 of none."""
+    return torch.where(season > 1, (2 * season).clamp(16, 110), 14)
+
+
+def taught(season: Tensor, second: Tensor, steps: Tensor) -> Tensor:
+    """Return the steps (h,) as far ahead as training often goes by seasons (B, 1): (B, h).
+
+    A farther one becomes that of the same phase of the longer season which is farthest within.
+
+    Examples
+    --------
+    >>> season, second = torch.tensor([[1], [12]]), torch.tensor([[0], [0]])
+    >>> taught(season, second, torch.tensor([100, 300, 400])).tolist()
+    [[100, 112, 112], [100, 192, 184]]
+    """
+    most = (LONG * usual(season)).where(second == 0, FARTHEST).clamp(max=FARTHEST)
+    longer = torch.maximum(season, second)
+    beyond = (steps - most).clamp(min=0)
+    return steps - (beyond + -beyond % longer)
+
+
 def places(season: Tensor, second: Tensor, steps: Tensor) -> Tensor:
-    """Say how far ahead steps (h,) are, in steps and in seasons (B, 1): (B, 1, h, PLACES)."""
+    """Say how far ahead steps are, in steps and in seasons (B, 1): (B, 1, h, PLACES).
+
+    The steps are (h,) or (B, h).
+    """
     j, m = steps.float(), season.float()
     cycles, weeks = j / m, j / second.clamp(min=1)
     there = (second > 0).float()

@@ -79,15 +79,15 @@ def read(values: ArrayLike, season: ArrayLike, second: ArrayLike) -> Past:
     given = np.asarray(values, np.float64)
     observed, steps = ~np.isnan(given), np.arange(given.shape[1])
     first = (~np.logical_or.accumulate(observed, 1)).sum(1, keepdims=True)
-    centre = _take(given[None], np.minimum(first, len(steps) - 1))[0]
+    centre = np.take_along_axis(given, np.minimum(first, len(steps) - 1), 1)
     centre = np.where(np.isnan(centre), 0.0, centre)
     x = np.where(observed, given - centre, 0.0)
     running = np.empty((3, *x.shape))  # sums of nothing, one, two
     running[0], running[1], running[2] = observed, x, x * x
     running.cumsum(-1, out=running)
     half = 4 + -4 % m  # whole seasons
-    widths = np.concatenate([np.maximum(2 * m, 8), np.maximum(m // 4, RECENT), half, 2 * half], 1)
-    late, few, newer, both = _windows(running, widths[..., None])
+    widths = np.array([np.maximum(2 * m, 8), np.maximum(m // 4, RECENT), half, 2 * half])
+    late, few, newer, both = _windows(running, widths)
     (level, mean), (late_spread, wide) = _moments(np.array([late, running]).swapaxes(0, 1))
     # in a gap longer than the window, what was known before it goes on
     level, late_spread = _fill(np.array([level, late_spread]), late[0] > 0)
@@ -106,13 +106,13 @@ def read(values: ArrayLike, season: ArrayLike, second: ArrayLike) -> Past:
 
 
 def _windows(running: Floats, widths: Steps) -> Floats:
-    """Return sums of the last `widths` (B, W, 1) values from running ones (S, B, N): (W, S, B, N).
+    """Return sums of the last `widths` (W, B, 1) values from running ones (S, B, N): (W, S, B, N).
 
     Fewer at first.
     """
     before = np.arange(running.shape[2]) - widths
-    then = np.where(before < 0, 0.0, _take(running, before))
-    return (running[:, :, None] - then).transpose(2, 0, 1, 3)
+    then = np.where(before < 0, 0.0, _take(running, before[..., None])[..., 0])
+    return (running[:, None] - then).swapaxes(0, 1)
 
 
 def _moments(sums: Floats) -> tuple[Floats, Floats]:
@@ -134,7 +134,7 @@ def _fill(values: Floats, observed: Bools) -> Floats:
     if observed.all():
         return values
     newest = np.where(observed, np.arange(values.shape[-1]), 0)
-    return _take(values, np.maximum.accumulate(newest, -1))
+    return _take(values, np.maximum.accumulate(newest, -1)[..., None])[..., 0]
 
 
 def marks(past: Past, new: int) -> Tensor:
@@ -197,22 +197,33 @@ def unit_of(past: Past, origins: ArrayLike | slice) -> tuple[Tensor, Tensor]:
 
 @np.errstate(over="ignore", invalid="ignore")
 def templates(past: Past, origins: ArrayLike, steps: ArrayLike) -> tuple[Tensor, Tensor]:
-    """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one."""
-    at, ahead = np.asarray(origins), np.asarray(steps)
-    level, spread = (part[:, at, None, None] for part in (past.level, past.spread))
-    return _scaled(_say(past, at[None, :, None], ahead[None, None]), level, spread)
+    """Return scaled templates (B, n, h, J), zero where there is none, and whether there is one.
+
+    They are of the steps (h,), or (B, h), after the origins (n,).
+    """
+    at, ahead = np.asarray(origins), np.atleast_2d(np.asarray(steps))[:, None]
+    level, spread = (part[:, at, None] for part in (past.level, past.spread))
+    return _scaled(_say(past, at[None, :, None], ahead), level, spread)
 
 
 def _scaled(said: Floats, level: Floats, spread: Floats) -> tuple[Tensor, Tensor]:
-    known = ~np.isnan(said)
-    z = ((np.where(known, said, level) - level) / spread).clip(-FAR, FAR)
-    return torch.from_numpy(z.astype(np.float32)), torch.from_numpy(known)
+    """Return what templates say (J, ...) in the scale of their origins, and whether they do."""
+    z = _last(((said - level) / spread).clip(-FAR, FAR))
+    known = ~z.isnan()
+    return z.where(known, 0.0), known
 
 
+def _last(parts: Floats) -> Tensor:
+    """Return parts (J, ...) as a tensor (..., J) in single precision."""
+    return torch.from_numpy(np.moveaxis(parts, 0, -1).astype(np.float32, "C"))
+
+
+@np.errstate(divide="ignore")  # the mean of nothing
 def _say(past: Past, at: Steps, steps: Steps) -> Floats:
-    """Return what the templates say, (B, n, h, J), NaN where there is none.
+    """Return what the templates say, (J, B, n, h), NaN where there is none.
 
-    `at` are origins (1, n, 1) or (B, n, 1), `steps` lie ahead, (1, 1, h) or (B, n, 1).
+    `at` are origins (1, n, 1) or (B, n, 1), `steps` lie ahead, (1 or B, 1, h) or
+    (B, n, 1).
 
     They are: the last value, it along the drift, along the damped drift, along the whole slope;
     the same phase of the last three seasons, the newest also along the drift; the mean so far; the
@@ -230,23 +241,25 @@ def _say(past: Past, at: Steps, steps: Steps) -> Floats:
     damped = -half * np.expm1(-steps / half)
     whole = _whole(steps, m)
     value, begin, known = _same_phase(p, m, at, steps - whole, CYCLES)
-    start = _take(tracks[:4], begin[..., :4])
-    away = np.empty((4, *value.shape[:-1], 4))
-    away[:3] = np.where(known[..., :4], value[..., :4] - start[:3], 0.0)
-    away[3] = away[2] / start[3] * spread[..., None]
-    shapes = _mean(away, known[..., :4])
-    longest = _mean(np.where(known, value - _take(p.level[None], begin)[0], 0.0), known)
+    count = known.cumsum(0)
+    start = _take(tracks[:4], begin[:4])
+    away = np.empty((4, 4, *value.shape[1:]))
+    np.subtract(value[:4], start[:3], out=away[:3])
+    np.multiply(away[2] / start[3], spread, out=away[3])
+    shapes = np.where(known[:4], away, 0.0).sum(1) / count[3]
+    levels = _take(tracks[2:3], begin)[0]
+    longest = np.where(known, value - levels, 0.0).sum(0) / count[-1]
     along_last, along_recent, shape = now[:3] + shapes[:3]
     grown = np.where(whole > m, drift * (whole - m), 0.0)  # needs no drift within a season
     week, *weeks = _of_second(p, tracks[:3], now[:3], at, steps)
-    said = np.empty((*value.shape[:-1], TEMPLATES))
+    said = np.empty((TEMPLATES, *value.shape[1:]))
     for k, one in enumerate((
         last, last + drift * steps, last + drift * damped, last + slope * steps,
-        value[..., 0], value[..., 1], value[..., 2], value[..., 0] + drift * whole, mean,
+        value[0], value[1], value[2], value[0] + drift * whole, mean,
         shape, level + shapes[3], level + longest + grown, week, weeks[2],
         recent, along_last + grown, along_recent + grown, *weeks[:2],
     )):  # fmt: skip
-        said[..., k] = one
+        said[k] = one
     return said
 
 
@@ -260,8 +273,9 @@ def _of_second(
     m_or_1 = np.maximum(m, 1)
     from_last = steps - _whole(steps, m_or_1)
     value, begin, known = _same_phase(past, m_or_1, at, from_last, WEEKS)
-    along = now + _mean(np.where(known, value - _take(tracks, begin), 0.0), known)
-    return [np.where(m > 1, part, np.nan) for part in (value[..., 0], *along)]
+    away = np.where(known, value - _take(tracks, begin), 0.0)
+    along = now + away.sum(1) / known.sum(0)
+    return [np.where(m > 1, part, np.nan) for part in (value[0], *along)]
 
 
 def _whole(steps: Steps, m: Steps) -> Steps:
@@ -276,14 +290,13 @@ def _same_phase(
 
     It is given by its newest step, so many `steps` after the origins, none of them ahead.
 
-    Returns the values (B, n, h, C), NaN where there is none; the step (B, n, 1, C) before each of
+    Returns the values (C, B, n, h), NaN where there is none; the step (C, B, n, 1) before each of
     these seasons, which may not be there; and whether value and step are.
     """
-    ago = m[..., None] * np.arange(count)
-    phase = (at + steps)[..., None] - ago
-    begin = (at - m)[..., None] - ago
+    ago = m * np.arange(count)[:, None, None, None]
+    phase, begin = at + steps - ago, at - m - ago
     value = np.where(phase < 0, np.nan, _take(past.given[None], phase)[0])
-    return value, begin, (begin >= past.first[..., None, None]) & ~np.isnan(value)
+    return value, begin, (begin >= past.first[..., None]) & ~np.isnan(value)
 
 
 class Mistakes(NamedTuple):
@@ -326,49 +339,51 @@ def look_back(past: Past, new: int) -> Outlook:
     split = len(at) + 1
     origins[:, 0], origins[:, 1:split], origins[:, split:] = at[0] - 1, at, before
     ahead[:, :split], ahead[:, split:] = 1, season
-    said = _say(past, origins[..., None], ahead[..., None])[:, :, 0]
+    said = _say(past, origins[..., None], ahead[..., None])[..., 0]  # (J, B, 2 n + 1)
     begun = np.array([origins[:, : split - 1], before]) >= p.first
-    errors = p.given[:, since, None] - np.array([said[:, : split - 1], said[:, split:]])
+    given = np.where(begun, p.given[:, since], np.nan)
+    errors = np.empty((2, *said.shape[:2], len(at)))
+    np.subtract(given[0], said[..., : split - 1], out=errors[0])
+    np.subtract(given[1], said[..., split:], out=errors[1])
     # an error beyond all measure would leave nothing but rounding in the running sums
-    most = ABSURD * p.spread[:, since, None]
-    errors = np.where(begun[..., None], errors, np.nan).clip(-most, most)  # (2, B, n, J)
-    level, spread = p.level[:, -new:, None], p.spread[:, -new:, None]
-    newest = (_zero_if_nan(errors[0, :, -new:]) / spread).clip(-FAR, FAR)
-    near, far = np.log(_typical(errors, width, spread).astype(np.float32))
-    mistakes = Mistakes(*map(torch.from_numpy, (newest.astype(np.float32), near, far)))
-    return Outlook(*_scaled(said[:, split - new : split], level, spread), mistakes)
+    most = ABSURD * p.spread[:, since]
+    errors.clip(-most, most, out=errors)
+    level, spread = p.level[:, -new:], p.spread[:, -new:]
+    missing = np.isnan(errors)
+    errors[missing] = 0.0
+    newest = (errors[0, ..., -new:] / spread).clip(-FAR, FAR)
+    near, far = np.log(_typical(np.abs(errors), ~missing, width, spread).astype(np.float32))
+    mistakes = Mistakes(*(_last(part) for part in (newest, near, far)))
+    return Outlook(*_scaled(said[..., split - new : split], level, spread), mistakes)
 
 
-def _typical(errors: Floats, width: Steps, spread: Floats) -> Floats:
-    """Return the mean absolute error over `width` steps, half an error of one spread added.
+def _typical(sizes: Floats, known: Bools, width: Steps, spread: Floats) -> Floats:
+    """Return the mean size of known errors over `width` steps, half an error of one spread added.
 
-    Of errors (2, B, n, J), at the last steps in their spread (B, new, 1): (2, B, new, J).
+    Of sizes (2, J, B, n), at the last steps in their spread (B, new): (2, J, B, new).
     """
-    n, new = errors.shape[2], spread.shape[1]
+    n, new = sizes.shape[3], spread.shape[1]
     before = np.arange(n - new, n) - width  # (B, new): the newest step that counts no more
-    rows, gone = np.arange(len(before))[:, None], (before >= 0)[..., None]
-    sums = np.array([~np.isnan(errors), np.abs(_zero_if_nan(errors))]).cumsum(3)
-    late = sums[:, :, :, -new:] - sums[:, :, rows, np.maximum(before, 0)] * gone
+    # torch needs a tenth of the time of numpy
+    sums = torch.from_numpy(np.array([known, sizes])).cumsum(-1).numpy()
+    gone = _take(sums.reshape(-1, *sizes.shape[2:]), before[..., None])
+    late = sums[..., -new:] - gone.reshape(*sums.shape[:-1], new) * (before >= 0)
     found: Floats = ((late[1] / spread + 0.5) / (late[0] + 0.5)).clip(1e-3, FAR)
     return found
 
 
 def _take(tracks: Floats, index: Steps) -> Floats:
-    """Return (F, B, ...) of tracks (F, B, N) at steps (1 or B, ...), the first for those before."""
-    return tracks[:, _each(tracks.shape[1], index.ndim), np.maximum(index, 0)]
+    """Return (F, ..., B, n, h) of tracks (F, B, N) at steps (..., 1 or B, n, h), or at the first.
+
+    `take` lays the result out in that order. Two indices would put F last in memory, and what
+    follows would read it piece by piece.
+    """
+    _, count, n = tracks.shape
+    at = np.maximum(index, 0) + _starts(count, n)
+    return tracks.reshape(len(tracks), -1).take(at, 1)
 
 
 @lru_cache(maxsize=64)
-def _each(count: int, ndim: int) -> Steps:
-    """Return the rows (count, 1, ...) of so many series: a stream asks for the same again."""
-    return np.arange(count).reshape(-1, *[1] * (ndim - 1))
-
-
-def _mean(parts: Floats, known: Bools) -> Floats:
-    """Return the mean over the last axis of what is known, NaN if nothing is; the rest is zero."""
-    count = known.sum(-1)
-    return np.where(count > 0, parts.sum(-1) / np.maximum(count, 1), np.nan)
-
-
-def _zero_if_nan(values: Floats) -> Floats:
-    return np.where(np.isnan(values), 0.0, values)
+def _starts(count: int, length: int) -> Steps:
+    """Return where each of so many rows begins, (count, 1, 1): a stream asks for it again."""
+    return np.arange(0, count * length, length)[:, None, None]

@@ -17,11 +17,13 @@ from torch import Tensor
 
 from forecast.networks.base import State, state_map
 from forecast.networks.heads.quantile import pinball
+from forecast.pretrained.blocks import MEDIAN, moves, steps_for
 from forecast.pretrained.calibration import Floats, normal_scores
 from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading, places
 from forecast.pretrained.reader import Outlook, read, unit_of
 
 ORIGINS, STEPS = 16, 16  # past origins looked at, and steps ahead of each
+NEIGHBOURS = 4  # past origins that are read out together
 STEPS_AT_ONCE = 512  # of a forecast
 FEWEST = 5  # values before an origin that counts
 TRUST = 10.0  # a view that errs a tenth more than the best has 1 / e of its weight
@@ -100,9 +102,10 @@ def sweep(
     origins = past_origins(values.shape[1], back or farthest(horizon))
     steps = torch.from_numpy(judged(horizon))
     reading = _look(network, values, views)
-    every = network.forecast(reading, origins, steps).unflatten(0, (-1, len(views)))
-    tables = every.maximum(floor[:, None, None, None, None]).unbind(1)
     truth = what_came(values, origins, steps)
+    every = _to_judge(network, reading, origins, steps, ~truth.isnan().all(0))
+    every = every.unflatten(0, (-1, len(views)))
+    tables = every.maximum(floor[:, None, None, None, None]).unbind(1)
     weights = believed(tables, truth, values, views)
     table = mix(weights, tables)
     behind, share = torch.full((len(values),), torch.nan), torch.zeros(len(values))
@@ -157,6 +160,24 @@ def what_came(values: Tensor, origins: Tensor, steps: Tensor) -> Tensor:
     seen = (~values.isnan()).cumsum(1)
     enough = (seen[:, -1:] / 2).clamp(min=FEWEST)
     return truth.where((seen[:, origins] >= enough)[..., None], torch.nan)
+
+
+def _to_judge(
+    network: PretrainedNetwork, reading: Reading, origins: Tensor, steps: Tensor, asked: Tensor
+) -> Tensor:
+    """Forecast (B, K, h, Q) from past origins (K,) the steps (h,) that are asked for (K, h).
+
+    What lies farther ahead of the newer origins has not come yet: some neighbours at a time are
+    read out as far as the first of them is asked. NaN is not forecast.
+    """
+    shape = len(reading.features), *asked.shape, len(LEVELS)
+    found = torch.full(shape, torch.nan, dtype=torch.double)
+    farthest = (asked * torch.arange(1, len(steps) + 1)).amax(1)  # (K,): of the steps
+    for k in range(0, len(origins), NEIGHBOURS):
+        some = slice(k, k + NEIGHBOURS)
+        if reach := int(farthest[some].amax()):
+            found[:, some, :reach] = network.forecast(reading, origins[some], steps[:reach])
+    return found
 
 
 def believed(
@@ -222,14 +243,14 @@ def excess(loss: Tensor, other: Tensor) -> Tensor:
 
 
 def typical(behind: Tensor) -> float:
-    """Return the mean over a panel, 0 if nothing is known.
+    """Return the median over a panel, 0 if nothing is known: a mean would be that of a few series.
 
     Examples
     --------
-    >>> typical(torch.tensor([1.0, 3.0, torch.nan]))
-    2.0
+    >>> typical(torch.tensor([1.0, 3.0, 10.0, torch.nan]))
+    3.0
     """
-    return float(behind.nanmean().nan_to_num())
+    return float(behind.nanmedian().nan_to_num())
 
 
 def panel_share(behind: Tensor, truth: Tensor, usual: float) -> Tensor:
@@ -279,12 +300,22 @@ def absorb(network: PretrainedNetwork, values: Tensor, views: Sequence[View], li
 def quantiles(
     network: PretrainedNetwork, values: Tensor, views: Sequence[View], live: Live, horizon: int
 ) -> Tensor:
-    """Forecast what comes after histories (B, N): (B, V, horizon, Q) in double precision."""
+    """Forecast what comes after histories (B, N): (B, V, horizon, Q) in double precision.
+
+    Moved by what is said of means over blocks.
+    """
     features, outlook, _, state = state_map(_as_rows, live)
     reading = Reading(features, read(*_rows(values, views)), state, outlook)
-    newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, horizon + 1)
+    longest = max(steps_for(view.season, view.second, horizon) for view in views)
+    newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, longest + 1)
     parts = [network.forecast(reading, newest, some)[:, 0] for some in steps.split(STEPS_AT_ONCE)]
-    return torch.cat(parts, 1).unflatten(0, (-1, len(views)))
+    table = torch.cat(parts, 1).unflatten(0, (-1, len(views)))
+    history, medians = values.numpy(), table[..., MEDIAN].numpy()
+    moved = [
+        moves(network, history, view.season, view.second, medians[:, v], horizon)
+        for v, view in enumerate(views)
+    ]
+    return table[:, :, :horizon] + torch.from_numpy(np.stack(moved, 1))[..., None]
 
 
 def next_quantiles(network: PretrainedNetwork, views: Sequence[View], live: Live) -> Tensor:

@@ -70,6 +70,25 @@ def test_an_origin_is_read_out_as_if_nothing_followed(untrained):
     )
 
 
+def test_farther_than_was_taught_the_median_stays_that_of_its_phase(shipped):
+    y = torch.randn(2, 90, generator=torch.Generator().manual_seed(0)).double().cumsum(1)
+    season, second = torch.tensor([1, 4]), torch.tensor([0, 0])
+    steps, reading = torch.arange(100, 220), shipped.read(y, season, second)
+    found = shipped.forecast(reading, torch.tensor([89]), steps)[:, 0]
+    asked = shipped.head.quantiles(shipped.read_out(reading, torch.tensor([89]), steps))[:, 0]
+    level, spread = (torch.from_numpy(part)[:, -1:, None] for part in reading.past[2:4])
+    asked = level + spread * asked
+    middle, most = shipped.head.middle, (112, 128)
+    for row, m in enumerate((1, 4)):
+        near = int((steps <= most[row]).sum())
+        torch.testing.assert_close(found[row, :near], asked[row, :near])
+        center = found[row, :, middle]
+        torch.testing.assert_close(center[near:], center[near - m : near].repeat(120)[: 120 - near])
+        # bands are as wide as they are read there
+        widths = (part[row].diff(dim=-1) for part in (found, asked))
+        torch.testing.assert_close(*widths)
+
+
 @pytest.mark.parametrize("period", [7, 12, 24])
 def test_a_noiseless_season_is_continued(shipped, period):
     t = torch.arange(10 * period).double()

@@ -67,8 +67,8 @@ def slow_tables(network, histories, origins, horizon):
     for view in VIEWS:
         rows = []
         for origin in origins:
-            y, views = histories[:, : origin + 1], (view,)
-            rows.append(quantiles(network, y, views, begin(network, y, views), horizon)[:, 0])
+            y, one = histories[:, : origin + 1], torch.ones(len(histories), dtype=torch.long)
+            rows.append(network.quantiles(y, view.season * one, view.second * one, horizon))
         tables.append(torch.stack(rows, 1))
     return torch.stack(tables)
 
@@ -104,6 +104,21 @@ def test_one_sweep_equals_forecasts_made_at_the_time(network, histories, found):
         for k, j in kept[::5]:
             score = normal_scores(mixed[k, j], y[origins[k] + 1 + j])
             assert found.scores[b, k, j].item() == pytest.approx(float(score), abs=1e-3)
+
+
+def test_past_origins_are_asked_for_little_that_has_not_come(network, histories, monkeypatch):
+    pairs, forecast = [], network.forecast
+
+    def counted(reading, origins, steps):
+        pairs.append(len(origins) * len(steps))
+        assert origins[0] + steps[-1] < 90
+        return forecast(reading, origins, steps)
+
+    monkeypatch.setattr(network, "forecast", counted)
+    with torch.inference_mode():
+        sweep(network, histories, VIEWS[:1], 24, anywhere(3))
+    came = int((past_origins(90, 24)[:, None] + torch.from_numpy(judged(24)) < 90).sum())
+    assert came <= sum(pairs) < 1.25 * came
 
 
 def test_a_sweep_ends_where_reading_ends(network, histories, found):

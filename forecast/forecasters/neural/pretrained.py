@@ -26,10 +26,11 @@ from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
 from forecast.networks.base import pick, stack
 from forecast.pretrained import calibration
+from forecast.pretrained.blocks import steps_for
 from forecast.pretrained.network import LEVELS
 from forecast.pretrained.sweep import (
+    NEIGHBOURS,
     NEWEST,
-    ORIGINS,
     STEPS,
     Live,
     Sweep,
@@ -55,7 +56,7 @@ from forecast.pretrained.weights import build_network, shipped_network
 # forecast as well from some hundred more, which cutting on a lattice needs.
 CONTEXT = 1400
 LATTICE = 400  # steps: where a history is cut, a stream begins anew, and must rarely do so
-VALUES = 2**17  # values, or steps ahead, that are looked at in one call
+VALUES = 2**16  # values, or steps ahead, that are looked at in one call
 YEAR = 365
 REREAD = 8  # from so many new values on, reading everything anew is cheaper
 MANY = 20  # series that together tell a season of whole-number steps, and what values there are
@@ -94,9 +95,10 @@ class PretrainedForecaster(BaseForecaster):
     A recurrent network of two LSTM layers learned beforehand, from millions of generated series and
     no real one, what series have in common: level, trend, season, and how far to trust each
     (`docs/pretrained.md`). It reads the last 1,400 values of every series, and up to 399 before
-    them, in the scale of its own past. Every past origin of that one pass is out of sample, so it
-    also tells which seasons to believe in and how wide a band must be. There is no seed: the same
-    history, the same forecast.
+    them, in the scale of its own past; and once more their means over seasons, which show where
+    the level goes. Every past origin of the first pass is out of sample, so it also tells which
+    seasons to believe in and how wide a band must be. There is no seed: the same history, the same
+    forecast.
 
     Known covariates have a linear effect on the values, found by ridge regression of their changes;
     those in `past_only` are not used. `update` calls the cell once per value.
@@ -296,11 +298,11 @@ class PretrainedForecaster(BaseForecaster):
             late = self._pooled([*steps_ago(back or farthest(self.horizon_)), 0])
         if late is not None:
             self.pooled_, work = late[-1], partial(work, pool=late[:-1])
-            some = torch.from_numpy(spaced(panel.n_series, self._at_once(ORIGINS * STEPS)) - 1)
+            some = torch.from_numpy(spaced(panel.n_series, self._at_once(NEIGHBOURS * STEPS)) - 1)
             if len(some) < panel.n_series:
                 with torch.inference_mode():
                     work = partial(work, usual=typical(work(some).behind))
-        return self._together(work, ORIGINS * STEPS)
+        return self._together(work, NEIGHBOURS * STEPS)
 
     def _judge(self, rows: Tensor, **options: Any) -> Sweep:
         bounded = self.bounds_.positive & (self.target_transform_ is None) & (self.effect_ is None)
@@ -340,7 +342,8 @@ class PretrainedForecaster(BaseForecaster):
             table = mix(weights[rows], tables.unbind(1))
             return table if said is None else blend(shares[rows], said, table)
 
-        table: np.ndarray = self._together(write, horizon).numpy()
+        steps = max(steps_for(view.season, view.second, horizon) for view in self.views_)
+        table: np.ndarray = self._together(write, steps).numpy()
         if self.effect_ is not None and known is not None:
             table = table + self.effect_.of(known, self.effect_.scale[:, None])[..., None]
         return table
