@@ -17,14 +17,13 @@ from forecast.pretrained.network import LEVELS, PretrainedNetwork
 from forecast.pretrained.sweep import View, look, mix, spaced, what_came
 
 STEPS_PER_EPOCH = 25
-PEAK, WARMUP, CLIP = 2e-3, 5, 1.0  # rate, steps until it, largest norm of a gradient
+PEAK, WARMUP, CLIP = 1e-3, 5, 1.0  # rate, steps until it, largest norm of a gradient
 KEEP = 0.95  # of the average of weights, per step
 # How far to go from the weights that know no series to those that know these: half of the way has
 # most of the gain, and loses a fourth as much where there is none to be had.
 WAY = 0.5
 VALUES = 8_000  # values in a batch; twice as many taught no more in twice the time
 ORIGINS, AHEAD = 12, 14  # origins per series, steps ahead of each
-PATIENCE = 3  # epochs without a gain
 JUDGED = 2**15  # values that are read to judge
 JUDGING = 4, 6  # origins, and steps ahead of each, that they judge by
 CERTAIN = 2.0  # standard errors by which a network must be better
@@ -52,11 +51,11 @@ class Histories(NamedTuple):
 
 
 def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> PretrainedNetwork:
-    """Return a network that has learned from histories; the given one, if none got better.
+    """Return a network that has learned from histories; the given one, if it got no better.
 
-    The last `held` values of every series judge; nothing learns from them. A network got better if
-    the mean logarithm of its losses, as multiples of those of the given one, is below zero by more
-    than two standard errors over the series: chance alone makes every other mean negative.
+    The last `held` values of every series judge; nothing learns from them. It got better if the
+    mean logarithm of its losses, as multiples of those of the given one, is below zero by more than
+    two standard errors over the series: chance alone makes every other mean negative.
 
     AdamW, its rate falling along a cosine, and an average of weights, of which half of the way is
     gone (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022). The draws have a fixed
@@ -69,8 +68,6 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
     learner = copy.deepcopy(network).requires_grad_(True)
     optimiser = torch.optim.AdamW(learner.parameters(), PEAK, weight_decay=1e-2)
     average = copy.deepcopy(network)
-    before = held_out_losses(network, histories)
-    best, lowest, since = network, 0.0, 0
     for step in range(epochs * STEPS_PER_EPOCH):
         share = step / (epochs * STEPS_PER_EPOCH)
         for group in optimiser.param_groups:
@@ -82,14 +79,9 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
         if torch.nn.utils.clip_grad_norm_(learner.parameters(), CLIP).isfinite():
             optimiser.step()
         approach(average, learner, 1 - min(KEEP, (1 + step) / (10 + step)))
-        if (step + 1) % STEPS_PER_EPOCH == 0:
-            other = approach(copy.deepcopy(network), average, WAY)
-            found, since = change(held_out_losses(other, histories), before), since + 1
-            if found < lowest:
-                best, lowest, since = other, found, 0
-            if since == PATIENCE:
-                break
-    return network if best is network else halved(best)
+    other = approach(copy.deepcopy(network), average, WAY)
+    found = change(held_out_losses(other, histories), held_out_losses(network, histories))
+    return halved(other) if found < 0 else network
 
 
 def approach(network: PretrainedNetwork, other: PretrainedNetwork, way: float) -> PretrainedNetwork:
