@@ -33,7 +33,7 @@ from forecast.pretrained.tuning import STEPS_PER_EPOCH
 TITLES = {"m4_hourly": "M4 Hourly, 48 hours", "m3_monthly": "M3 monthly, 18 months"}
 SUITES = [suite for suite in (*accuracy_m4.SUITES, *accuracy_m3.SUITES) if suite.name in TITLES]
 STEPS = {
-    "pre-trained": (0, 25, 100, 200),
+    "pre-trained": (0, 25, 100),
     "LSTM, three networks": (150, 600, 3000),  # of which the last is our default
 }
 OTHERS = ("LSTM, one network", "neuralforecast LSTM", "neuralforecast NHITS")
@@ -70,7 +70,7 @@ def draw(rows: pd.DataFrame, others: pd.DataFrame) -> None:
     figure, panels = plt.subplots(1, len(TITLES), figsize=(11, 4.5), layout="constrained")
     for ax, (suite, title) in zip(panels, TITLES.items(), strict=True):
         for k, (name, own) in enumerate(rows[rows["suite"] == suite].groupby("model", sort=False)):
-            line(ax, own.sort_values("steps"), str(name), COLOURS[k % len(COLOURS)])
+            line(ax, own.sort_values("steps"), str(name), COLOURS[k % len(COLOURS)], above=k != 1)
         ax.set_title(title, size=MEDIUM, loc="left")
         ax.margins(y=0.15)
         ax.set_xscale("log")
@@ -83,7 +83,7 @@ def draw(rows: pd.DataFrame, others: pd.DataFrame) -> None:
     figure.savefig(IMAGE, metadata={"Date": None})
 
 
-def line(ax: Axes, own: pd.DataFrame, name: str, colour: str) -> None:
+def line(ax: Axes, own: pd.DataFrame, name: str, colour: str, above: bool) -> None:
     """Draw the errors of a model, named at its last point."""
     ax.plot(own["seconds"], own["mase"], marker="o", color=colour)
     last = own.iloc[-1]
@@ -91,10 +91,10 @@ def line(ax: Axes, own: pd.DataFrame, name: str, colour: str) -> None:
     ax.annotate(
         f"{name} {last['mase']:.3f}",
         (last["seconds"], last["mase"]),
-        xytext=(0, -8) if slow else (8, 0),
+        xytext=(0, 8 if above else -8),
         textcoords="offset points",
         ha="right" if slow else "left",
-        va="top" if slow else "center",
+        va="bottom" if above else "top",
         color=colour,
         size=MEDIUM,
     )
