@@ -30,6 +30,7 @@ from forecast import ForecastWarning, LSTMForecaster, PretrainedForecaster
 from forecast.evaluation.canvas import COLOURS, MEDIUM
 from forecast.pretrained.tuning import STEPS_PER_EPOCH
 
+Place = tuple[tuple[int, int], str, str]  # offset in points, alignment
 TITLES = {"m4_hourly": "M4 Hourly, 48 hours", "m3_monthly": "M3 monthly, 18 months"}
 SUITES = [suite for suite in (*accuracy_m4.SUITES, *accuracy_m3.SUITES) if suite.name in TITLES]
 STEPS = {
@@ -37,7 +38,10 @@ STEPS = {
     "LSTM, three networks": (150, 600, 3000),  # of which the last is our default
 }
 OTHERS = ("LSTM, one network", "neuralforecast LSTM", "neuralforecast NHITS")
-TICKS = (3, 10, 30, 100, 300, 1000)
+TICKS, ERRORS = (3, 10, 30, 100, 300, 1000), {"m4_hourly": (0.75, 1, 1.5, 2, 3, 4)}
+# Where a name stands beside the last point, so that no line crosses it.
+RIGHT, BELOW = ((8, 0), "left", "center"), ((0, -14), "center", "top")
+PLACES = {"pre-trained": BELOW}
 RESULTS = Path(__file__).parent / "results" / "fine_tuning.csv"
 IMAGE = Path(__file__).parents[1] / "docs" / "images" / "fine-tuning.svg"
 
@@ -70,11 +74,16 @@ def draw(rows: pd.DataFrame, others: pd.DataFrame) -> None:
     figure, panels = plt.subplots(1, len(TITLES), figsize=(11, 4.5), layout="constrained")
     for ax, (suite, title) in zip(panels, TITLES.items(), strict=True):
         for k, (name, own) in enumerate(rows[rows["suite"] == suite].groupby("model", sort=False)):
-            line(ax, own.sort_values("steps"), str(name), COLOURS[k % len(COLOURS)], above=k != 1)
+            place = PLACES.get(str(name), RIGHT)
+            line(ax, own.sort_values("steps"), str(name), COLOURS[k % len(COLOURS)], place)
         ax.set_title(title, size=MEDIUM, loc="left")
         ax.margins(y=0.15)
         ax.set_xscale("log")
-        ax.set_xlim(2, 1000)
+        ax.set_xlim(2, 6000)
+        if suite in ERRORS:
+            ax.set_yscale("log")
+            ax.set_yticks(ERRORS[suite], map(str, ERRORS[suite]))
+            ax.yaxis.minorticks_off()
         ax.set_xticks(TICKS, map(str, TICKS))
         ax.xaxis.minorticks_off()
         ax.set_xlabel("seconds, fit and forecast, one core", size=MEDIUM)
@@ -83,18 +92,17 @@ def draw(rows: pd.DataFrame, others: pd.DataFrame) -> None:
     figure.savefig(IMAGE, metadata={"Date": None})
 
 
-def line(ax: Axes, own: pd.DataFrame, name: str, colour: str, above: bool) -> None:
+def line(ax: Axes, own: pd.DataFrame, name: str, colour: str, place: Place) -> None:
     """Draw the errors of a model, named at its last point."""
     ax.plot(own["seconds"], own["mase"], marker="o", color=colour)
-    last = own.iloc[-1]
-    slow = last["seconds"] > 100
+    last, (offset, ha, va) = own.iloc[-1], place
     ax.annotate(
-        f"{name} {last['mase']:.3f}",
+        f"{name} {last['mase']:.3f}".replace(" ", "\n", 1),
         (last["seconds"], last["mase"]),
-        xytext=(0, 8 if above else -8),
+        xytext=offset,
         textcoords="offset points",
-        ha="right" if slow else "left",
-        va="bottom" if above else "top",
+        ha=ha,
+        va=va,
         color=colour,
         size=MEDIUM,
     )
