@@ -126,7 +126,7 @@ def from_ends(
     horizon: int,
 ) -> torch.Tensor:
     """Return what a view says (B, E, horizon, Q) after each of the ends of values (B, N)."""
-    steps = torch.arange(1, steps_for(*view[:2], horizon) + 1)
+    steps = torch.arange(1, steps_for(*view[:2], horizon, values.shape[1]) + 1)
     table = network.forecast(reading, ends, steps)
     medians, away = table[..., MEDIAN].numpy(), np.zeros((*table.shape[:2], horizon))
     length = length_of(view.season)

@@ -173,7 +173,7 @@ class BaseForecaster(FramedForecaster):
         X: IntoDataFrame | None = None,
         *,
         n_samples: int = 100,
-        random_state: int | np.random.Generator | None = None,
+        random_state: int | np.random.Generator | np.random.RandomState | None = None,
     ) -> Table:
         """Draw whole futures: the steps of a path belong together.
 
@@ -192,6 +192,8 @@ class BaseForecaster(FramedForecaster):
         """
         steps, known = self._ahead(horizon, X)
         count = positive_integer("n_samples", n_samples)
+        if isinstance(random_state, np.random.RandomState):  # of old: nothing can be split off it
+            random_state = int(random_state.randint(2**31))
         paths = self._paths(steps, count, known, np.random.default_rng(random_state))  # (n, H, S)
         return restore_columns(self.panel_, paths, self._labels("path", range(count)))
 

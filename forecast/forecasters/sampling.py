@@ -128,6 +128,7 @@ class ResidualForecaster(BaseForecaster):
     """
 
     residuals_: Residuals
+    _measured: tuple[Residuals, np.ndarray] | None = None
 
     @abstractmethod
     def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
@@ -165,7 +166,7 @@ class ResidualForecaster(BaseForecaster):
         (own,) = rng.spawn(1)
         paths = self._run(horizon, known, noise)
         paths = _stretched(paths, self._predict(horizon, known), factors)
-        return _loosened(paths, self._apart(), own)
+        return _loosened(paths, self._share_apart(), own)
 
     def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
@@ -188,6 +189,12 @@ class ResidualForecaster(BaseForecaster):
             return None
         known = self.residuals_
         return growth(self._past(), independent(known.values, known.offsets, echo), echo)
+
+    def _share_apart(self) -> np.ndarray:
+        """Return `_apart` of these errors: measured once, however often paths are asked for."""
+        if self._measured is None or self._measured[0] is not self.residuals_:
+            self._measured = self.residuals_, self._apart()
+        return self._measured[1]
 
     def _apart(self) -> np.ndarray:
         """Return by which share (n,) the steps of a path belong less together than in `_run`."""

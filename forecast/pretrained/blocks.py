@@ -102,7 +102,7 @@ def _filled(values: Floats, season: int) -> Floats:
 
 
 def _rare(values: Floats) -> NDArray[np.bool_]:
-    """Return whether half of the values (B, N) are the lowest one.
+    """Return whether more than half of the values (B, N) are the lowest one.
 
     Then medians are that one too, whatever is to be expected of a block.
     """
@@ -142,16 +142,27 @@ def moved(medians: Floats, said: Floats, horizon: int) -> Floats:
     return np.asarray(ends[:, right - 1] + share * (ends[:, right] - ends[:, right - 1]))
 
 
-def steps_for(season: int, second: int, horizon: int) -> int:
+def count_of(season: int, second: int, horizon: int, n_values: int) -> int:
+    """Return how many blocks move a forecast: none if the values make too few of them.
+
+    Examples
+    --------
+    >>> count_of(12, 0, 7, n_values=96), count_of(12, 0, 7, n_values=95)
+    (2, 0)
+    """
+    length = length_of(season)
+    return needed(near(season, second, horizon), length) if n_values >= FEWEST * length else 0
+
+
+def steps_for(season: int, second: int, horizon: int, n_values: int) -> int:
     """Return how many steps must be forecast, so that blocks can move a `horizon`.
 
     Examples
     --------
-    >>> steps_for(12, 0, 7), steps_for(12, 0, 1), steps_for(1, 0, 7)
+    >>> steps_for(12, 0, 7, 200), steps_for(12, 0, 1, 200), steps_for(1, 0, 7, 200)
     (24, 1, 8)
     """
-    length = length_of(season)
-    return max(horizon, needed(near(season, second, horizon), length) * length)
+    return max(horizon, count_of(season, second, horizon, n_values) * length_of(season))
 
 
 def moves(
@@ -175,10 +186,9 @@ def moves(
         Forecasts of at least as many steps as `steps_for` tells.
     horizon : int
     """
-    length = length_of(season)
-    count = needed(near(season, second, horizon), length)
+    length, count = length_of(season), count_of(season, second, horizon, values.shape[1])
     found = np.zeros((len(values), horizon))
-    if count == 0 or values.shape[1] < FEWEST * length:
+    if count == 0:
         return found
     blocks = means(values, season, length)
     rows = np.flatnonzero(((~np.isnan(blocks)).sum(1) >= FEWEST) & ~_rare(values))

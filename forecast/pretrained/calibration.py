@@ -26,7 +26,7 @@ CUT_SQUARE = 0.9950
 # network is as wide as it should be.
 LIKE_PANEL, LIKE_NETWORK = 32.0, 32.0
 LIKE_WALK = 10.0  # origins
-NEARLY_ONE = 0.999
+NEARLY_ONE, ROUNDING = 0.999, 1e-9
 
 
 def icdf(table: Floats, score: Floats) -> Floats:
@@ -159,7 +159,10 @@ def dependence(scores: Floats, steps: NDArray[np.int64]) -> tuple[Floats, float]
         return float((_between(near, lasting) - found).mean())
 
     most = near.min(initial=NEARLY_ONE)
-    lasting = 0.0 if excess(0.0) >= 0 else most if excess(most) <= 0 else brentq(excess, 0.0, most)
+    if len(steps) < 3 or excess(0.0) >= -ROUNDING:  # two steps are neighbours: nothing is far
+        lasting = 0.0
+    else:
+        lasting = most if excess(most) <= 0 else brentq(excess, 0.0, most)
     gaps = np.diff(steps)
     return np.repeat(_chain(near, lasting) ** (1 / gaps), gaps), float(lasting)
 

@@ -251,16 +251,18 @@ def usual(season: Tensor) -> Tensor:
 def taught(season: Tensor, second: Tensor, steps: Tensor) -> Tensor:
     """Return the steps (h,) as far ahead as training often goes by seasons (B, 1): (B, h).
 
-    A farther one becomes that of the same phase of the longer season which is farthest within.
+    A farther one becomes that of the same phase of the longer season which is farthest within; of a
+    season that is longer than that, the farthest.
 
     Examples
     --------
-    >>> season, second = torch.tensor([[1], [12]]), torch.tensor([[0], [0]])
-    >>> taught(season, second, torch.tensor([100, 300, 400])).tolist()
-    [[100, 112, 112], [100, 192, 184]]
+    >>> season, second = torch.tensor([[1], [12], [144]]), torch.tensor([[0], [0], [1008]])
+    >>> taught(season, second, torch.tensor([100, 300, 800])).tolist()
+    [[100, 112, 112], [100, 192, 188], [100, 300, 720]]
     """
     most = (LONG * usual(season)).where(second == 0, FARTHEST).clamp(max=FARTHEST)
     longer = torch.maximum(season, second)
+    longer = longer.where(longer <= most, 1)
     beyond = (steps - most).clamp(min=0)
     return steps - (beyond + -beyond % longer)
 

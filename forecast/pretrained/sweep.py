@@ -306,7 +306,7 @@ def quantiles(
     """
     features, outlook, _, state = state_map(_as_rows, live)
     reading = Reading(features, read(*_rows(values, views)), state, outlook)
-    longest = max(steps_for(view.season, view.second, horizon) for view in views)
+    longest = max(steps_for(view.season, view.second, horizon, values.shape[1]) for view in views)
     newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, longest + 1)
     parts = [network.forecast(reading, newest, some)[:, 0] for some in steps.split(STEPS_AT_ONCE)]
     table = torch.cat(parts, 1).unflatten(0, (-1, len(views)))

@@ -154,3 +154,23 @@ def test_sums_of_paths_are_as_wide_as_those_of_a_series_that_comes_back() -> Non
     spread = sums.reshape(STEPS, 20, 400).sum(0).std(1).mean()
     errors = np.lib.stride_tricks.sliding_window_view(y, STEPS + 1, axis=1)
     assert spread == pytest.approx((errors[..., 1:] - errors[..., :1]).sum(2).std(), rel=0.05)
+
+
+def test_how_far_apart_steps_are_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    measure = NaiveForecaster._apart
+    monkeypatch.setattr(NaiveForecaster, "_apart", lambda self: calls.append(1) or measure(self))
+    y = pd.Series(np.random.default_rng(0).normal(size=80).cumsum())
+    model = NaiveForecaster(horizon=6).fit(y[:60])
+    for _ in range(3):
+        model.sample(6, random_state=0)
+    assert len(calls) == 1
+    model.update(y[60:])
+    fresh = model.apply(y)
+    pd.testing.assert_frame_equal(model.sample(6, random_state=0), fresh.sample(6, random_state=0))
+
+
+def test_paths_are_drawn_from_a_random_state_of_old_too() -> None:
+    model = NaiveForecaster(horizon=3).fit(pd.Series(np.arange(40.0) % 7))
+    first, again = (model.sample(3, random_state=np.random.RandomState(3)) for _ in range(2))
+    pd.testing.assert_frame_equal(first, again)

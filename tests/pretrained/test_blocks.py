@@ -109,7 +109,7 @@ def test_as_many_blocks_as_a_horizon_needs(horizon, length):
 
 
 def test_steps_beyond_the_last_middle_are_not_asked_for():
-    y = np.zeros((1, steps_for(12, 0, 19)))
+    y = np.zeros((1, steps_for(12, 0, 19, n_values=200)))
     assert moved(y, np.ones((1, 3)), 19)[0, 6:].tolist() == [1.0] * 13
     assert moves(None, y, 12, 0, y, 1).tolist() == [[0.0]]  # a step ahead asks nobody
 
@@ -120,3 +120,7 @@ def test_farther_than_training_asks_a_forecast_moves_as_there(network, months):
     last = near(1, 0, 300) + 2  # the middle of the last block lies behind it
     np.testing.assert_allclose(away[:, last:], away[:, [last - 1]] * np.ones(300 - last))
     assert np.ptp(away[:, :last], 1).min() > 0.01
+
+
+def test_no_step_is_forecast_for_blocks_that_cannot_be():
+    assert steps_for(1440, 10080, 2, n_values=1799) == 2

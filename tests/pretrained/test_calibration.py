@@ -168,3 +168,10 @@ def test_chained_scores_stay_standard_normal_and_belong_together(rng):
         assert np.corrcoef(steps[j], steps[j + 1])[0, 1] == pytest.approx(r, abs=0.02)
     single = list(chained(np.ones((3, 1, 1)), np.zeros(0), 0.0))  # of one step nothing is chained
     assert [float(one.item()) for one in single] == [1, 1]
+
+
+@pytest.mark.parametrize("horizon", [1, 2])
+def test_of_one_step_and_its_neighbour_nothing_lasts(horizon, rng):
+    for _ in range(50):
+        scores = rng.normal(size=(1, 16, horizon))
+        assert dependence(scores, np.arange(1, horizon + 1))[1] == 0

@@ -146,3 +146,12 @@ def test_the_shipped_weights_say_where_they_come_from():
     assert int(card()["steps"]) > 1000
     assert shipped_network() is shipped_network()
     assert not any(weight.requires_grad for weight in shipped_network().parameters())
+
+
+def test_a_season_beyond_what_was_taught_leaves_every_step_a_forecast(shipped):
+    y = torch.sin(torch.arange(1100.0) * 2 * torch.pi / 144)[None] + 10
+    season, second = torch.tensor([144]), torch.tensor([1008])
+    found = shipped.quantiles(y, season, second, 800)
+    assert found.isfinite().all()
+    middle = found[0, 719:, 7]  # the median of the farthest step that was taught goes on
+    torch.testing.assert_close(middle, middle[:1].expand(81))

@@ -343,7 +343,8 @@ class PretrainedForecaster(BaseForecaster):
             table = mix(weights[rows], tables.unbind(1))
             return table if said is None else blend(shares[rows], said, table)
 
-        steps = max(steps_for(view.season, view.second, horizon) for view in self.views_)
+        seen = int(read_of(self.seen_).max())
+        steps = max(steps_for(*view[:2], horizon, seen) for view in self.views_)
         table: np.ndarray = self._together(write, steps).numpy()
         if self.effect_ is not None and known is not None:
             table = table + self.effect_.of(known, self.effect_.scale[:, None])[..., None]
