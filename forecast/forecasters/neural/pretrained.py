@@ -258,7 +258,7 @@ class PretrainedForecaster(BaseForecaster):
         self.views_ = tuple(
             View(int(m), int(second), float(prior)) for m, second, prior in values["views"]
         )
-        self.common_width_ = float(values["width"])
+        self.common_width_ = number_between("width", values["width"], 0, np.inf, ends="left")
         self.lasting_ = number_between("lasting", values.get("lasting", 0.0), 0, 1, ends="left")
         n, effect = panel.n_series, beneath(arrays, "effect/")
         self.weights_ = shaped(arrays, "weights", n, len(self.views_))
