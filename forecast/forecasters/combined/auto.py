@@ -112,8 +112,9 @@ class AutoForecaster(Combination):
         past: list[np.ndarray] = []
         rows: dict[str, list[Any]] = {}
         plan = planned(panel, size, self.season_length_, budget)
-        for label, (one, expected, note) in watched(plan, self.verbose):
-            note = note or clock.refuses(expected)
+        for label, (one, expected, note, unless) in watched(plan, self.verbose):
+            taken = f"{unless} instead" if unless in self.members_ else None
+            note = taken or note or clock.refuses(expected)
             if note is None or not self.members_:
                 late = functools.partial(clock.is_late, one, size)
                 note = self._try(one, panel, trial, past, late)
