@@ -35,19 +35,21 @@ class Histories(NamedTuple):
     """What there is to learn from: histories, how they are looked at, how far ahead to forecast.
 
     `newest(rows, back)` returns the values (B, N) of some series without the `back` last ones, NaN
-    before they begin; there are `n_series`, the longest of `length` values. The `held` last ones
-    judge; the series `taught` are those that have others. `weights` (V,) say how often each of the
-    views is taken.
+    before they begin; in all they have `lengths` (n,). The `held` last ones judge, those before
+    them teach. `weights` (V,) say how often each of the views is taken.
     """
 
     newest: Callable[[Tensor, int], Tensor]
-    n_series: int
-    length: int
+    lengths: np.ndarray
     views: Sequence[View]
     weights: np.ndarray
     horizon: int
     held: int
-    taught: np.ndarray
+
+    @property
+    def taught(self) -> np.ndarray:
+        """The series in which one value that teaches follows another."""
+        return np.flatnonzero(self.lengths >= self.held + 2)
 
 
 def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> PretrainedNetwork:
@@ -55,7 +57,8 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
 
     The last `held` values of every series judge; nothing learns from them. It got better if the
     mean logarithm of its losses, as multiples of those of the given one, is below zero by more than
-    two standard errors over the series: chance alone makes every other mean negative.
+    two standard errors over the series: chance alone makes every other mean negative. One series
+    has no standard error, and fewer than two that can judge teach nothing.
 
     AdamW, its rate falling along a cosine, and an average of weights, of which half of the way is
     gone (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022). The draws have a fixed
@@ -63,6 +66,9 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
     """
     histories = heard(histories)
     if histories.held == 0 or len(histories.taught) == 0:
+        return network
+    before = held_out_losses(network, histories)
+    if np.isfinite(before).sum() < 2:
         return network
     generator = np.random.default_rng(0)
     learner = copy.deepcopy(network).requires_grad_(True)
@@ -80,7 +86,7 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
             optimiser.step()
         approach(average, learner, 1 - min(KEEP, (1 + step) / (10 + step)))
     other = approach(copy.deepcopy(network), average, WAY)
-    found = change(held_out_losses(other, histories), held_out_losses(network, histories))
+    found = change(held_out_losses(other, histories), before)
     return halved(other) if found < 0 else network
 
 
@@ -128,7 +134,7 @@ def draw_loss(
 ) -> Tensor:
     """Return the loss of some series, from random origins, at random steps ahead."""
     view = histories.views[generator.choice(len(histories.views), p=histories.weights)]
-    size = int(np.clip(VALUES // (histories.length - histories.held), 8, 64))
+    size = int(np.clip(VALUES // (histories.lengths.max() - histories.held), 8, 64))
     rows = torch.from_numpy(generator.choice(histories.taught, size))
     values = histories.newest(rows, histories.held)
     n = values.shape[1]
@@ -147,8 +153,8 @@ def held_out_losses(network: PretrainedNetwork, histories: Histories) -> np.ndar
 
     Of many series, some are looked at. NaN: nothing was observed there.
     """
-    held, length = histories.held, histories.length
-    judges = spaced(histories.n_series, max(JUDGED // length, 1)) - 1
+    held, length = histories.held, int(histories.lengths.max())
+    judges = spaced(len(histories.lengths), max(JUDGED // length, 1)) - 1
     steps = spaced(min(histories.horizon, (held + 1) // 2), JUDGING[1])
     ago = held + 1 - spaced(held - int(steps[-1]) + 1, JUDGING[0])  # steps before the last value
     losses = []

@@ -31,9 +31,8 @@ def histories(values: torch.Tensor) -> Histories:
         return values[rows][:, : values.shape[1] - back]
 
     n, length = values.shape
-    return Histories(
-        newest, n, length, (View(6), View(1)), np.array([0.8, 0.2]), 6, 11, np.arange(n)
-    )
+    views = View(6), View(1)
+    return Histories(newest, np.full(n, length), views, np.array([0.8, 0.2]), 6, 11)
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def test_it_learns_what_it_did_not_know(untaught, monkeypatch):
 
 def test_what_got_no_better_is_not_kept(untaught, monkeypatch):
     monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 1)
-    losses = iter([np.full(9, 1.1), np.ones(9)])
+    losses = iter([np.ones(9), np.full(9, 1.1)])
     monkeypatch.setattr(tuning, "held_out_losses", lambda *_: next(losses))
     assert fine_tune(untaught, histories(waves()), 2) is untaught
 
@@ -92,12 +91,17 @@ def test_a_gain_that_chance_could_have_made_is_none():
     assert np.isfinite(change(silent, silent))
 
 
+def test_a_single_series_costs_no_training(untaught, monkeypatch):
+    monkeypatch.delattr(tuning, "draw_loss")
+    assert fine_tune(untaught, histories(waves(1)), 1) is untaught
+
+
 def test_half_of_the_way_is_gone(untaught, monkeypatch):
     monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 2)
     found = []
     for way in (0.5, 1.0):
         monkeypatch.setattr(tuning, "WAY", way)
-        losses = iter([np.full(9, 0.5), np.ones(9)])
+        losses = iter([np.ones(9), np.full(9, 0.5)])
         monkeypatch.setattr(tuning, "held_out_losses", lambda *_, losses=losses: next(losses))
         found.append(fine_tune(untaught, histories(waves()), 1).readout.out.weight)
     torch.testing.assert_close(found[0], found[1] / 2, rtol=1e-2, atol=1e-6)  # from zero
@@ -130,8 +134,8 @@ def test_short_and_ragged_series_are_learned_from_without_a_fault(length, monkey
     monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 2)
     rng = np.random.default_rng(0)
     panel = [
-        pd.Series(rng.normal(size=n), pd.date_range("2020", periods=n, freq="MS"), name=str(n))
-        for n in (length, 5, 6)
+        pd.Series(rng.normal(size=n), pd.date_range("2020", periods=n, freq="MS"), name=str(k))
+        for k, n in enumerate((length, length, 5, 6))
     ]
     model = PretrainedForecaster(horizon=3, fine_tune=1).fit(panel)
     assert all(np.isfinite(one).all() for one in model.predict(4))

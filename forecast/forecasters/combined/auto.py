@@ -38,11 +38,14 @@ class AutoForecaster(Combination):
     """Combine the forecasters that the data and a budget of seconds allow.
 
     Each is fitted without the last values of up to 50 series and forecasts them from up to twelve
-    past origins; then it is fitted to all. The joint distribution is the mean of the quantile
-    functions. The weights are inverse errors to the sixth power, those of a series leaning on what
-    all series have in common, and these on a prior; one member forecasts alone only where it erred
-    least at nine of ten origins. The errors of the joint forecast at the same origins widen its
-    bands.
+    past origins; then it is fitted to all. Only the fine-tuned network is fitted once, to all: no
+    weight of it learns from the last values, but they tell whether it is better than before, the
+    effect of X, and how wide bands are.
+
+    The joint distribution is the mean of the quantile functions. The weights are inverse errors to
+    the sixth power, those of a series leaning on what all series have in common, and these on a
+    prior; one member forecasts alone only where it erred least at nine of ten origins. The errors
+    of the joint forecast at the same origins widen its bands.
 
     The cheapest for their worth come first: naive forecasts, the pre-trained network, Theta, then
     ETS, Markov and ARIMA, then LSTM, MLP and RNN, which need 2,000 values and 20 seconds and more.
@@ -112,8 +115,9 @@ class AutoForecaster(Combination):
         past: list[np.ndarray] = []
         rows: dict[str, list[Any]] = {}
         plan = planned(panel, size, self.season_length_, budget)
-        for label, (one, expected, note) in watched(plan, self.verbose):
-            note = note or clock.refuses(expected)
+        for label, (one, expected, note, unless) in watched(plan, self.verbose):
+            taken = f"{unless} instead" if unless in self.members_ else None
+            note = taken or note or clock.refuses(expected)
             if note is None or not self.members_:
                 late = functools.partial(clock.is_late, one, size)
                 note = self._try(one, panel, trial, past, late)
@@ -134,7 +138,7 @@ class AutoForecaster(Combination):
         try:
             with warnings.catch_warnings():  # one member's fault is not that of all
                 warnings.simplefilter("ignore", ForecastWarning)
-                if one.once:
+                if one.once:  # its trial takes less than to begin with the network as it is
                     model = self._fitted(model, panel)
                     found = _tried(self._applied, model, trial)
                 else:

@@ -231,17 +231,21 @@ def in_order(size: Size) -> dict[str, Candidate]:
 
 
 class Planned(NamedTuple):
-    """A candidate, the seconds that it is expected to take, and why it is not tried, or None."""
+    """A candidate, the seconds that it is expected to take, and why it is not tried, or None.
+
+    If another is to take its place, it is tried only `unless` that one became a member.
+    """
 
     candidate: Candidate
     seconds: float
     note: str | None
+    unless: str = ""
 
 
 def planned(panel: Panel, size: Size, season_length: int, budget: float) -> dict[str, Planned]:
     """Return what is tried of a panel in so many seconds, by labels, in order.
 
-    The seasonal naive forecast always is.
+    The seasonal naive forecast always is. What another is to take the place of comes behind it.
 
     Examples
     --------
@@ -263,7 +267,7 @@ def planned(panel: Panel, size: Size, season_length: int, budget: float) -> dict
             note = f"beyond the budget: {more:.3g} s more"
         if note is None:
             left -= more
-            if other is not None:
-                plan[one.instead] = other._replace(note=f"{label} instead")
         plan[label] = Planned(one, seconds, note)
+        if note is None and other is not None:
+            plan[one.instead] = plan.pop(one.instead)._replace(unless=label)
     return plan

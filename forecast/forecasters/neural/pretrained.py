@@ -277,10 +277,12 @@ class PretrainedForecaster(BaseForecaster):
         some = torch.from_numpy(spaced(panel.n_series, MANY) - 1)
         with torch.inference_mode():
             shares = self._judge(some).weights.mean(0).numpy()
-        lengths = read_of(panel)
-        taught = np.flatnonzero(lengths >= held + 2)  # one value follows another
-        about = self.views_, shares, self.horizon_, held, taught
-        return Histories(self._newest, panel.n_series, int(lengths.max()), *about)
+        lengths = read_of(panel, held) + held  # what teaches is as long as any history
+
+        def newest(rows: Tensor, back: int) -> Tensor:
+            return self._last(rows, lengths[rows.numpy()] - back, back)
+
+        return Histories(newest, lengths, self.views_, shares, self.horizon_, held)
 
     # Some series at a time
 
@@ -370,9 +372,12 @@ class PretrainedForecaster(BaseForecaster):
 
     def _newest(self, rows: Tensor, back: int = 0, most: int = CONTEXT + LATTICE) -> Tensor:
         """Return the last values of some histories (B, N), NaN before they begin."""
-        panel, i = self.seen_, rows.numpy()
-        lengths = read_of(panel, back)[i].clip(max=most)
-        length = int(lengths.max())
+        lengths = read_of(self.seen_, back)[rows.numpy()].clip(max=most)
+        return self._last(rows, lengths, back)
+
+    def _last(self, rows: Tensor, lengths: np.ndarray, back: int) -> Tensor:
+        """Return so many values of some histories (B, N), `back` steps ago, NaN before them."""
+        panel, i, length = self.seen_, rows.numpy(), int(lengths.max())
         if len(i) == panel.n_series and lengths.min() == length:
             newest = panel.newest(length + back)  # lays no history out
             parts = newest.map(lambda part: part[i, :length])

@@ -68,7 +68,7 @@ def test_large_panels_teach_the_network_once(monkeypatch: pytest.MonkeyPatch) ->
     taught: list[int] = []
 
     def taught_by(network: Any, histories: Any, epochs: int) -> Any:
-        taught.append(histories.n_series)
+        taught.append(len(histories.lengths))
         return tuning.fine_tune(network, histories, epochs)
 
     monkeypatch.setattr(pretrained, "fine_tune", taught_by)
@@ -79,6 +79,30 @@ def test_large_panels_teach_the_network_once(monkeypatch: pytest.MonkeyPatch) ->
     assert taught == [100]  # a trial without a training of its own
     note = planned(model.panel_, Size.of(model.panel_, None, 12), 12, budget=2)["fine-tuned"].note
     assert "beyond the budget" in str(note)
+
+
+def test_the_network_as_it_is_stands_in_where_teaching_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any) -> None:
+        raise FloatingPointError("diverged")
+
+    monkeypatch.setattr(pretrained, "fine_tune", fail)
+    model = AutoForecaster(budget=5, horizon=6).fit(many(100, 81))
+    assert model.table_.loc["fine-tuned", "note"] == "failed: FloatingPointError: diverged"
+    assert model.table_.loc["pre-trained", "weight"] > 0.3
+
+
+def test_the_network_as_it_is_stands_in_where_there_is_no_time_to_teach(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuses(_: Any, seconds: float) -> str | None:
+        return "no time left" if seconds > 3 else None
+
+    monkeypatch.setattr(auto.Clock, "refuses", refuses)
+    model = AutoForecaster(budget=5, horizon=6).fit(many(100, 81))
+    assert model.table_.loc["fine-tuned", "note"] == "no time left"
+    assert model.table_.loc["pre-trained", "weight"] > 0.3
 
 
 def test_fine_tuning_holds_back_what_members_are_tried_on() -> None:

@@ -15,6 +15,7 @@ from forecast import PretrainedForecaster, load
 from forecast._checks import ForecastWarning
 from forecast.forecasters.neural import pretrained
 from forecast.pretrained.network import LEVELS, PretrainedNetwork
+from forecast.pretrained.tuning import Histories, held_out_losses
 
 MONTHS = pd.date_range("2015-01", periods=132, freq="MS")
 PHASE = np.random.default_rng(0).normal(size=24)
@@ -79,10 +80,32 @@ def test_fine_tuning_leaves_the_shipped_weights_as_they_are(
     monkeypatch.setattr("forecast.pretrained.tuning.VALUES", 1000)
     monkeypatch.setattr("forecast.pretrained.tuning.change", lambda *_: -1.0)
     before = {name: weight.clone() for name, weight in model.network_.state_dict().items()}
-    tuned = PretrainedForecaster(horizon=12, fine_tune=1).fit(sales())
+    both = pd.concat([sales(), sales() + 1], axis=1, keys=["a", "b"])
+    tuned = PretrainedForecaster(horizon=12, fine_tune=1).fit(both)
     assert tuned.network_ is not model.network_
     for name, weight in model.network_.state_dict().items():
         assert torch.equal(weight, before[name])
+
+
+def test_long_horizons_leave_as_much_to_learn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrained, "CONTEXT", 40)
+    monkeypatch.setattr(pretrained, "LATTICE", 10)
+    kept: list[Histories] = []
+
+    def keep(network: PretrainedNetwork, histories: Histories, _: int) -> PretrainedNetwork:
+        kept.append(histories)
+        return network
+
+    monkeypatch.setattr(pretrained, "fine_tune", keep)
+    y = pd.DataFrame(np.random.default_rng(0).normal(size=(203, 4)))
+    model = PretrainedForecaster(horizon=30, fine_tune=1).fit(y)
+    rows, histories = torch.arange(4), kept[0]
+    learned, judged = (histories.newest(rows, back) for back in (histories.held, 0))
+    assert histories.held > 50 > learned.shape[1] >= 40
+    assert (histories.lengths == learned.shape[1] + histories.held).all()
+    torch.testing.assert_close(judged[:, : -histories.held], learned, rtol=0, atol=0)
+    assert len(histories.taught) == 4
+    assert np.isfinite(held_out_losses(model.network_, histories)).all()
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
