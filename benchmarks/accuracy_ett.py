@@ -33,11 +33,10 @@ from forecast.pretrained import calibration
 from forecast.pretrained.blocks import (
     MEDIAN,
     SHARE,
+    count_of,
     length_of,
     means,
     moved,
-    near,
-    needed,
     season_of,
     steps_for,
 )
@@ -126,28 +125,29 @@ def from_ends(
     horizon: int,
 ) -> torch.Tensor:
     """Return what a view says (B, E, horizon, Q) after each of the ends of values (B, N)."""
-    steps = torch.arange(1, steps_for(*view[:2], horizon, values.shape[1]) + 1)
+    fewest = int(ends[0]) + 1
+    count = count_of(*view[:2], horizon, fewest)
+    steps = torch.arange(1, steps_for(*view[:2], horizon, fewest) + 1)
     table = network.forecast(reading, ends, steps)
     medians, away = table[..., MEDIAN].numpy(), np.zeros((*table.shape[:2], horizon))
     length = length_of(view.season)
-    for end in ends[-length:]:  # blocks that end there, or at ends before it
+    for end in ends[-length:] if count else []:  # blocks that end there, or at ends before it
         alike = np.flatnonzero((end - ends) % length == 0)
-        said = of_blocks(network, values, view, ends[alike], horizon)
-        moving = medians[:, alike, : said.shape[2] * length]
+        said = of_blocks(network, values, view, ends[alike], count)
+        moving = medians[:, alike, : count * length]
         for row in range(len(values)):
             away[row, alike] = SHARE * moved(moving[row], said[row], horizon)
     return table[:, :, :horizon] + torch.from_numpy(away)[..., None]
 
 
 def of_blocks(
-    network: PretrainedNetwork, values: torch.Tensor, view: View, ends: torch.Tensor, horizon: int
+    network: PretrainedNetwork, values: torch.Tensor, view: View, ends: torch.Tensor, count: int
 ) -> np.ndarray:
-    """Return medians (B, E, C) of the blocks after ends that lie whole blocks apart."""
+    """Return medians (B, E, count) of the blocks after ends that lie whole blocks apart."""
     length, none = length_of(view.season), torch.zeros(len(values), dtype=torch.long)
     blocks = torch.from_numpy(means(values[:, : int(ends[-1]) + 1].numpy(), view.season, length))
     reading = network.read(blocks, none + season_of(*view[:2]), none)
     newest = blocks.shape[1] - 1 - (ends[-1] - ends) // length
-    count = needed(near(*view[:2], horizon), length)
     steps = torch.arange(1, count + 1)
     return np.asarray(network.forecast(reading, newest, steps)[..., MEDIAN])
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.growth import Past, apart, growth, independent
 from forecast.forecasters.residuals import Residuals
+
+# Beside the forecasters, whose attributes are what fit learned: the errors, and their share apart.
+_SHARES: WeakKeyDictionary[ResidualForecaster, tuple[Residuals, np.ndarray]] = WeakKeyDictionary()
 
 AT_ONCE = 2**18  # values of paths
 
@@ -128,7 +132,6 @@ class ResidualForecaster(BaseForecaster):
     """
 
     residuals_: Residuals
-    _measured: tuple[Residuals, np.ndarray] | None = None
 
     @abstractmethod
     def _run(self, horizon: int, known: np.ndarray | None, noise: Noise) -> np.ndarray:
@@ -192,9 +195,10 @@ class ResidualForecaster(BaseForecaster):
 
     def _share_apart(self) -> np.ndarray:
         """Return `_apart` of these errors: measured once, however often paths are asked for."""
-        if self._measured is None or self._measured[0] is not self.residuals_:
-            self._measured = self.residuals_, self._apart()
-        return self._measured[1]
+        measured = _SHARES.get(self)
+        if measured is None or measured[0] is not self.residuals_:
+            measured = _SHARES[self] = self.residuals_, self._apart()
+        return measured[1]
 
     def _apart(self) -> np.ndarray:
         """Return by which share (n,) the steps of a path belong less together than in `_run`."""
