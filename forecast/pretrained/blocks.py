@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from forecast.pretrained.network import LEVELS, PretrainedNetwork, taught
+from forecast.pretrained.reader import fill
 
 Floats = NDArray[np.float64]
 SHARE = 0.4  # how far blocks are believed beside steps
@@ -94,11 +95,12 @@ def _filled(values: Floats, season: int) -> Floats:
     if not np.isnan(values).any():
         return values
     lead = -values.shape[1] % season
-    phases = np.pad(values, ((0, 0), (lead, 0)), constant_values=np.nan)
-    phases = phases.reshape(len(values), -1, season)
-    newest = np.where(np.isnan(phases), 0, np.arange(phases.shape[1])[:, None])
-    filled = np.take_along_axis(phases, np.maximum.accumulate(newest, 1), 1)
-    return np.asarray(filled.reshape(len(values), -1)[:, lead:])
+    padded = np.pad(values, ((0, 0), (lead, 0)), constant_values=np.nan)
+    phases = (
+        padded.reshape(len(values), -1, season).swapaxes(1, 2).reshape(len(values) * season, -1)
+    )
+    filled = fill(phases[None], ~np.isnan(phases))[0].reshape(len(values), season, -1)
+    return filled.swapaxes(1, 2).reshape(len(values), -1)[:, lead:]
 
 
 def _rare(values: Floats) -> NDArray[np.bool_]:

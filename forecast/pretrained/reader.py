@@ -90,12 +90,12 @@ def read(values: ArrayLike, season: ArrayLike, second: ArrayLike) -> Past:
     late, few, newer, both = _windows(running, widths)
     (level, mean), (late_spread, wide) = _moments(np.array([late, running]).swapaxes(0, 1))
     # in a gap longer than the window, what was known before it goes on
-    level, late_spread = _fill(np.array([level, late_spread]), late[0] > 0)
-    recent = _fill((few[1] / np.maximum(few[0], 1))[None], few[0] > 0)[0]
+    level, late_spread = fill(np.array([level, late_spread]), late[0] > 0)
+    recent = fill((few[1] / np.maximum(few[0], 1))[None], few[0] > 0)[0]
     # a calm stretch is no reason to forget how wide the series has been
     least = 1e-13 * np.abs(centre) + LEAST  # of a constant, beyond rounding
     spread = np.maximum(np.maximum(late_spread, 0.02 * wide), least)
-    filled = _fill(x[None], observed)[0]
+    filled = fill(x[None], observed)[0]
     slope = (filled - filled[:, :1]) / np.maximum(steps - first, 1)
     low, high = np.minimum.accumulate(filled, 1), np.maximum.accumulate(filled, 1)
     return Past(
@@ -129,7 +129,7 @@ def _drift(newer: Floats, older: Floats, half: Steps) -> Floats:
     return np.where(enough, (new - old) / half, np.nan)
 
 
-def _fill(values: Floats, observed: Bools) -> Floats:
+def fill(values: Floats, observed: Bools) -> Floats:
     """Carry the newest of values (F, B, N) forward that are observed (B, N)."""
     if observed.all():
         return values
