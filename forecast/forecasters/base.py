@@ -299,8 +299,9 @@ class BaseForecaster(FramedForecaster):
         """Compare the forecast with what came: the negative MASE, so greater is better.
 
         The steps are matched by time, so `y` need not start right after the history. The errors
-        of every series are divided by its in-sample seasonal naive error. scikit-learn's tools use
-        it when `scoring` is left out. A string such as "r2" compares arrays without their times and
+        of every series are divided by its in-sample seasonal naive error, the season being that of
+        the calendar or the values whatever `season_length` is. scikit-learn's tools use it when
+        `scoring` is left out. A string such as "r2" compares arrays without their times and
         fails: pass `forecast.evaluation.metrics.scorer(metric)`.
 
         Parameters
