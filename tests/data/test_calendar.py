@@ -83,7 +83,16 @@ def test_the_usual_seasons_are_found_in_one_short_series(m: int, size: int, swin
     assert sum(found(seed, 0.0) != 1 for seed in range(100)) <= 3
 
 
-@pytest.mark.parametrize("period", [5, 10, 30, 100, 628])
+@pytest.mark.parametrize("m", [5, 10, 30, 288])
+def test_a_sharp_season_of_any_length_is_found(m: int) -> None:
+    """Weekdays, four-hour steps, five minutes: a climb and a fall that come back."""
+    noise = np.random.default_rng(m).normal(size=6 * m)
+    y = pd.Series(np.resize(np.arange(float(m)), 6 * m) + 0.02 * m * noise)
+    assert infer_season_length(read_frames(y)) == m
+    assert infer_season_length(read_frames([y, y, y[:3]])) == m
+
+
+@pytest.mark.parametrize("period", [9, 11, 30, 100, 628])
 @pytest.mark.parametrize("noise", [0.0, 0.2])
 def test_a_smooth_cycle_of_another_length_is_no_season(period: int, noise: float) -> None:
     steps = np.arange(1000)
