@@ -134,6 +134,22 @@ def test_an_index_that_is_no_time(index: pd.Index) -> None:
     fails(TypeError, expected, str(index.dtype), y=series(np.ones(5), index))
 
 
+@pytest.mark.parametrize(
+    ("form", "times"),
+    [
+        ("%Y%m", pd.period_range("2023-10", periods=5, freq="M")),
+        ("%Y%m%d", pd.period_range("2023-12-29", periods=5, freq="D")),
+    ],
+)
+def test_numbers_that_write_dates_count_no_steps(form: str, times: pd.PeriodIndex) -> None:
+    """After 202312 comes 202401, not 202313."""
+    numbers = times.strftime(form).astype(int)
+    fails(ValueError, "dates such as", f"format={form!r}", y=series(np.ones(5), numbers))
+    fails(ValueError, "column 'ds'", y=long(["a"] * 5, numbers, list(np.ones(5))))
+    assert pd.to_datetime(numbers.astype(str), format=form)[-1] == times[-1].to_timestamp()
+    assert read_frames(series(np.ones(5), pd.RangeIndex(202398, 202403))).freq == 1
+
+
 def test_times_as_strings_in_a_long_frame() -> None:
     fails(TypeError, "column 'ds'", "pd.to_datetime", y=long(["a"], ["2024-01-01"], [1.0]))
 
