@@ -32,8 +32,8 @@ class Epoch:
     """What happened in one epoch."""
 
     epoch: int
-    training_loss: float  # scaled units
-    validation_loss: float  # scaled units; NaN without a validation part
+    training_loss: float  # scaled units, of symbols nats
+    validation_loss: float  # the same; NaN without a validation part
     learning_rate: float
     gradient_norm: float  # largest of a member, or of the head, before clipping
     seconds: float  # since training began
