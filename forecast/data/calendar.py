@@ -219,6 +219,26 @@ class CalendarAhead:
         return rows[place : place + len(times)]
 
 
+def clock_change(grid: pd.Index, behind: int, ahead: int) -> pd.Timestamp | None:
+    """Return the first time by changed clocks, so many steps behind or ahead of an axis' end.
+
+    None where clocks do not change, or steps are not shorter than a day: then none is longer.
+
+    Examples
+    --------
+    >>> hours = pd.date_range("2024-03-30", periods=24, freq="h", tz="Europe/Berlin")
+    >>> clock_change(hours, 24, ahead=24)
+    Timestamp('2024-03-31 03:00:00+0200', tz='Europe/Berlin')
+    """
+    step = getattr(grid, "freq", None)
+    if getattr(grid, "tz", None) is None or not isinstance(step, Tick) or isinstance(step, Day):
+        return None
+    near = _stretch(grid[-behind - 1 :], ahead)
+    offsets = near.tz_localize(None) - near.tz_convert("UTC").tz_localize(None)
+    changes = np.flatnonzero(offsets[1:] != offsets[:-1])
+    return near[changes[0] + 1] if len(changes) else None
+
+
 def _place(known: Any, times: Any) -> int | None:
     """Return where times stand among others that follow each other; None if they do not."""
     if known.dtype != times.dtype:
@@ -228,9 +248,9 @@ def _place(known: Any, times: Any) -> int | None:
     return place if np.array_equal(numbers[place : place + len(wanted)], wanted) else None
 
 
-def _stretch(times: pd.Index) -> pd.Index:
+def _stretch(times: pd.Index, steps: int = AHEAD) -> Any:
     try:
-        return extend_grid(times, AHEAD)
+        return extend_grid(times, steps)
     except ValueError:  # the end of time is near
         return times
 

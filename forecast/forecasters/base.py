@@ -15,7 +15,13 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer
-from forecast.data.frames import future_frame, restore, restore_columns, tell_open_ends
+from forecast.data.frames import (
+    future_frame,
+    restore,
+    restore_columns,
+    tell_changed_clocks,
+    tell_open_ends,
+)
 from forecast.evaluation.registry import DECILES
 from forecast.forecasters import arguments
 from forecast.forecasters.framed import FramedForecaster
@@ -90,6 +96,7 @@ class BaseForecaster(FramedForecaster):
         panel = self._weighed(self._read(y, X, self.freq), sample_weight)
         tell_open_ends(panel)
         learner = self._fitted_to(panel, horizon, season_length)
+        tell_changed_clocks(panel, learner.horizon_)
         learner.unit_ = arguments.unit_of(y)
         self.__dict__ = learner.__dict__
         return self

@@ -10,7 +10,7 @@ from forecast.data.calendar import (
     infer_season_length,
     season_lengths,
 )
-from forecast.data.frames import append, read_frames, restore
+from forecast.data.frames import append, read_frames, restore, tell_changed_clocks
 
 
 @pytest.mark.parametrize(
@@ -255,3 +255,24 @@ def test_the_calendar_ahead_is_that_of_each_time(axis: pd.Index, holidays: str |
     whole, _ = calendar_features(axis, axis.freqstr, holidays)
     for first, stop in ((0, 1), (1, 2), (60, 66), (250, 300), (3, 5), (64, 65)):
         np.testing.assert_array_equal(ahead.features(axis[first:stop]), whole[first:stop])
+
+
+@pytest.mark.parametrize(
+    ("first", "freq", "zone", "change"),
+    [
+        ("2024-03-28", "h", "Europe/Berlin", "2024-03-31 03:00"),  # within the next day
+        ("2024-03-21", "30min", "Europe/Berlin", None),
+        ("2024-10-25", "30min", "Europe/Berlin", "2024-10-27 02:00"),  # within the last three days
+        ("2024-03-28", "h", "Asia/Tokyo", None),
+        ("2024-03-28", "D", "Europe/Berlin", None),  # a day is a step, whatever its hours
+        ("2024-03-28", "h", None, None),
+    ],
+)
+def test_a_change_of_clocks_near_the_end_is_told(
+    first: str, freq: str, zone: str | None, change: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    steps = pd.date_range(first, pd.Timestamp(first) + pd.Timedelta(days=3), freq=freq, tz=zone)
+    tell_changed_clocks(read_frames(pd.Series(1.0, steps)), horizon=24)
+    assert [record.args[1] for record in caplog.records] == (
+        [] if change is None else [pd.Timestamp(change)]
+    )
