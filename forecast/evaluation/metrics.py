@@ -136,7 +136,7 @@ def coverage(y: npt.ArrayLike, lower: npt.ArrayLike, upper: npt.ArrayLike) -> fl
 def wql(y: npt.ArrayLike, quantiles: npt.ArrayLike, levels: Sequence[float]) -> float:
     """Return the weighted quantile loss: twice the sum of pinball losses over the sum of |y|.
 
-    It is averaged over the levels.
+    It is averaged over the levels; not a number where all actual values are 0.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def wql(y: npt.ArrayLike, quantiles: npt.ArrayLike, levels: Sequence[float]) -> 
         quantile_loss(actual, forecast, number_between("levels", level, 0, 1))
         for forecast, level in zip(forecasts, levels, strict=True)
     ]
-    return float(2 * np.mean(losses) / np.mean(np.abs(actual)))
+    return float(2 * np.mean(losses) / (np.mean(np.abs(actual)) or np.nan))
 
 
 def naive_scale(history: npt.ArrayLike, season_length: int) -> float:
