@@ -368,8 +368,8 @@ def scorer(metric: str) -> Callable[..., float]:
     callable
         `(estimator, y_test, X_test=None) -> float`. Forecasts are matched to `y_test` by time, so
         a gap between training and test part is skipped over. The season of scaled errors is that
-        of the calendar or the values, whatever `season_length` the estimator was given: a search
-        over it compares errors in one unit.
+        of the calendar or the values, 1 where most series have not seen it twice, whatever
+        `season_length` the estimator was given: a search over it compares errors in one unit.
 
     Raises
     ------
@@ -389,8 +389,10 @@ def scorer(metric: str) -> Callable[..., float]:
 def _score(metric: str, estimator: Any, y_test: Any, X_test: Any = None) -> float:
     asked = metric_named(metric)
     table = forecast_ahead(estimator, y_test, X_test, levels=asked.levels, n_paths=asked.n_paths)
-    season = infer_season_length(estimator.panel_)
-    scores = evaluate(table, estimator.panel_, season, metrics=[metric]).iloc[0]
+    panel = estimator.panel_
+    season = infer_season_length(panel)
+    season = season if 2 * season <= np.median(panel.lengths) else 1
+    scores = evaluate(table, panel, season, metrics=[metric]).iloc[0]
     record = metric_named(str(scores.index[0]))
     # The best value is the greatest: an error of 2 becomes -2, an R² of 0.5 stays 0.5.
     return float((record.best or 0.0) - record.loss(scores.iloc[0]))
