@@ -387,9 +387,12 @@ def _off_grid_message(
 
 
 def _regular_remedy(times: pd.Index) -> str:
-    """Return what makes irregular times regular: means of whole days, minutes or seconds."""
+    """Return what makes irregular times regular: missing rows, or means of whole days, minutes."""
     if not isinstance(times, pd.DatetimeIndex):
         return f"Give freq={int(np.gcd.reduce(np.diff(times)))}, or number the rows."
+    for alias in (*aliases_of_step(times, 30)[:-1], *aliases_of_step(times, 7)[:-1]):
+        if (_positions(times, parse_freq(alias)) >= 0).all():
+            return f"If steps between them are missing, say so: y.asfreq({alias!r})."
     usual = pd.Timedelta(np.median(np.diff(times.as_unit("ns").asi8)), unit="ns")
     units = {alias: pd.Timedelta(1, unit=alias) for alias in ("us", "ms", "s", "min", "D")}
     alias = max((one for one in units if units[one] <= usual), key=units.__getitem__, default="us")
