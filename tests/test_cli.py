@@ -422,6 +422,10 @@ def test_a_refusal_is_one_sentence(messy: Path, arguments: list[Any], said: str)
         (["predict", "nile", "--quantiles", "a,b"], "numbers between 0 and 1 .* got 'a,b'"),
         (["predict", "nile", "--output", "no/where.csv"], "there is no folder 'no'"),
         (["predict", "nile", "--horizon", "many"], "Invalid value for '--horizon': .* integer"),
+        *(
+            (["predict", "--model-file", "a.model", *given], f"{given[0]}: a saved model is what")
+            for given in (["--model", "ets"], ["--set", "x=1"], ["--season-length", "4"])
+        ),
         (["compare", "nile", "--models", "ets,arma"], "'arma' is no model"),
         (["forecast"], "No such command"),
     ],

@@ -182,6 +182,8 @@ def predict(
     levels = options.levels(quantiles)
     if model_file is None:
         options.forecasting(choice.model)
+    else:
+        options.as_saved(choice, how)
     if data is not None and Path(data).is_dir():
         why = "this is for one file, not for a folder."
         options.without(why, coverage=coverage, paths=paths, plot=plot, X=how.X)

@@ -250,4 +250,14 @@ def without(why: str, **given: Any) -> None:
     """Refuse options that make no sense here, and say why."""
     for name, value in given.items():
         if value:
-            raise typer.BadParameter(why, param_hint=f"--{name}")
+            raise typer.BadParameter(why, param_hint=f"--{name.replace('_', '-')}")
+
+
+def as_saved(choice: Choice, how: Reading) -> None:
+    """Refuse options that change nothing of a model that was saved."""
+    model = choice.model if choice.model != Choice.model else None
+    given = {"freq": how.freq, "season_length": how.season_length}
+    without(
+        "a saved model is what it was fitted as: leave this out, or fit again.",
+        model=model, set=choice.set, **given,
+    )  # fmt: skip

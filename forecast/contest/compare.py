@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -116,27 +116,15 @@ def compare(
     chosen = _contestants(models, season, random_state)
     asked = columns | {"horizon": steps, "season_length": season_length}
     contestants = {name: _prepared(model, asked) for name, model in chosen.items()}
-    tables, seconds, failures = {}, {}, {}
-    for name, model in watched(contestants, verbose):
-        began = time.perf_counter()
-        try:
-            tables[name] = _run(model, y, steps, n_paths_of(metrics), X=X, **origins, refit=refit)
-            seconds[name] = time.perf_counter() - began
-        except Exception as error:  # one contestant must not cost the others their run
-            failures[name] = f"{type(error).__name__}: {error}"
-    _report_failures(failures, contestants)
-    named = [table.assign(model=name) for name, table in tables.items()]
-    forecasts = pd.concat(named, ignore_index=True)
-    scores = _scores(forecasts, panel, season, metrics)
-    metric = str(scores.columns[0])
-    losses = metric_named(metric).loss(scores[metric])
-    best = losses[[name for name in NAIVE if name in losses]].min()
-    scores.insert(1, "skill", 1 - losses / best if best else float("nan"))
-    scores["seconds"] = pd.Series(seconds)
+    options = origins | {"X": X, "refit": refit}
+    forecasts, seconds, failures = _held(
+        contestants, lambda model: _run(model, y, steps, n_paths_of(metrics), **options), verbose
+    )
+    scores = _ranked(_scores(forecasts, panel, season, metrics), seconds)
     return Comparison(
-        scores.loc[losses.sort_values(kind="stable").index],
+        scores,
         forecasts,
-        metric,
+        str(scores.columns[0]),
         panel,
         season,
         unit=getattr(y, "attrs", {}).get("unit"),
@@ -182,6 +170,22 @@ def _prepared(model: Any, asked: dict[str, Any]) -> Any:
     return clone(model).set_params(**new)
 
 
+def _held(
+    contestants: dict[str, Any], run: Callable[[Any], pd.DataFrame], verbose: int
+) -> tuple[pd.DataFrame, dict[str, float], dict[str, str]]:
+    """Return the forecasts of all, how long each took, and why some failed."""
+    tables, seconds, failures = [], {}, {}
+    for name, model in watched(contestants, verbose):
+        began = time.perf_counter()
+        try:
+            tables.append(run(model).assign(model=name))
+            seconds[name] = time.perf_counter() - began
+        except Exception as error:  # one contestant must not cost the others their run
+            failures[name] = f"{type(error).__name__}: {error}"
+    _report_failures(failures, contestants)
+    return pd.concat(tables, ignore_index=True), seconds, failures
+
+
 def _run(model: Any, y: Any, steps: int, n_paths: int, **options: Any) -> pd.DataFrame:
     options["quantiles"] = LEVELS if hasattr(model, "predict_quantiles") else ()
     options["n_paths"] = n_paths if hasattr(model, "sample") else 0
@@ -202,7 +206,7 @@ def _report_failures(failures: dict[str, str], contestants: dict[str, Any]) -> N
     if all(name in failures for name in naive):
         raise ValueError(f"no naive forecast could be made: {failures[naive[0]]}")
     for name, why in failures.items():
-        warnings.warn(f"{name} is left out of the contest: {why}", ForecastWarning, stacklevel=3)
+        warnings.warn(f"{name} is left out of the contest: {why}", ForecastWarning, stacklevel=4)
 
 
 def _some(metrics: Sequence[str]) -> Sequence[str]:
@@ -212,6 +216,16 @@ def _some(metrics: Sequence[str]) -> Sequence[str]:
             "write metrics=['mase', 'coverage0.8']."
         )
     return metrics
+
+
+def _ranked(scores: pd.DataFrame, seconds: dict[str, float]) -> pd.DataFrame:
+    """Return the scores with skill and seconds, the best model first."""
+    metric = scores.columns[0]
+    losses = metric_named(metric).loss(scores[metric])
+    best = losses[[name for name in NAIVE if name in losses]].min()
+    scores.insert(1, "skill", 1 - losses / best if best else float("nan"))
+    scores["seconds"] = pd.Series(seconds)
+    return scores.loc[losses.sort_values(kind="stable").index]
 
 
 def _scores(

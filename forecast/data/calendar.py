@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ _STANDARD_ERRORS, _SMALLEST = 3.0, 0.1
 _USUAL, _FEWER, _CHANCE = (4, 12), 2.0, 1e-3
 # A season of 4 shows at 12, 24, ... as well: the shortest that is nearly as strong is meant.
 _NEARLY = 0.8
+# A season of any other length must leave no doubt: so long at most, the correlation after one, two
+# and three of them so high, and by so much above those a step beside, as no smooth cycle has it.
+_LONGEST, _EXACT, _SHARP, _FEW_SERIES = 366, 0.6, 0.25, 20
 
 
 def season_lengths(freq: Any) -> tuple[int, ...]:
@@ -94,13 +98,17 @@ def infer_season_length(panel: Panel) -> int:
     autocorrelation r(m) of the differenced values, averaged over at most 200 series, is a peak
     (above r(m - 1) and r(m + 1)) and above max(0.1, 3 / sqrt(number of values)). For 4 and 12, two
     take the place of three if the means of the places in the season differ as well. Of several, it
-    is the shortest with at least 0.8 of the highest r. Without any it is 1.
+    is the shortest with at least 0.8 of the highest r. Without any it is the shortest m up to 366,
+    seen four times, that repeats sharply: the autocorrelation without the factor for the overlap is
+    at least 0.6 at m, 2m and 3m, and at m 0.25 above its neighbours. Else it is 1.
 
     Examples
     --------
     >>> from forecast.data.frames import read_frames
     >>> infer_season_length(read_frames(pd.Series([3.0, 1.0, 4.0, 1.0] * 10)))
     4
+    >>> infer_season_length(read_frames(pd.Series([3.0, 1.0, 4.0, 1.0, 5.0] * 10)))
+    5
     """
     if not isinstance(panel.grid, pd.RangeIndex):
         return season_lengths(panel.freq)[0]
@@ -109,7 +117,7 @@ def infer_season_length(panel: Panel) -> int:
     strengths = {m: _strength(changes, m) for m in CANDIDATES}
     highest = max(strengths.values())
     if highest <= 0:
-        return 1
+        return _sharp_season(changes)
     return next(m for m, strength in strengths.items() if strength >= _NEARLY * highest)
 
 
@@ -211,6 +219,26 @@ class CalendarAhead:
         return rows[place : place + len(times)]
 
 
+def clock_change(grid: pd.Index, behind: int, ahead: int) -> pd.Timestamp | None:
+    """Return the first time by changed clocks, so many steps behind or ahead of an axis' end.
+
+    None where clocks do not change, or steps are not shorter than a day: then none is longer.
+
+    Examples
+    --------
+    >>> hours = pd.date_range("2024-03-30", periods=24, freq="h", tz="Europe/Berlin")
+    >>> clock_change(hours, 24, ahead=24)
+    Timestamp('2024-03-31 03:00:00+0200', tz='Europe/Berlin')
+    """
+    step = getattr(grid, "freq", None)
+    if getattr(grid, "tz", None) is None or not isinstance(step, Tick) or isinstance(step, Day):
+        return None
+    near = _stretch(grid[-behind - 1 :], ahead)
+    offsets = near.tz_localize(None) - near.tz_convert("UTC").tz_localize(None)
+    changes = np.flatnonzero(offsets[1:] != offsets[:-1])
+    return near[changes[0] + 1] if len(changes) else None
+
+
 def _place(known: Any, times: Any) -> int | None:
     """Return where times stand among others that follow each other; None if they do not."""
     if known.dtype != times.dtype:
@@ -220,9 +248,9 @@ def _place(known: Any, times: Any) -> int | None:
     return place if np.array_equal(numbers[place : place + len(wanted)], wanted) else None
 
 
-def _stretch(times: pd.Index) -> pd.Index:
+def _stretch(times: pd.Index, steps: int = AHEAD) -> Any:
     try:
-        return extend_grid(times, AHEAD)
+        return extend_grid(times, steps)
     except ValueError:  # the end of time is near
         return times
 
@@ -297,6 +325,24 @@ def _strength(changes: list[np.ndarray], m: int) -> float:
     return at if at > floor and at > max(below, above) else 0.0
 
 
+def _sharp_season(changes: list[np.ndarray]) -> int:
+    """Return the shortest season of any length that repeats sharply, 1 if none does.
+
+    Lags by the hundred are looked at, so of some series only.
+    """
+    typical = int(np.median([len(change) for change in changes]))
+    for m in range(2, min(typical // 4, _LONGEST) + 1):
+        long_enough = [change for change in changes if len(change) >= 4 * m]
+        r = partial(_mean_correlation, long_enough[:: len(long_enough) // _FEW_SERIES + 1])
+        if all(r(k * m) >= _EXACT for k in (1, 2, 3)) and r(m) - max(r(m - 1), r(m + 1)) >= _SHARP:
+            return m
+    return 1
+
+
+def _mean_correlation(changes: list[np.ndarray], lag: int) -> float:
+    return float(np.mean([_correlation(change, lag) for change in changes]))
+
+
 def _means_alike(changes: list[np.ndarray], m: int) -> float:
     """Return how often chance alone makes the means of m places differ so much: the F test."""
     between = within = free = 0.0
@@ -314,11 +360,16 @@ def _means_alike(changes: list[np.ndarray], m: int) -> float:
 
 
 def _autocorrelation(values: np.ndarray, lag: int) -> float:
-    """Return the autocorrelation of a series over its observed pairs, 0 for a constant one.
+    """Return the autocorrelation of a series, as much of it as the series overlaps with itself.
 
-    It counts as much as the series overlaps with itself: at long lags few pairs tell, and a chance
-    peak there must not win over the season that it is a multiple of.
+    At long lags few pairs tell, and a chance peak there must not win over the season that it is a
+    multiple of.
     """
+    return (1 - lag / len(values)) * _correlation(values, lag)
+
+
+def _correlation(values: np.ndarray, lag: int) -> float:
+    """Return the autocorrelation of a series over its observed pairs, 0 for a constant one."""
     observed = ~np.isnan(values)
     if not observed.any():
         return 0.0
@@ -327,5 +378,4 @@ def _autocorrelation(values: np.ndarray, lag: int) -> float:
     variance = float(np.mean(centred[observed] ** 2))
     if not pairs or variance == 0:
         return 0.0
-    overlap = 1 - lag / len(values)
-    return overlap * float(centred[lag:] @ centred[:-lag]) / pairs / variance
+    return float(centred[lag:] @ centred[:-lag]) / pairs / variance

@@ -19,6 +19,7 @@ from forecast._checks import positive_integer
 from forecast.data import covariates, leaks
 from forecast.data.appending import append
 from forecast.data.arriving import next_steps
+from forecast.data.calendar import clock_change, season_lengths
 from forecast.data.frequency import extend_grid
 from forecast.data.panel import Layout, Panel
 from forecast.data.placing import Unobserved, place
@@ -228,6 +229,18 @@ def tell_open_ends(panel: Panel) -> None:
         _log.warning(
             "%d of %d series end without a value, the first %r at %s: forecasts start after these",
             len(ends), panel.n_series, panel.ids[ends[0]], last,
+        )  # fmt: skip
+
+
+def tell_changed_clocks(panel: Panel, horizon: int) -> None:
+    """Log that clocks change in the last season or the next steps: a day has 23 or 25 hours."""
+    change = clock_change(panel.grid, season_lengths(panel.freq)[-1], horizon)
+    if change is not None:
+        _log.warning(
+            "the clocks of %s change at %s: steps are counted in hours that passed, so what "
+            "follows the clock is an hour off after it; to forecast by the clock, give local times "
+            "without a zone: y.tz_localize(None).groupby(level=0).mean()",
+            change.tz, change.tz_localize(None),
         )  # fmt: skip
 
 

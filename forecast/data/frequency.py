@@ -10,6 +10,7 @@ from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from forecast._checks import is_integer
 from forecast.data.aliases import aliases_of_step, parse_freq
+from forecast.data.numbered_times import date_form
 from forecast.data.opening import open_days, open_hours
 
 # Inference looks at the first steps inside the series; more would not change the most common one.
@@ -25,7 +26,7 @@ def as_times(index: pd.Index, where: str) -> pd.Index:
     TypeError
         If the index holds anything else, such as strings or floats.
     ValueError
-        If a time is missing.
+        If a time is missing, or whole numbers write dates, such as 202401.
     """
     if index.hasnans:
         raise ValueError(
@@ -37,7 +38,14 @@ def as_times(index: pd.Index, where: str) -> pd.Index:
     if pd.api.types.is_datetime64_any_dtype(index.dtype):
         return pd.DatetimeIndex(index)
     if pd.api.types.is_integer_dtype(index.dtype):
-        return pd.Index(index.to_numpy(dtype=np.int64), name=index.name)
+        numbers = pd.Index(index.to_numpy(dtype=np.int64), name=index.name)
+        if (form := date_form(numbers)) is not None:
+            raise ValueError(
+                f"{where} must count steps where it holds whole numbers, got dates such as "
+                f"{numbers[0]}. Make times of them: pd.to_datetime(numbers.astype(str), "
+                f"format={form!r})."
+            )
+        return numbers
     raise TypeError(
         f"{where} must hold datetimes, periods or whole numbers, got {index.dtype} "
         f"(first value {index[0]!r}). Convert it with pd.to_datetime, or number the rows."
@@ -379,9 +387,12 @@ def _off_grid_message(
 
 
 def _regular_remedy(times: pd.Index) -> str:
-    """Return what makes irregular times regular: means of whole days, minutes or seconds."""
+    """Return what makes irregular times regular: missing rows, or means of whole days, minutes."""
     if not isinstance(times, pd.DatetimeIndex):
         return f"Give freq={int(np.gcd.reduce(np.diff(times)))}, or number the rows."
+    for alias in (*aliases_of_step(times, 30)[:-1], *aliases_of_step(times, 7)[:-1]):
+        if (_positions(times, parse_freq(alias)) >= 0).all():
+            return f"If steps between them are missing, say so: y.asfreq({alias!r})."
     usual = pd.Timedelta(np.median(np.diff(times.as_unit("ns").asi8)), unit="ns")
     units = {alias: pd.Timedelta(1, unit=alias) for alias in ("us", "ms", "s", "min", "D")}
     alias = max((one for one in units if units[one] <= usual), key=units.__getitem__, default="us")

@@ -1,4 +1,4 @@
-"""Numbers that stand for times: seconds since 1970, days of a spreadsheet, years with decimals."""
+"""Numbers that stand for times: seconds since 1970, days of a spreadsheet, digits run together."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import warnings
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from forecast._checks import ForecastWarning, short
@@ -19,6 +20,8 @@ _YEARS = 1500, 2200
 _CALENDAR = re.compile(r"date|datum|day|time|month|week|year|stamp|epoch|unix|^ds$|^t$")
 # 2024013105 is five o'clock on January 31: digits run together, of which 1970 knows no such second.
 _DIGITS = {10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+# 202401 is a month and 20240131 a day where no number between tells otherwise.
+_DATES = {"%Y%m": (190001, 209912), "%Y%m%d": (19000101, 20991231)}
 
 
 def calendar_name(name: object) -> bool:
@@ -30,6 +33,28 @@ def calendar_name(name: object) -> bool:
     (True, False)
     """
     return bool(_CALENDAR.search(str(name).lower()))
+
+
+def date_form(numbers: npt.ArrayLike) -> str | None:
+    """Return the form in which whole numbers write months or days, None if they count steps.
+
+    All must be dates, and of more than one year or month: numbers that count steps go on to 202413
+    or 20240132.
+
+    Examples
+    --------
+    >>> date_form([202411, 202412, 202501]), date_form([20240131, 20240201])
+    ('%Y%m', '%Y%m%d')
+    >>> date_form([202411, 202412, 202413]), date_form([202411, 202412])
+    (None, None)
+    """
+    distinct = np.unique(np.asarray(numbers))
+    for form, (first, last) in _DATES.items():
+        if len(distinct) and first <= distinct[0] and distinct[-1] <= last:
+            dates = pd.to_datetime(pd.Series(distinct).astype(str), format=form, errors="coerce")
+            if dates.notna().all() and distinct[0] // 100 < distinct[-1] // 100:
+                return form
+    return None
 
 
 def from_numbers(column: pd.Series) -> pd.Series:

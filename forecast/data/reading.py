@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ _KINDS = (
     "a pandas Series, a list of Series, a wide DataFrame (a column is a series), or a long "
     "DataFrame with the columns {id_col!r}, {time_col!r}, {target_col!r}"
 )
+_FILE = "Read the file: forecast.read_file(path)."
+_DATE = re.compile(r"\d{4}-\d\d|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 # Times that are looked up in one go: all at once would take many times their memory.
 _TIMES_AT_ONCE = 250_000
 
@@ -91,6 +94,12 @@ def _remedy(column: pd.Series) -> str:
             "forecast the words themselves with SymbolForecaster; or how often each occurs: "
             "pd.get_dummies(y), or for one of them "
             f"(y == {short(word[0] if word else '')}).astype(float)."
+        )
+    if len(column) and _DATE.match(str(column.iloc[0])):
+        name = short(column.name)
+        return (
+            f"if it tells the times, make them the index: y[{name}] = pd.to_datetime(y[{name}]); "
+            f"y = y.set_index({name})."
         )
     return (
         "convert it with pd.to_numeric, or, if it names the series of a long frame, pass id_col=, "
@@ -339,8 +348,9 @@ def not_a_table(y: Any, layout: Layout) -> str:
     """Return what to say of something that is no table."""
     module = type(y).__module__.split(".")[0]
     remedy = {
+        "pathlib": _FILE,
         "numpy": "Give it an index: pd.Series(y), or pd.DataFrame(y) for several series.",
         "polars": "Give it its times: pl.DataFrame({'ds': times, 'y': y}); .collect() a lazy one.",
         "pyarrow": "Give it its times: pa.table({'ds': times, 'y': y}).",
-    }.get(module, "Convert it: pd.Series(y).")
+    }.get(module, _FILE if isinstance(y, str) else "Convert it: pd.Series(y).")
     return f"`y` must be {_KINDS.format(**vars(layout))}, got {short(y)}. {remedy}"

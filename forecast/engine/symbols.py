@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor
 
 from forecast.data.vocabulary import MISSING, START, as_inputs
-from forecast.engine.training import EMA_DECAY, STEPS_PER_EPOCH, schedule
-from forecast.networks.base import pick, state_map
+from forecast.engine import training
+from forecast.engine.trainable import Trainable
+from forecast.engine.training import Epoch, Settings
+from forecast.networks.base import State, pick, state_map
 from forecast.networks.symbols import Live, SymbolNetwork
 
 # Log-probabilities that are held at a time, for all symbols of the vocabulary.
@@ -33,15 +31,21 @@ class Batch(NamedTuple):
     targets: Tensor
     lengths: Tensor
 
+    @property
+    def fresh(self) -> Tensor:
+        """Which rows begin anew (B,): all do."""
+        return torch.ones(len(self.inputs), dtype=torch.bool)
 
-@dataclass(frozen=True)
-class Epoch:
-    """What happened in one epoch."""
+    def rows(self, some: slice) -> Batch:
+        """Return some of the rows, as wide as the longest of them."""
+        width = int(self.lengths[some].max())
+        return Batch(self.inputs[some, :width], self.targets[some, :width], self.lengths[some])
 
-    epoch: int
-    training_loss: float  # nats per symbol
-    validation_loss: float  # nats per symbol; NaN without a validation part
-    seconds: float  # since training began
+    def split(self, n_targets: int) -> Iterator[Batch]:
+        """Yield the rows in turn, so many that they have at most `n_targets` targets."""
+        at_once = max(n_targets // self.targets.shape[1], 1)
+        for first in range(0, len(self.inputs), at_once):
+            yield self.rows(slice(first, first + at_once))
 
 
 class Pieces:
@@ -104,69 +108,53 @@ class Pieces:
         return Batch(self.inputs[places], self.targets[places].where(inside, MISSING), lengths)
 
 
+class TrainableSymbols(Trainable[Batch]):
+    """A network of symbols as the training loop asks for it: one member, one step at a time.
+
+    Examples
+    --------
+    >>> from forecast.networks.recurrent import Recurrent
+    >>> trained = TrainableSymbols(SymbolNetwork(5, 3, Recurrent(3, 4, cell="tanh")))
+    >>> pieces = Pieces([np.array([3, MISSING, 1])], context_length=5)
+    >>> loss, counts, _ = trained.losses(pieces.cut(torch.tensor([0]), torch.Generator()))
+    >>> loss.shape, counts.flatten().tolist()
+    (torch.Size([1, 3, 1, 1]), [True, False, True])
+    """
+
+    def __init__(self, model: SymbolNetwork) -> None:
+        super().__init__()
+        self.model = model
+
+    def parts(self) -> Iterator[list[Tensor]]:
+        """Yield all weights: they are clipped together."""
+        yield list(self.parameters())
+
+    def losses(
+        self, batch: Batch, *, min_observed: int = 0, carried: State | None = None
+    ) -> tuple[Tensor, Tensor, State]:
+        """Return losses in nats (B, T, 1, 1), which of them count, and the state after them."""
+        state = self.model.network.initial_state(len(batch.inputs))
+        features, state = self.model.absorb(batch.inputs, state, if_uneven(batch.lengths))
+        losses = self.model.losses(features, batch.targets)
+        return losses[..., None, None], (batch.targets != MISSING)[..., None, None], state
+
+
 def train(
     model: SymbolNetwork,
     batches: Iterator[Batch],
     held_out: Sequence[np.ndarray],
-    *,
-    learning_rate: float,
-    weight_decay: float,
-    clip_norm: float | None,
-    max_epochs: int,
-    n_iter_no_change: int,
+    settings: Settings,
 ) -> Iterator[Epoch]:
-    """Train in place by AdamW; yield a record after every epoch and keep the best weights.
+    """Train in place; yield a record, in nats per symbol, after every epoch: see `training.train`.
 
-    As `training.train`, with the moving average of the weights and the same schedule. Without
-    held-out sequences all epochs are trained, and the last weights kept.
-
-    Raises
-    ------
-    FloatingPointError
-        If the loss is not finite.
+    Without held-out sequences all epochs are trained, and the last weights kept.
     """
-    optimizer = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=weight_decay)
-    moving_average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY))
-    averaged = cast(SymbolNetwork, moving_average.module)
-    best, patience, began = math.inf, 0, time.perf_counter()
-    kept = averaged.state_dict()
-    for epoch in range(max_epochs):
-        model.train()
-        losses = []
-        for step in range(epoch * STEPS_PER_EPOCH, (epoch + 1) * STEPS_PER_EPOCH):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate * schedule(step / (max_epochs * STEPS_PER_EPOCH))
-            loss = batch_loss(model, next(batches))
-            optimizer.zero_grad()
-            loss.backward()
-            if clip_norm is not None:
-                nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
-            optimizer.step()
-            moving_average.update_parameters(model)
-            losses.append(loss.detach())
-        training_loss = torch.stack(losses).mean().item()
-        if not math.isfinite(training_loss):
-            raise FloatingPointError(
-                f"The training loss is {training_loss} in epoch {epoch + 1}: the updates diverge. "
-                f"Lower `learning_rate` (now {learning_rate})."
-            )
-        loss_ahead = mean_loss(averaged.eval(), held_out)
-        yield Epoch(epoch + 1, training_loss, loss_ahead, time.perf_counter() - began)
-        if loss_ahead < best:
-            best, kept, patience = loss_ahead, copy.deepcopy(averaged.state_dict()), 0
-        elif math.isfinite(loss_ahead):
-            patience += 1
-        if patience >= n_iter_no_change:
-            break
-    model.load_state_dict(kept)
-    model.eval()
-
-
-def batch_loss(model: SymbolNetwork, batch: Batch) -> Tensor:
-    """Return the cross-entropy of a batch, in nats per symbol."""
-    state = model.network.initial_state(len(batch.inputs))
-    features, _ = model.absorb(batch.inputs, state, if_uneven(batch.lengths))
-    return model.loss(features, batch.targets)
+    return training.train(
+        TrainableSymbols(model),
+        batches,
+        lambda trained: mean_loss(trained.model, held_out),
+        settings,
+    )
 
 
 def if_uneven(lengths: Tensor) -> Tensor | None:

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -32,8 +32,8 @@ class Epoch:
     """What happened in one epoch."""
 
     epoch: int
-    training_loss: float  # scaled units
-    validation_loss: float  # scaled units; NaN without a validation part
+    training_loss: float  # scaled units, of symbols nats
+    validation_loss: float  # the same; NaN without a validation part
     learning_rate: float
     gradient_norm: float  # largest of a member, or of the head, before clipping
     seconds: float  # since training began
@@ -88,41 +88,18 @@ def train(
     FloatingPointError
         If the loss is not finite.
     """
-    optimizer = torch.optim.AdamW(
-        model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-    )
-    averaged, average = copy.deepcopy(model).eval(), get_ema_multi_avg_fn(EMA_DECAY)
-    # lists made once: torch's AveragedModel makes its own at every step, which takes longer than
-    # the average itself
-    weights, means_of_weights = list(model.parameters()), list(averaged.parameters())
-    gradient = FlatGradient(model.parts())
-    total = settings.max_epochs * STEPS_PER_EPOCH
+    descent = Descent(model, settings, on_gradients)
+    averaged, total = descent.averaged, settings.max_epochs * STEPS_PER_EPOCH
     best, patience, began = math.inf, 0, time.perf_counter()
     kept = averaged.state_dict()  # the newest weights, unless those of an epoch validate best
-    carried = None
     for epoch in range(settings.max_epochs):
         model.train()
         losses, norms = [], []
         for step in range(epoch * STEPS_PER_EPOCH, (epoch + 1) * STEPS_PER_EPOCH):
             rate = settings.learning_rate * schedule(step / total)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            batch = next(batches)
-            batch = batch.rows(ranks.own_rows(len(batch.fresh)))
-            carried = None if batch.fresh.all() else carried
-            gradient.whole.zero_()
-            means, carried = backward(model, gradient, batch, settings.min_observed, carried)
-            if on_gradients is not None:
-                on_gradients(model)
-            norms += [
-                clip(part, settings.clip_norm, settings.clip_value) for part in gradient.parts
-            ]
-            optimizer.step()
-            if step:
-                average(means_of_weights, weights, step)
-            else:
-                averaged.load_state_dict(model.state_dict())
-            losses.append(means.mean())
+            loss, norm = descent.step(next(batches), rate)
+            losses.append(loss)
+            norms += norm
         training_loss = torch.stack(losses).mean().item()
         if not math.isfinite(training_loss):
             raise FloatingPointError(
@@ -146,6 +123,58 @@ def train(
     model.load_state_dict(kept)
     model.zero_grad()
     model.eval()
+
+
+class Descent(Generic[M]):
+    """AdamW, step by step, and the moving average of the weights.
+
+    Parameters
+    ----------
+    model, settings, on_gradients
+        As in `train`.
+
+    Attributes
+    ----------
+    averaged : Trainable
+        The model with averaged weights.
+    """
+
+    def __init__(
+        self, model: M, settings: Settings, on_gradients: Callable[[M], None] | None = None
+    ) -> None:
+        self.model, self.settings, self.on_gradients = model, settings, on_gradients
+        decay, rate = settings.weight_decay, settings.learning_rate
+        self.optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=decay, fused=True)
+        self.averaged = copy.deepcopy(model).eval()
+        # lists made once: torch's AveragedModel makes its own at every step, which takes longer
+        # than the average itself
+        self._weights, self._means = list(model.parameters()), list(self.averaged.parameters())
+        self._average = get_ema_multi_avg_fn(EMA_DECAY)
+        self._gradient = FlatGradient(model.parts())
+        self._carried: State | None = None
+        self._taken = 0
+
+    def step(self, batch: Rows, rate: float) -> tuple[Tensor, list[Tensor]]:
+        """Take a step; return the mean loss, and the norm of each part's gradient."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        batch = batch.rows(ranks.own_rows(len(batch.fresh)))
+        carried = None if batch.fresh.all() else self._carried
+        self._gradient.whole.zero_()
+        means, self._carried = backward(
+            self.model, self._gradient, batch, self.settings.min_observed, carried
+        )
+        if self.on_gradients is not None:
+            self.on_gradients(self.model)
+        norm, value = self.settings.clip_norm, self.settings.clip_value
+        norms = [clip(part, norm, value) for part in self._gradient.parts]
+        self.optimizer.step()
+        if self._taken:
+            self._average(self._means, self._weights, self._taken)
+        else:
+            self.averaged.load_state_dict(self.model.state_dict())
+        self._taken += 1
+        return means.mean(), norms
 
 
 class FlatGradient:

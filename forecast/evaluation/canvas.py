@@ -62,14 +62,29 @@ def drawn(text: Any) -> str:
 def draw_line(
     ax: Axes, values: pd.Series, colour: str, label: str, *, after: Any = None, **style: Any
 ) -> None:
-    """Draw values; with `after`, bridge the step from the last value before them."""
+    """Draw values; with `after`, bridge the step from the last value before them.
+
+    A value between missing ones is a dot: a line through it alone would not be seen.
+    """
     style = {"color": colour, "lw": 1.6, **style}
     x, y = placed(values.index), values.to_numpy(np.float64)
-    marker = "o" if after is not None and len(values) <= 12 else None
-    ax.plot(x, y, label=label, marker=marker, ms=4.5, **style)
+    few = after is not None and len(values) <= 12
+    marked = np.arange(len(y)) if few else _alone(y)
+    marker = "o" if len(marked) else None
+    ax.plot(x, y, label=label, marker=marker, markevery=marked.tolist(), ms=4.5, **style)
     if after is not None:
         last = placed(after.index[-1:])
         ax.plot([last[0], x[0]], [after.iloc[-1], y[0]], **style)
+
+
+def _alone(y: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """Return the places of values that have no neighbour.
+
+    >>> _alone(np.array([1.0, np.nan, 2.0, 3.0, np.nan, 4.0])).tolist()
+    [0, 5]
+    """
+    missing = np.pad(np.isnan(y), 1, constant_values=True)
+    return np.flatnonzero(~missing[1:-1] & missing[:-2] & missing[2:])
 
 
 def draw_past(ax: Axes, past: pd.Series, actual: pd.Series | None) -> None:

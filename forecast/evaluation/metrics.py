@@ -20,6 +20,7 @@ from sklearn import metrics as sklearn_metrics
 
 from forecast._checks import number_between, positive_integer
 from forecast.data.backends import like
+from forecast.data.calendar import infer_season_length
 from forecast.evaluation.registry import (
     columns_of,
     metric_named,
@@ -135,7 +136,7 @@ def coverage(y: npt.ArrayLike, lower: npt.ArrayLike, upper: npt.ArrayLike) -> fl
 def wql(y: npt.ArrayLike, quantiles: npt.ArrayLike, levels: Sequence[float]) -> float:
     """Return the weighted quantile loss: twice the sum of pinball losses over the sum of |y|.
 
-    It is averaged over the levels.
+    It is averaged over the levels; not a number where all actual values are 0.
 
     Parameters
     ----------
@@ -162,7 +163,7 @@ def wql(y: npt.ArrayLike, quantiles: npt.ArrayLike, levels: Sequence[float]) -> 
         quantile_loss(actual, forecast, number_between("levels", level, 0, 1))
         for forecast, level in zip(forecasts, levels, strict=True)
     ]
-    return float(2 * np.mean(losses) / np.mean(np.abs(actual)))
+    return float(2 * np.mean(losses) / (np.mean(np.abs(actual)) or np.nan))
 
 
 def naive_scale(history: npt.ArrayLike, season_length: int) -> float:
@@ -366,7 +367,9 @@ def scorer(metric: str) -> Callable[..., float]:
     -------
     callable
         `(estimator, y_test, X_test=None) -> float`. Forecasts are matched to `y_test` by time, so
-        a gap between training and test part is skipped over.
+        a gap between training and test part is skipped over. The season of scaled errors is that
+        of the calendar or the values, 1 where most series have not seen it twice, whatever
+        `season_length` the estimator was given: a search over it compares errors in one unit.
 
     Raises
     ------
@@ -386,7 +389,10 @@ def scorer(metric: str) -> Callable[..., float]:
 def _score(metric: str, estimator: Any, y_test: Any, X_test: Any = None) -> float:
     asked = metric_named(metric)
     table = forecast_ahead(estimator, y_test, X_test, levels=asked.levels, n_paths=asked.n_paths)
-    scores = evaluate(table, estimator.panel_, estimator.season_length_, metrics=[metric]).iloc[0]
+    panel = estimator.panel_
+    season = infer_season_length(panel)
+    season = season if 2 * season <= np.median(panel.lengths) else 1
+    scores = evaluate(table, panel, season, metrics=[metric]).iloc[0]
     record = metric_named(str(scores.index[0]))
     # The best value is the greatest: an error of 2 becomes -2, an R² of 0.5 stays 0.5.
     return float((record.best or 0.0) - record.loss(scores.iloc[0]))

@@ -325,12 +325,12 @@ METRICS: dict[str, Metric] = {
         help="The quantile loss, averaged over all levels, in the unit of the values.",
     ),
     "wql": Metric(  # as in GluonTS; the mean over the levels of 2 sum(loss) / sum(|y|)
-        function=lambda rows: 2 * _pinball(rows) / rows.mean(np.abs(rows.y)),
+        function=lambda rows: 2 * _pinball(rows) / rows.size,
         short="wQL",
         label="weighted quantile loss",
         levels=DECILES,
         help="Twice the sum of the quantile losses over the sum of |y|, averaged over the levels. "
-        "It rewards bands that are narrow and yet hold what they promise.",
+        "It rewards bands that are narrow and yet hold what they promise; of zeros there is none.",
     ),
     "crps": Metric(
         function=lambda rows: 2 * _pinball(rows),

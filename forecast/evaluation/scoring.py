@@ -53,6 +53,12 @@ class Scored:
         """The mean squared error of the seasonal naive forecast inside the history, (N,)."""
         return self._scales[1]
 
+    @property
+    def size(self) -> Array:
+        """The mean of |y| in each group, (G,); not a number where all values are 0."""
+        size = self.mean(np.abs(self.y))
+        return np.where(size > 0, size, np.nan)
+
     @cached_property
     def intervals(self) -> dict[float, tuple[float, float]]:
         """The lower and upper level of each central interval by its coverage, widest first."""

@@ -15,7 +15,13 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer
-from forecast.data.frames import future_frame, restore, restore_columns, tell_open_ends
+from forecast.data.frames import (
+    future_frame,
+    restore,
+    restore_columns,
+    tell_changed_clocks,
+    tell_open_ends,
+)
 from forecast.evaluation.registry import DECILES
 from forecast.forecasters import arguments
 from forecast.forecasters.framed import FramedForecaster
@@ -90,6 +96,7 @@ class BaseForecaster(FramedForecaster):
         panel = self._weighed(self._read(y, X, self.freq), sample_weight)
         tell_open_ends(panel)
         learner = self._fitted_to(panel, horizon, season_length)
+        tell_changed_clocks(panel, learner.horizon_)
         learner.unit_ = arguments.unit_of(y)
         self.__dict__ = learner.__dict__
         return self
@@ -299,8 +306,9 @@ class BaseForecaster(FramedForecaster):
         """Compare the forecast with what came: the negative MASE, so greater is better.
 
         The steps are matched by time, so `y` need not start right after the history. The errors
-        of every series are divided by its in-sample seasonal naive error. scikit-learn's tools use
-        it when `scoring` is left out. A string such as "r2" compares arrays without their times and
+        of every series are divided by its in-sample seasonal naive error, the season being that of
+        the calendar or the values whatever `season_length` is. scikit-learn's tools use it when
+        `scoring` is left out. A string such as "r2" compares arrays without their times and
         fails: pass `forecast.evaluation.metrics.scorer(metric)`.
 
         Parameters

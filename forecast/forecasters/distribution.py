@@ -21,7 +21,7 @@ from forecast.forecasters.arrays import ArrayForecaster
 from forecast.forecasters.bounds import Bounds
 from forecast.forecasters.calibration import Calibration, calibrate
 from forecast.forecasters.occlusion import Occluded
-from forecast.forecasters.outliers import Outliers
+from forecast.forecasters.outliers import GONE_ON_FROM, HIDDEN, Outliers
 from forecast.forecasters.transform import backward, fit_transformer, forward
 
 # Equal values from which on a series is thought to be constant.
@@ -46,9 +46,11 @@ class DistributionForecaster(ArrayForecaster):
         """Return a copy that has learned from a panel in the units of the user."""
         learner = self._unfitted(panel, horizon, season_length)
         learner.target_transform_, seen = fit_transformer(self.target_transform, panel)
+        newest = Outliers.newest(seen) if self.target_transform is None else Outliers.none()
         seen = learner._without_outliers(seen)
-        if len(learner.outliers_.series):
-            warnings.warn(learner.outliers_.describe(panel), ForecastWarning, stacklevel=3)
+        for found, consequence in ((learner.outliers_, HIDDEN), (newest, GONE_ON_FROM)):
+            if len(found.series):
+                warnings.warn(found.describe(panel, consequence), ForecastWarning, stacklevel=3)
         untrained, asked = learner._untrained(), self.calibration
         wanted = learner._calibrates(seen) if asked is None else boolean("calibration", asked)
         learner.calibration_ = None

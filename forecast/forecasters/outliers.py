@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -15,13 +16,19 @@ FARTHER = 20
 # ... if at most one value in so many is one, and if the series has so many values.
 ONE_IN, ENOUGH = 50, 12
 
+HIDDEN = (
+    "it is taken for missing. If it is real, pass a `target_transform`, even "
+    "FunctionTransformer(), which changes nothing."
+)
+GONE_ON_FROM = "forecasts go on from it. If it is an error, write NaN in its place."
+
 
 class Outliers(NamedTuple):
     """Where outliers are; the models see missing values there.
 
     One in fifty values of a series, or one of fewer, may be outliers: those that lie twenty times
     as far from the median as all others. Peaks that come back, such as Christmas or rare large
-    orders, are none, nor is what no other value came after: it may be a new level.
+    orders, are none, nor is what no other value came after: it may be a new level, see `newest`.
 
     Attributes
     ----------
@@ -48,9 +55,29 @@ class Outliers(NamedTuple):
     @classmethod
     def find(cls, panel: Panel) -> Outliers:
         """Look at every series of a panel, in the units of the user."""
+        return cls._where(panel, lambda far, first, last: far[(far > first) & (far < last)])
+
+    @classmethod
+    def newest(cls, panel: Panel) -> Outliers:
+        """Look for values as far off at the end of a series: errors, or a new level.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from forecast.data.frames import read_frames
+        >>> y = pd.Series([3.0, 4.0, 5.0, 4.0, 3.0, 4.0, 4.0, 3.0, 5.0, 4.0, 3.0, 1e9])
+        >>> Outliers.newest(read_frames(y)).places
+        array([11])
+        """
+        return cls._where(panel, lambda far, first, last: far[far > last])
+
+    @classmethod
+    def _where(cls, panel: Panel, chosen: Callable[[np.ndarray, int, int], np.ndarray]) -> Outliers:
+        """Return the far values that are chosen by where the first and last ordinary ones are."""
         found = [cls.none()]
         for i in np.flatnonzero(_suspicious(panel)):
-            places = _far_places(panel.series(int(i)).astype(np.float64))
+            far, usual = _far_places(panel.series(int(i)).astype(np.float64))
+            places = chosen(far, int(usual[0]), int(usual[-1])) if len(far) else far
             found.append(cls(np.full(len(places), i), places))
         return cls(*map(np.concatenate, zip(*found, strict=True)))
 
@@ -72,15 +99,14 @@ class Outliers(NamedTuple):
         values[panel.offsets[self.series] + self.places] = np.nan
         return replace(panel, values=values)
 
-    def describe(self, panel: Panel) -> str:
-        """Say what was found, and what to do."""
+    def describe(self, panel: Panel, consequence: str) -> str:
+        """Say what was found, what follows from it, and what to do."""
         i, place = int(self.series[0]), int(self.places[0])
         more = f" ({len(self.series) - 1} more values are like it)" if len(self.series) > 1 else ""
         return (
             f"series {short(panel.ids[i])} has {panel.series(i)[place]:g} at "
             f"{panel.times(i)[place]}, {FARTHER} times as far from its median as all "
-            f"others, or more{more}: it is taken for missing. If it is real, pass a "
-            "`target_transform`, even FunctionTransformer(), which changes nothing."
+            f"others, or more{more}: {consequence}"
         )
 
 
@@ -103,14 +129,13 @@ def _suspicious_of(panel: Panel, some: slice) -> np.ndarray:
     return suspected
 
 
-def _far_places(values: np.ndarray) -> np.ndarray:
-    """Return the places of the outliers of one series."""
+def _far_places(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of the far and of the ordinary values of one series."""
     away = np.abs(values - np.nanmedian(values))
     seen = np.flatnonzero(~np.isnan(away))
     allowed = max(1, len(seen) // ONE_IN)
     ordinary = np.partition(away[seen], -allowed - 1)[-allowed - 1]
     if ordinary == 0:  # a single sale among none is no outlier
-        return np.empty(0, dtype=np.int64)
-    usual = seen[away[seen] <= FARTHER * ordinary]
-    far = seen[away[seen] > FARTHER * ordinary]
-    return far[(far > usual[0]) & (far < usual[-1])]
+        return seen[:0], seen
+    far = away[seen] > FARTHER * ordinary
+    return seen[far], seen[~far]

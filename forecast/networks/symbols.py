@@ -84,15 +84,16 @@ class SymbolNetwork(nn.Module):
         logits = self.output(features)
         return logits.masked_fill(~self.possible, -torch.inf).log_softmax(-1)
 
-    def loss(self, features: Tensor, targets: Tensor) -> Tensor:
-        """Return the cross-entropy, in nats per symbol: the mean of -log p(target).
+    def losses(self, features: Tensor, targets: Tensor) -> Tensor:
+        """Return -log p(target) of each symbol (...), in nats; their mean is the cross-entropy.
 
-        Targets (...) below zero are padding, or symbols that are missing, and do not count.
+        Targets below zero are padding, or symbols that are missing: 0.
         """
         log_probabilities = self.log_probabilities(features).flatten(0, -2)
-        return nn.functional.nll_loss(
-            log_probabilities, targets.flatten(), ignore_index=-1, reduction="mean"
+        losses = nn.functional.nll_loss(
+            log_probabilities, targets.flatten(), ignore_index=-1, reduction="none"
         )
+        return losses.view_as(targets)
 
     @torch.no_grad()
     def let_unknown_be_average(self, counts: Tensor, unknown: int) -> None:

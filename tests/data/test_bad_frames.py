@@ -134,6 +134,34 @@ def test_an_index_that_is_no_time(index: pd.Index) -> None:
     fails(TypeError, expected, str(index.dtype), y=series(np.ones(5), index))
 
 
+@pytest.mark.parametrize(
+    ("form", "times"),
+    [
+        ("%Y%m", pd.period_range("2023-10", periods=5, freq="M")),
+        ("%Y%m%d", pd.period_range("2023-12-29", periods=5, freq="D")),
+    ],
+)
+def test_numbers_that_write_dates_count_no_steps(form: str, times: pd.PeriodIndex) -> None:
+    """After 202312 comes 202401, not 202313."""
+    numbers = times.strftime(form).astype(int)
+    fails(ValueError, "dates such as", f"format={form!r}", y=series(np.ones(5), numbers))
+    fails(ValueError, "column 'ds'", y=long(["a"] * 5, numbers, list(np.ones(5))))
+    assert pd.to_datetime(numbers.astype(str), format=form)[-1] == times[-1].to_timestamp()
+    assert read_frames(series(np.ones(5), pd.RangeIndex(202398, 202403))).freq == 1
+
+
+def test_a_column_of_dates_as_text_is_told_how_to_become_the_index() -> None:
+    """What pd.read_csv makes of a file of dates and values."""
+    y = pd.DataFrame({"day": DAYS.strftime("%Y-%m-%d"), "sales": np.arange(5.0)})
+    remedy = "y['day'] = pd.to_datetime(y['day']); y = y.set_index('day')"
+    fails(TypeError, "series 'day' must hold real numbers", remedy, y=y)
+    names = {"y": y, "pd": pd}
+    exec(remedy, names)
+    assert read_frames(names["y"]).times(0).tolist() == DAYS.tolist()
+    fails(TypeError, "pd.to_numeric", y=y.assign(day=["1.5"] * 5))
+    fails(TypeError, "forecast.read_file(path)", y="sales.csv")
+
+
 def test_times_as_strings_in_a_long_frame() -> None:
     fails(TypeError, "column 'ds'", "pd.to_datetime", y=long(["a"], ["2024-01-01"], [1.0]))
 

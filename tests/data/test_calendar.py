@@ -10,7 +10,7 @@ from forecast.data.calendar import (
     infer_season_length,
     season_lengths,
 )
-from forecast.data.frames import append, read_frames, restore
+from forecast.data.frames import append, read_frames, restore, tell_changed_clocks
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,16 @@ def test_the_usual_seasons_are_found_in_one_short_series(m: int, size: int, swin
     assert sum(found(seed, 0.0) != 1 for seed in range(100)) <= 3
 
 
-@pytest.mark.parametrize("period", [5, 10, 30, 100, 628])
+@pytest.mark.parametrize("m", [5, 10, 30, 288])
+def test_a_sharp_season_of_any_length_is_found(m: int) -> None:
+    """Weekdays, four-hour steps, five minutes: a climb and a fall that come back."""
+    noise = np.random.default_rng(m).normal(size=6 * m)
+    y = pd.Series(np.resize(np.arange(float(m)), 6 * m) + 0.02 * m * noise)
+    assert infer_season_length(read_frames(y)) == m
+    assert infer_season_length(read_frames([y, y, y[:3]])) == m
+
+
+@pytest.mark.parametrize("period", [9, 11, 30, 100, 628])
 @pytest.mark.parametrize("noise", [0.0, 0.2])
 def test_a_smooth_cycle_of_another_length_is_no_season(period: int, noise: float) -> None:
     steps = np.arange(1000)
@@ -246,3 +255,24 @@ def test_the_calendar_ahead_is_that_of_each_time(axis: pd.Index, holidays: str |
     whole, _ = calendar_features(axis, axis.freqstr, holidays)
     for first, stop in ((0, 1), (1, 2), (60, 66), (250, 300), (3, 5), (64, 65)):
         np.testing.assert_array_equal(ahead.features(axis[first:stop]), whole[first:stop])
+
+
+@pytest.mark.parametrize(
+    ("first", "freq", "zone", "change"),
+    [
+        ("2024-03-28", "h", "Europe/Berlin", "2024-03-31 03:00"),  # within the next day
+        ("2024-03-21", "30min", "Europe/Berlin", None),
+        ("2024-10-25", "30min", "Europe/Berlin", "2024-10-27 02:00"),  # within the last three days
+        ("2024-03-28", "h", "Asia/Tokyo", None),
+        ("2024-03-28", "D", "Europe/Berlin", None),  # a day is a step, whatever its hours
+        ("2024-03-28", "h", None, None),
+    ],
+)
+def test_a_change_of_clocks_near_the_end_is_told(
+    first: str, freq: str, zone: str | None, change: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    steps = pd.date_range(first, pd.Timestamp(first) + pd.Timedelta(days=3), freq=freq, tz=zone)
+    tell_changed_clocks(read_frames(pd.Series(1.0, steps)), horizon=24)
+    assert [record.args[1] for record in caplog.records] == (
+        [] if change is None else [pd.Timestamp(change)]
+    )

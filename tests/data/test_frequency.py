@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -208,3 +210,17 @@ def test_times_that_nanoseconds_cannot_hold_are_named(freq: str, zone: str | Non
         extend_grid(grid, steps)
     if freq != "YS" or pd.__version__ >= "3":  # pandas 2 counts years in nanoseconds
         assert len(extend_grid(grid.as_unit("s"), 200)) == 209
+
+
+@pytest.mark.parametrize(
+    ("times", "alias"),
+    [
+        (["2020-01-01", "2020-04-01", "2020-09-01"], "MS"),
+        (["2020-01-05", "2020-01-19", "2020-02-02", "2020-02-09"], "W-SUN"),
+    ],
+)
+def test_missing_steps_are_told_from_irregular_ones(times: list[str], alias: str) -> None:
+    y = pd.Series(np.arange(float(len(times))), pd.DatetimeIndex(times))
+    with pytest.raises(ValueError, match=re.escape(f"y.asfreq({alias!r})")):
+        read_frames(y)
+    assert read_frames(y.asfreq(alias)).freq.startswith(alias)

@@ -11,7 +11,8 @@ import torch
 
 from forecast.data.vocabulary import MISSING, START, UNKNOWN
 from forecast.engine import symbols
-from forecast.engine.symbols import Pieces
+from forecast.engine.symbols import Pieces, TrainableSymbols
+from forecast.engine.training import Settings
 from forecast.networks.recurrent import Recurrent
 from forecast.networks.symbols import SymbolNetwork
 
@@ -77,11 +78,23 @@ def test_a_missing_symbol_has_no_log_probability() -> None:
     assert np.isnan(found[0]).tolist() == [False, True, False]
 
 
+def test_padding_and_missing_symbols_have_no_loss_and_parts_are_rows() -> None:
+    sequences = [np.array([3, MISSING, 4]), np.arange(3, 12), np.array([5])]
+    batch = Pieces(sequences, 9).cut(torch.arange(3), torch.Generator())
+    trained = TrainableSymbols(network().double())
+    losses, counts, _ = trained.losses(batch)
+    assert counts.sum() == 2 + 9 + 1 and (losses[~counts] == 0).all()
+    for row, part in enumerate(batch.split(9)):
+        width = len(sequences[row])
+        torch.testing.assert_close(trained.losses(part)[0][0], losses[row, :width])
+
+
 def test_updates_that_diverge_are_told() -> None:
     batches = Pieces([np.arange(3, 20)], 9).batches(4, torch.Generator().manual_seed(0))
-    epochs = symbols.train(
-        network(), batches, [], learning_rate=1e38, weight_decay=0.0, clip_norm=None,
-        max_epochs=2, n_iter_no_change=1,
+    settings = Settings(
+        learning_rate=1e38, max_epochs=2, n_iter_no_change=1, weight_decay=0.0, clip_norm=None,
+        clip_value=None, min_observed=0,
     )  # fmt: skip
+    epochs = symbols.train(network(), batches, [], settings)
     with pytest.raises(FloatingPointError, match="Lower `learning_rate`"):
         list(epochs)

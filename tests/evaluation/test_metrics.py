@@ -228,6 +228,15 @@ def test_scorer_in_a_search_of_scikit_learn(metric):
     assert search.best_params_ == {"shift": 2.5}
 
 
+def test_zeros_have_no_weighted_quantile_loss():
+    """0 is no unit: not infinity, and no warning of numpy's."""
+    frame = table()
+    frame.loc[frame["unique_id"] == "s1", "y"] = 0.0
+    losses = evaluate(frame, by=["unique_id"], metrics=["wql"])["wql"]
+    assert losses.isna().to_dict() == {"s0": False, "s1": True, "s2": False}
+    assert np.isnan(metrics.wql([0.0, 0.0], [[1.0], [2.0]], levels=[0.5]))
+
+
 def test_scorer_skips_a_gap():
     y = pd.Series(np.arange(40.0))
     splits = TimeSeriesSplit(3, test_size=4, gap=2)

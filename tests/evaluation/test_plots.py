@@ -86,6 +86,18 @@ def test_lines_are_the_numbers():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (daily)", "load (MW)")
 
 
+def test_a_value_between_missing_ones_is_seen():
+    past = PAST.where(np.arange(len(PAST)) % 5 == 0)
+    (line,) = (
+        line for line in plot_forecast(past, AHEAD, DECILES).lines if line.get_label() == "history"
+    )
+    dots = np.array(line.get_markevery())
+    assert line.get_marker() == "o" and np.isfinite(line.get_ydata()[dots]).all()
+    assert len(dots) == np.isfinite(line.get_ydata()).sum()
+    whole = plot_forecast(PAST, AHEAD, DECILES).lines[0]
+    assert whole.get_marker() == "None"
+
+
 def test_forecast_on_given_axes_with_an_interval_and_a_tail():
     PAST.attrs["unit"] = "MW"
     _, given = plt.subplots()

@@ -87,6 +87,18 @@ def test_what_comes_back_or_is_rare_by_nature_is_no_outlier() -> None:
         assert places(y) == []
 
 
+def test_a_wild_last_value_is_named_and_believed() -> None:
+    """It may be a new level; what follows from it should not come as a surprise."""
+    y = series({95: 1e6})
+    with pytest.warns(ForecastWarning, match=re.escape("has 1e+06 at 2022-12-31")) as caught:
+        assert NaiveForecaster().fit(y).predict(1).item() == 1e6
+    assert "write NaN in its place" in str(caught[0].message)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        NaiveForecaster().fit(series({0: 1e6}))
+        NaiveForecaster(target_transform=FunctionTransformer()).fit(y)
+
+
 def test_who_passes_a_transformer_keeps_it() -> None:
     logs = FunctionTransformer(np.log, np.exp)
     model = NaiveForecaster(target_transform=logs).fit(series({60: 10_000.0}))

@@ -195,6 +195,15 @@ def test_grid_search_with_a_transformer(monthly: pd.Series) -> None:
     assert set(nested.best_params_) == {"target_transform__method"}
 
 
+def test_a_search_over_the_season_compares_errors_in_one_unit(monthly: pd.Series) -> None:
+    """The last value is the same forecast whatever the season, so its score is."""
+    search = GridSearchCV(
+        NaiveForecaster(), {"season_length": [1, 12]}, cv=TimeSeriesSplit(3, test_size=6)
+    ).fit(monthly)
+    one, year = search.cv_results_["mean_test_score"]
+    assert one == year
+
+
 @pytest.mark.mission("M43")
 def test_randomized_search_runs_over_a_forecaster(monthly: pd.Series, X: pd.DataFrame) -> None:
     search = RandomizedSearchCV(

@@ -13,8 +13,9 @@ import torch
 from forecast._checks import one_of, positive_integer, training_parameters
 from forecast.data.vocabulary import OWN, START, UNKNOWN, as_inputs
 from forecast.engine import symbols
-from forecast.engine.training import one_thread
+from forecast.engine.training import Settings, one_thread
 from forecast.forecasters.arguments import optional
+from forecast.forecasters.encoding import beneath
 from forecast.forecasters.neural.fitting import shown
 from forecast.forecasters.neural.persistence import fitting
 from forecast.forecasters.symbols.base import BaseSymbolForecaster
@@ -80,7 +81,7 @@ class SymbolForecaster(BaseSymbolForecaster):
     model_
         Embedding, network and output.
     history_
-        One row per epoch: losses in nats per symbol, seconds.
+        One row per epoch: losses in nats per symbol, learning rate, norm of the gradient, seconds.
 
     Examples
     --------
@@ -184,16 +185,17 @@ class SymbolForecaster(BaseSymbolForecaster):
     ) -> pd.DataFrame:
         pieces = symbols.Pieces(learned, self.context_length)
         batch_size = self.batch_size or int(np.clip(len(pieces) // 4, *_BATCH))
-        epochs = symbols.train(
-            self.model_,
-            pieces.batches(batch_size, generator),
-            held_out,
+        settings = Settings(
             learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            clip_norm=self.clip_norm,
             max_epochs=self.max_epochs,
             n_iter_no_change=self.n_iter_no_change,
+            weight_decay=self.weight_decay,
+            clip_norm=self.clip_norm,
+            clip_value=None,
+            min_observed=0,
         )
+        batches = pieces.batches(batch_size, generator)
+        epochs = symbols.train(self.model_, batches, held_out, settings)
         if self.verbose:
             epochs = shown(epochs, type(self).__name__, self.max_epochs)
         return pd.DataFrame([dataclasses.asdict(epoch) for epoch in epochs])
@@ -240,8 +242,7 @@ class SymbolForecaster(BaseSymbolForecaster):
         self.model_.load_state_dict(weights)
         names = iter(parts)
         self.live_ = state_map(lambda _: parts[next(names)], begun)
-        columns = [field.name for field in dataclasses.fields(symbols.Epoch)]
-        self.history_ = pd.DataFrame({name: arrays[f"history.{name}"] for name in columns})
+        self.history_ = pd.DataFrame(beneath(arrays, "history."))
 
 
 def split(
