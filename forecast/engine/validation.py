@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from forecast.engine.batches import Windows
-from forecast.engine.model import Model
+from forecast.engine.model import Model, residual_unit
 from forecast.engine.rollout import first_block, greedy, rollout
 from forecast.engine.stream import read, shown
 from forecast.engine.training import noise_factor
@@ -92,29 +92,29 @@ class Validation:
             live = read(model, *self.shown)
             return self._error(rollout(model, live, self.known, greedy(model)))
 
-    def calibrate(self, model: Model, near: float = 0.0) -> tuple[Tensor, Tensor]:
+    def calibrate(self, model: Model, near: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
         """Learn from the residuals of the held-out part what training cannot teach.
 
         First the buffers of the head, then how wide the distribution should have been and how the
         steps of a block depend on each other (`noise_factor`), which is measured with the former,
         and leans on the correlation of neighbouring steps that is usual, `near`.
         Returns the parameters (N, R, n_params) and the scaled targets (N, R) of one block after
-        each origin; NaN where nothing was observed.
+        each origin, NaN where nothing was observed, and the typical spreads (N,).
         """
         block = model.reader.block
         known = self.windows.known(self.series, self.origins, block)
         with torch.no_grad():
-            scale, params = first_block(model, read(model, *self.shown), known)
+            reading, params = first_block(model, read(model, *self.shown), known)
             targets = _counted(*self._ahead(block))
-            z = scale.apply(targets[:, None])[:, 0].to(params)
+            z = reading.scale.apply(targets[:, None])[:, 0].to(params)
             observed_mask = ~z.isnan()
             model.head.calibrate(params, z, observed_mask)
             scores = model.head.normal_score(params, model.head.jitter(params, z.nan_to_num(0.0)))
             model.noise_factor.copy_(noise_factor(scores, observed_mask, self.independent, near))
-        return params, z
+        return params, z, reading.typical_spread
 
     def naive_errors(self, model: Model) -> tuple[Tensor, float]:
-        """Return errors (N, R) of the best naive forecast of all the past, in spreads.
+        """Return errors (N, R) of the best naive forecast of all the past, in residual units.
 
         NaN where nothing was observed. And how many of a step are independent.
         """
@@ -123,9 +123,10 @@ class Validation:
         series, origins = spread_origins(first, windows.lengths, MAX_ORIGINS)
         targets = windows.take(series, origins, reader.block, windows.lengths[series])
         memory = windows.read(series, origins, 0, origins, reader)
-        spread = reader.newest(memory).scale.spread
+        reading = reader.newest(memory)
+        unit = reading.scale.spread * residual_unit(reading.typical_spread)[:, None]
         errors = [
-            (targets - each) / spread
+            (targets - each) / unit
             for each in naive_forecasts(windows, series, origins, reader.block, self.season_length)
         ]
         told = (windows.lengths - first)[series.unique()].sum().item()

@@ -100,13 +100,14 @@ def test_what_training_could_learn_from_is_counted_as_what_is_held_out_is():
 
 def test_naive_errors_have_the_sizes_of_their_slow_twins():
     windows, model = as_windows(X), build_model(GRU, (1, 6, 6), scale_window=48)
+    windows.spreads = torch.from_numpy(np.linspace(0.5, 2, 5) * np.nanstd(X.numpy(), 1))
     judge = Validation(model, windows, torch.full((5,), 190), 6, 24)
     missed = {"last": [], "season": [], "drift": []}
-    for row in X.numpy():
+    for row, typical in zip(X.numpy(), windows.spreads.numpy(), strict=True):
         for t in range(48, 220, 2):  # 512 origins of five series: not every one
             window = row[:t][~np.isnan(row[:t])][-48:]
             ahead = np.append(row[t : t + 6], np.full(max(t + 6 - 220, 0), np.nan))
-            scale, steps = np.nanstd(window), np.arange(6)
+            scale, steps = np.sqrt(np.nanstd(window) * typical), np.arange(6)
             missed["last"].append((ahead - row[t - 1]) / scale)
             missed["season"].append((ahead - row[t - 24 + steps]) / scale)
             missed["drift"].append(
