@@ -103,25 +103,29 @@ class Model(Trainable[Batch]):
         """Return scaled values (B, r, ...) in target units, by the scale (B, 1) of the origin."""
         return self.support.clip(scale.invert(z[:, None])[:, 0])
 
-    def quantiles(self, params: Tensor, levels: Sequence[float]) -> Tensor:
+    def quantiles(self, params: Tensor, levels: Sequence[float], typical: Tensor) -> Tensor:
         """Return quantiles (B, r, Q) of a block's parameters, of the width that `fit` calibrated.
+
+        `typical` (B,) is the spread of the whole series, in spreads of the origin.
 
         A row of `noise_factor` has the standard deviation of a step's normal scores as its norm:
         more than 1 where the held-out part varied more than the head had learned.
         """
         spread = torch.linalg.vector_norm(self.noise_factor[: params.shape[-2]], dim=1).to(params)
         scores = normal_scores(levels).to(params)[:, None] * spread  # (Q, r)
-        return self.icdf(params[:, None], scores).movedim(1, -1)
+        return self.icdf(params[:, None], scores, typical[:, None]).movedim(1, -1)
 
-    def icdf(self, params: Tensor, scores: Tensor) -> Tensor:
+    def icdf(self, params: Tensor, scores: Tensor, typical: Tensor) -> Tensor:
         """Return the quantiles (..., r) at normal scores (..., r) as wide as `noise_factor` says.
 
         The mean of two quantile functions (Vincent, 1912), as of the members of an ensemble: that
         of the head, whose weight is `own_share`, and around its median a normal one of held-out
-        errors, `residual_size` (R,) for each score.
+        errors, for each score as wide as `residual_size` (R,) times the `residual_unit` of the
+        origin, whose `typical` spread is (...).
         """
         median = self.head.quantile(params, 0.5)
-        residual = median + self.residual_size[: params.shape[-2]].to(params) * scores
+        unit = residual_unit(typical).to(params)[..., None]
+        residual = median + self.residual_size[: params.shape[-2]].to(params) * unit * scores
         return torch.lerp(residual, self.head.icdf(params, scores), self.own_share.to(params))
 
     def losses(
@@ -191,6 +195,21 @@ class Model(Trainable[Batch]):
         decoder, first, begun = self.network.begin(features[:, -1], state)
         written, _ = decoder.absorb(ahead, begun)
         return torch.cat([features[:, :-1], first[:, None], written], 1), state
+
+
+def residual_unit(typical: Tensor) -> Tensor:
+    """Return the unit of residuals, in spreads of the origin.
+
+    The spread of the origin is one of few values: the errors of a random walk are as large wherever
+    it stands, those of a series that grows do grow with it. So the unit is the geometric mean of
+    that spread and the `typical` one of the series, which counts as a tenth of it at least.
+
+    Examples
+    --------
+    >>> residual_unit(torch.tensor([1.0, 4.0]))
+    tensor([1., 2.])
+    """
+    return typical.clamp(min=0.1).sqrt()
 
 
 def balanced(observed_mask: Tensor, seen: Tensor) -> Tensor:

@@ -171,9 +171,9 @@ class Forecast(nn.Module):
 
     def _quantiles(self, live: Stream, block: Tensor) -> Tensor:
         """Return quantiles (B, r, Q), each on its side of the median."""
-        scale, params = rollout.first_block(self.model, live, block)
-        z = self.model.quantiles(params, (0.5, *self.levels))
-        read = self._counted(self.model.values(scale, z))
+        reading, params = rollout.first_block(self.model, live, block)
+        z = self.model.quantiles(params, (0.5, *self.levels), reading.typical_spread)
+        read = self._counted(self.model.values(reading.scale, z))
         median, quantiles = read[..., :1], read[..., 1:]
         return median + ((quantiles - median) * self.side).clamp(min=0) * self.side
 

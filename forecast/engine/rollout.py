@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from forecast.engine.model import Model
-from forecast.engine.scale import Scale
+from forecast.engine.reader import ReaderOutput
 from forecast.engine.stream import Stream
 from forecast.networks.base import State, tile
 
-# params (B, r, n_params) of a block -> scaled values (B, r)
-Choose = Callable[[Tensor], Tensor]
+# params (B, r, n_params) of a block, typical spread (B,) -> scaled values (B, r)
+Choose = Callable[[Tensor, Tensor], Tensor]
 
 
 def rollout(
@@ -64,8 +64,8 @@ def rollout(
         r = min(model.stride, horizon - start)
         now = slice(start, start + r)
         params = model.read_out(features, known[:, now], reading, static)
-        params, scale = tile((params, reading.scale), n_samples)
-        values = model.values(scale, choose(params))  # (B S, r)
+        params, scale, typical = tile((params, reading.scale, reading.typical_spread), n_samples)
+        values = model.values(scale, choose(params, typical))  # (B S, r)
         written.append(values)
         if on_block is not None:
             on_block(state)
@@ -81,19 +81,19 @@ def rollout(
     return written[0] if len(written) == 1 else torch.cat(written, 1)
 
 
-def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[Scale, Tensor]:
-    """Return the scale (B, 1) and parameters (B, r, n_params) of the first r <= R steps."""
+def first_block(model: Model, stream: Stream, known: Tensor) -> tuple[ReaderOutput, Tensor]:
+    """Return what the origin read and the parameters (B, r, n_params) of the first r <= R steps."""
     reading = model.reader.newest(stream.memory, known.shape[1], stream.scale or None)
     _, features, _ = model.network.begin(stream.features, stream.state)
-    return reading.scale, model.read_out(features, known, reading, stream.static)
+    return reading, model.read_out(features, known, reading, stream.static)
 
 
 def greedy(model: Model, point: str = "median") -> Choose:
     """Return the rule that chooses the median of each step, or its mean."""
     if point == "mean":
-        return model.head.mean
+        return lambda params, typical: model.head.mean(params)
     # whatever width `fit` calibrated, the median stays
-    return lambda params: model.head.quantile(params, 0.5)
+    return lambda params, typical: model.head.quantile(params, 0.5)
 
 
 def sampled(model: Model, generator: torch.Generator) -> Choose:
@@ -102,11 +102,11 @@ def sampled(model: Model, generator: torch.Generator) -> Choose:
     Noise is drawn for whole blocks and cut, so that a shorter horizon draws the same paths.
     """
 
-    def choose(params: Tensor) -> Tensor:
+    def choose(params: Tensor, typical: Tensor) -> Tensor:
         factor = model.noise_factor
         noise = torch.randn(len(params), len(factor), generator=generator, dtype=factor.dtype)
         dependent = noise.to(factor.device) @ factor.T  # (B, R)
-        return model.icdf(params, dependent[:, : params.shape[1]].to(params))
+        return model.icdf(params, dependent[:, : params.shape[1]].to(params), typical)
 
     return choose
 

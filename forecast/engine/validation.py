@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from forecast.engine.batches import Windows
-from forecast.engine.model import Model
+from forecast.engine.model import Model, residual_unit
 from forecast.engine.rollout import first_block, greedy, rollout
 from forecast.engine.stream import read, shown
 from forecast.engine.training import noise_factor
@@ -16,6 +16,7 @@ from forecast.networks.heads.base import NORMAL
 
 MAX_ORIGINS = 512  # judged per epoch: about the cost of a few training steps
 CONTEXT = 64  # patches read before each origin, at least
+LIKE_WALK = 4.0  # independent errors for which the dependence of a random walk counts
 QUARTILE = NORMAL.inv_cdf(0.75)  # the median of absolute values of a standard normal variable
 
 
@@ -91,44 +92,46 @@ class Validation:
             live = read(model, *self.shown)
             return self._error(rollout(model, live, self.known, greedy(model)))
 
-    def calibrate(self, model: Model) -> tuple[Tensor, Tensor]:
+    def calibrate(self, model: Model, near: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
         """Learn from the residuals of the held-out part what training cannot teach.
 
         First the buffers of the head, then how wide the distribution should have been and how the
-        steps of a block depend on each other (`noise_factor`), which is measured with the former.
+        steps of a block depend on each other (`noise_factor`), which is measured with the former,
+        and leans on the correlation of neighbouring steps that is usual, `near`.
         Returns the parameters (N, R, n_params) and the scaled targets (N, R) of one block after
-        each origin; NaN where nothing was observed.
+        each origin, NaN where nothing was observed, and the typical spreads (N,).
         """
         block = model.reader.block
         known = self.windows.known(self.series, self.origins, block)
         with torch.no_grad():
-            scale, params = first_block(model, read(model, *self.shown), known)
+            reading, params = first_block(model, read(model, *self.shown), known)
             targets = _counted(*self._ahead(block))
-            z = scale.apply(targets[:, None])[:, 0].to(params)
+            z = reading.scale.apply(targets[:, None])[:, 0].to(params)
             observed_mask = ~z.isnan()
             model.head.calibrate(params, z, observed_mask)
             scores = model.head.normal_score(params, model.head.jitter(params, z.nan_to_num(0.0)))
-            model.noise_factor.copy_(noise_factor(scores, observed_mask, self.independent))
-        return params, z
+            model.noise_factor.copy_(noise_factor(scores, observed_mask, self.independent, near))
+        return params, z, reading.typical_spread
 
-    def naive_sizes(self, model: Model) -> Tensor:
-        """Return the size of errors (R,) of the best naive forecast of all the past, in spreads.
+    def naive_errors(self, model: Model) -> tuple[Tensor, float]:
+        """Return errors (N, R) of the best naive forecast of all the past, in residual units.
 
-        The size of a step is that of a normal distribution with the same median error, which a
-        spread of few values does not move. NaN where nothing was observed.
+        NaN where nothing was observed. And how many of a step are independent.
         """
         windows, reader = self.windows, model.reader
         first = windows.lengths.clamp(max=reader.scale_window)
         series, origins = spread_origins(first, windows.lengths, MAX_ORIGINS)
         targets = windows.take(series, origins, reader.block, windows.lengths[series])
         memory = windows.read(series, origins, 0, origins, reader)
-        errors = (
-            targets - each
+        reading = reader.newest(memory)
+        unit = reading.scale.spread * residual_unit(reading.typical_spread)[:, None]
+        errors = [
+            (targets - each) / unit
             for each in naive_forecasts(windows, series, origins, reader.block, self.season_length)
-        )
-        spread = reader.newest(memory).scale.spread
-        sizes = [(error / spread).abs().nanmedian(0).values / QUARTILE for error in errors]
-        return min(sizes, key=lambda size: size.nanmean().nan_to_num(math.inf).item())
+        ]
+        told = (windows.lengths - first)[series.unique()].sum().item()
+        best = min(errors, key=lambda error: sizes(error).nanmean().nan_to_num(math.inf).item())
+        return best, independent(best, told / len(origins))
 
     def _ahead(self, steps: int) -> tuple[Tensor, Tensor | None]:
         """Return the values after the origins (N, H) and their weights; None: all count alike.
@@ -146,6 +149,35 @@ class Validation:
         if self.weights is None:
             return error.nanmean().item()
         return ((error * self.weights).nansum() / (self.weights * ~error.isnan()).sum()).item()
+
+
+def sizes(errors: Tensor) -> Tensor:
+    """Return how large errors (N, R) are at each step, (R,).
+
+    The size is that of a normal distribution with the same median error, which a spread of few
+    values does not move.
+    """
+    return errors.abs().nanmedian(0).values / QUARTILE
+
+
+def usual_near(errors: Tensor, independent: float) -> float:
+    """Return the correlation of errors (N, R) at neighbouring steps, on average over the steps.
+
+    It leans on that of a random walk by as much as `LIKE_WALK` independent errors.
+
+    Examples
+    --------
+    >>> independent_steps = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
+    >>> round(usual_near(independent_steps, 4.0), 2), round(usual_near(independent_steps, 0.0), 2)
+    (0.38, 0.76)
+    """
+    step = torch.arange(1.0, errors.shape[1])
+    walk = (step / (step + 1)).sqrt().mean().nan_to_num(0.0).item()
+    scores = (errors / sizes(errors)).clamp(-5, 5)
+    before, after = scores[:, :-1], scores[:, 1:]
+    own = (before * after).nansum() / (before.square() + after.square()).nansum() * 2
+    trust = independent / (independent + LIKE_WALK) if own.isfinite() else 0.0
+    return walk + trust * (own.nan_to_num(0.0).item() - walk)
 
 
 def _counted(targets: Tensor, weights: Tensor | None) -> Tensor:

@@ -258,7 +258,7 @@ def follow(model, live, known, truth):
     scales, blocks = [], itertools.count()
     original = model.reader.__class__.absorb
 
-    def choose(numbers):
+    def choose(numbers, typical):
         level, spread = scales[-1] if scales else origin_scale
         return (truth(numbers, next(blocks)) - level) / spread
 
@@ -288,7 +288,7 @@ def test_trainings_targets_through_the_rollout_give_the_truth(case, sizes):
 
     turns = itertools.count()
 
-    def oracle(numbers):
+    def oracle(numbers, typical):
         return z[:, next(turns) * stride // P, : numbers.shape[1]]
 
     blocks = (n_steps - read) // max(1, stride // P) + 1
@@ -339,14 +339,18 @@ def test_the_own_width_and_that_of_residuals_are_averaged(head):
     case, levels = next(iter(CASES)), (0.1, 0.5, 0.9)
     model = build_model(case, (1, 6, 6), head=head)
     params = torch.randn(3, 6, model.head.n_params, dtype=torch.float64)
+    typical = torch.tensor([1.0, 4.0, 0.0]).double()  # of a flat past the spread is none
     spread = torch.linalg.vector_norm(model.noise_factor, dim=1)
     own = model.head.icdf(params[:, None], normal_scores(levels)[:, None] * spread).movedim(1, -1)
     sizes = torch.arange(1.0, 7.0).double()
     model.residual_size.copy_(sizes)
-    assert torch.equal(model.quantiles(params, levels), own)  # by default that alone counts
+    assert torch.equal(
+        model.quantiles(params, levels, typical), own
+    )  # by default that alone counts
     model.own_share.fill_(0.25)
-    residual = own[..., 1:2] + (spread * sizes)[:, None] * normal_scores(levels)
-    found = model.quantiles(params, levels)
+    unit = torch.tensor([1.0, 2.0, 0.1**0.5]).double()[:, None, None]
+    residual = own[..., 1:2] + unit * (spread * sizes)[:, None] * normal_scores(levels)
+    found = model.quantiles(params, levels, typical)
     assert torch.allclose(found, 0.25 * own + 0.75 * residual)
     assert torch.allclose(found[..., 1], own[..., 1])
 
@@ -367,7 +371,7 @@ def test_paths_follow_the_heads_distribution(head, sizes):
         reading = model.reader.newest(live.memory)
         params = model.read_out(live.features, known, reading, live.static)
         levels = (0.1, 0.5, 0.9)
-        z = model.quantiles(params, levels)
+        z = model.quantiles(params, levels, reading.typical_spread)
         expected = reading.scale.invert(z[:, None])[:, 0]
     assert drawn.shape == (5, 4000, 6)
     found = drawn.quantile(torch.tensor(levels, dtype=torch.float64), dim=1).permute(1, 2, 0)

@@ -21,6 +21,7 @@ from forecast.engine.training import (
     one_thread,
     schedule,
     train,
+    walk_like,
 )
 from forecast.networks.base import leaves, state_map
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
@@ -449,7 +450,7 @@ def correlation(factor):
 def test_dependence_and_width_of_autoregressive_scores_are_recovered(size):
     # a head that is too wide or too narrow has scores of another variance than 1
     scores = size * ar_scores(6000, 24)
-    factor = noise_factor(scores, torch.ones(6000, 24, dtype=torch.bool))
+    factor = noise_factor(scores, torch.ones(6000, 24, dtype=torch.bool), near=0.9)
     assert_is_a_factor(factor, 24)
     assert (correlation(factor) - ar_matrix(24)).abs().max() < 0.04
     assert torch.allclose(factor.norm(dim=1) / size, torch.ones(24).double(), atol=0.03)
@@ -497,16 +498,53 @@ def test_few_rows_make_a_factor(rows, steps):
         assert_is_a_factor(factor, steps)
 
 
-def test_few_rows_are_shrunk_towards_an_autoregression():
-    ours, params = [], []
+def walk_matrix(steps):
+    step = torch.arange(1.0, steps + 1).double()
+    return (torch.minimum(step[:, None], step) / torch.maximum(step[:, None], step)).sqrt()
+
+
+def walk_scores(rows, steps, seed):
+    noise = torch.randn(rows, steps, generator=torch.Generator().manual_seed(seed)).double()
+    return noise.cumsum(1) / torch.arange(1, steps + 1).sqrt()
+
+
+def test_few_rows_lean_on_what_is_usual():
+    usual = walk_matrix(24)
+    near, ours, sample = usual.diagonal(1).mean().item(), [], []
     for seed in range(10):
-        scores = ar_scores(12, 24, seed=seed)
-        found = correlation(noise_factor(scores, torch.ones(12, 24, dtype=torch.bool)))
-        ours.append((found - ar_matrix(24)).abs().mean().item())
-        params.append((torch.corrcoef(scores.T) - ar_matrix(24)).abs().mean().item())
-    nothing = (torch.eye(24) - ar_matrix(24)).abs().mean().item()
-    assert sum(ours) / 10 < 0.5 * nothing
-    assert sum(ours) < sum(params)
+        scores = walk_scores(12, 24, seed)
+        observed = torch.ones(12, 24, dtype=torch.bool)
+        found = correlation(noise_factor(scores, observed, 3.0, near))
+        ours.append((found - usual).abs().mean().item())
+        sample.append((torch.corrcoef(scores.T) - usual).abs().mean().item())
+    nothing = (torch.eye(24) - usual).abs().mean().item()
+    assert sum(ours) / 10 < 0.15 * nothing
+    assert sum(ours) < 0.5 * sum(sample)
+
+
+def test_many_scores_tell_how_near_steps_belong_together_whatever_is_usual():
+    scores, observed = walk_scores(60, 24, 0), torch.ones(60, 24, dtype=torch.bool)
+
+    def apart(independent):
+        low, high = (noise_factor(scores, observed, independent, near) for near in (0.1, 0.9))
+        return (correlation(low) - correlation(high)).abs().mean()
+
+    assert apart(1e4) < 0.01 < 0.2 < apart(1.0)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 24, 720])
+@pytest.mark.parametrize("near", [0.05, 0.5, 0.95])
+def test_walk_like_steps_have_the_neighbours_that_were_asked_for(near, steps):
+    found = walk_like(near, steps)
+    assert found.diagonal(1).mean() == pytest.approx(near, abs=1e-6)
+    assert (found.diagonal() == 1).all() and torch.equal(found, found.T)
+    assert torch.linalg.eigvalsh(found).min() > -1e-9
+    assert torch.equal(walk_like(-near, steps), torch.eye(steps, dtype=torch.float64))
+
+
+def test_walk_like_steps_are_those_of_a_walk_whose_neighbours_they_have():
+    walk = walk_matrix(12)
+    torch.testing.assert_close(walk_like(walk.diagonal(1).mean().item(), 12), walk)
 
 
 def test_unobserved_steps_do_not_count():
@@ -522,7 +560,7 @@ def test_unobserved_steps_do_not_count():
 def test_a_step_that_is_never_observed_follows_the_others():
     observed = torch.ones(300, 6, dtype=torch.bool)
     observed[:, 3:] = False
-    factor = noise_factor(ar_scores(300, 6), observed)
+    factor = noise_factor(ar_scores(300, 6), observed, near=0.9)
     assert_is_a_factor(factor, 6)
     assert (correlation(factor) - ar_matrix(6)).abs().max() < 0.15
     nothing = noise_factor(ar_scores(300, 6), torch.zeros_like(observed))

@@ -10,7 +10,12 @@ import torch
 
 from forecast.engine import validation
 from forecast.engine.rollout import greedy, rollout
-from forecast.engine.validation import Validation, naive_forecasts, spread_origins
+from forecast.engine.validation import (
+    Validation,
+    naive_forecasts,
+    spread_origins,
+    usual_near,
+)
 from forecast.networks.recurrent import Recurrent
 from tests.checks import NetworkCase, as_windows, build_model, encode_last, gappy_data
 
@@ -93,15 +98,16 @@ def test_what_training_could_learn_from_is_counted_as_what_is_held_out_is():
     assert judge.taught == pytest.approx(validation.independent(sweep[180:], 1.0))
 
 
-def test_sizes_of_naive_errors_equal_their_slow_twins():
+def test_naive_errors_have_the_sizes_of_their_slow_twins():
     windows, model = as_windows(X), build_model(GRU, (1, 6, 6), scale_window=48)
+    windows.spreads = torch.from_numpy(np.linspace(0.5, 2, 5) * np.nanstd(X.numpy(), 1))
     judge = Validation(model, windows, torch.full((5,), 190), 6, 24)
     missed = {"last": [], "season": [], "drift": []}
-    for row in X.numpy():
+    for row, typical in zip(X.numpy(), windows.spreads.numpy(), strict=True):
         for t in range(48, 220, 2):  # 512 origins of five series: not every one
             window = row[:t][~np.isnan(row[:t])][-48:]
             ahead = np.append(row[t : t + 6], np.full(max(t + 6 - 220, 0), np.nan))
-            scale, steps = np.nanstd(window), np.arange(6)
+            scale, steps = np.sqrt(np.nanstd(window) * typical), np.arange(6)
             missed["last"].append((ahead - row[t - 1]) / scale)
             missed["season"].append((ahead - row[t - 24 + steps]) / scale)
             missed["drift"].append(
@@ -110,7 +116,35 @@ def test_sizes_of_naive_errors_equal_their_slow_twins():
     sizes = {name: np.nanmedian(np.abs(e), 0) / 0.6745 for name, e in missed.items()}
     best = min(sizes, key=lambda name: sizes[name].mean())
     assert best == "season"
-    np.testing.assert_allclose(judge.naive_sizes(model), sizes[best], rtol=0.1)
+    found, independent = judge.naive_errors(model)
+    np.testing.assert_allclose(validation.sizes(found), sizes[best], rtol=0.1)
+    # of 172 origins of each series every j-th is new at step j, where both values are there
+    there = (~X.isnan()).double().mean().item() ** 2
+    assert independent == pytest.approx(5 * 172 * there * np.mean(1 / np.arange(1, 7)), rel=0.2)
+
+
+@pytest.mark.parametrize("steps", [2, 12, 48])
+def test_what_is_usual_of_neighbouring_steps_leans_on_a_walk(steps):
+    generator, step = torch.Generator().manual_seed(0), torch.arange(1.0, steps + 1)
+    noise = torch.randn(4000, steps, generator=generator)
+    walk = (step[:-1] / step[1:]).sqrt().mean().item()
+    many, four, none = (usual_near(noise, known) for known in (1e9, 4.0, 0.0))
+    assert many == pytest.approx(0, abs=0.04)
+    assert four == pytest.approx(walk / 2, abs=0.02)
+    assert none == walk
+    walks = noise.cumsum(1)
+    assert usual_near(walks, 1e9) == pytest.approx(walk, abs=0.03)
+    walks[torch.rand(walks.shape, generator=generator) < 0.3] = torch.nan
+    assert usual_near(walks, 1e9) == pytest.approx(walk, abs=0.05)
+
+
+@pytest.mark.parametrize("errors", [torch.zeros(5, 3), torch.full((5, 3), torch.nan)])
+def test_where_naive_errors_tell_nothing_a_walk_is_usual(errors):
+    assert usual_near(errors, 5.0) == usual_near(torch.ones(5, 3), 0.0)
+
+
+def test_a_block_of_one_step_has_no_neighbours():
+    assert usual_near(torch.ones(5, 1), 5.0) == 0.0
 
 
 @pytest.mark.parametrize("season", [1, 4, 24])

@@ -16,8 +16,8 @@ from forecast.data.panel import Panel
 from forecast.engine import gradients, states, training
 from forecast.engine.batches import Batch, Windows, seasonal_changes
 from forecast.engine.drawing import Draw
-from forecast.engine.model import Model
-from forecast.engine.validation import Validation
+from forecast.engine.model import Model, residual_unit
+from forecast.engine.validation import Validation, sizes, usual_near
 from forecast.forecasters.calibration import CLAIMED, Calibration, own_widths, step_sizes, student
 from forecast.forecasters.neural.recipe import Recipe
 from forecast.networks.base import Network
@@ -101,30 +101,33 @@ def train(
 def calibrate(model: Model, judge: Validation, *, by_series: bool) -> Calibration | None:
     """Let the held-out errors tell how wide bands and paths are.
 
-    Where they are few, Student's t makes bands wider, and less is believed of errors that would
-    make them narrower. Where few values taught the head its widths, a factor of them mends nothing:
-    a network that knows its few windows by heart claims hardly any. There the size of the held-out
-    errors counts as much.
+    Where they are few, Student's t makes bands wider, less is believed of errors that would make
+    them narrower, and the errors of the best naive forecast of all the past tell how the steps of
+    a path belong together. Where few values taught the head its widths, a factor of them mends
+    nothing: a network that knows its few windows by heart claims hardly any. There the size of the
+    held-out errors counts as much.
 
     Returns
     -------
     Calibration or None
         If asked for `by_series`, how wide the bands of each series are beside, where these differ.
     """
-    params, z = judge.calibrate(model)
+    naive, known = judge.naive_errors(model)
+    params, z, typical = judge.calibrate(model, usual_near(naive, known))
     if few := judge.independent:
         factor = model.noise_factor
         size = torch.linalg.vector_norm(factor, dim=1, keepdim=True)  # (R, 1)
         factor.mul_(student(few) * size.clamp(max=1) ** (few / (few + CLAIMED) - 1))
-        usual = judge.naive_sizes(model).numpy(force=True)
-        sizes = step_sizes((z - model.head.quantile(params, 0.5)).numpy(force=True), usual, few)
+        unit = residual_unit(typical)[:, None]
+        missed = ((z - model.head.quantile(params, 0.5)) / unit).numpy(force=True)
+        size_of_step = step_sizes(missed, sizes(naive).numpy(force=True), few)
         per_score = student(few) / torch.linalg.vector_norm(factor, dim=1)
-        model.residual_size.copy_(torch.as_tensor(sizes).to(factor) * per_score)
+        model.residual_size.copy_(torch.as_tensor(size_of_step).to(factor) * per_score)
         model.own_share.fill_(judge.taught**2 / (judge.taught**2 + TAUGHT**2))
     # of whole numbers many are forecast just right, which tells nothing of the width
     if not by_series or model.support.counts:
         return None
-    low, median, high = model.quantiles(params, (0.1, 0.5, 0.9)).unbind(-1)
+    low, median, high = model.quantiles(params, (0.1, 0.5, 0.9), typical).unbind(-1)
     misses = (z - median) / torch.where(z < median, median - low, high - median)
     series = judge.series.numpy(force=True)
     return own_widths(misses.numpy(force=True), series, len(judge.held_out), few)

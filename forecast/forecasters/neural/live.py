@@ -74,8 +74,9 @@ class LiveForecaster(NeuralParameters):
         model, parts = self.model_, []
         with torch.inference_mode():
             for part in _parts(live, ahead[:, : self.recipe_.stride]):
-                scale, params = rollout.first_block(model, *part)
-                parts.append(model.values(scale, model.quantiles(params, (0.5, *levels))))
+                reading, params = rollout.first_block(model, *part)
+                z = model.quantiles(params, (0.5, *levels), reading.typical_spread)
+                parts.append(model.values(reading.scale, z))
         return _joined(parts)
 
     def _sample(
