@@ -22,10 +22,8 @@ from accuracy_pretrained import geometric
 from suites import Suite, main, newest
 
 AUTO = Path(__file__).parent / "results" / "auto.csv"
-SINGLE = tuple(
-    replace(suite, n_windows=1, step=None, label=f"{suite.name}, last origin")
-    for suite in (*accuracy_single.named(), *accuracy_single.draw())
-)
+MODELS = ("auto", "pre-trained")
+BANDS = ["coverage0.5", "coverage0.8", "coverage0.9"]
 
 
 def bare(y: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
@@ -44,9 +42,15 @@ BUNDLED = tuple(
         ("spare_parts", 12, 12),
     )
 )
-GROUPS = (accuracy_m3.SUITES, accuracy_panels.SUITES, SINGLE, BUNDLED)
-MODELS = ("auto", "pre-trained")
-BANDS = ["coverage0.5", "coverage0.8", "coverage0.9"]
+
+
+def single() -> tuple[Suite, ...]:
+    """Return the suites of one series, forecast from their last origin; loads what they draw."""
+    suites = (*accuracy_single.named(), *accuracy_single.draw())
+    return tuple(
+        replace(suite, n_windows=1, step=None, label=f"{suite.name}, last origin")
+        for suite in suites
+    )
 
 
 def table(rows: pd.DataFrame, suites: tuple[Suite, ...]) -> pd.DataFrame:
@@ -66,7 +70,8 @@ def table(rows: pd.DataFrame, suites: tuple[Suite, ...]) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    suites = [suite for group in GROUPS for suite in group]
+    groups = (accuracy_m3.SUITES, accuracy_panels.SUITES, single(), BUNDLED)
+    suites = [suite for group in groups for suite in group]
     scored = newest(AUTO, main(*suites, results=AUTO, models=MODELS))
-    for group in GROUPS:
+    for group in groups:
         print(f"\n{table(scored, group).round(3).to_string()}", flush=True)

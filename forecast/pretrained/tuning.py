@@ -1,34 +1,41 @@
-"""Teach the network a little more, by the series it is to forecast."""
+"""Teach the network's readout a little more, by the series it is to forecast.
+
+The recurrence stays as it is: what it makes of a history is read once, and serves every step of
+learning and every judgement. Its own weights, taught too, took nine times as long and gained less.
+"""
 
 from __future__ import annotations
 
 import copy
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from forecast.networks.heads.quantile import pinball
 from forecast.pretrained.loss import rolling_loss
-from forecast.pretrained.network import LEVELS, PretrainedNetwork
+from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading
 from forecast.pretrained.sweep import View, look, mix, spaced, what_came
 
-STEPS_PER_EPOCH = 25
-PEAK, WARMUP, CLIP = 1e-3, 5, 1.0  # rate, steps until it, largest norm of a gradient
+STEPS_PER_EPOCH = 200
+PEAK, WARMUP, CLIP = 2e-3, 5, 1.0  # rate, steps until it, largest norm of a gradient
 KEEP = 0.95  # of the average of weights, per step
-# How far to go from the weights that know no series to those that know these: half of the way has
-# most of the gain, and loses a fourth as much where there is none to be had.
-WAY = 0.5
-VALUES = 8_000  # values in a batch; twice as many taught no more in twice the time
-ORIGINS, AHEAD = 12, 14  # origins per series, steps ahead of each
-JUDGED = 2**15  # values that are read to judge
+# How far to go from the weights that know no series to those that know these. Half of the way has
+# most of the gain where little is taught, and loses a fourth as much where there is none to be had.
+WAYS = 0.5, 1.0
+READ = 2**16  # values that are read to learn and to judge
+VALUES, FEWEST, MOST = 8_000, 8, 64  # values in a batch, and series
+PAIRS, ORIGINS, AHEAD = 128, 12, 14  # series and origins, origins per series, steps ahead of each
 JUDGING = 4, 6  # origins, and steps ahead of each, that they judge by
 CERTAIN = 2.0  # standard errors by which a network must be better
 LARGEST = 1.0  # logarithm of a ratio of losses; one series must not judge alone
 UNHEARD = 0.01  # weight of a view below which nothing is learned for it
+
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class Histories(NamedTuple):
@@ -52,66 +59,97 @@ class Histories(NamedTuple):
         return np.flatnonzero(self.lengths >= self.held + 2)
 
 
+class Lesson(NamedTuple):
+    """The values (B, N) of some series, and what the network reads in them by each of V views."""
+
+    values: Tensor
+    readings: list[Reading]
+
+
 def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> PretrainedNetwork:
     """Return a network that has learned from histories; the given one, if it got no better.
 
     The last `held` values of every series judge; nothing learns from them. It got better if the
     mean logarithm of its losses, as multiples of those of the given one, is below zero by more than
-    two standard errors over the series: chance alone makes every other mean negative. One series
-    has no standard error, and fewer than two that can judge teach nothing.
+    two standard errors over the series: chance alone makes every other mean negative. Fewer than
+    two series have no standard error, and teach nothing.
 
-    AdamW, its rate falling along a cosine, and an average of weights, of which half of the way is
-    gone (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022). The draws have a fixed
-    seed: the same histories give the same network.
+    Half of the way to what was learned is gone, or all of it, whichever is better there (Wortsman
+    et al., "Robust fine-tuning of zero-shot models", 2022). The draws have a fixed seed: the same
+    histories give the same network.
     """
     histories = heard(histories)
-    if histories.held == 0 or len(histories.taught) == 0:
+    if histories.held == 0 or len(histories.taught) < 2:
         return network
-    before = held_out_losses(network, histories)
+    lessons = studied(network, histories)
+    before = held_out_losses(network, lessons, histories)
     if np.isfinite(before).sum() < 2:
         return network
+    goal = learned(network, lessons, histories, epochs * STEPS_PER_EPOCH)
+    others = [halved(approach(copy.deepcopy(network), goal, way)) for way in WAYS]
+    found = [change(held_out_losses(one, lessons, histories), before) for one in others]
+    (mean, doubt), best = min(zip(found, others, strict=True), key=lambda one: one[0])
+    return best if mean + doubt < 0 else network
+
+
+@torch.no_grad()
+def studied(network: PretrainedNetwork, histories: Histories) -> list[Lesson]:
+    """Read series that teach, evenly spread, in the company of others at random."""
+    taught, length = histories.taught, int(histories.lengths.max())
+    rows = taught[spaced(len(taught), max(READ // length, 2)) - 1]
+    rows = torch.from_numpy(np.random.default_rng(0).permutation(rows))
+    size = int(np.clip(VALUES // length, FEWEST, MOST))
+    parts = [histories.newest(some, 0) for some in rows.split(size)]
+    return [Lesson(part, [look(network, part, view) for view in histories.views]) for part in parts]
+
+
+def learned(
+    network: PretrainedNetwork, lessons: Sequence[Lesson], histories: Histories, steps: int
+) -> PretrainedNetwork:
+    """Return the network with the average of what its readout's weights were while it learned.
+
+    AdamW, its rate falling along a cosine.
+    """
     generator = np.random.default_rng(0)
-    learner = copy.deepcopy(network).requires_grad_(True)
-    optimiser = torch.optim.AdamW(learner.parameters(), PEAK, weight_decay=1e-2)
-    average = copy.deepcopy(network)
-    for step in range(epochs * STEPS_PER_EPOCH):
-        share = step / (epochs * STEPS_PER_EPOCH)
+    learner, average = copy.deepcopy(network), copy.deepcopy(network)
+    weights = list(learner.readout.requires_grad_(True).parameters())
+    optimiser = torch.optim.AdamW(weights, PEAK, weight_decay=1e-2)
+    for step in range(steps):
         for group in optimiser.param_groups:
-            rate = min(1, (step + 1) / WARMUP) * (1 + math.cos(math.pi * share)) / 2
+            rate = min(1, (step + 1) / WARMUP) * (1 + math.cos(math.pi * step / steps)) / 2
             group["lr"] = PEAK * rate
-        loss = draw_loss(learner, histories, generator)
+        loss = draw_loss(learner, lessons, histories, generator)
         optimiser.zero_grad()
         loss.backward()
-        if torch.nn.utils.clip_grad_norm_(learner.parameters(), CLIP).isfinite():
+        if torch.nn.utils.clip_grad_norm_(weights, CLIP).isfinite():
             optimiser.step()
-        approach(average, learner, 1 - min(KEEP, (1 + step) / (10 + step)))
-    other = approach(copy.deepcopy(network), average, WAY)
-    found = change(held_out_losses(other, histories), before)
-    return halved(other) if found < 0 else network
+        approach(average.readout, learner.readout, 1 - min(KEEP, (1 + step) / (10 + step)))
+    return average
 
 
-def approach(network: PretrainedNetwork, other: PretrainedNetwork, way: float) -> PretrainedNetwork:
-    """Move the weights of a network towards those of another one, and return it."""
-    goal = other.state_dict()
-    for name, value in network.state_dict().items():
-        value.lerp_(goal[name], way)
-    return network
+@torch.no_grad()
+def approach(module: M, other: M, way: float) -> M:
+    """Move the weights of a module towards those of another one, and return it."""
+    for own, goal in zip(module.parameters(), other.parameters(), strict=True):
+        own.lerp_(goal, way)
+    return module
 
 
-def change(losses: np.ndarray, before: np.ndarray) -> float:
-    """Return the mean logarithm of the ratio of losses (B,), and two standard errors.
+def change(losses: np.ndarray, before: np.ndarray) -> tuple[float, float]:
+    """Return the mean logarithm of the ratio of losses (B,), and two standard errors of it.
 
     Examples
     --------
-    >>> round(change(np.array([0.8, 0.9, 0.7]), np.ones(3)), 3)
-    -0.083
+    >>> mean, doubt = change(np.array([0.8, 0.9, 0.7]), np.ones(3))
+    >>> print(f"{mean:.3f}, {doubt:.3f}")
+    -0.228, 0.145
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.log(losses / before)
     ratio = ratio[~np.isnan(ratio)].clip(-LARGEST, LARGEST)
     if len(ratio) < 2:
-        return 0.0
-    return float(ratio.mean() + CERTAIN * ratio.std(ddof=1) / math.sqrt(len(ratio)))
+        return 0.0, 0.0
+    return float(ratio.mean()), CERTAIN * float(ratio.std(ddof=1)) / math.sqrt(len(ratio))
 
 
 def heard(histories: Histories) -> Histories:
@@ -130,41 +168,38 @@ def halved(network: PretrainedNetwork) -> PretrainedNetwork:
 
 
 def draw_loss(
-    network: PretrainedNetwork, histories: Histories, generator: np.random.Generator
+    network: PretrainedNetwork,
+    lessons: Sequence[Lesson],
+    histories: Histories,
+    generator: np.random.Generator,
 ) -> Tensor:
     """Return the loss of some series, from random origins, at random steps ahead."""
-    view = histories.views[generator.choice(len(histories.views), p=histories.weights)]
-    size = int(np.clip(VALUES // (histories.lengths.max() - histories.held), 8, 64))
-    rows = torch.from_numpy(generator.choice(histories.taught, size))
-    values = histories.newest(rows, histories.held)
-    n = values.shape[1]
-    origins = np.append(generator.integers(0, n - 1, ORIGINS), n - 2)
+    view = generator.choice(len(histories.views), p=histories.weights)
+    values, readings = lessons[int(generator.integers(len(lessons)))]
+    n = values.shape[1] - histories.held
+    origins = generator.integers(0, n - 1, min(PAIRS // len(values), ORIGINS))
+    origins = np.append(origins, n - 2)
     steps = np.append(generator.integers(1, histories.horizon + 1, AHEAD), 1)
-    with torch.autocast("cpu", torch.bfloat16):  # the recurrence in less time
-        reading = look(network, values, view)
-    reading = reading._replace(features=reading.features.float())
     asked = (torch.from_numpy(np.unique(part)) for part in (origins, steps))
-    return rolling_loss(network, reading, values, *asked)
+    return rolling_loss(network, readings[view], values[:, :n], *asked)
 
 
 @torch.no_grad()
-def held_out_losses(network: PretrainedNetwork, histories: Histories) -> np.ndarray:
+def held_out_losses(
+    network: PretrainedNetwork, lessons: Sequence[Lesson], histories: Histories
+) -> np.ndarray:
     """Return mean losses (B,) of the values that are held out, forecast from some of their origins.
 
-    Of many series, some are looked at. NaN: nothing was observed there.
+    NaN: nothing was observed there.
     """
-    held, length = histories.held, int(histories.lengths.max())
-    judges = spaced(len(histories.lengths), max(JUDGED // length, 1)) - 1
+    held, losses = histories.held, []
     steps = spaced(min(histories.horizon, (held + 1) // 2), JUDGING[1])
     ago = held + 1 - spaced(held - int(steps[-1]) + 1, JUDGING[0])  # steps before the last value
-    losses = []
-    for some in torch.from_numpy(judges).split(max(VALUES // length, 1)):
-        values = histories.newest(some, 0)
+    for values, readings in lessons:
         origins = (values.shape[1] - 1 - torch.from_numpy(ago)).clamp(min=0)
-        readings = [look(network, values, view) for view in histories.views]
-        tables = [network.forecast(one, origins, torch.from_numpy(steps)) for one in readings]
-        shares = torch.from_numpy(histories.weights).expand(len(some), -1)
-        truth = what_came(values, origins, torch.from_numpy(steps))
-        each = pinball(mix(shares, tables), truth, torch.tensor(LEVELS))
+        asked = origins, torch.from_numpy(steps)
+        shares = torch.from_numpy(histories.weights).expand(len(values), -1)
+        table = mix(shares, [network.forecast(one, *asked) for one in readings])
+        each = pinball(table, what_came(values, *asked), torch.tensor(LEVELS))
         losses.append(each.nanmean((1, 2)))
     return torch.cat(losses).numpy()

@@ -43,12 +43,12 @@ class AutoForecaster(Combination):
     effect of X, and how wide bands are.
 
     The joint distribution is the mean of the quantile functions. The weights are inverse errors to
-    the sixth power, those of a series leaning on what all series have in common, and these on a
-    prior; one member forecasts alone only where it erred least at nine of ten origins. The errors
-    of the joint forecast at the same origins widen its bands.
+    the tenth power, those of a series leaning on what all series have in common, and these on a
+    prior; a member of less than a twentieth is left out. The errors of the joint forecast at the
+    same origins widen its bands.
 
     The cheapest for their worth come first: naive forecasts, the pre-trained network, Theta, then
-    ETS, Markov and ARIMA, then LSTM, MLP and RNN, which need 2,000 values and 20 seconds and more.
+    Markov, ARIMA and ETS, then LSTM, MLP and RNN, which need 2,000 values and 20 seconds and more.
     What each needs of the data, and how its seconds are foretold, stands in `docs/combining.md`;
     `table_` says what became of it.
     Where the machine is as fast as expected, the same data and budget have the same members.

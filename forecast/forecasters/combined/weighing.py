@@ -2,20 +2,22 @@
 
 Inverse errors: Bates and Granger, "The combination of forecasts", 1969; that weights must be shrunk
 to be better than equal ones: Stock and Watson, "Combination forecasts of output growth in a
-seven-country data set", 2004. Letters: n series, K past origins, M members.
+seven-country data set", 2004; that the worst are better left out: Granger and Jeon, "Thick
+modeling", 2004. Letters: n series, K past origins, M members.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-# A member that errs by a tenth less has 1.1^6 = 1.8 times the weight.
-POWER = 6.0
+# A member that errs by a tenth less has 1.1^10 = 2.6 times the weight.
+POWER = 10.0
 # What all series have in common counts as so many independent origins of a series' own, and the
 # prior as so many of all.
-COMMON = 10.0
-# A member forecasts alone where it erred least at so large a share of so many origins.
-ALONE, ORIGINS = 0.9, 10
+COMMON = 20.0
+# A member of a smaller weight is left out: there is little that it can gain, and where it is far
+# off even a small share of its error is much.
+LEAST = 0.05
 # An error counts as at least this share of the largest member's: one that is nearly zero says
 # little more than a small one.
 SMALLEST = 1e-2
@@ -28,7 +30,7 @@ def weigh(
 
     With r_im the mean error of member m in series i, as a multiple of the geometric mean of all
     members' by their priors, log r_im leans on its mean over the series, and this on 0: a few
-    origins of one series say little. The weight is prior_m / r_im^6.
+    origins of one series say little. The weight is prior_m / r_im^10; those below .05 become 0.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ def weigh(
     >>> errors = np.array([[[1.0, 2.0]] * 3])
     >>> shares, _ = weigh(errors, independent=np.array([3.0]), prior=np.ones(2))
     >>> shares.round(2).tolist()
-    [[0.85, 0.15]]
+    [[0.84, 0.16]]
     """
     known = ~np.isnan(errors).any(2)  # (n, K)
     count = np.maximum(known.sum(1), 1)[:, None]
@@ -56,21 +58,11 @@ def weigh(
     size -= (size @ prior / prior.sum())[:, None]
     common = (worth * size).sum(0) / (worth.sum() + COMMON)  # (M,)
     own = (worth * size + COMMON * common) / (worth + COMMON)
-    shares = np.where(_alone(errors, known), 1.0, 0.0)
-    shares = np.where(shares.any(1, keepdims=True), shares, _normed(own, prior))
-    return shares, _normed(common, prior)
+    return _normed(own, prior), _normed(common, prior)
 
 
 def _normed(size: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    weights = prior * np.exp(-POWER * size)
-    shares: np.ndarray = weights / weights.sum(-1, keepdims=True)
-    return shares
-
-
-def _alone(errors: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Tell which member forecasts a series alone, (n, M)."""
-    least = errors == np.where(known, errors.min(2), np.nan)[..., None]  # (n, K, M)
-    count = known.sum(1)[:, None]
-    alone: np.ndarray = (count >= ORIGINS) & (least.sum(1) >= ALONE * count)
-    # two that always forecast the same are no winner
-    return alone & (alone.sum(1, keepdims=True) == 1)
+    shares = prior * np.exp(-POWER * size)
+    shares /= shares.sum(-1, keepdims=True)
+    kept: np.ndarray = np.where(shares < LEAST, 0.0, shares)
+    return kept / kept.sum(-1, keepdims=True)

@@ -106,9 +106,9 @@ class PretrainedForecaster(BaseForecaster):
     Parameters
     ----------
     fine_tune
-        Epochs, of 25 steps each, to go on learning from the history itself: for large panels. The
-        last values of every series judge, as many as calibration holds back; if it got no better on
-        them, the network stays as it is. 0: none.
+        Epochs, of 200 steps each, in which the readout goes on learning from the history itself:
+        for large panels. The last values of every series judge, as many as calibration holds back;
+        if it got no better on them, the network stays as it is. 0: none.
     horizon
         As in every forecaster, and how far past origins are judged.
 

@@ -1,11 +1,11 @@
-"""Weights from past errors: inverse, shrunk, and never those of a winner by chance."""
+"""Weights from past errors: inverse, shrunk, and none for who is far behind."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from forecast.forecasters.combined.weighing import COMMON, POWER, weigh
+from forecast.forecasters.combined.weighing import COMMON, LEAST, POWER, weigh
 
 RNG = np.random.default_rng(0)
 EVEN = np.ones(3)
@@ -17,9 +17,9 @@ def errors_of(n: int, origins: int, sizes: tuple[float, ...]) -> np.ndarray:
 
 
 def test_with_many_origins_weights_are_inverse_errors_to_a_power() -> None:
-    errors = np.tile([1.0, 2.0, 4.0], (1, 4, 1))
+    errors = np.tile([1.0, 1.1, 1.2], (1, 4, 1))
     shares, common = weigh(errors, np.array([1e9]), EVEN)
-    np.testing.assert_allclose(shares[0] / shares[0, 0], [1, 2**-POWER, 4**-POWER], rtol=1e-6)
+    np.testing.assert_allclose(shares[0] / shares[0, 0], [1, 1.1**-POWER, 1.2**-POWER], rtol=1e-6)
     np.testing.assert_allclose(common, shares[0], rtol=1e-6)
 
 
@@ -31,7 +31,7 @@ def test_the_fewer_origins_the_nearer_the_weights_to_the_prior() -> None:
 
 
 def test_a_series_leans_on_all_as_on_so_many_origins() -> None:
-    errors = np.concatenate([np.tile([1.0, 4.0], (9, 4, 1)), np.ones((1, 4, 2))])
+    errors = np.concatenate([np.tile([1.0, 1.2], (9, 4, 1)), np.ones((1, 4, 2))])
     worth = np.r_[np.full(9, 1e9), COMMON]
     shares, common = weigh(errors, worth, np.ones(2))
     ratio = np.log(shares[9, 0] / shares[9, 1]) / np.log(common[0] / common[1])
@@ -68,24 +68,22 @@ def test_a_series_of_constants_tells_nothing() -> None:
 
 def test_the_more_origins_the_further_a_series_is_from_the_others() -> None:
     errors = np.concatenate([np.tile([1.0, 2.0], (9, 4, 1)), np.tile([2.0, 1.0], (1, 4, 1))])
-    told = [weigh(errors, np.full(10, worth), np.ones(2))[0][9, 1] for worth in (1, 5, 50)]
+    told = [weigh(errors, np.full(10, worth), np.ones(2))[0][9, 1] for worth in (5, 20, 100)]
     assert told == sorted(told) and told[0] < 0.5 < told[2]
 
 
-@pytest.mark.parametrize(("won", "alone"), [(18, True), (17, False)])
-def test_one_forecasts_alone_only_where_it_wins_nine_of_ten_origins(won: int, alone: bool) -> None:
-    errors = np.tile([1.0, 1.1], (1, 20, 1))
-    errors[0, won:, 0] = 1.2
-    shares, _ = weigh(errors, np.array([10.0]), np.ones(2))
-    assert bool(shares[0].max() == 1.0) is alone
+def test_whoever_is_far_behind_is_left_out() -> None:
+    errors = np.tile([1.0, 1.0, 1.5], (1, 12, 1))
+    worth = [np.array([size]) for size in (3.0, 60.0)]
+    few, many = (weigh(errors, one, EVEN)[0][0] for one in worth)
+    assert few.min() > LEAST  # a few origins do not show it
+    assert many.tolist() == [0.5, 0.5, 0.0]
 
 
-def test_few_origins_and_equal_forecasts_have_no_winner() -> None:
-    few = np.tile([1.0, 9.0], (1, 9, 1))
-    assert weigh(few, np.array([9.0]), np.ones(2))[0].max() < 1
-    same = np.tile([1.0, 1.0, 9.0], (1, 20, 1))
-    shares = weigh(same, np.array([20.0]), EVEN)[0][0]
-    assert shares[0] == shares[1]
+def test_forecasts_that_are_the_same_have_the_same_weight() -> None:
+    errors = np.tile([1.0, 1.0, 1.2], (1, 20, 1))
+    shares = weigh(errors, np.array([20.0]), EVEN)[0][0]
+    assert shares[0] == shares[1] > shares[2]
 
 
 def test_by_chance_none_of_alike_members_wins_much() -> None:

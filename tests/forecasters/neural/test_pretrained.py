@@ -15,7 +15,7 @@ from forecast import PretrainedForecaster, load
 from forecast._checks import ForecastWarning
 from forecast.forecasters.neural import pretrained
 from forecast.pretrained.network import LEVELS, PretrainedNetwork
-from forecast.pretrained.tuning import Histories, held_out_losses
+from forecast.pretrained.tuning import Histories, held_out_losses, studied
 
 MONTHS = pd.date_range("2015-01", periods=132, freq="MS")
 PHASE = np.random.default_rng(0).normal(size=24)
@@ -78,7 +78,7 @@ def test_fine_tuning_leaves_the_shipped_weights_as_they_are(
 ) -> None:
     monkeypatch.setattr("forecast.pretrained.tuning.STEPS_PER_EPOCH", 1)
     monkeypatch.setattr("forecast.pretrained.tuning.VALUES", 1000)
-    monkeypatch.setattr("forecast.pretrained.tuning.change", lambda *_: -1.0)
+    monkeypatch.setattr("forecast.pretrained.tuning.change", lambda *_: (-1.0, 0.0))
     before = {name: weight.clone() for name, weight in model.network_.state_dict().items()}
     both = pd.concat([sales(), sales() + 1], axis=1, keys=["a", "b"])
     tuned = PretrainedForecaster(horizon=12, fine_tune=1).fit(both)
@@ -105,7 +105,8 @@ def test_long_horizons_leave_as_much_to_learn_from(monkeypatch: pytest.MonkeyPat
     assert (histories.lengths == learned.shape[1] + histories.held).all()
     torch.testing.assert_close(judged[:, : -histories.held], learned, rtol=0, atol=0)
     assert len(histories.taught) == 4
-    assert np.isfinite(held_out_losses(model.network_, histories)).all()
+    lessons = studied(model.network_, histories)
+    assert np.isfinite(held_out_losses(model.network_, lessons, histories)).all()
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
