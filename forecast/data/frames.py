@@ -8,6 +8,7 @@ The Panel itself lives in `panel`, the time axis in `frequency`, the kinds of ta
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast._checks import positive_integer
+from forecast._checks import ForecastWarning, positive_integer
 from forecast.data import covariates, leaks
 from forecast.data.appending import append
 from forecast.data.arriving import next_steps
@@ -232,16 +233,18 @@ def tell_open_ends(panel: Panel) -> None:
         )  # fmt: skip
 
 
-def tell_changed_clocks(panel: Panel, horizon: int) -> None:
-    """Log that clocks change in the last season or the next steps: a day has 23 or 25 hours."""
+def warn_of_changed_clocks(panel: Panel, horizon: int) -> None:
+    """Warn if clocks change in the last season or the next steps: a day has 23 or 25 hours."""
     change = clock_change(panel.grid, season_lengths(panel.freq)[-1], horizon)
     if change is not None:
-        _log.warning(
-            "the clocks of %s change at %s: steps are counted in hours that passed, so what "
-            "follows the clock is an hour off after it; to forecast by the clock, give local times "
-            "without a zone: y.tz_localize(None).groupby(level=0).mean()",
-            change.tz, change.tz_localize(None),
-        )  # fmt: skip
+        warnings.warn(
+            f"the clocks of {change.tz} change at {change.tz_localize(None)}: steps are counted in "
+            "hours that passed, so what follows the clock is an hour off after it. To forecast by "
+            "the clock, give local times without a zone: "
+            "y.tz_localize(None).groupby(level=0).mean().",
+            ForecastWarning,
+            stacklevel=3,
+        )
 
 
 def _with_covariates(panel: Panel, X: Any, past_only: Sequence[str]) -> Panel:

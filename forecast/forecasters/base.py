@@ -19,8 +19,8 @@ from forecast.data.frames import (
     future_frame,
     restore,
     restore_columns,
-    tell_changed_clocks,
     tell_open_ends,
+    warn_of_changed_clocks,
 )
 from forecast.evaluation.registry import DECILES
 from forecast.forecasters import arguments
@@ -96,7 +96,7 @@ class BaseForecaster(FramedForecaster):
         panel = self._weighed(self._read(y, X, self.freq), sample_weight)
         tell_open_ends(panel)
         learner = self._fitted_to(panel, horizon, season_length)
-        tell_changed_clocks(panel, learner.horizon_)
+        warn_of_changed_clocks(panel, learner.horizon_)
         learner.unit_ = arguments.unit_of(y)
         self.__dict__ = learner.__dict__
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any, Self, TypedDict
 
 from sklearn.base import BaseEstimator
 
@@ -31,6 +31,14 @@ class Common(TypedDict, total=False):
 
 class SharedSignature:
     """The parent of estimators whose constructors pass `**parameters` on to their parents'."""
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """Refuse what is no parameter of the class, by its own name and not by a parent's."""
+        known = inspect.signature(cls.__init__).parameters
+        if unknown := [name for name in given if name not in known]:
+            names = ", ".join(sorted(known.keys() - {"self"}))
+            raise TypeError(f"{cls.__name__} has no parameter {unknown[0]!r}; it has {names}.")
+        return super().__new__(cls)
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Put the parent's parameters in place of `**common`: scikit-learn reads them there.

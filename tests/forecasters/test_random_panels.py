@@ -34,6 +34,8 @@ from forecast.evaluation.backtest import backtest
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.registry import CONTESTANTS
 
+pytestmark = pytest.mark.filterwarnings("ignore:the clocks of")
+
 NETWORKS = (MLPForecaster, RNNForecaster, LSTMForecaster, Seq2SeqForecaster)
 KINDS = ("series", "list", "wide", "long", "multi", "polars long", "polars wide")
 DTYPES = ("float64", "float32", "int64", "int16", "Int64", "Float32", "bool")

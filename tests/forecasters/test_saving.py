@@ -76,6 +76,7 @@ def same(left: Any, right: Any) -> None:
         pd.testing.assert_frame_equal(left, right)
 
 
+@pytest.mark.filterwarnings("ignore:the clocks of Europe/Berlin")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("model", [MODELS[0], MODELS[3]], ids=lambda m: type(m).__name__)
 def test_any_kind_of_history_comes_back(model: Any, kind: str, tmp_path: Path) -> None:

@@ -76,6 +76,13 @@ def test_every_parameter_is_in_the_signature_and_the_docstring(kind: type[Any]) 
 
 
 @pytest.mark.parametrize("kind", FORECASTERS, ids=lambda kind: kind.__name__)
+def test_an_unknown_parameter_is_refused_by_the_class_that_was_called(kind: type[Any]) -> None:
+    message = f"^{kind.__name__} has no parameter 'horizont'; it has .*horizon, "
+    with pytest.raises(TypeError, match=message):
+        kind(horizont=3)
+
+
+@pytest.mark.parametrize("kind", FORECASTERS, ids=lambda kind: kind.__name__)
 @pytest.mark.mission("M43")
 def test_html_diagram_shows_the_forecaster(kind: type[BaseForecaster]) -> None:
     model = kind(horizon=7, target_transform=PowerTransformer())
