@@ -48,8 +48,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     "RNN": forecast.RNNForecaster,
     "Seq2Seq": forecast.Seq2SeqForecaster,
 }
-TRAINED = (*NETWORKS, "Seq2Seq")
-GLOBAL = ("Markov", "pre-trained", *TRAINED)  # the other models fit a panel series by series
+GLOBAL = ("Markov", "pre-trained", *NETWORKS)  # the other models fit a panel series by series
 
 # What follows the state (n, S) at time t: the new state, and the value.
 Step = Callable[[np.ndarray, int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
@@ -153,7 +152,7 @@ def cell(process: str, layout: str, size: int, model: str, series: int) -> dict[
     began, held, sums = time.process_time(), [], []
     for first in range(0, fits * together, together):
         some = slice(first, first + together)
-        seed = {"random_state": first} if model in TRAINED else {}
+        seed = {"random_state": first} if model in NETWORKS else {}
         bands, total = forecasts(MODELS[model](**options, **seed), history[some])
         low, high = bands[:, None, :, 0], bands[:, None, :, 1]  # (n, 1, H, B)
         held.append(inside(futures[some, ..., None], low, high).mean((1, 2)))

@@ -39,6 +39,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     "LSTM": forecast.LSTMForecaster,
     "RNN": forecast.RNNForecaster,
     "MLP": forecast.MLPForecaster,
+    "Seq2Seq": forecast.Seq2SeqForecaster,
     "Markov": forecast.MarkovForecaster,
     "Theta": forecast.ThetaForecaster,
     "ETS": forecast.ETSForecaster,
@@ -46,7 +47,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     "seasonal naive": lambda **options: forecast.NaiveForecaster("seasonal", **options),
     "naive": lambda **options: forecast.NaiveForecaster("last", **options),
 }
-NETWORKS = ("LSTM", "RNN", "MLP")
+NETWORKS = ("LSTM", "RNN", "MLP", "Seq2Seq")
 SEEDED = (*NETWORKS, "auto, 100 s")
 SLOW = ("Theta", "ETS", "ARIMA")  # fitted series by series
 TOLD = ", season told"

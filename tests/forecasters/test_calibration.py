@@ -206,6 +206,18 @@ def test_sizes_of_steps_grow_as_errors_did_and_lean_on_what_is_usual() -> None:
     assert (step_sizes(np.full((3, 9), np.nan), np.ones(9), 0.0) == 1).all()
 
 
+def test_paths_of_a_network_on_one_short_series_belong_together_as_past_naive_errors_did() -> None:
+    near: dict[str, list[float]] = {"walk": [], "season": []}
+    for seed in range(3):
+        noise = np.random.default_rng(seed).normal(size=60)
+        for name, y in {"walk": noise.cumsum(), "season": 9 * np.arange(60) % 12 + noise}.items():
+            model = MLPForecaster(horizon=6, season_length=12, max_epochs=1, random_state=seed)
+            factor = model.fit(pd.Series(y)).model_.noise_factor.numpy()
+            unit = factor / np.linalg.norm(factor, axis=1, keepdims=True)
+            near[name].append(np.diag(unit @ unit.T, 1).mean())
+    assert min(near["walk"]) > 0.65 > 0.5 > max(near["season"])
+
+
 def test_a_network_that_claims_no_width_has_bands_of_the_size_of_its_errors(
     monkeypatch: Any,
 ) -> None:
