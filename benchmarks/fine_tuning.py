@@ -77,7 +77,7 @@ def draw(rows: pd.DataFrame, others: pd.DataFrame) -> None:
             place = PLACES.get(str(name), RIGHT)
             line(ax, own.sort_values("steps"), str(name), COLOURS[k % len(COLOURS)], place)
         ax.set_title(title, size=MEDIUM, loc="left")
-        ax.margins(y=0.15)
+        ax.margins(y=0.3)  # names stand below the last points
         ax.set_xscale("log")
         ax.set_xlim(2, 6000)
         if suite in ERRORS:

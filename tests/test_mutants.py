@@ -119,8 +119,8 @@ MUTANTS = {
         "engine/training.py",
         [
             (
-                "means, carried = backward(model, gradient, batch, settings.min_observed, carried)",
-                "means, _ = backward(model, gradient, batch, settings.min_observed, None)",
+                "carried = None if batch.fresh.all() else self._carried",
+                "carried = None",
             )
         ],
         RECURRENT,

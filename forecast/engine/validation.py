@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from forecast.engine.batches import Windows
+from forecast.engine.dependence import noise_factor
 from forecast.engine.model import Model, residual_unit
 from forecast.engine.rollout import first_block, greedy, rollout
 from forecast.engine.stream import read, shown
-from forecast.engine.training import noise_factor
 from forecast.networks.heads.base import NORMAL
 
 MAX_ORIGINS = 512  # judged per epoch: about the cost of a few training steps
