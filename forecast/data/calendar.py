@@ -100,7 +100,8 @@ def infer_season_length(panel: Panel) -> int:
     take the place of three if the means of the places in the season differ as well. Of several, it
     is the shortest with at least 0.8 of the highest r. Without any it is the shortest m up to 366,
     seen four times, that repeats sharply: the autocorrelation without the factor for the overlap is
-    at least 0.6 at m, 2m and 3m, and at m 0.25 above its neighbours. Else it is 1.
+    at least 0.6 and 3 / sqrt(number of pairs) at m, 2m and 3m, and at m 0.25 above its neighbours.
+    Else it is 1.
 
     Examples
     --------
@@ -333,10 +334,23 @@ def _sharp_season(changes: list[np.ndarray]) -> int:
     typical = int(np.median([len(change) for change in changes]))
     for m in range(2, min(typical // 4, _LONGEST) + 1):
         long_enough = [change for change in changes if len(change) >= 4 * m]
-        r = partial(_mean_correlation, long_enough[:: len(long_enough) // _FEW_SERIES + 1])
-        if all(r(k * m) >= _EXACT for k in (1, 2, 3)) and r(m) - max(r(m - 1), r(m + 1)) >= _SHARP:
+        some = long_enough[:: len(long_enough) // _FEW_SERIES + 1]
+        r = partial(_mean_correlation, some)
+        if (
+            all(_is_exact(some, k * m) for k in (1, 2, 3))
+            and r(m) - max(r(m - 1), r(m + 1)) >= _SHARP
+        ):
             return m
     return 1
+
+
+def _is_exact(changes: list[np.ndarray], lag: int) -> bool:
+    """Return whether the correlation is high, and higher than chance makes that of few pairs."""
+    r = _mean_correlation(changes, lag)
+    if r < _EXACT:
+        return False
+    pairs = sum(np.isfinite(change[lag:] * change[:-lag]).sum() for change in changes)
+    return bool(r * np.sqrt(pairs) >= _STANDARD_ERRORS)
 
 
 def _mean_correlation(changes: list[np.ndarray], lag: int) -> float:

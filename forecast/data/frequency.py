@@ -43,7 +43,7 @@ def as_times(index: pd.Index, where: str) -> pd.Index:
             raise ValueError(
                 f"{where} must count steps where it holds whole numbers, got dates such as "
                 f"{numbers[0]}. Make times of them: pd.to_datetime(numbers.astype(str), "
-                f"format={form!r})."
+                f"format={form!r}); if they do count steps, begin at 0: numbers - {numbers[0]}."
             )
         return numbers
     raise TypeError(

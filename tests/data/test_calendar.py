@@ -114,6 +114,13 @@ def test_random_walks_and_constants_have_no_season() -> None:
     assert infer_season_length(read_frames(pd.Series([1.0]))) == 1
 
 
+@pytest.mark.parametrize("size", [9, 10, 12, 16])
+def test_few_values_of_noise_have_no_sharp_season(size: int) -> None:
+    rng = np.random.default_rng(size)
+    found = [infer_season_length(read_frames(pd.Series(rng.normal(size=size)))) for _ in range(400)]
+    assert found.count(1) + found.count(4) == 400
+
+
 @pytest.mark.parametrize(("n_long", "expected"), [(0, 1), (3, 1), (29, 1), (30, 12), (60, 12)])
 def test_a_few_long_series_do_not_speak_for_the_others(n_long: int, expected: int) -> None:
     # yearly series of a competition: most have some twenty values, some have centuries

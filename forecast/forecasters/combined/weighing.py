@@ -64,5 +64,6 @@ def weigh(
 def _normed(size: np.ndarray, prior: np.ndarray) -> np.ndarray:
     shares = prior * np.exp(-POWER * size)
     shares /= shares.sum(-1, keepdims=True)
-    kept: np.ndarray = np.where(shares < LEAST, 0.0, shares)
+    least = np.minimum(LEAST, shares.max(-1, keepdims=True))  # of many alike none has so much
+    kept: np.ndarray = np.where(shares < least, 0.0, shares)
     return kept / kept.sum(-1, keepdims=True)

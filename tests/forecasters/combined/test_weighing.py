@@ -90,3 +90,9 @@ def test_by_chance_none_of_alike_members_wins_much() -> None:
     shares, _ = weigh(errors_of(200, 12, (1, 1, 1)), np.full(200, 3.0), EVEN)
     assert shares.mean(0) == pytest.approx([1 / 3] * 3, abs=0.06)
     assert np.quantile(shares.max(1), 0.9) < 0.7
+
+
+def test_of_many_alike_none_is_left_out() -> None:
+    shares, common = weigh(np.ones((2, 4, 30)), np.full(2, 3.0), np.ones(30))
+    np.testing.assert_allclose(shares, 1 / 30)
+    np.testing.assert_allclose(common, 1 / 30)
