@@ -14,6 +14,7 @@ from forecast.pretrained.network import LEVELS, PretrainedNetwork
 from forecast.pretrained.weights import load_network
 from pretraining import train as training
 from pretraining.likeness import SHOWN, errors
+from pretraining.limit import train_parts
 from pretraining.train import Course, draw_batch
 from pretraining.validate import Task, forecast, held_out
 
@@ -115,6 +116,17 @@ def test_validation_reads_no_test_part(tmp_path):
     np.testing.assert_array_equal(held.future, np.arange(14.0, 20))
     np.testing.assert_array_equal(held.past, np.arange(14.0))
     assert forecast(PretrainedNetwork(width=8), [held])[0].shape == (6, len(LEVELS))
+
+
+@pytest.mark.parametrize("origins", [1, 2, 3])
+def test_real_series_teach_nothing_that_is_held_out(tmp_path, origins):
+    rows = [("a", k, float(k), "train") for k in range(40)]
+    frame = pd.DataFrame(rows, columns=["unique_id", "ds", "y", "split"])
+    frame.to_parquet(tmp_path / "made.parquet")
+    task = Task("made", 1, 0, 6, origins=origins)
+    (part,) = train_parts(task, tmp_path)
+    first = min(held.future[0] for held in held_out(task, tmp_path))
+    np.testing.assert_array_equal(part, np.arange(first))
 
 
 def test_a_template_that_is_right_is_told_from_the_last_value():
