@@ -28,7 +28,7 @@ import torch
 from suites import KEYS, MODELS, NETWORKS, commit_of, known, newest, record
 
 import forecast
-from forecast.forecasters.neural.pretrained import CONTEXT, VALUES
+from forecast.forecasters.neural.pretrained import VALUES
 from forecast.pretrained import calibration
 from forecast.pretrained.blocks import (
     MEDIAN,
@@ -40,6 +40,7 @@ from forecast.pretrained.blocks import (
     season_of,
     steps_for,
 )
+from forecast.pretrained.extent import CONTEXT
 from forecast.pretrained.network import PretrainedNetwork, Reading
 from forecast.pretrained.sweep import View, look, mix
 
@@ -94,8 +95,8 @@ def swept(model: Any, y: pd.DataFrame, horizon: int, size: int) -> Iterator[np.n
     """Yield the same of the pre-trained forecaster: stretch by stretch, one pass each.
 
     What the past says of seasons and bands is that of a stretch's first origin. There the forecast
-    is that of the forecaster; further on it is that after `update`, but for levels and means of
-    histories longer than the forecaster reads.
+    is that of the forecaster; further on it is that after `update`, but for histories longer than
+    the forecaster reads.
     """
     every, scores = origins(y, horizon, size), calibration.ndtri(np.array(LEVELS))
     some = max(VALUES // (horizon * y.shape[1]), 1)
@@ -104,8 +105,9 @@ def swept(model: Any, y: pd.DataFrame, horizon: int, size: int) -> Iterator[np.n
         first, last = max(begin - CONTEXT, 0), min(begin + STRETCH, every.stop)
         values = torch.from_numpy(y.iloc[first : last - 1].to_numpy().T.copy())
         weights = torch.from_numpy(model.weights_)
+        newest = torch.from_numpy(model._absorbed() + last - 1 - begin)
         with torch.inference_mode():
-            readings = [look(model.network_, values, view) for view in model.views_]
+            readings = [look(model.network_, values, view, newest) for view in model.views_]
             for ends in torch.arange(begin - 1, last - 1).split(some):
                 tables = [
                     from_ends(model.network_, values, one, view, ends - first, horizon)

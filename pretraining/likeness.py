@@ -21,8 +21,9 @@ import torch
 
 from forecast.generated.frequencies import Seasons
 from forecast.generated.series import draw_series
+from forecast.pretrained.extent import CONTEXT
 from forecast.pretrained.reader import look_back, read
-from pretraining.validate import CONTEXT, TASKS, Floats, Task, held_out
+from pretraining.validate import TASKS, Floats, Task, held_out
 
 SHOWN = {  # places among the templates
     "along the slope": 3,

@@ -21,8 +21,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from forecast.forecasters.neural.pretrained import CONTEXT, LATTICE
+from forecast.pretrained import extent
 from forecast.pretrained.network import LEVELS, PretrainedNetwork
+from forecast.pretrained.sweep import farthest
 from forecast.pretrained.weights import SHIPPED, load_network
 
 Floats = NDArray[np.float64]
@@ -134,7 +135,10 @@ def forecast(network: PretrainedNetwork, held: list[Held]) -> list[Floats]:
         season = torch.tensor([held[k].season for k in rows])
         second = torch.tensor([held[k].second for k in rows])
         horizon = max(len(held[k].future) for k in rows)
-        quantiles = network.quantiles(torch.from_numpy(values), season, second, horizon).numpy()
+        absorbed = torch.tensor([newest_absorbed(held[k]) for k in rows])
+        quantiles = network.quantiles(
+            torch.from_numpy(values), season, second, horizon, absorbed
+        ).numpy()
         for row, k in enumerate(rows):
             # a series that was never negative is not forecast to be
             floor = 0.0 if np.nanmin(held[k].past) >= 0 else -np.inf
@@ -144,7 +148,17 @@ def forecast(network: PretrainedNetwork, held: list[Held]) -> list[Floats]:
 
 def newest(past: Floats) -> Floats:
     """Return the part of a history that the forecaster reads."""
-    return past[max((len(past) - CONTEXT) // LATTICE * LATTICE, 0) :]
+    return past[-int(extent.seen(*whole(past))[0]) :]
+
+
+def newest_absorbed(h: Held) -> int:
+    """Return how much of a history the forecaster's recurrence absorbs."""
+    return int(extent.absorbed(*whole(h.past), farthest(len(h.future)))[0])
+
+
+def whole(past: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where a history begins and ends."""
+    return np.zeros(1, np.int64), np.array([len(past)])
 
 
 def repeated(h: Held) -> Floats:
@@ -214,7 +228,7 @@ def theta(held: list[Held]) -> float:
     chosen = held[:: max(1, len(held) // 400)]
 
     def point(h: Held) -> Floats:
-        past = pd.Series(h.past[-CONTEXT:]).ffill().bfill()
+        past = pd.Series(h.past[-extent.CONTEXT :]).ffill().bfill()
         model = ThetaForecaster(horizon=len(h.future), season_length=h.season)
         return np.asarray(model.fit(past).predict(len(h.future)), float)
 

@@ -173,12 +173,13 @@ def _of_the_pretrained_one(
 ) -> np.ndarray:
     """Return the slopes (lags, steps) of the median: differences, as its reader has no slopes."""
     network = copy.deepcopy(forecaster.network_).double()
-    values = forecaster._newest(torch.tensor([place])).double()
+    values, newest = forecaster._history(torch.tensor([place]))
+    values = values.double()
     weights = torch.from_numpy(forecaster.weights_[[place]])
     views, at = forecaster.views_, torch.tensor(steps) - 1
 
     def medians(rows: torch.Tensor) -> torch.Tensor:
-        live = begin(network, rows, views)
+        live = begin(network, rows, views, newest.expand(len(rows)))
         tables = quantiles(network, rows, views, live, max(steps))[:, :, at]
         return mix(weights.expand(len(rows), -1), tables.unbind(1))[..., LEVELS.index(0.5)]
 

@@ -35,7 +35,7 @@ LONG = 8  # times the usual steps ahead; training asks one series in eleven for 
 
 
 class Reading(NamedTuple):
-    """Features (B, N, D) of every step, and the past that they were read from."""
+    """Features (B, N, D) of the last N steps, and the past that they were read from."""
 
     features: Tensor
     past: Past
@@ -143,21 +143,37 @@ class PretrainedNetwork(nn.Module):
         return {"width": self.width, "depth": self.depth}
 
     def read(
-        self, values: Tensor, season: Tensor, second: Tensor, before: State | None = None
+        self,
+        values: Tensor,
+        season: Tensor,
+        second: Tensor,
+        newest: Tensor | None = None,
+        before: State | None = None,
     ) -> Reading:
         """Read values (B, N) with seasons (B,) into features of every step.
 
         A row begins with its first observed value: histories of unequal length end together.
-        With the state `before` the last value, only that one is absorbed: one cell call, equal to
-        reading the whole row.
+
+        Parameters
+        ----------
+        values : Tensor (B, N)
+        season, second : Tensor (B,)
+        newest : Tensor (B,), optional
+            How many values of each row are absorbed, the last ones; features are of the longest.
+        before : state, optional
+            That before the last value, which alone is absorbed: one cell call, equal to reading
+            the whole row.
         """
-        past = read(values, season, second)
-        new = values.shape[1] if before is None else 1
-        inputs, outlook = self.inputs(past, new)
-        if before is None:
-            features, state = self._absorb(inputs, torch.from_numpy(past.first[:, 0]))
-        else:
+        past, n = read(values, season, second), values.shape[1]
+        if before is not None:
+            inputs, outlook = self.inputs(past, 1)
             features, state = read_on(self.recurrence, inputs, before)
+            return Reading(features, past, state, outlook)
+        begun, new = torch.from_numpy(past.first[:, 0]), n
+        if newest is not None:
+            begun, new = torch.maximum(begun, n - newest), int(newest.max())
+        inputs, outlook = self.inputs(past, new)
+        features, state = self._absorb(inputs, (begun - (n - new)).clamp(min=0))
         return Reading(features, past, state, outlook)
 
     def inputs(self, past: Past, new: int) -> tuple[Tensor, Outlook]:
@@ -193,11 +209,18 @@ class PretrainedNetwork(nn.Module):
         return self.readout(features, wrong, known, shown.to(features), place.to(features))
 
     @torch.no_grad()
-    def quantiles(self, values: Tensor, season: Tensor, second: Tensor, horizon: int) -> Tensor:
-        """Forecast values (B, N): quantiles (B, horizon, Q) in the unit of the values."""
-        reading = self.read(values, season, second)
-        newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, horizon + 1)
-        return self.forecast(reading, newest, steps)[:, 0]
+    def quantiles(
+        self,
+        values: Tensor,
+        season: Tensor,
+        second: Tensor,
+        horizon: int,
+        newest: Tensor | None = None,
+    ) -> Tensor:
+        """Forecast values (B, N), as in `read`: quantiles (B, horizon, Q) in their unit."""
+        reading = self.read(values, season, second, newest)
+        origin, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, horizon + 1)
+        return self.forecast(reading, origin, steps)[:, 0]
 
     def forecast(self, reading: Reading, origins: Tensor, steps: Tensor) -> Tensor:
         """Return quantiles (B, n, h, Q) of the steps (h,) after the origins (n,), in double.

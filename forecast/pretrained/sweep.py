@@ -75,6 +75,7 @@ def sweep(
     views: Sequence[View],
     horizon: int,
     floor: Tensor,
+    newest: Tensor | None = None,
     back: int | None = None,
     pool: Floats | None = None,
     usual: float | None = None,
@@ -92,6 +93,8 @@ def sweep(
         Steps to judge by.
     floor : Tensor (B,)
         Nothing is forecast to be below.
+    newest : Tensor (B,), optional
+        How many of the values the recurrence absorbs; by default all.
     back : int, optional
         How many steps ago the earliest origin lies; by default the horizon, at least 24.
     pool : array (K, Q), optional
@@ -101,7 +104,7 @@ def sweep(
     """
     origins = past_origins(values.shape[1], back or farthest(horizon))
     steps = torch.from_numpy(judged(horizon))
-    reading = _look(network, values, views)
+    reading = _look(network, values, views, newest)
     truth = what_came(values, origins, steps)
     every = _to_judge(network, reading, origins, steps, ~truth.isnan().all(0))
     every = every.unflatten(0, (-1, len(views)))
@@ -281,20 +284,27 @@ def mix(weights: Tensor, tables: Sequence[Tensor]) -> Tensor:
     return sum((w * table for w, table in zip(shares, tables, strict=True)), torch.zeros(()))
 
 
-def look(network: PretrainedNetwork, values: Tensor, view: View) -> Reading:
-    """Read histories (B, N) by a view."""
-    return _look(network, values, (view,))
+def look(
+    network: PretrainedNetwork, values: Tensor, view: View, newest: Tensor | None = None
+) -> Reading:
+    """Read histories (B, N) by a view; the recurrence absorbs the newest (B,) of them."""
+    return _look(network, values, (view,), newest)
 
 
-def begin(network: PretrainedNetwork, values: Tensor, views: Sequence[View]) -> Live:
-    """Read histories (B, N) to their ends."""
-    return _newest(_look(network, values, views), views)
+def begin(
+    network: PretrainedNetwork,
+    values: Tensor,
+    views: Sequence[View],
+    newest: Tensor | None = None,
+) -> Live:
+    """Read histories (B, N) to their ends; the recurrence absorbs the newest (B,) of them."""
+    return _newest(_look(network, values, views, newest), views)
 
 
 def absorb(network: PretrainedNetwork, values: Tensor, views: Sequence[View], live: Live) -> Live:
     """Absorb the last of values (B, N): one call of the cell."""
     before = state_map(_as_rows, live.state)
-    return _newest(_look(network, values, views, before), views)
+    return _newest(_look(network, values, views, before=before), views)
 
 
 def quantiles(
@@ -336,10 +346,13 @@ def _look(
     network: PretrainedNetwork,
     values: Tensor,
     views: Sequence[View],
+    newest: Tensor | None = None,
     before: State | None = None,
 ) -> Reading:
     """Read histories (B, N) by all views at once: a row for each, those of a history together."""
-    return network.read(*_rows(values, views), before=before)
+    if newest is not None:
+        newest = newest.repeat_interleave(len(views))
+    return network.read(*_rows(values, views), newest, before)
 
 
 def _rows(values: Tensor, views: Sequence[View]) -> tuple[Tensor, Tensor, Tensor]:

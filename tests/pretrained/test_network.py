@@ -61,6 +61,23 @@ def test_a_row_is_forecast_as_if_it_were_alone(untrained):
         torch.testing.assert_close(together[one], alone, rtol=2e-3, atol=2e-3)
 
 
+def test_the_recurrence_absorbs_the_newest_values_that_are_there(untrained):
+    values, season, second = (torch.from_numpy(part) for part in draw_series(3, 3, 80))
+    values[2, :70] = torch.nan
+    newest, own = torch.tensor([30, 50, 50]), (30, 50, 10)
+    whole = untrained.read(values, season, second)
+    inputs, _ = untrained.inputs(whole.past, 80)
+    with torch.no_grad():
+        found = untrained.read(values, season, second, newest)
+        assert found.features.shape == (3, 50, 8)
+        for row, count in enumerate(own):
+            start = untrained.recurrence.initial_state(1)
+            slow, _ = untrained.recurrence.absorb(inputs[row : row + 1, -count:], start)
+            torch.testing.assert_close(found.features[row, -count:], slow[0])
+            told = found.outlook.mistakes.told[row, -count:]
+            torch.testing.assert_close(told, whole.outlook.mistakes.told[row, -count:])
+
+
 def test_an_origin_is_read_out_as_if_nothing_followed(untrained):
     values, season, second = (torch.from_numpy(part) for part in draw_series(2, 6, 80))
     steps = torch.tensor([1, 9])
@@ -133,7 +150,7 @@ def test_one_value_after_the_other_is_read_as_all_at_once(network, drawn):
     values, season, second = drawn
     state = network.read(values[:, :60], season, second).state
     for end in range(61, 91):
-        reading = network.read(values[:, :end], season, second, state)
+        reading = network.read(values[:, :end], season, second, before=state)
         state = reading.state
     whole = network.read(values, season, second)
     torch.testing.assert_close(reading.features[:, -1], whole.features[:, -1])

@@ -25,7 +25,7 @@ from forecast.forecasters.neural.effect import Effect, spreads
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
 from forecast.networks.base import pick, stack
-from forecast.pretrained import calibration
+from forecast.pretrained import calibration, extent
 from forecast.pretrained.blocks import steps_for
 from forecast.pretrained.network import LEVELS
 from forecast.pretrained.sweep import (
@@ -52,10 +52,6 @@ from forecast.pretrained.sweep import (
 from forecast.pretrained.tuning import Histories, fine_tune
 from forecast.pretrained.weights import build_network, shipped_network
 
-# Values read at least, where there are so many: training showed no more. The network was seen to
-# forecast as well from some hundred more, which cutting on a lattice needs.
-CONTEXT = 1400
-LATTICE = 400  # steps: where a history is cut, a stream begins anew, and must rarely do so
 VALUES = 2**16  # values, or steps ahead, that are looked at in one call
 YEAR = 365
 REREAD = 8  # from so many new values on, reading everything anew is cheaper
@@ -67,26 +63,13 @@ MEDIAN = LEVELS.index(0.5)
 def read_of(panel: Panel, back: int | np.ndarray = 0) -> np.ndarray:
     """Return how many values of each series are read, (n,): the last 1,400 and a few before them.
 
-    They begin at a multiple of `LATTICE` in the grid. So a stream, which absorbs value after value
-    and begins anew there, knows what a fresh reading knows; all series of a grid do so together.
-
     Parameters
     ----------
     panel
     back
         How many of the newest values, of each series (n,), are not looked at.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from forecast.data.frames import read_frames
-    >>> panel = read_frames(pd.Series(np.zeros(2_000)))
-    >>> [int(read_of(panel, back)[0]) for back in (900, 201, 200, 199, 0)]
-    [1100, 1799, 1400, 1401, 1600]
     """
-    ends = panel.ends - back
-    begins: np.ndarray = (ends - CONTEXT) // LATTICE * LATTICE
-    return ends - np.maximum(begins, panel.starts)
+    return extent.seen(panel.starts, panel.ends - back)
 
 
 class PretrainedForecaster(BaseForecaster):
@@ -94,7 +77,7 @@ class PretrainedForecaster(BaseForecaster):
 
     A recurrent network of two LSTM layers learned beforehand, from millions of generated series and
     no real one, what series have in common: level, trend, season, and how far to trust each
-    (`docs/pretrained.md`). It reads the last 1,400 values of every series, and up to 399 before
+    (`docs/pretrained.md`). It reads the last 1,400 values of every series, and up to 199 before
     them, in the scale of its own past; and once more their means over seasons, which show where
     the level goes. Every past origin of the first pass is out of sample, so it also tells which
     seasons to believe in and how wide a band must be. There is no seed: the same history, the same
@@ -198,13 +181,13 @@ class PretrainedForecaster(BaseForecaster):
         """Absorb new values: one step of the network per value, series and view.
 
         All is read anew where many values came, where more came to some series than to others, and
-        where reading begins later now: after `LATTICE` steps.
+        where absorbing begins later now: after `extent.LATTICE` steps.
         """
         self.seen_ = panel
         if self.pooled_ is not None and (late := self._pooled([0])) is not None:
             self.pooled_ = late[-1]
         count = int(added.max())
-        grown = read_of(panel) - read_of(panel, added)
+        grown = self._absorbed() - self._absorbed(added)
         if count > REREAD or (grown != count).any():
             self.live_ = self._look()
             return
@@ -310,8 +293,9 @@ class PretrainedForecaster(BaseForecaster):
     def _judge(self, rows: Tensor, **options: Any) -> Sweep:
         bounded = self.bounds_.positive & (self.target_transform_ is None) & (self.effect_ is None)
         floors = torch.from_numpy(np.where(bounded, 0.0, -np.inf))[rows]
-        newest = self._newest(rows)
-        return sweep(self.network_, newest, self.views_, self.horizon_, floors, **options)
+        values, newest = self._history(rows)
+        options["newest"] = newest
+        return sweep(self.network_, values, self.views_, self.horizon_, floors, **options)
 
     def _pooled(self, ago: Sequence[int]) -> np.ndarray | None:
         """Return quantiles (K, Q) of the newest values of all series, so many steps ago."""
@@ -320,7 +304,12 @@ class PretrainedForecaster(BaseForecaster):
 
     def _look(self) -> Live:
         """Read every history to its end."""
-        return self._together(lambda rows: begin(self.network_, self._newest(rows), self.views_))
+
+        def read(rows: Tensor) -> Live:
+            values, newest = self._history(rows)
+            return begin(self.network_, values, self.views_, newest)
+
+        return self._together(read)
 
     def _advance(self, back: int) -> Live:
         """Absorb the values that have `back` newer ones."""
@@ -370,7 +359,18 @@ class PretrainedForecaster(BaseForecaster):
         """Return what is remembered of some series."""
         return self.live_ if self.seen_.n_series == 1 else pick(self.live_, rows)
 
-    def _newest(self, rows: Tensor, back: int = 0, most: int = CONTEXT + LATTICE) -> Tensor:
+    def _history(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is read of some histories (B, N), and how much of it is absorbed (B,)."""
+        return self._newest(rows), torch.from_numpy(self._absorbed())[rows]
+
+    def _absorbed(self, added: int | np.ndarray = 0) -> np.ndarray:
+        """Return how many values of each series the recurrence absorbs (n,), without the added."""
+        panel = self.seen_
+        return extent.absorbed(panel.starts, panel.ends - added, farthest(self.horizon_))
+
+    def _newest(
+        self, rows: Tensor, back: int = 0, most: int = extent.CONTEXT + extent.LATTICE
+    ) -> Tensor:
         """Return the last values of some histories (B, N), NaN before they begin."""
         lengths = read_of(self.seen_, back)[rows.numpy()].clip(max=most)
         return self._last(rows, lengths, back)

@@ -14,6 +14,7 @@ import torch
 from forecast import PretrainedForecaster, load
 from forecast._checks import ForecastWarning
 from forecast.forecasters.neural import pretrained
+from forecast.pretrained import extent
 from forecast.pretrained.network import LEVELS, PretrainedNetwork
 from forecast.pretrained.tuning import Histories, held_out_losses, studied
 
@@ -88,8 +89,8 @@ def test_fine_tuning_leaves_the_shipped_weights_as_they_are(
 
 
 def test_long_horizons_leave_as_much_to_learn_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pretrained, "CONTEXT", 40)
-    monkeypatch.setattr(pretrained, "LATTICE", 10)
+    monkeypatch.setattr(extent, "CONTEXT", 40)
+    monkeypatch.setattr(extent, "LATTICE", 10)
     kept: list[Histories] = []
 
     def keep(network: PretrainedNetwork, histories: Histories, _: int) -> PretrainedNetwork:
@@ -282,7 +283,7 @@ def test_only_the_newest_values_are_read() -> None:
     y = np.random.default_rng(8).normal(size=1700)
     other = np.r_[y[:100] + 100, y[100:]]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("forecast.forecasters.neural.pretrained.CONTEXT", 600)
+        patch.setattr("forecast.pretrained.extent.CONTEXT", 600)
         found, same = (
             PretrainedForecaster(season_length=7).fit(pd.Series(one)).predict(7)
             for one in (y, other)
@@ -294,8 +295,8 @@ def test_only_the_newest_values_are_read() -> None:
 def test_a_long_stream_knows_what_one_update_knows_and_rarely_reads_anew(
     begun: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pretrained, "CONTEXT", 60)
-    monkeypatch.setattr(pretrained, "LATTICE", 20)
+    for name, steps in (("CONTEXT", 60), ("LATTICE", 20), ("WARM_UP", 10)):
+        monkeypatch.setattr(extent, name, steps)
     y = pd.DataFrame(np.random.default_rng(9).normal(size=(160, 2)).cumsum(0), columns=list("ab"))
     y.loc[y.index < begun, "b"] = np.nan
     model = PretrainedForecaster(season_length=7).fit(y[:50])
@@ -309,4 +310,4 @@ def test_a_long_stream_knows_what_one_update_knows_and_rarely_reads_anew(
         model.update(y[end - 1 : end])
         if end in at_once:
             np.testing.assert_allclose(model.predict_quantiles(5), at_once[end], atol=1e-5)
-    assert len(reads) == 5  # 80, 100 ... 160: both series together
+    assert len(reads) == 6  # 60, 80 ... 160: both series together
