@@ -34,7 +34,7 @@ Place = tuple[tuple[int, int], str, str]  # offset in points, alignment
 TITLES = {"m4_hourly": "M4 Hourly, 48 hours", "m3_monthly": "M3 monthly, 18 months"}
 SUITES = [suite for suite in (*accuracy_m4.SUITES, *accuracy_m3.SUITES) if suite.name in TITLES]
 STEPS = {
-    "pre-trained": (0, 200, 800, 1600),
+    "pre-trained": (0, 200, 800, 1600, 3200),
     "LSTM, three networks": (150, 600, 3000),  # of which the last is our default
 }
 OTHERS = ("LSTM, one network", "neuralforecast LSTM", "neuralforecast NHITS")
