@@ -78,8 +78,8 @@ class PretrainedForecaster(BaseForecaster):
     A recurrent network of two LSTM layers learned beforehand, from millions of generated series and
     no real one, what series have in common: level, trend, season, and how far to trust each
     (`docs/pretrained.md`). It reads the last 1,400 values of every series, and up to 199 before
-    them, in the scale of its own past; and once more their means over seasons, which show where
-    the level goes. Every past origin of the first pass is out of sample, so it also tells which
+    them, in the scale of its own past (the recurrence absorbs the newest of them: `extent`); and
+    once more their means over seasons, which show where the level goes. Every past origin of the first pass is out of sample, so it also tells which
     seasons to believe in and how wide a band must be. There is no seed: the same history, the same
     forecast.
 
