@@ -41,7 +41,7 @@ OTHERS = ("LSTM, one network", "neuralforecast LSTM", "neuralforecast NHITS")
 TICKS, ERRORS = (3, 10, 30, 100, 300, 1000), {"m4_hourly": (0.75, 1, 1.5, 2, 3, 4)}
 # Where a name stands beside the last point, so that no line crosses it.
 RIGHT, BELOW = ((8, 0), "left", "center"), ((0, -14), "center", "top")
-PLACES = {"pre-trained": BELOW}
+PLACES = {"pre-trained": BELOW, "LSTM, one network": ((-42, 52), "center", "bottom")}
 RESULTS = Path(__file__).parent / "results" / "fine_tuning.csv"
 IMAGE = Path(__file__).parents[1] / "docs" / "images" / "fine-tuning.svg"
 

@@ -78,10 +78,10 @@ class PretrainedForecaster(BaseForecaster):
     A recurrent network of two LSTM layers learned beforehand, from millions of generated series and
     no real one, what series have in common: level, trend, season, and how far to trust each
     (`docs/pretrained.md`). It reads the last 1,400 values of every series, and up to 199 before
-    them, in the scale of its own past (the recurrence absorbs the newest of them: `extent`); and
-    once more their means over seasons, which show where the level goes. Every past origin of the first pass is out of sample, so it also tells which
-    seasons to believe in and how wide a band must be. There is no seed: the same history, the same
-    forecast.
+    them, in the scale of its own past, of which the recurrence absorbs the newest (`extent`); and
+    once more their means over seasons, which show where the level goes. Every past origin of the
+    first pass is out of sample, so it also tells which seasons to believe in and how wide a band
+    must be. There is no seed: the same history, the same forecast.
 
     Known covariates have a linear effect on the values, found by ridge regression of their changes;
     those in `past_only` are not used. `update` calls the cell once per value.
