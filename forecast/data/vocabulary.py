@@ -85,6 +85,10 @@ class Vocabulary:
         ['a', 'n']
         """
         counts = values.value_counts(sort=False)
+        if not len(counts):
+            raise ValueError(
+                "there must be at least one symbol to learn, got none: no sequence has a value."
+            )
         known = counts.index[counts >= positive_integer("min_count", min_count)]
         known = known[~known.isin(["<unknown>"])]
         if not (known != end).any():

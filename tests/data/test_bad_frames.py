@@ -138,14 +138,16 @@ def test_an_index_that_is_no_time(index: pd.Index) -> None:
     ("form", "times"),
     [
         ("%Y%m", pd.period_range("2023-10", periods=5, freq="M")),
+        ("%Y%m", pd.period_range("2024-01", periods=12, freq="M")),
         ("%Y%m%d", pd.period_range("2023-12-29", periods=5, freq="D")),
+        ("%Y%m%d", pd.period_range("2023-02-01", periods=28, freq="D")),
     ],
 )
 def test_numbers_that_write_dates_count_no_steps(form: str, times: pd.PeriodIndex) -> None:
     """After 202312 comes 202401, not 202313."""
-    numbers = times.strftime(form).astype(int)
-    fails(ValueError, "dates such as", f"format={form!r}", y=series(np.ones(5), numbers))
-    fails(ValueError, "column 'ds'", y=long(["a"] * 5, numbers, list(np.ones(5))))
+    n, numbers = len(times), times.strftime(form).astype(int)
+    fails(ValueError, "dates such as", f"format={form!r}", y=series(np.ones(n), numbers))
+    fails(ValueError, "column 'ds'", y=long(["a"] * n, numbers, list(np.ones(n))))
     assert pd.to_datetime(numbers.astype(str), format=form)[-1] == times[-1].to_timestamp()
     assert read_frames(series(np.ones(5), pd.RangeIndex(202398, 202403))).freq == 1
 
@@ -290,8 +292,12 @@ def test_missing_rows_of_x_name_the_time() -> None:
 
 def test_missing_values_of_x_name_the_column_and_the_time() -> None:
     X = X_for(DAYS, promo=1.0, price=[1.0, np.nan, 3.0, 4.0, 5.0])
-    fails(ValueError, "covariate 'price' must be a finite number, got nan at 2024-01-02",
+    fails(ValueError, "covariate 'price' must be finite, got nan at 2024-01-02",
           y=series(np.ones(5)), X=X)  # fmt: skip
+    X["price"] = 1e300  # its square would overflow
+    for past_only in ([], ["price"]):
+        fails(ValueError, "covariate 'price' must be at most 1e+150 in size, got 1e+300 at 2024",
+              y=series(np.ones(5)), X=X, past_only=past_only)  # fmt: skip
 
 
 def test_x_of_the_wrong_dtype_or_twice() -> None:
