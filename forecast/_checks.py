@@ -207,5 +207,5 @@ def short(value: Any) -> str:
         value = value.item()
     if hasattr(value, "shape"):
         return f"a {type(value).__name__} of shape {value.shape}"
-    text = repr(value)
+    text = re.sub(r"\s*\n\s*", " ", repr(value))
     return text if len(text) <= 80 else text[:77] + "..."

@@ -88,6 +88,11 @@ class Partitioned:
         part_size: int = PART_SIZE,
         verbose: int = 0,
     ) -> None:
+        if not isinstance(forecaster, BaseForecaster):
+            raise TypeError(
+                "`forecaster` must be a forecaster of this package, such as ThetaForecaster(), got "
+                f"{short(forecaster)}."
+            )
         self.forecaster, self.n_jobs, self.verbose = forecaster, n_jobs, verbose
         self.part_size = positive_integer("part_size", part_size)
 
@@ -343,6 +348,6 @@ def _message(failed: dict[int, str], n_parts: int, source: Source) -> str:
     first, why = next(iter(failed.items()))
     return (
         f"{len(failed)} of {n_parts} parts failed {ATTEMPTS} times, first that of "
-        f"{source.named(first)}: {why}. All others are done. If "
+        f"{source.named(first)}: {why.removesuffix('.')}. All others are done. If "
         "workers are killed, they may lack memory: make parts smaller by `part_size`."
     )

@@ -123,6 +123,7 @@ def test_no_table_at_all(y: object) -> None:
 
 def test_numpy_arrays_get_their_own_remedy() -> None:
     fails(TypeError, "ndarray of shape (3,)", "pd.Series(y)", y=np.ones(3))
+    fails(TypeError, "1.0 dtype: float64}", "pd.DataFrame(y)", y={"a": pd.Series([1.0])})
 
 
 @pytest.mark.parametrize(
@@ -132,6 +133,8 @@ def test_numpy_arrays_get_their_own_remedy() -> None:
 def test_an_index_that_is_no_time(index: pd.Index) -> None:
     expected = "the index of `y` must hold datetimes, periods or whole numbers"
     fails(TypeError, expected, str(index.dtype), y=series(np.ones(5), index))
+    fails(TypeError, "(first value 1990.0). Convert it with .astype(int)",
+          y=series(np.ones(5), np.arange(1990.0, 1995.0)))  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -178,9 +181,9 @@ def test_missing_times_and_ids() -> None:
 def test_long_frames_must_have_their_columns_and_no_others() -> None:
     y = long(["a", "a"], [1, 2], [1.0, 2.0])
     fails(ValueError, "column 'ds' (`time_col`)", y=y.drop(columns="ds"))
-    fails(
-        ValueError, "column 'unique_id' (`id_col`)", "pass a Series", y=y.drop(columns="unique_id")
-    )
+    wide = y.drop(columns="unique_id")
+    fails(ValueError, "column 'unique_id' (`id_col`)", "write y.set_index('ds')", y=wide)
+    assert read_frames(wide.set_index("ds")).ids.tolist() == ["y"]
     fails(ValueError, "column 'y' (`target_col`)", y=y.drop(columns="y"))
     fails(ValueError, "['price']", "`X`", y=y.assign(price=1.0))
 
