@@ -156,6 +156,19 @@ class Partitioned:
         ------
         ValueError
             If the forecaster is fitted: it would know what came after the origins.
+
+        Examples
+        --------
+        >>> from forecast import NaiveForecaster
+        >>> y = pd.DataFrame(
+        ...     {"unique_id": list("aabb"), "ds": [1, 2, 1, 2], "y": [1.0, 2.0, 3.0, 4.0]}
+        ... )
+        >>> Partitioned(NaiveForecaster(season_length=1)).backtest(y, 1)[
+        ...     ["unique_id", "y", "y_hat"]
+        ... ]
+          unique_id    y  y_hat
+        0         a  2.0    1.0
+        1         b  4.0    3.0
         """
         if self._is_fitted:
             raise ValueError(
