@@ -1,4 +1,4 @@
-"""Checks of arguments, and how errors are worded.
+"""Checks of arguments, how errors are worded, and how often something is told.
 
 Each message names the argument, the requirement and what was got; where it is not obvious, the
 remedy too.
@@ -6,15 +6,42 @@ remedy too.
 
 from __future__ import annotations
 
+import logging
 import math
 import numbers
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 
 class ForecastWarning(UserWarning):
     """Warn that a forecast can be made but may be worse than the user expects."""
+
+
+class Once(logging.Filter):
+    """Let each kind of line of a log through once: models read the same data again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether no line of this kind, whatever it names, came before."""
+        new = record.msg not in self.told
+        self.told.add(record.msg)
+        return new
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Log each kind of line once, however many models are fitted within."""
+    log, once = logging.getLogger("forecast"), Once()
+    log.addFilter(once)
+    try:
+        yield
+    finally:
+        log.removeFilter(once)
 
 
 def is_integer(value: Any) -> bool:
@@ -180,5 +207,5 @@ def short(value: Any) -> str:
         value = value.item()
     if hasattr(value, "shape"):
         return f"a {type(value).__name__} of shape {value.shape}"
-    text = repr(value)
+    text = re.sub(r"\s*\n\s*", " ", repr(value))
     return text if len(text) <= 80 else text[:77] + "..."

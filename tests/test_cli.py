@@ -649,6 +649,15 @@ def test_watch_prints_each_of_the_last_values_and_its_alarm(sensor: Path) -> Non
     assert table["alarm"].isna().sum() == 2
 
 
+def test_watch_needs_a_history_and_waits_for_a_file_that_was_emptied(sensor: Path) -> None:
+    said = sentence("watch", sensor, "--last", 203)
+    assert "--last must be less than the 203 times there are, got 203." in said
+    items = appended(str(sensor), options.Reading(), pd.Timestamp("2024-01-09 08:00"), wait=0.0)
+    assert next(items)[0].item() == 12
+    sensor.write_text("")
+    assert len(list(items)) == 1
+
+
 def test_watch_reads_whole_lines_that_are_appended(sensor: Path) -> None:
     last = pd.Timestamp("2024-01-09 10:00")
     items = appended(str(sensor), options.Reading(), last, wait=0.0)

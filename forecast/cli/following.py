@@ -23,7 +23,7 @@ POLL = 0.5  # seconds between two looks at a file
 
 
 def without_last(y: Target, count: int) -> Target:
-    """Return a table without its last times.
+    """Return a table without its last times, some of which must be left.
 
     Examples
     --------
@@ -31,7 +31,10 @@ def without_last(y: Target, count: int) -> Target:
     [1]
     """
     times = _times(y)
-    return y[times < times.unique().sort_values()[-count]] if count else y
+    known = times.unique().sort_values()
+    if count >= len(known):
+        raise ValueError(f"--last must be less than the {len(known)} times there are, got {count}.")
+    return y[times < known[-count]] if count else y
 
 
 def appended(
@@ -92,10 +95,10 @@ def _size(path: Path) -> int:
 
 
 def _ends_with_a_line(path: Path) -> bool:
-    """Tell whether the last line of a file is whole, and not still being written."""
+    """Tell whether the last line of a file is whole, and not still being written, or cut off."""
     with path.open("rb") as file:
-        file.seek(-1, 2)
-        return file.read(1) in b"\r\n"
+        file.seek(max(_size(path) - 1, 0))
+        return file.read(1) in (b"\r", b"\n")
 
 
 def _read_after(

@@ -13,7 +13,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from forecast._checks import printable
+from forecast._checks import Once, printable
 
 # How a message of the package, which speaks to Python, is said to whoever types options.
 _SPELLINGS: dict[str, Any] = {
@@ -37,6 +37,7 @@ class Sentences(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run a command; exit 1 when the data or the model refuse, or when it fails."""
         log, notes = logging.getLogger("forecast"), _Notes(logging.WARNING)
+        notes.addFilter(Once())
         log.addHandler(notes)
         try:
             with warnings.catch_warnings():
@@ -56,16 +57,10 @@ class Sentences(TyperGroup):
 
 
 class _Notes(logging.Handler):
-    """Show what the package logs as notes, each kind once: models read data again."""
-
-    def __init__(self, level: int) -> None:
-        super().__init__(level)
-        self.told: set[str] = set()
+    """Show what the package logs as notes."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.msg not in self.told:
-            self.told.add(record.msg)
-            note(spelled_as_options(f"{record.getMessage()}."))
+        note(spelled_as_options(f"{record.getMessage()}."))
 
 
 def _sentence(error: Exception) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from sklearn.base import clone
 
-from forecast._checks import ForecastWarning, positive_integer, short
+from forecast._checks import ForecastWarning, positive_integer, short, told_once
 from forecast.contest.comparison import Comparison
 from forecast.data.backends import pandas_table
 from forecast.data.calendar import infer_season_length
@@ -117,9 +117,10 @@ def compare(
     asked = columns | {"horizon": steps, "season_length": season_length}
     contestants = {name: _prepared(model, asked) for name, model in chosen.items()}
     options = origins | {"X": X, "refit": refit}
-    forecasts, seconds, failures = _held(
-        contestants, lambda model: _run(model, y, steps, n_paths_of(metrics), **options), verbose
-    )
+    with told_once():
+        forecasts, seconds, failures = _held(
+            contestants, lambda one: _run(one, y, steps, n_paths_of(metrics), **options), verbose
+        )
     scores = _ranked(_scores(forecasts, panel, season, metrics), seconds)
     return Comparison(
         scores,

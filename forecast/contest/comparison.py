@@ -41,6 +41,15 @@ class Comparison:
         Why a contestant could not forecast; it has no row in the table.
     settings : dict of str to object
         Horizon, origins, steps between them, gap, refit, and the seed of the networks.
+
+    Examples
+    --------
+    >>> from forecast import compare
+    >>> comparison = compare(pd.Series(range(60), name="ramp"), horizon=4, models={})
+    >>> comparison.table["mase"].to_dict()
+    {'drift': 0.0, 'naive': 2.5}
+    >>> comparison.winner, comparison.best_naive, comparison.forecasts.shape
+    ('drift', 'drift', (32, 12))
     """
 
     ranking: pd.DataFrame

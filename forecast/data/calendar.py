@@ -98,9 +98,10 @@ def infer_season_length(panel: Panel) -> int:
     autocorrelation r(m) of the differenced values, averaged over at most 200 series, is a peak
     (above r(m - 1) and r(m + 1)) and above max(0.1, 3 / sqrt(number of values)). For 4 and 12, two
     take the place of three if the means of the places in the season differ as well. Of several, it
-    is the shortest with at least 0.8 of the highest r. Without any it is the shortest m up to 366,
-    seen four times, that repeats sharply: the autocorrelation without the factor for the overlap is
-    at least 0.6 and 3 / sqrt(number of pairs) at m, 2m and 3m, and at m 0.25 above its neighbours.
+    is the shortest with at least 0.8 of the highest r. Without any, or where its r is above that of
+    all candidates by as much, it is the shortest m up to 366, seen four times, that repeats
+    sharply: the autocorrelation without the factor for the overlap is at least 0.6 and
+    3 / sqrt(number of pairs) at m, 2m and 3m, at m 0.25 above its neighbours and 0.8 of that at 2m.
     Else it is 1.
 
     Examples
@@ -117,8 +118,9 @@ def infer_season_length(panel: Panel) -> int:
     changes = [np.diff(panel.series(i)[-_VALUES_LOOKED_AT:].astype(np.float64)) for i in sample]
     strengths = {m: _strength(changes, m) for m in CANDIDATES}
     highest = max(strengths.values())
-    if highest <= 0:
-        return _sharp_season(changes)
+    sharp = _sharp_season(changes)  # a pattern of ten resembles itself after four or seven, too
+    if highest <= 0 or (sharp > 1 and highest < _NEARLY * _strength(changes, sharp)):
+        return sharp
     return next(m for m, strength in strengths.items() if strength >= _NEARLY * highest)
 
 
@@ -339,6 +341,7 @@ def _sharp_season(changes: list[np.ndarray]) -> int:
         if (
             all(_is_exact(some, k * m) for k in (1, 2, 3))
             and r(m) - max(r(m - 1), r(m + 1)) >= _SHARP
+            and r(m) >= _NEARLY * r(2 * m)
         ):
             return m
     return 1

@@ -16,6 +16,7 @@ from forecast.data.cells import is_text
 from forecast.data.frequency import as_times, freq_of, locate, same_clock
 from forecast.data.keys import owners, row_keys
 from forecast.data.panel import Layout, Panel, ranges
+from forecast.data.placing import LARGEST, limit
 from forecast.data.reading import numbers
 from forecast.data.settling import on_grid
 
@@ -206,7 +207,7 @@ def known_values(
     Raises
     ------
     ValueError
-        If a place has no row, or a value that is missing or infinite.
+        If a place has no row, or a value that is missing, infinite or too large.
     """
     absent = np.flatnonzero(rows < 0)
     if len(absent):
@@ -215,12 +216,12 @@ def known_values(
             f"missing, the first at {places.name(absent[0])}."
         )
     values = _columns(X, names, rows, places.layout.backend)
-    bad = np.argwhere(~np.isfinite(values))
+    bad = np.argwhere(~(np.abs(values) <= LARGEST))
     if len(bad):
         i, k = bad[0]
         raise ValueError(
-            f"covariate {short(names[k])} must be a finite number, got {values[i, k]} at "
-            f"{places.name(i)}. Fill it, for example with X.ffill(), or, if its future is not "
+            f"covariate {short(names[k])} must be {limit(values[i, k])}, got {values[i, k]} "
+            f"at {places.name(i)}. Fill it, for example with X.ffill(), or, if its future is not "
             "known either, name it in `past_only`."
         )
     return values
@@ -234,16 +235,16 @@ def past_values(
     Raises
     ------
     ValueError
-        If a value is infinite.
+        If a value is infinite or too large.
     """
     values = np.full((len(rows), len(names)), np.nan)
     values[rows >= 0] = _columns(X, names, rows[rows >= 0], places.layout.backend)
-    bad = np.argwhere(np.isinf(values))
+    bad = np.argwhere(np.abs(values) > LARGEST)
     if len(bad):
         i, k = bad[0]
         raise ValueError(
-            f"past-only covariate {short(names[k])} must be finite, got {values[i, k]} at "
-            f"{places.name(i)}. Replace it, or mark it as missing with NaN."
+            f"past-only covariate {short(names[k])} must be {limit(values[i, k])}, got "
+            f"{values[i, k]} at {places.name(i)}. Replace it, or mark it as missing with NaN."
         )
     return values
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
-from forecast._checks import is_integer
+from forecast._checks import is_integer, short
 from forecast.data.aliases import aliases_of_step, parse_freq
 from forecast.data.numbered_times import date_form
 from forecast.data.opening import open_days, open_hours
@@ -46,11 +46,11 @@ def as_times(index: pd.Index, where: str) -> pd.Index:
                 f"format={form!r}); if they do count steps, begin at 0: numbers - {numbers[0]}."
             )
         return numbers
+    first = f" (first value {short(index[0])})" if len(index) else ""
+    how = ".astype(int)" if pd.api.types.is_float_dtype(index.dtype) else "pd.to_datetime"
     raise TypeError(
-        f"{where} must hold datetimes, periods or whole numbers, got {index.dtype} "
-        f"(first value {index[0]!r}). Convert it with pd.to_datetime, or number the rows."
-        if len(index)
-        else f"{where} must hold datetimes, periods or whole numbers, got {index.dtype}."
+        f"{where} must hold datetimes, periods or whole numbers, got {index.dtype}{first}. Convert "
+        f"it with {how}, or number the rows."
     )
 
 

@@ -81,6 +81,13 @@ class Hierarchy:
         ------
         ValueError
             If two nodes have the same name.
+
+        Examples
+        --------
+        >>> sales = pd.DataFrame({"store": ["A", "B"], "ds": 0, "y": [1.0, 2.0]})
+        >>> hierarchy = Hierarchy.of(sales, ["store"])
+        >>> hierarchy.nodes.tolist(), hierarchy.n_sums
+        (['total', 'A', 'B'], 1)
         """
         panel = _read(y, columns, time_col, target_col)
         codes, names = zip(*_levels(panel), strict=True)
@@ -117,6 +124,12 @@ class Hierarchy:
         -------
         A wide frame, indexed by time, that every forecaster takes. Of a frame of another library
         than pandas a frame of that, the times in its first column.
+
+        Examples
+        --------
+        >>> sales = pd.DataFrame({"store": ["A", "B"], "ds": 0, "y": [1.0, 2.0]})
+        >>> Hierarchy.of(sales, ["store"]).add_up(sales).to_numpy().tolist()
+        [[3.0, 1.0, 2.0]]
         """
         panel = _read(y, self.columns, self.time_col, self.target_col)
         *_, (_, names) = _levels(panel)

@@ -38,21 +38,23 @@ def calendar_name(name: object) -> bool:
 def date_form(numbers: npt.ArrayLike) -> str | None:
     """Return the form in which whole numbers write months or days, None if they count steps.
 
-    All must be dates, and of more than one year or month: numbers that count steps go on to 202413
-    or 20240132.
+    All must be dates, and of more than one year or month, or of all of one: numbers that count
+    steps go on to 202413 or 20240132.
 
     Examples
     --------
     >>> date_form([202411, 202412, 202501]), date_form([20240131, 20240201])
     ('%Y%m', '%Y%m%d')
-    >>> date_form([202411, 202412, 202413]), date_form([202411, 202412])
-    (None, None)
+    >>> date_form(range(202401, 202413)), date_form([202411, 202412]), date_form([202412, 202413])
+    ('%Y%m', None, None)
     """
     distinct = np.unique(np.asarray(numbers))
     for form, (first, last) in _DATES.items():
         if len(distinct) and first <= distinct[0] and distinct[-1] <= last:
-            dates = pd.to_datetime(pd.Series(distinct).astype(str), format=form, errors="coerce")
-            if dates.notna().all() and distinct[0] // 100 < distinct[-1] // 100:
+            told = pd.Series(np.r_[distinct, distinct[-1] + 1]).astype(str)
+            dates = pd.to_datetime(told, format=form, errors="coerce").notna()
+            whole = distinct[0] % 100 == 1 and not dates.iloc[-1]
+            if dates[:-1].all() and (distinct[0] // 100 < distinct[-1] // 100 or whole):
                 return form
     return None
 

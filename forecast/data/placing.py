@@ -25,7 +25,7 @@ _VALUES_AT_ONCE = 250_000
 # The rows whose steps are shown to the inference of the frequency.
 _ROWS_LOOKED_AT = 200_000
 # The square of a larger value may overflow; a float64, so that float32 values are compared as such.
-_LARGEST = np.float64(1e150)
+LARGEST = np.float64(1e150)
 
 # Rows from which on equal gaps of a series are its frequency, and no chance.
 _ROWS_TO_TELL = 8
@@ -158,7 +158,7 @@ def _place_columns(table: Columns, freq: Any, unobserved: Unobserved, sparse: bo
     starts = np.zeros(n, dtype=np.int64)
     for part in stretches:
         values = table.read(part.start, part.stop)
-        for row, k in np.argwhere(np.abs(values) > _LARGEST)[:1]:
+        for row, k in np.argwhere(np.abs(values) > LARGEST)[:1]:
             time = table.times[table.slots[row]]
             raise ValueError(_infinite(table.ids[part.start + k], values[row, k], time))
         never = np.where(np.isnan(values), length, positions[:, None])
@@ -181,7 +181,7 @@ def _spans(rows: Rows, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
     for part in _stretches(len(rows.slots), _VALUES_AT_ONCE):
         series, position = rows.series[part], places[rows.slots[part]]
         values = rows.read(part.start, part.stop)
-        for row in np.flatnonzero(np.abs(values) > _LARGEST)[:1]:
+        for row in np.flatnonzero(np.abs(values) > LARGEST)[:1]:
             time = rows.times[rows.slots[part][row]]
             raise ValueError(_infinite(rows.ids[series[row]], values[row], time))
         observed = ~np.isnan(values)
@@ -282,11 +282,15 @@ def _check_stray(table: Rows | Columns, steps: int, rows: int, i: int, limits: p
         )
 
 
+def limit(value: float) -> str:
+    """Return what a value beyond `LARGEST` should be."""
+    return f"at most {LARGEST:g} in size" if np.isfinite(value) else "finite"
+
+
 def _infinite(series: Any, value: Any, time: Any) -> str:
-    limit = "finite" if np.isinf(value) else f"at most {_LARGEST:g} in size"
     return (
-        f"series {short(series)} must be {limit}, got {value} at {time}. Replace it, or mark it as "
-        "missing with NaN."
+        f"series {short(series)} must be {limit(value)}, got {value} at {time}. Replace it, "
+        "or mark it as missing with NaN."
     )
 
 

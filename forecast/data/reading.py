@@ -25,6 +25,7 @@ _KINDS = (
     "a pandas Series, a list of Series, a wide DataFrame (a column is a series), or a long "
     "DataFrame with the columns {id_col!r}, {time_col!r}, {target_col!r}"
 )
+_MADE = "pd.Series(y), or pd.DataFrame(y) for several series."
 _FILE = "Read the file: forecast.read_file(path)."
 _DATE = re.compile(r"\d{4}-\d\d|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 # Times that are looked up in one go: all at once would take many times their memory.
@@ -192,9 +193,12 @@ def _read_long(y: pd.DataFrame, layout: Layout) -> Rows:
     needed = [("id_col", name) for name in layout.id_cols]
     for argument, column in [*needed, ("time_col", time_col), ("target_col", target_col)]:
         if column not in y.columns:
+            remedy = "For one series pass a Series with times as its index."
+            if argument == "id_col" and time_col in y.columns:
+                remedy = f"Where a column is a series, write y.set_index({time_col!r})."
             raise ValueError(
                 f"a long frame must have the column {column!r} (`{argument}`), got "
-                f"{short(list(y.columns))}. For one series pass a Series with times as its index."
+                f"{short(list(y.columns))}. {remedy}"
             )
     _no_further_columns(y.columns.drop([*layout.keys, target_col]))
     where, what = f"column {short(time_col)}", f"column {short(target_col)}"
@@ -349,8 +353,8 @@ def not_a_table(y: Any, layout: Layout) -> str:
     module = type(y).__module__.split(".")[0]
     remedy = {
         "pathlib": _FILE,
-        "numpy": "Give it an index: pd.Series(y), or pd.DataFrame(y) for several series.",
+        "numpy": f"Give it an index: {_MADE}",
         "polars": "Give it its times: pl.DataFrame({'ds': times, 'y': y}); .collect() a lazy one.",
         "pyarrow": "Give it its times: pa.table({'ds': times, 'y': y}).",
-    }.get(module, _FILE if isinstance(y, str) else "Convert it: pd.Series(y).")
+    }.get(module, _FILE if isinstance(y, str) else "Convert it: " + _MADE)
     return f"`y` must be {_KINDS.format(**vars(layout))}, got {short(y)}. {remedy}"

@@ -13,6 +13,7 @@ import pandas as pd
 from forecast._checks import short
 from forecast.data import backends
 from forecast.data.keys import flat_index
+from forecast.data.placing import LARGEST, limit
 from forecast.data.reading import numbers
 
 
@@ -183,11 +184,12 @@ def _reals(column: pd.Series, name: str) -> npt.NDArray[np.float64]:
             "or make it a category in `fit` and later: .astype(str)."
         )
     values = numbers(column, f"static column {short(name)}").astype(np.float64)
-    infinite = np.flatnonzero(np.isinf(values))
-    if len(infinite):
+    wrong = np.flatnonzero(np.abs(values) > LARGEST)
+    if len(wrong):
+        value, series = values[wrong[0]], column.index[wrong[0]]
         raise ValueError(
-            f"static column {short(name)} must be finite, got {values[infinite[0]]} for series "
-            f"{short(column.index[infinite[0]])}. Replace it, or mark it as missing with NaN."
+            f"static column {short(name)} must be {limit(value)}, got {value} for series "
+            f"{short(series)}. Replace it, or mark it as missing with NaN."
         )
     return values
 

@@ -85,6 +85,10 @@ class Vocabulary:
         ['a', 'n']
         """
         counts = values.value_counts(sort=False)
+        if not len(counts):
+            raise ValueError(
+                "there must be at least one symbol to learn, got none: no sequence has a value."
+            )
         known = counts.index[counts >= positive_integer("min_count", min_count)]
         known = known[~known.isin(["<unknown>"])]
         if not (known != end).any():
@@ -103,7 +107,13 @@ class Vocabulary:
         return f"Vocabulary({short(self.symbols.tolist())}, end={self.end!r})"
 
     def encode(self, values: Any) -> np.ndarray:
-        """Return the number of each symbol, int64; -1 where a value is missing."""
+        """Return the number of each symbol, int64; -1 where a value is missing.
+
+        Examples
+        --------
+        >>> Vocabulary(["off", "on"]).encode(["on", "up", None]).tolist()
+        [4, 2, -1]
+        """
         values = pd.Series(values, dtype=None if len(values) else object)
         places = self.symbols.get_indexer(pd.Index(values, tupleize_cols=False)).astype(np.int64)
         numbers = np.where(places < 0, UNKNOWN, places + OWN)
@@ -112,7 +122,13 @@ class Vocabulary:
         return np.where(values.isna(), MISSING, numbers)
 
     def decode(self, numbers: Any) -> np.ndarray:
-        """Return the symbol of each number, None where it is -1; numbers alone keep their type."""
+        """Return the symbol of each number, None where it is -1; numbers alone keep their type.
+
+        Examples
+        --------
+        >>> Vocabulary(["off", "on"]).decode([4, 2, -1]).tolist()
+        ['on', '<unknown>', None]
+        """
         numbers = np.asarray(numbers, dtype=np.int64)
         if self.symbols.dtype.kind in "iufb" and (numbers >= OWN).all():
             return self.symbols.to_numpy()[numbers - OWN]

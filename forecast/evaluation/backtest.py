@@ -18,7 +18,7 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset
 from sklearn.base import clone
 
-from forecast._checks import number_between, positive_integer, short
+from forecast._checks import number_between, positive_integer, short, told_once
 from forecast.data.backends import like, pandas_table
 from forecast.data.frames import read_frames
 from forecast.data.frequency import locate
@@ -232,14 +232,15 @@ def backtest(
         rolling_origins(y, horizon, X=X, n_windows=n_windows, step=step, gap=gap, **options)
     )
     tables = []
-    for first in range(0, n_windows, every):
-        learner = _unfitted(model, origins[first].panel)
-        learner.fit(origins[first].history, **given(origins[first].X_history))
-        followed = origins[first : first + every]
-        if hasattr(learner, "predict_at") and not n_paths:
-            tables.append(_at_once(learner, followed, levels))
-        else:
-            tables += _one_by_one(learner, followed, levels, n_paths)
+    with told_once():
+        for first in range(0, n_windows, every):
+            learner = _unfitted(model, origins[first].panel)
+            learner.fit(origins[first].history, **given(origins[first].X_history))
+            followed = origins[first : first + every]
+            if hasattr(learner, "predict_at") and not n_paths:
+                tables.append(_at_once(learner, followed, levels))
+            else:
+                tables += _one_by_one(learner, followed, levels, n_paths)
     return like(pd.concat(tables, ignore_index=True), y)
 
 

@@ -192,8 +192,14 @@ def _weights(method: str, hierarchy: Hierarchy, past: Array | None) -> Covarianc
 def _past(errors: pd.DataFrame, hierarchy: Hierarchy, model: Any, cutoff: Any) -> Array:
     """Return the errors that were known at a cutoff, (T, N)."""
     rows = errors if cutoff is None else errors[errors["ds"] <= cutoff]
-    if model is not None and "model" in errors:
-        rows = rows[rows["model"] == model]
+    if "model" in errors:
+        models = errors["model"].unique().tolist() if model is None else [model]
+        if len(models) > 1:
+            raise ValueError(
+                "`errors` must be of the model of the forecasts, which do not name theirs, got "
+                f"those of {short(models)}. Keep the rows of one."
+            )
+        rows = rows[rows["model"].isin(models)]
     missed = (rows["y"] - rows["y_hat"]).to_numpy()
     wide = rows.assign(missed=missed).pivot_table("missed", ["cutoff", "ds"], "unique_id")
     wide = wide.reindex(columns=hierarchy.nodes).dropna()

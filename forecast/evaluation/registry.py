@@ -123,7 +123,7 @@ def metric_named(name: str, argument: str = "metric") -> Metric:
     >>> metric_named("mase").short, metric_named("coverage0.8").best
     ('MASE', 0.8)
     """
-    stem, level = _parts(name)
+    stem, level = _parts(name) if isinstance(name, str) else (name, None)
     one_of(argument, stem, METRICS)
     return METRICS[stem] if level is None else METRICS[stem].of_interval(level)
 

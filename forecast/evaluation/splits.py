@@ -89,6 +89,14 @@ class RollingOrigin(BaseCrossValidator):
             If the target is a list.
         ValueError
             If a series is too short, or the covariates have other rows than the target.
+
+        Examples
+        --------
+        >>> y = pd.Series([1.0, 4.0, 2.0, 5.0, 4.0, 6.0])
+        >>> for train, test in RollingOrigin(horizon=1, n_windows=2).split(y):
+        ...     print(train.tolist(), test.tolist())
+        [0, 1, 2, 3] [4]
+        [0, 1, 2, 3, 4] [5]
         """
         if isinstance(X, list | tuple):
             raise TypeError(

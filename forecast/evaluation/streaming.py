@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
-from forecast._checks import positive_integer
+from forecast._checks import positive_integer, short
 from forecast.data.frames import append, read_update
 from forecast.data.panel import Panel, last_observed, last_steps
 from forecast.data.restoring import values_of
@@ -86,6 +87,7 @@ def stream(
     2 1.0 1.0 0.5
     3 1.5 1.25 0.5
     """
+    check_is_fitted(model)
     scores = _Scores(last_observed(model.panel_), positive_integer("window", window))
     for item in followed(model, source, X, lambda steps, x: model.predict(steps, **x)):
         error = scores.add(item.truth, values_of(item.before, item.forecast))
@@ -115,6 +117,11 @@ def followed(
     model: Any, source: Iterable[Any], X: Iterable[Any] | None, ask: Callable[[int, Any], Any]
 ) -> Iterator[Item]:
     """Yield each item of a source beside its forecast, `ask(steps, {"X": ...})`; absorb it."""
+    if hasattr(source, "shape"):
+        raise TypeError(
+            f"`source` must hold tables of new values, one after the other, got {short(source)}. "
+            "Cut it into steps: (y[k : k + 1] for k in range(len(y)))."
+        )
     columns = read_columns(model)
     items = ((y, None) for y in source) if X is None else zip(source, X, strict=True)
     for y, x in items:

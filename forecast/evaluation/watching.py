@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import number_between, positive_integer
 from forecast.data.restoring import columns_of, complete, covariates_of
@@ -109,6 +110,7 @@ def watch(
     300 0.245 False
     301 0.0 True
     """
+    check_is_fitted(model)
     share = number_between("false_alarms", false_alarms, 0, 1)
     usual = _past_scores(model, positive_integer("window", window))
 

@@ -64,6 +64,11 @@ class ArrayForecaster(ABC):
         """Whether series without a history can be forecast, by `apply`."""
         return False
 
+    @property
+    def reads_covariates(self) -> bool:
+        """Whether the forecasts of this one, which is fitted, depend on X."""
+        return self.tags.covariates
+
     @abstractmethod
     def _fit(self, panel: Panel) -> None:
         """Learn from the history; set attributes that end in an underscore.

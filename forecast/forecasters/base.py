@@ -62,6 +62,22 @@ class BaseForecaster(FramedForecaster):
         Number of columns of X; only if `fit` had X.
     unit_
         The unit of the values, `y.attrs["unit"]`, for the axis of `plot`; or None.
+
+    Examples
+    --------
+    >>> from forecast import NaiveForecaster
+    >>> y = pd.Series([1.0, 4.0, 2.0, 5.0, 4.0, 6.0], pd.date_range("2024-01-01", periods=6))
+    >>> model = NaiveForecaster("drift", horizon=2).fit(y[:4])
+    >>> model.predict().tolist()
+    [6.0, 8.0]
+    >>> model.predict_interval(2, coverage=0.8).to_numpy().tolist()
+    [[3.0, 10.0], [5.0, 11.0]]
+    >>> model.sample(2, n_samples=3, random_state=0).shape
+    (2, 3)
+    >>> round(model.score(y[4:]), 2)
+    -0.75
+    >>> model.apply(y + 10).predict(1).tolist(), model.update(y[4:]).predict(1).tolist()
+    ([17.0], [7.0])
     """
 
     unit_: str | None

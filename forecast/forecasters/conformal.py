@@ -85,6 +85,12 @@ class ConformalForecaster(BaseForecaster):
         self.adaptive = adaptive
         self.step_size = step_size
 
+    @property
+    def reads_covariates(self) -> bool:
+        """Whether those of its model do; a model of another library gets no X."""
+        model = self.forecaster_
+        return isinstance(model, BaseForecaster) and model.reads_covariates
+
     def _fit(self, panel: Panel) -> None:
         boolean("adaptive", self.adaptive)
         number_between("step_size", self.step_size, 0, np.inf)

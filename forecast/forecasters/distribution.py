@@ -46,8 +46,7 @@ class DistributionForecaster(ArrayForecaster):
         """Return a copy that has learned from a panel in the units of the user."""
         learner = self._unfitted(panel, horizon, season_length)
         learner.target_transform_, seen = fit_transformer(self.target_transform, panel)
-        newest = Outliers.newest(seen) if self.target_transform is None else Outliers.none()
-        seen = learner._without_outliers(seen)
+        seen, newest = learner._without_outliers(seen)
         for found, consequence in ((learner.outliers_, HIDDEN), (newest, GONE_ON_FROM)):
             if len(found.series):
                 warnings.warn(found.describe(panel, consequence), ForecastWarning, stacklevel=3)
@@ -100,21 +99,24 @@ class DistributionForecaster(ArrayForecaster):
         """Return a copy that has the history of other series."""
         other = copy.copy(self)
         other.panel_ = panel
-        seen = other._without_outliers(forward(self.target_transform_, panel))
+        seen, _ = other._without_outliers(forward(self.target_transform_, panel))
         other.bounds_ = other.bounds_.or_of(self.bounds_, seen)
         if self.calibration_ is not None:
             other.calibration_ = self.calibration_.borrowed(panel.n_series)
         other._apply(seen)
         return other
 
-    def _without_outliers(self, seen: Panel) -> Panel:
-        """Return a history as the model learns from it; keep what it tells of other values."""
+    def _without_outliers(self, seen: Panel) -> tuple[Panel, Outliers]:
+        """Return a history as the model learns from it, and which newest values are far off.
+
+        Keep what it tells of other values.
+        """
         # who transforms the values knows them
         plain = self.target_transform_ is None
-        self.outliers_ = Outliers.find(seen) if plain else Outliers.none()
+        self.outliers_, newest = Outliers.find(seen) if plain else (Outliers.of(), Outliers.of())
         seen = self.outliers_.hide(seen)
         self.bounds_ = Bounds.unknown(seen.n_series).after(seen, seen.lengths)
-        return seen
+        return seen, newest
 
     def _seen(self, panel: Panel) -> Panel:
         """Return a longer history as the model sees it: transformed, without outliers."""

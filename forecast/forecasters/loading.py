@@ -56,6 +56,17 @@ def load(path: str | PathLike[str]) -> Any:
         If the file is damaged, of a newer format, or names an unknown class.
     FileNotFoundError
         If there is none.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from tempfile import TemporaryDirectory
+    >>> from forecast import NaiveForecaster
+    >>> with TemporaryDirectory() as folder:
+    ...     NaiveForecaster("drift").fit(pd.Series([1.0, 3.0])).save(f"{folder}/a.model")
+    ...     model = load(f"{folder}/a.model")
+    >>> model.predict(2).tolist()
+    [5.0, 7.0]
     """
     about, arrays = _read_file(Path(path))
     cls = find_class(about.get("class"))

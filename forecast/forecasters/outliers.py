@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -28,58 +28,47 @@ class Outliers(NamedTuple):
 
     One in fifty values of a series, or one of fewer, may be outliers: those that lie twenty times
     as far from the median as all others. Peaks that come back, such as Christmas or rare large
-    orders, are none, nor is what no other value came after: it may be a new level, see `newest`.
+    orders, are none, nor is what no other value came after: it may be a new level.
 
     Attributes
     ----------
     series, places
         (k,), the series of each, and its place there.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from forecast.data.frames import read_frames
-    >>> y = pd.Series([3.0, 4.0, 5.0, 4.0, 3.0, 4.0, -999.0, 4.0, 3.0, 5.0, 4.0, 3.0])
-    >>> Outliers.find(read_frames(y))
-    Outliers(series=array([0]), places=array([6]))
     """
 
     series: np.ndarray
     places: np.ndarray
 
     @classmethod
-    def none(cls) -> Outliers:
-        """Return that there are none."""
-        return cls(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+    def of(cls, found: Iterable[tuple[int, int]] = ()) -> Outliers:
+        """Return those that are named by series and place; by default none."""
+        return cls(*np.array(list(found), dtype=np.int64).reshape(-1, 2).T)
 
     @classmethod
-    def find(cls, panel: Panel) -> Outliers:
-        """Look at every series of a panel, in the units of the user."""
-        return cls._where(panel, lambda far, first, last: far[(far > first) & (far < last)])
+    def find(cls, panel: Panel) -> tuple[Outliers, Outliers]:
+        """Look at every series of a panel, in the units of the user.
 
-    @classmethod
-    def newest(cls, panel: Panel) -> Outliers:
-        """Look for values as far off at the end of a series: errors, or a new level.
+        Returns
+        -------
+        The outliers, and what is as far off at the end of a series: an error, or a new level.
 
         Examples
         --------
         >>> import pandas as pd
         >>> from forecast.data.frames import read_frames
-        >>> y = pd.Series([3.0, 4.0, 5.0, 4.0, 3.0, 4.0, 4.0, 3.0, 5.0, 4.0, 3.0, 1e9])
-        >>> Outliers.newest(read_frames(y)).places
-        array([11])
+        >>> wild = pd.Series([3.0, 4.0, 5.0, 4.0, 3.0, -999.0, 4.0, 3.0, 5.0, 4.0, 3.0, 5.0])
+        >>> late = pd.Series([3.0, 4.0, 5.0, 4.0, 3.0, 4.0, 4.0, 3.0, 5.0, 4.0, 3.0, 1e9])
+        >>> for found in Outliers.find(read_frames([wild, late])):
+        ...     print(found)
+        Outliers(series=array([0]), places=array([5]))
+        Outliers(series=array([1]), places=array([11]))
         """
-        return cls._where(panel, lambda far, first, last: far[far > last])
-
-    @classmethod
-    def _where(cls, panel: Panel, chosen: Callable[[np.ndarray, int, int], np.ndarray]) -> Outliers:
-        """Return the far values that are chosen by where the first and last ordinary ones are."""
-        found = [cls.none()]
-        for i in np.flatnonzero(_suspicious(panel)):
-            far, usual = _far_places(panel.series(int(i)).astype(np.float64))
-            places = chosen(far, int(usual[0]), int(usual[-1])) if len(far) else far
-            found.append(cls(np.full(len(places), i), places))
-        return cls(*map(np.concatenate, zip(*found, strict=True)))
+        inside, newest = [], []
+        for i in np.flatnonzero(_suspicious(panel)).tolist():
+            far, usual = _far_places(panel.series(i).astype(np.float64))
+            inside += [(i, place) for place in far if usual[0] < place < usual[-1]]
+            newest += [(i, place) for place in far if place > usual[-1]]
+        return cls.of(inside), cls.of(newest)
 
     @classmethod
     def restore(cls, saved: list[list[int]], panel: Panel) -> Outliers:

@@ -178,7 +178,7 @@ def _groups(forecaster: BaseForecaster, blocks: Sequence[int] | None) -> list[Gr
     for first, last in zip([1, *(end + 1 for end in ends)], [*ends, longest], strict=True):
         name = f"lag {last}" if first == last else f"lags {first}–{last}"
         groups.append(Group(OLDER if last == longest else name, "lags", (first, last)))
-    if forecaster.tags.covariates:
+    if forecaster.reads_covariates:
         for k, name in enumerate(panel.X_names):
             groups += [Group(name, "plan", k), Group(f"{name} before", "X", k)]
         groups += [Group(f"{name} before", "past", k) for k, name in enumerate(panel.past_names)]

@@ -264,6 +264,7 @@ def plot_parts(parts: pd.DataFrame, *, unit: str | None = None) -> npt.NDArray[n
     dress(axes[0], axis_label("mean size", unit), "")
     axes[0].set_yticks(places, names, fontsize=SMALL)
     axes[0].invert_yaxis()
+    axes[0].ticklabel_format(axis="x", scilimits=(-4, 5))  # six digits would meet
     axes[0].grid(visible=False, axis="y")
     most = max(float(parts.abs().max().max()), 1e-12)
     image = axes[1].pcolormesh(

@@ -151,7 +151,7 @@ def what_if(
             "`scenarios` must be at least two frames of covariates by their names, such as "
             f"{{'base': X0, 'promotion': X1}}, got {short(scenarios)}."
         )
-    if not forecaster.tags.covariates:
+    if not forecaster.reads_covariates:
         raise ValueError(
             f"`forecaster` must read X, got {type(forecaster).__name__}, whose forecasts are the "
             "same under every plan. Take one that does, such as MarkovForecaster."

@@ -88,6 +88,11 @@ class Partitioned:
         part_size: int = PART_SIZE,
         verbose: int = 0,
     ) -> None:
+        if not isinstance(forecaster, BaseForecaster):
+            raise TypeError(
+                "`forecaster` must be a forecaster of this package, such as ThetaForecaster(), got "
+                f"{short(forecaster)}."
+            )
         self.forecaster, self.n_jobs, self.verbose = forecaster, n_jobs, verbose
         self.part_size = positive_integer("part_size", part_size)
 
@@ -151,6 +156,19 @@ class Partitioned:
         ------
         ValueError
             If the forecaster is fitted: it would know what came after the origins.
+
+        Examples
+        --------
+        >>> from forecast import NaiveForecaster
+        >>> y = pd.DataFrame(
+        ...     {"unique_id": list("aabb"), "ds": [1, 2, 1, 2], "y": [1.0, 2.0, 3.0, 4.0]}
+        ... )
+        >>> Partitioned(NaiveForecaster(season_length=1)).backtest(y, 1)[
+        ...     ["unique_id", "y", "y_hat"]
+        ... ]
+          unique_id    y  y_hat
+        0         a  2.0    1.0
+        1         b  4.0    3.0
         """
         if self._is_fitted:
             raise ValueError(
@@ -343,6 +361,6 @@ def _message(failed: dict[int, str], n_parts: int, source: Source) -> str:
     first, why = next(iter(failed.items()))
     return (
         f"{len(failed)} of {n_parts} parts failed {ATTEMPTS} times, first that of "
-        f"{source.named(first)}: {why}. All others are done. If "
+        f"{source.named(first)}: {why.removesuffix('.')}. All others are done. If "
         "workers are killed, they may lack memory: make parts smaller by `part_size`."
     )

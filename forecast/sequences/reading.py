@@ -29,6 +29,11 @@ class Form(abc.ABC):
 
     def unit_labels(self, y: Any) -> Array:
         """Return the labels (n,) of whole units."""
+        if getattr(y, "ndim", 1) == 2 and y.shape[1] > 1:
+            raise ValueError(
+                f"`y` must have one label for each unit, got {short(y)}. For labels at every step "
+                "set each_step=True."
+            )
         labels = column_or_1d(y, warn=True)
         if len(labels) != len(self.units):
             raise ValueError(

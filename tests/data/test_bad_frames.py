@@ -123,6 +123,7 @@ def test_no_table_at_all(y: object) -> None:
 
 def test_numpy_arrays_get_their_own_remedy() -> None:
     fails(TypeError, "ndarray of shape (3,)", "pd.Series(y)", y=np.ones(3))
+    fails(TypeError, "1.0 dtype: float64}", "pd.DataFrame(y)", y={"a": pd.Series([1.0])})
 
 
 @pytest.mark.parametrize(
@@ -132,20 +133,24 @@ def test_numpy_arrays_get_their_own_remedy() -> None:
 def test_an_index_that_is_no_time(index: pd.Index) -> None:
     expected = "the index of `y` must hold datetimes, periods or whole numbers"
     fails(TypeError, expected, str(index.dtype), y=series(np.ones(5), index))
+    fails(TypeError, "(first value 1990.0). Convert it with .astype(int)",
+          y=series(np.ones(5), np.arange(1990.0, 1995.0)))  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("form", "times"),
     [
         ("%Y%m", pd.period_range("2023-10", periods=5, freq="M")),
+        ("%Y%m", pd.period_range("2024-01", periods=12, freq="M")),
         ("%Y%m%d", pd.period_range("2023-12-29", periods=5, freq="D")),
+        ("%Y%m%d", pd.period_range("2023-02-01", periods=28, freq="D")),
     ],
 )
 def test_numbers_that_write_dates_count_no_steps(form: str, times: pd.PeriodIndex) -> None:
     """After 202312 comes 202401, not 202313."""
-    numbers = times.strftime(form).astype(int)
-    fails(ValueError, "dates such as", f"format={form!r}", y=series(np.ones(5), numbers))
-    fails(ValueError, "column 'ds'", y=long(["a"] * 5, numbers, list(np.ones(5))))
+    n, numbers = len(times), times.strftime(form).astype(int)
+    fails(ValueError, "dates such as", f"format={form!r}", y=series(np.ones(n), numbers))
+    fails(ValueError, "column 'ds'", y=long(["a"] * n, numbers, list(np.ones(n))))
     assert pd.to_datetime(numbers.astype(str), format=form)[-1] == times[-1].to_timestamp()
     assert read_frames(series(np.ones(5), pd.RangeIndex(202398, 202403))).freq == 1
 
@@ -176,9 +181,9 @@ def test_missing_times_and_ids() -> None:
 def test_long_frames_must_have_their_columns_and_no_others() -> None:
     y = long(["a", "a"], [1, 2], [1.0, 2.0])
     fails(ValueError, "column 'ds' (`time_col`)", y=y.drop(columns="ds"))
-    fails(
-        ValueError, "column 'unique_id' (`id_col`)", "pass a Series", y=y.drop(columns="unique_id")
-    )
+    wide = y.drop(columns="unique_id")
+    fails(ValueError, "column 'unique_id' (`id_col`)", "write y.set_index('ds')", y=wide)
+    assert read_frames(wide.set_index("ds")).ids.tolist() == ["y"]
     fails(ValueError, "column 'y' (`target_col`)", y=y.drop(columns="y"))
     fails(ValueError, "['price']", "`X`", y=y.assign(price=1.0))
 
@@ -290,8 +295,12 @@ def test_missing_rows_of_x_name_the_time() -> None:
 
 def test_missing_values_of_x_name_the_column_and_the_time() -> None:
     X = X_for(DAYS, promo=1.0, price=[1.0, np.nan, 3.0, 4.0, 5.0])
-    fails(ValueError, "covariate 'price' must be a finite number, got nan at 2024-01-02",
+    fails(ValueError, "covariate 'price' must be finite, got nan at 2024-01-02",
           y=series(np.ones(5)), X=X)  # fmt: skip
+    X["price"] = 1e300  # its square would overflow
+    for past_only in ([], ["price"]):
+        fails(ValueError, "covariate 'price' must be at most 1e+150 in size, got 1e+300 at 2024",
+              y=series(np.ones(5)), X=X, past_only=past_only)  # fmt: skip
 
 
 def test_x_of_the_wrong_dtype_or_twice() -> None:

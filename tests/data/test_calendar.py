@@ -85,6 +85,15 @@ def test_the_usual_seasons_are_found_in_one_short_series(m: int, size: int, swin
     assert sum(found(seed, 0.0) != 1 for seed in range(100)) <= 3
 
 
+def test_a_pattern_that_resembles_itself_sooner_is_as_long_as_it_is() -> None:
+    found = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        y = np.resize(3 * rng.normal(size=10), 300) + rng.normal(size=300)
+        found.append(infer_season_length(read_frames(pd.Series(y))))
+    assert found.count(10) >= 18
+
+
 @pytest.mark.parametrize("m", [5, 10, 30, 288])
 def test_a_sharp_season_of_any_length_is_found(m: int) -> None:
     """Weekdays, four-hour steps, five minutes: a climb and a fall that come back."""

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forecast import SymbolForecaster
 from forecast.data.frames import read_frames, restore
 from forecast.data.symbols import coded, is_bare, symbols_in
 from forecast.data.vocabulary import END, MISSING, OWN, UNKNOWN, Vocabulary
@@ -80,6 +81,8 @@ def test_no_symbol_is_refused() -> None:
         Vocabulary.of(pd.Series(["a", "b"]), min_count=3)
     with pytest.raises(ValueError, match="name each symbol once, and none '<start>'"):
         Vocabulary(["a", "<start>"])
+    with pytest.raises(ValueError, match="at least one symbol to learn, got none"):
+        SymbolForecaster().fit([[]])
 
 
 DAYS = pd.date_range("2024-01-01", periods=4, name="day")

@@ -10,6 +10,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from forecast.data.synthetic import ar1, ar1_floor, noisy_sine
 from forecast.evaluation.backtest import backtest, rolling_origins
 from forecast.evaluation.metrics import evaluate
+from forecast.forecasters.classical.theta import ThetaForecaster
 from forecast.forecasters.neural.seq2seq import Seq2SeqForecaster
 from forecast.forecasters.window.markov import MarkovForecaster
 from forecast.forecasters.window.mlp import MLPForecaster
@@ -177,6 +178,14 @@ def test_keyed_covariates_are_cut_by_series(spied):
     assert spans["size"].tolist() == [4, 4]
     assert (spans["max"] - origin.cutoffs == pd.Timedelta(days=4)).all()
     assert (origin.X_history.groupby("unique_id")["ds"].max() == origin.cutoffs).all()
+
+
+def test_what_every_origin_logs_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    y = pd.DataFrame({"a": np.arange(20.0), "b": [*np.arange(10.0), *[np.nan] * 10]})
+    for _ in range(2):
+        caplog.clear()
+        backtest(ThetaForecaster(), y, 2, n_windows=3, refit=True)
+        assert len(caplog.records) == 1
 
 
 def test_windows_end_where_the_series_end():

@@ -172,6 +172,13 @@ def test_what_cannot_be_reconciled_is_refused(spoil, method, fault, tilted):
         reconcile(spoil(tilted), shops()[1], method)
 
 
+def test_errors_of_two_models_are_not_mixed(tilted):
+    errors = missed_by_theta()
+    both = pd.concat([errors, errors.assign(model="other")])
+    with pytest.raises(ValueError, match=r"got those of \['ThetaForecaster', 'other'\]"):
+        reconcile(tilted, shops()[1], "mint", errors=both)
+
+
 def test_quantiles_need_errors_and_a_median():
     y, hierarchy, errors = shops()
     model = drift().fit(y)

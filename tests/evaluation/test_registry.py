@@ -212,6 +212,7 @@ def test_one_interval_or_all():
         ([], "`metrics` must hold at least one name"),
         ("mae", "`metrics` must hold at least one name, got 'mae'"),
         (["mea"], "`metrics` must be one of 'mae'"),
+        ([abs], "`metrics` must be one of 'mae'.* got <built-in function abs>"),
         (["mae0.8"], "`metrics` must be one of 'mae'"),
         (["coverage0.9"], "`coverage0.9` needs quantile columns"),
     ],

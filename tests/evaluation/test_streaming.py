@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import NotFittedError
 
-from forecast import NaiveForecaster, stream
+from forecast import NaiveForecaster, stream, watch
 from forecast.evaluation.backtest import backtest
 
 DAYS = pd.date_range("2024-01-01", periods=60, freq="D")
@@ -90,3 +91,11 @@ def test_covariates_come_in_step() -> None:
 def test_the_window_is_a_positive_number() -> None:
     with pytest.raises(ValueError, match="`window` must be"):
         next(stream(NaiveForecaster().fit(WIDE), [], window=0))
+
+
+@pytest.mark.parametrize("verb", [stream, watch])
+def test_a_source_is_no_single_table_and_the_model_is_fitted(verb: Any) -> None:
+    with pytest.raises(TypeError, match=r"`source` must hold tables .* Cut it into steps"):
+        next(verb(NaiveForecaster().fit(WIDE[:40]), WIDE[40:]))
+    with pytest.raises(NotFittedError):
+        next(verb(NaiveForecaster(), [WIDE[40:]]))

@@ -168,7 +168,7 @@ def test_covariates_known_ahead(case: ForecasterCase) -> None:
         model.predict(AHEAD)
     with pytest.raises(ValueError, match=r"2 missing, the first at 2025-08-31"):
         model.predict(AHEAD, X[: SIZE + 7])
-    with pytest.raises(ValueError, match=r"covariate 'price' must be a finite number, got nan"):
+    with pytest.raises(ValueError, match=r"covariate 'price' must be finite, got nan"):
         model.predict(AHEAD + 1, beyond)
     with pytest.raises(ValueError, match=r"missing \['promo'\], unknown \[\]"):
         model.predict(AHEAD, X[["price"]])

@@ -202,7 +202,7 @@ def test_a_missing_column_is_named() -> None:
     y, X, _ = shops()
     with pytest.raises(ValueError, match="`past_only` must name columns of `X`.*'wind'"):
         LSTMForecaster(past_only=["wind"], **SMALL).fit(until(y, 90), until(X, 90))
-    with pytest.raises(ValueError, match="covariate 'weather' must be a finite number, got nan"):
+    with pytest.raises(ValueError, match="covariate 'weather' must be finite, got nan"):
         LSTMForecaster(**SMALL).fit(until(y, 90), until(X, 90))
 
 

@@ -31,7 +31,7 @@ def series(wild: dict[int, float] | None = None) -> pd.Series:
 
 
 def places(y: pd.Series) -> list[int]:
-    return Outliers.find(read_frames(y)).places.tolist()
+    return Outliers.find(read_frames(y))[0].places.tolist()
 
 
 def contestants() -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 
 from forecast import (
     ARIMAForecaster,
+    ConformalForecaster,
     MarkovForecaster,
     MLPForecaster,
     NaiveForecaster,
@@ -30,6 +31,7 @@ CUT = PLAN.assign(price=1.0)
 MODELS: dict[str, Any] = {
     "Markov": MarkovForecaster(order=2),
     "ARIMA": ARIMAForecaster(order=(1, 0, 0), seasonal_order=(0, 0, 0)),
+    "conformal": ConformalForecaster(MarkovForecaster(order=2)),
     "pre-trained": PretrainedForecaster(),
     "MLP": MLPForecaster(max_epochs=1, n_estimators=1, random_state=0),
 }

@@ -172,6 +172,8 @@ def test_what_cannot_be_divided_is_refused(y, tmp_path):
         parts.predict(tmp_path)
     with pytest.raises(ValueError, match="`horizon` must be given"):
         Partitioned(NaiveForecaster()).predict(y)
+    with pytest.raises(TypeError, match="`forecaster` must be a forecaster of this package"):
+        Partitioned(NaiveForecaster)
     y.rename(columns={"y": "sales"}).to_parquet(tmp_path / "rows.parquet")
     with pytest.raises(ValueError, match="'y' is missing"):
         parts.predict(tmp_path)

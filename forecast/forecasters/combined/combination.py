@@ -54,6 +54,11 @@ class Combination(BaseForecaster):
     width_: Calibration | None
 
     @property
+    def reads_covariates(self) -> bool:
+        """Whether those of any member do."""
+        return any(one.reads_covariates for one in self.members_.values())
+
+    @property
     def weights_(self) -> pd.DataFrame:
         """The weights: a row for each series, a column for each member."""
         return pd.DataFrame(self.shares_, self.panel_.ids, list(self.members_))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
 
-from forecast._checks import one_of, short
+from forecast._checks import ForecastWarning, one_of, short
 from forecast.data.panel import Panel
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.classical.theta import ThetaForecaster
@@ -23,6 +24,9 @@ class CombinedForecaster(Combination):
     Errors of different models partly cancel out, so the mean is mostly better than the model that
     some past errors would choose. Each member is fitted to the whole history. A path is drawn by
     one member, and read at its levels in the joint distribution.
+
+    Members that read no `X`, such as Theta, forecast without it; `fit` warns that their share lacks
+    its effect.
 
     `update` lets every member absorb the new values; `apply` fits those anew that learn each series
     on its own.
@@ -77,6 +81,21 @@ class CombinedForecaster(Combination):
             for name, model in zip(_names(models), models, strict=True)
         }
         self.width_ = None
+        if panel.X is not None and self.reads_covariates:
+            self._warn_of_the_blind()
+
+    def _warn_of_the_blind(self) -> None:
+        """Warn of members whose share of the forecast knows nothing of X."""
+        seeing = [one.reads_covariates for one in self.members_.values()]
+        if not all(seeing):
+            blind = [name for name, sees in zip(self.members_, seeing, strict=True) if not sees]
+            warnings.warn(
+                f"no covariates are read by {', '.join(blind)}: what X adds is forecast to "
+                f"{self.common_ @ seeing:.0%} only. Combine forecasters that read X, or take "
+                "AutoForecaster, which weighs members by their past errors.",
+                ForecastWarning,
+                stacklevel=4,
+            )
 
 
 def _checked(models: Sequence[BaseForecaster] | None) -> list[BaseForecaster]:

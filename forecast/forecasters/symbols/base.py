@@ -45,6 +45,19 @@ class BaseSymbolForecaster(FramedSymbols):
         The value in use.
     live_
         What the sequences have left behind.
+
+    Examples
+    --------
+    >>> from forecast import NGramForecaster
+    >>> model = NGramForecaster().fit([list("abcab"), list("bca")])
+    >>> model.predict(3), model.sample(3, n_samples=1, random_state=0)
+    ([['c', 'a', 'b'], ['b', 'c', 'a']], [[['c', 'a', 'b']], [['b', 'a', 'b']]])
+    >>> model.predict_proba(1).round(2).to_numpy().tolist()  # unknown, a, b, c
+    [[0.01, 0.06, 0.06, 0.88], [0.01, 0.06, 0.89, 0.04]]
+    >>> round(model.score([list("abc")]), 2), round(model.perplexity([list("abc")]), 2)
+    (-0.34, 1.41)
+    >>> model.apply([["b"]]).predict(2), model.update([["c"], ["b"]]).predict(1)
+    ([['c', 'a']], [['a'], ['c']])
     """
 
     def fit(self, y: Any, X: None = None) -> Self:

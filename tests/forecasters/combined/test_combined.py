@@ -12,7 +12,9 @@ import pytest
 import forecast
 from forecast import (
     CombinedForecaster,
+    ConformalForecaster,
     ETSForecaster,
+    ForecastWarning,
     MarkovForecaster,
     NaiveForecaster,
     ThetaForecaster,
@@ -135,6 +137,17 @@ def test_what_cannot_be_combined_is_named(
 ) -> None:
     with pytest.raises(error, match=message):
         CombinedForecaster(**options).fit(monthly)
+
+
+def test_members_that_read_no_covariates_are_named(monthly: pd.Series) -> None:
+    X = pd.DataFrame({"x": np.random.default_rng(0).normal(size=len(monthly))}, monthly.index)
+    y, blind, seeing = monthly, ThetaForecaster(), MarkovForecaster()
+    with pytest.warns(ForecastWarning, match="read by Theta: .* to 25% only"):
+        model = CombinedForecaster([blind, seeing], weights=[3, 1]).fit(y, X)
+    assert model.reads_covariates
+    assert not CombinedForecaster([blind]).fit(y, X).reads_covariates
+    for model in (CombinedForecaster([seeing]), ConformalForecaster(seeing, horizon=2)):
+        assert model.fit(y, X).reads_covariates
 
 
 def test_it_is_found_by_name_and_not_invited_to_every_contest() -> None:
