@@ -3,8 +3,8 @@
     python benchmarks/coverage_by_origin.py
 
 The twelve series of statsmodels' macroeconomy are forecast eight quarters ahead from the third
-quarter of every year, each by models that are fitted anew; M3's years from one and two horizons
-before their test part. What was held in the test parts is not measured here: it stands in
+quarter of every other year, each by models that are fitted anew; M3's years from one and two
+horizons before their test part. What was held in the test parts is not measured here: it stands in
 `results/auto.csv` and `results/accuracy.csv`. Rows are in `results/coverage_by_origin.csv`.
 """
 
@@ -26,14 +26,15 @@ import forecast
 
 RESULTS = Path(__file__).parent / "results" / "coverage_by_origin.csv"
 NAMES = ("auto", "pre-trained", "Theta", "ETS")
-YEARS, QUARTERS = 28, 4
+ORIGINS = 14
+SHORTEST = 8  # values before an origin
 BAND = [0.1, 0.5, 0.9]
 
 
 def macroeconomy() -> tuple[Suite, ...]:
-    """Return a suite of each series, with an origin every year up to the test part."""
+    """Return a suite of each series, with origins up to the test part, a horizon apart."""
     return tuple(
-        replace(suite, n_windows=YEARS, step=QUARTERS)
+        replace(suite, n_windows=ORIGINS, step=suite.horizon)
         for suite in accuracy_single.named()
         if suite.data == "macrodata"
     )
@@ -61,7 +62,7 @@ def by_horizons() -> Iterator[dict[str, Any]]:
     yearly = next(suite for suite in accuracy_m3.SUITES if suite.name == "m3_yearly")
     for back in (1, 2):
         suite = replace(yearly, test=back * yearly.horizon)
-        y = long_enough(suite.history("validation"), suite)
+        y = long_enough(suite.history("validation"), yearly.horizon + SHORTEST)
         for name in NAMES:
             share = held(suite, y, name)["held"].mean()
             origin = -(back + 1) * yearly.horizon
