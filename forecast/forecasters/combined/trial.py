@@ -13,6 +13,9 @@ from forecast.forecasters.calibration import LEVELS, ahead, origins
 
 # Evenly spread series that members are tried on: more tell hardly more of what all have in common.
 SERIES = 50
+# A series is tried if it is at least so many times as long as what is held back. Where only the
+# longest were (three times), what they told of M3's quarters and others did not hold for the rest.
+LONG = 2
 # Origins, at most; fewer where the horizon is long, for it is their product that costs.
 MOST_ORIGINS, FEWEST_ORIGINS, STEPS = 12, 4, 300
 TRIED = (LEVELS[0], 0.5, LEVELS[1])  # levels of the quantiles
@@ -47,13 +50,15 @@ class Trial(NamedTuple):
     @classmethod
     def of(cls, panel: Panel, horizon: int) -> Trial | None:
         """Return the trial of a panel; None if all its series are too short."""
-        n_origins, steps, first = origins(panel.lengths, horizon)
+        n_origins, steps, _ = origins(panel.lengths, horizon)
         if n_origins == 0:
             return None
-        able = np.flatnonzero(first < panel.lengths)  # the others are too short
+        held = n_origins + steps - 1
+        able = np.flatnonzero(panel.lengths >= LONG * held)
         spread = np.linspace(0, len(able) - 1, min(len(able), SERIES))
         rows = able[spread.round().astype(np.int64)]
-        some, first = panel.take(rows), first[rows]
+        some = panel.take(rows)
+        first = some.lengths - held
         most = int(np.clip(STEPS // steps, FEWEST_ORIGINS, MOST_ORIGINS))
         apart = -(-n_origins // most)
         later = np.arange((n_origins - 1) % apart, n_origins, apart)  # the newest among them

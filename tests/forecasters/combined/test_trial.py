@@ -50,6 +50,13 @@ def test_the_shortest_series_have_no_trial() -> None:
     assert Trial.of(panel_of(3, 2), 4) is None
 
 
+def test_series_of_twice_what_is_held_back_are_tried() -> None:
+    lengths = (90, 46, 45)  # of which 23 are held back
+    trial = Trial.of(read_frames([pd.Series(np.arange(float(n))) for n in lengths]), 12)
+    assert trial is not None and trial.rows.tolist() == [0, 1]
+    assert trial.ends[0].tolist() == [67, 23]
+
+
 def test_a_member_is_asked_as_if_it_were_then() -> None:
     panel = panel_of(2, 80)
     trial = Trial.of(panel, 3)
