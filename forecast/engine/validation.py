@@ -16,7 +16,7 @@ from forecast.networks.heads.base import NORMAL
 
 MAX_ORIGINS = 512  # judged per epoch: about the cost of a few training steps
 CONTEXT = 64  # patches read before each origin, at least
-LIKE_WALK = 4.0  # independent errors for which the dependence of a random walk counts
+LIKE_WALK = 8.0  # independent errors for which the dependence of a random walk counts
 QUARTILE = NORMAL.inv_cdf(0.75)  # the median of absolute values of a standard normal variable
 
 
@@ -47,8 +47,10 @@ class Validation:
         As given.
     horizons : float
         How many of them the held-out parts of all series hold.
+    apart : float
+        Steps from one origin of a series to the next.
     independent : float
-        How many errors of a step are independent, on average over the steps.
+        How many errors of a step are independent, on average over the steps, were they a walk's.
     taught : float
         The same of those that training could learn from.
     """
@@ -70,8 +72,8 @@ class Validation:
         self.held_out, held = held_out, windows.lengths - held_out
         self.horizons = held.sum().item() / horizon
         told = held[self.series.unique()].sum().item()
-        counted = _counted(self.targets, self.weights)
-        self.independent = independent(counted, told / len(self.origins))
+        self.apart = told / len(self.origins)
+        self.independent = self.independent_if(0.5)
         learned = _observed(windows, held_out.tolist())
         self.taught = learned * sum(1 / step for step in range(1, horizon + 1)) / horizon
         memory = windows.read(self.series, self.origins, 0, self.origins, reader)
@@ -112,6 +114,10 @@ class Validation:
             scores = model.head.normal_score(params, model.head.jitter(params, z.nan_to_num(0.0)))
             model.noise_factor.copy_(noise_factor(scores, observed_mask, self.independent, near))
         return params, z, reading.typical_spread
+
+    def independent_if(self, growth: float) -> float:
+        """Return how many errors of a step are independent if those of step j grow as j^growth."""
+        return independent(_counted(self.targets, self.weights), self.apart, growth)
 
     def naive_errors(self, model: Model) -> tuple[Tensor, float]:
         """Return errors (N, R) of the best naive forecast of all the past, in residual units.
@@ -169,7 +175,7 @@ def usual_near(errors: Tensor, independent: float) -> float:
     --------
     >>> independent_steps = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
     >>> round(usual_near(independent_steps, 4.0), 2), round(usual_near(independent_steps, 0.0), 2)
-    (0.38, 0.76)
+    (0.51, 0.76)
     """
     step = torch.arange(1.0, errors.shape[1])
     walk = (step / (step + 1)).sqrt().mean().nan_to_num(0.0).item()
@@ -197,10 +203,12 @@ def _observed(windows: Windows, ends: list[int]) -> int:
     return found
 
 
-def independent(targets: Tensor, apart: float) -> float:
+def independent(targets: Tensor, apart: float, growth: float = 0.5) -> float:
     """Return how many errors of a step are independent, on average over the steps.
 
-    Step j of origins nearer than j shares what happened: it is new at every j-th only.
+    Step j of origins nearer than j shares what happened: of a random walk, whose errors grow as
+    j^(1/2), it is new at every j-th only; where errors do not grow, later ones forget earlier ones
+    and each is new.
 
     Parameters
     ----------
@@ -208,14 +216,19 @@ def independent(targets: Tensor, apart: float) -> float:
         What came after each origin, NaN where nothing was observed.
     apart : float
         Steps from one origin of a series to the next.
+    growth : float
+        b, if errors are j^b times as large at step j: then every j^(2b)-th is new, j at most.
 
     Examples
     --------
     >>> independent(torch.zeros(12, 1), 1.0), independent(torch.zeros(12, 2), 1.0)
     (12.0, 9.0)
+    >>> independent(torch.zeros(12, 2), 1.0, growth=0.0)
+    12.0
     """
     count = (~targets.isnan()).sum(0)  # (H,)
     shared = (torch.arange(1, len(count) + 1, device=count.device) / apart).clamp(min=1)
+    shared = shared ** min(2 * growth, 1.0)
     return ((count / shared).sum() / (count > 0).sum().clamp(min=1)).item()
 
 

@@ -137,7 +137,7 @@ def pool(errors: np.ndarray, apart: int = 1) -> Calibration | None:
     if not seen.any():
         return None
     steps = np.arange(1, errors.shape[2] + 1, dtype=np.float64)
-    growth = _growth(errors, seen, steps)
+    growth = growth_of(errors)
     relative = errors / steps**growth
     # step j of neighbouring origins shares j - 1 shocks: every j-th is new
     shared = np.maximum(steps / apart, 1.0)
@@ -160,9 +160,9 @@ def pool(errors: np.ndarray, apart: int = 1) -> Calibration | None:
     return Calibration(scale, growth, (low, high), total)
 
 
-def _growth(errors: np.ndarray, seen: np.ndarray, steps: np.ndarray) -> float:
-    """Return b of the root mean square error a j^b, least squares in logarithms, in [0, 1]."""
-    count = seen.sum((0, 1))
+def growth_of(errors: np.ndarray) -> float:
+    """Return b in [0, 1] of the size a j^b of errors (n, K, H), least squares in logarithms."""
+    steps, count = np.arange(1, errors.shape[2] + 1), np.isfinite(errors).sum((0, 1))
     square = np.nansum(np.square(errors), axis=(0, 1)) / np.maximum(count, 1)
     told = (count > 0) & (square > 0)
     if told.sum() < 2:
@@ -254,7 +254,7 @@ def step_sizes(errors: np.ndarray, usual: np.ndarray, independent: float) -> np.
     seen = np.isfinite(errors)
     if not seen.any():
         return np.nan_to_num(usual)
-    shape = steps ** _growth(errors[None], seen[None], steps)
+    shape = steps ** growth_of(errors[None])
     own = np.nanmean(np.square(np.where(seen, errors, np.nan) / shape)) * shape**2
     shrunk = (independent * own + BORROWED * np.square(usual)) / (independent + BORROWED)
     return np.sqrt(np.where(np.isfinite(shrunk), shrunk, own))

@@ -348,7 +348,7 @@ def test_the_own_width_and_that_of_residuals_are_averaged(head):
         model.quantiles(params, levels, typical), own
     )  # by default that alone counts
     model.own_share.fill_(0.25)
-    unit = torch.tensor([1.0, 2.0, 0.1**0.5]).double()[:, None, None]
+    unit = torch.tensor([1.0, 4**0.75, 0.1**0.75]).double()[:, None, None]
     residual = own[..., 1:2] + unit * (spread * sizes)[:, None] * normal_scores(levels)
     found = model.quantiles(params, levels, typical)
     assert torch.allclose(found, 0.25 * own + 0.75 * residual)

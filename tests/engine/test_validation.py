@@ -80,8 +80,10 @@ def test_independent_errors_share_no_step(apart):
     for step in range(1, horizon + 1):
         known = range(0, held_out - step + 1, apart)  # origins with this step inside
         alone.append(len(known) / max(step / apart, 1))  # of step / apart neighbours one is new
-    found = validation.independent(targets, float(apart))
+    found, most = (validation.independent(targets, float(apart), growth) for growth in (0.5, 0.0))
     assert found == pytest.approx(sum(alone) / horizon, rel=1e-6)
+    assert most == (~targets.isnan()).sum() / horizon  # where errors do not grow each is new
+    assert found == validation.independent(targets, float(apart), growth=1.0)
     assert validation.independent(torch.full((3, 2), torch.nan), 1.0) == 0
 
 
@@ -107,7 +109,7 @@ def test_naive_errors_have_the_sizes_of_their_slow_twins():
         for t in range(48, 220, 2):  # 512 origins of five series: not every one
             window = row[:t][~np.isnan(row[:t])][-48:]
             ahead = np.append(row[t : t + 6], np.full(max(t + 6 - 220, 0), np.nan))
-            scale, steps = np.sqrt(np.nanstd(window) * typical), np.arange(6)
+            scale, steps = np.nanstd(window) ** 0.25 * typical**0.75, np.arange(6)
             missed["last"].append((ahead - row[t - 1]) / scale)
             missed["season"].append((ahead - row[t - 24 + steps]) / scale)
             missed["drift"].append(
@@ -128,9 +130,9 @@ def test_what_is_usual_of_neighbouring_steps_leans_on_a_walk(steps):
     generator, step = torch.Generator().manual_seed(0), torch.arange(1.0, steps + 1)
     noise = torch.randn(4000, steps, generator=generator)
     walk = (step[:-1] / step[1:]).sqrt().mean().item()
-    many, four, none = (usual_near(noise, known) for known in (1e9, 4.0, 0.0))
+    many, few, none = (usual_near(noise, known) for known in (1e9, validation.LIKE_WALK, 0.0))
     assert many == pytest.approx(0, abs=0.04)
-    assert four == pytest.approx(walk / 2, abs=0.02)
+    assert few == pytest.approx(walk / 2, abs=0.02)
     assert none == walk
     walks = noise.cumsum(1)
     assert usual_near(walks, 1e9) == pytest.approx(walk, abs=0.03)

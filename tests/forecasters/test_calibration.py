@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.linear_model import LinearRegression
 
 import forecast
@@ -18,6 +19,7 @@ from forecast import (
     MLPForecaster,
     NaiveForecaster,
 )
+from forecast.engine.validation import LIKE_WALK
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.calibration import (
     CLAIMED,
@@ -26,7 +28,7 @@ from forecast.forecasters.calibration import (
     own_widths,
     pool,
     step_sizes,
-    student,
+    wider,
 )
 from forecast.forecasters.neural import fitting
 from forecast.networks.heads.quantile import QuantileHead
@@ -179,19 +181,20 @@ def test_few_held_out_errors_widen_the_bands_of_networks(monkeypatch: Any) -> No
         return np.linalg.norm(model.model_.noise_factor.numpy(), axis=1)
 
     lengths = (40, 400)
-    calibrated = [spreads(length) for length in lengths]
 
     def plain(model: Any, judge: Any, *, by_series: bool) -> None:
         judge.calibrate(model)
 
+    monkeypatch.setattr(fitting, "usual_growth", lambda errors, independent: 0.3)
+    calibrated = [spreads(length) for length in lengths]
     monkeypatch.setattr(fitting, "calibrate", plain)
     found = [spreads(length) for length in lengths]
     for held_out, before, after in zip((6, 40), found, calibrated, strict=True):
-        errors = np.mean([(held_out - step + 1) / step for step in range(1, 7)])
+        errors = np.mean([(held_out - step + 1) / step**0.6 for step in range(1, 7)])
         believed = np.where(before < 1, before ** (errors / (errors + CLAIMED)), before)
-        np.testing.assert_allclose(after, student(errors) * believed, rtol=1e-5)
+        np.testing.assert_allclose(after, wider(errors + 1) * believed, rtol=1e-5)
     few, many = (after / before for before, after in zip(found, calibrated, strict=True))
-    assert few.min() > 1.2 and 1 < many.max() < 1.1
+    assert few.min() > 1.1 and 1 < many.max() < 1.1
 
 
 def test_sizes_of_steps_grow_as_errors_did_and_lean_on_what_is_usual() -> None:
@@ -204,6 +207,14 @@ def test_sizes_of_steps_grow_as_errors_did_and_lean_on_what_is_usual() -> None:
     drawn[:, 4] = usual[7] = np.nan
     assert np.isfinite(step_sizes(drawn, usual, 5.0)).all()
     assert (step_sizes(np.full((3, 9), np.nan), np.ones(9), 0.0) == 1).all()
+
+
+def test_what_is_usual_of_growing_errors_leans_on_a_walk() -> None:
+    noise = torch.randn(4000, 12, generator=torch.Generator().manual_seed(0))
+    for known, found in ((0.0, 0.5), (LIKE_WALK, 0.25), (1e9, 0.0)):
+        assert fitting.usual_growth(noise, known) == pytest.approx(found, abs=0.01)
+    assert fitting.usual_growth(noise.cumsum(1), 1e9) == pytest.approx(0.5, abs=0.03)
+    assert fitting.usual_growth(torch.full((3, 12), torch.nan), 0.0) == 0.5
 
 
 def test_paths_of_a_network_on_one_short_series_belong_together_as_past_naive_errors_did() -> None:

@@ -17,8 +17,15 @@ from forecast.engine import gradients, states, training
 from forecast.engine.batches import Batch, Windows, seasonal_changes
 from forecast.engine.drawing import Draw
 from forecast.engine.model import Model, residual_unit
-from forecast.engine.validation import Validation, sizes, usual_near
-from forecast.forecasters.calibration import CLAIMED, Calibration, own_widths, step_sizes, student
+from forecast.engine.validation import LIKE_WALK, Validation, sizes, usual_near
+from forecast.forecasters.calibration import (
+    CLAIMED,
+    Calibration,
+    growth_of,
+    own_widths,
+    step_sizes,
+    wider,
+)
 from forecast.forecasters.neural.recipe import Recipe
 from forecast.networks.base import Network
 
@@ -26,7 +33,7 @@ from forecast.networks.base import Network
 DIVERGED, FEW = 100.0, 3
 # From so many independent errors in training on, the widths of a head count more than the size of
 # held-out errors.
-TAUGHT = 20.0
+TAUGHT = 30.0
 MASKED = 0.1  # share of the training windows that lose some of their values
 
 
@@ -101,11 +108,11 @@ def train(
 def calibrate(model: Model, judge: Validation, *, by_series: bool) -> Calibration | None:
     """Let the held-out errors tell how wide bands and paths are.
 
-    Where they are few, Student's t makes bands wider, less is believed of errors that would make
-    them narrower, and the errors of the best naive forecast of all the past tell how the steps of
-    a path belong together. Where few values taught the head its widths, a factor of them mends
-    nothing: a network that knows its few windows by heart claims hardly any. There the size of the
-    held-out errors counts as much.
+    Where they are few, Student's t makes bands wider, and less is believed of errors that would
+    make them narrower. The errors of the best naive forecast of all the past tell how the steps of
+    a path belong together, and how many errors are independent: fewest of a walk. Where few values
+    taught the head its widths, a factor of them mends nothing: a network that knows its few windows
+    by heart claims hardly any. There the size of the held-out errors counts as much.
 
     Returns
     -------
@@ -114,14 +121,14 @@ def calibrate(model: Model, judge: Validation, *, by_series: bool) -> Calibratio
     """
     naive, known = judge.naive_errors(model)
     params, z, typical = judge.calibrate(model, usual_near(naive, known))
-    if few := judge.independent:
-        factor = model.noise_factor
+    if few := judge.independent_if(usual_growth(naive, known)):
+        factor, widening = model.noise_factor, float(wider(few + 1))
         size = torch.linalg.vector_norm(factor, dim=1, keepdim=True)  # (R, 1)
-        factor.mul_(student(few) * size.clamp(max=1) ** (few / (few + CLAIMED) - 1))
+        factor.mul_(widening * size.clamp(max=1) ** (few / (few + CLAIMED) - 1))
         unit = residual_unit(typical)[:, None]
         missed = ((z - model.head.quantile(params, 0.5)) / unit).numpy(force=True)
         size_of_step = step_sizes(missed, sizes(naive).numpy(force=True), few)
-        per_score = student(few) / torch.linalg.vector_norm(factor, dim=1)
+        per_score = widening / torch.linalg.vector_norm(factor, dim=1)
         model.residual_size.copy_(torch.as_tensor(size_of_step).to(factor) * per_score)
         model.own_share.fill_(judge.taught**2 / (judge.taught**2 + TAUGHT**2))
     # of whole numbers many are forecast just right, which tells nothing of the width
@@ -130,7 +137,20 @@ def calibrate(model: Model, judge: Validation, *, by_series: bool) -> Calibratio
     low, median, high = model.quantiles(params, (0.1, 0.5, 0.9), typical).unbind(-1)
     misses = (z - median) / torch.where(z < median, median - low, high - median)
     series = judge.series.numpy(force=True)
-    return own_widths(misses.numpy(force=True), series, len(judge.held_out), few)
+    return own_widths(misses.numpy(force=True), series, len(judge.held_out), judge.independent)
+
+
+def usual_growth(errors: Tensor, independent: float) -> float:
+    """Return b of the size j^b of errors (N, R) at step j, which leans on that of a random walk.
+
+    Examples
+    --------
+    >>> alike = torch.randn(200, 12, generator=torch.Generator().manual_seed(0))
+    >>> round(usual_growth(alike, 12.0), 2), usual_growth(alike, 0.0)
+    (0.21, 0.5)
+    """
+    trust = independent / (independent + LIKE_WALK)
+    return 0.5 + trust * (growth_of(errors.numpy(force=True)[None]) - 0.5)
 
 
 def gradient_trouble(
