@@ -287,5 +287,5 @@ def test_what_is_wrong_is_said(make: Any, states: Any, sentences: Any) -> None:
         states.update(ONE[99:101])
     with pytest.raises(TypeError, match="`y` must be a pandas Series"):
         make().fit(np.array(["a", "b"]))
-    with pytest.raises(ValueError, match="occur at least min_count=1"):
+    with pytest.raises(ValueError, match="at least one symbol to learn, got none"):
         make().fit([[]])
