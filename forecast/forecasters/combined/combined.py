@@ -81,20 +81,21 @@ class CombinedForecaster(Combination):
             for name, model in zip(_names(models), models, strict=True)
         }
         self.width_ = None
-        if panel.X is not None and self.reads_covariates:
+        if panel.X is not None:
             self._warn_of_the_blind()
 
     def _warn_of_the_blind(self) -> None:
-        """Warn of members whose share of the forecast knows nothing of X."""
-        seeing = [one.reads_covariates for one in self.members_.values()]
-        if not all(seeing):
-            blind = [name for name, sees in zip(self.members_, seeing, strict=True) if not sees]
+        """Warn of members whose share of the forecast knows nothing of X, beside others that do."""
+        shares = dict(zip(self.members_, self.common_, strict=True))
+        blind = [name for name, one in self.members_.items() if not one.reads_covariates]
+        without = sum(shares[name] for name in blind)
+        if without and len(blind) < len(shares):
             warnings.warn(
                 f"no covariates are read by {', '.join(blind)}: what X adds is forecast to "
-                f"{self.common_ @ seeing:.0%} only. Combine forecasters that read X, or take "
+                f"{1 - without:.0%} only. Combine forecasters that read X, or take "
                 "AutoForecaster, which weighs members by their past errors.",
                 ForecastWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
 

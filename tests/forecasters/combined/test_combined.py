@@ -142,8 +142,10 @@ def test_what_cannot_be_combined_is_named(
 def test_members_that_read_no_covariates_are_named(monthly: pd.Series) -> None:
     X = pd.DataFrame({"x": np.random.default_rng(0).normal(size=len(monthly))}, monthly.index)
     y, blind, seeing = monthly, ThetaForecaster(), MarkovForecaster()
-    with pytest.warns(ForecastWarning, match="read by Theta: .* to 25% only"):
+    with pytest.warns(ForecastWarning, match="read by Theta: .* to 25% only") as told:
         model = CombinedForecaster([blind, seeing], weights=[3, 1]).fit(y, X)
+    assert told[0].filename == __file__
+    CombinedForecaster([blind, seeing], weights=[0, 1]).fit(y, X)  # whose share is none
     assert model.reads_covariates
     assert not CombinedForecaster([blind]).fit(y, X).reads_covariates
     for model in (CombinedForecaster([seeing]), ConformalForecaster(seeing, horizon=2)):
