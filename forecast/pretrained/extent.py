@@ -48,8 +48,10 @@ def absorbed(begins: Steps, ends: Steps, back: int) -> Steps:
     Examples
     --------
     >>> ends = np.array([350, 599, 600, 700, 2_000])
-    >>> absorbed(np.zeros(5, int), ends, back=48).tolist()
+    >>> for back in (48, 148):
+    ...     print(absorbed(np.zeros(5, int), ends, back).tolist())
     [350, 599, 400, 500, 400]
+    [350, 599, 600, 700, 600]
     """
     at_least = -(-(WARM_UP + back) // LATTICE) * LATTICE
     return np.minimum(_since(begins, ends, at_least), seen(begins, ends))

@@ -128,6 +128,15 @@ def test_a_sweep_ends_where_reading_ends(network, histories, found):
             torch.testing.assert_close(found.live.features[:, place], alone)
 
 
+def test_of_each_history_as_much_is_absorbed_as_is_said(network, histories):
+    newest = torch.tensor([30, 60, 90])
+    with torch.inference_mode():
+        together = begin(network, histories, VIEWS, newest).features
+        for b in range(3):
+            alone = begin(network, histories[b : b + 1], VIEWS, newest[b : b + 1]).features
+            torch.testing.assert_close(together[b], alone[0])
+
+
 @pytest.mark.parametrize("first", [0.0, 0.3])
 def test_one_value_more_is_absorbed_as_if_it_had_been_there(network, histories, first):
     y = histories.clone()

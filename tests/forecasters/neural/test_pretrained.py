@@ -291,6 +291,23 @@ def test_only_the_newest_values_are_read() -> None:
     np.testing.assert_allclose(found, same)
 
 
+def test_the_recurrence_absorbs_only_the_newest_of_what_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts: list[int] = []
+    absorb = PretrainedNetwork._absorb
+
+    def counted(self: Any, inputs: torch.Tensor, lead: torch.Tensor) -> Any:
+        counts.append(inputs.shape[1])
+        return absorb(self, inputs, lead)
+
+    monkeypatch.setattr(PretrainedNetwork, "_absorb", counted)
+    y = pd.Series(np.random.default_rng(8).normal(size=1010))
+    model = PretrainedForecaster(season_length=7).fit(y[:1000])
+    model.update(y[1000:])
+    assert counts == [400, 410]
+
+
 @pytest.mark.parametrize("begun", [0, 33])
 def test_a_long_stream_knows_what_one_update_knows_and_rarely_reads_anew(
     begun: int, monkeypatch: pytest.MonkeyPatch
