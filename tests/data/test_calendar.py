@@ -94,6 +94,14 @@ def test_a_pattern_that_resembles_itself_sooner_is_as_long_as_it_is() -> None:
     assert found.count(10) >= 18
 
 
+@pytest.mark.parametrize(("half", "seed"), [(5, 7), (6, 9)])
+def test_a_season_whose_halves_are_alike_is_whole(half: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    swing = np.tile(3 * rng.normal(size=half), 2) + 1.2 * rng.normal(size=2 * half)
+    y = np.resize(swing, 300) + 0.2 * rng.normal(size=300)
+    assert infer_season_length(read_frames(pd.Series(y))) == 2 * half
+
+
 @pytest.mark.parametrize("m", [5, 10, 30, 288])
 def test_a_sharp_season_of_any_length_is_found(m: int) -> None:
     """Weekdays, four-hour steps, five minutes: a climb and a fall that come back."""
