@@ -38,8 +38,8 @@ def calendar_name(name: object) -> bool:
 def date_form(numbers: npt.ArrayLike) -> str | None:
     """Return the form in which whole numbers write months or days, None if they count steps.
 
-    All must be dates, and of more than one year or month, or of all of one: numbers that count
-    steps go on to 202413 or 20240132.
+    All must be dates, and of more than one year or month, or reach from the first to the last of
+    one: numbers that count steps go on to 202413 or 20240132.
 
     Examples
     --------

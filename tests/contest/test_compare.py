@@ -92,6 +92,12 @@ def test_a_constant_history_is_ranked_by_mae() -> None:
     assert (flat.table["mae"] < 1e-9).all()
 
 
+def test_what_every_model_logs_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    y = pd.DataFrame({"a": np.arange(40.0), "b": [*np.arange(30.0), *[np.nan] * 10]})
+    compare(y, 2, models=QUICK, n_windows=2, refit=True)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
 def test_a_constant_series_among_others_is_told() -> None:
     wide = pd.DataFrame({"busy": ar1(60, seed=0), "flat": 5.0})
     with pytest.warns(ForecastWarning, match=r"no error scale .* 'flat' .* left out of scaled"):

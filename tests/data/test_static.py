@@ -99,6 +99,7 @@ def test_the_state_survives_json() -> None:
         (FRAME[[]], ValueError, "at least one column"),
         (pd.concat([FRAME, FRAME]), ValueError, "got two for 'a'"),
         (FRAME.assign(size=np.inf), ValueError, "'size' must be finite, got inf for series 'a'"),
+        (FRAME.assign(size=1e300), ValueError, "'size' must be at most 1e.150 in size, got 1e.300"),
         (FRAME.assign(since=pd.Timestamp("2024-01-01")), TypeError, "static column 'since'"),
         (pd.concat([FRAME, FRAME], axis=1), ValueError, "each column once, got 'size' twice"),
     ],

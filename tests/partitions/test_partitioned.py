@@ -109,7 +109,7 @@ class Fragile(NaiveForecaster):
 
     def _fit(self, panel):
         if "shop 7" in panel.ids and self.season_length == 2:
-            raise RuntimeError("no forecast of shop 7")
+            raise RuntimeError("no forecast of shop 7.")
         for one in map(Path, panel.ids):
             if one.is_absolute() and one.exists():
                 one.unlink()
@@ -128,7 +128,7 @@ def test_a_killed_worker_costs_a_retry_and_no_series(y, tmp_path):
 
 def test_a_part_that_fails_is_named_and_nothing_else_is_lost(y):
     with pytest.raises(
-        PartsFailed, match="1 of 7 parts failed 3 times.*no forecast of shop 7"
+        PartsFailed, match=r"1 of 7 parts failed 3 times.*no forecast of shop 7\. All"
     ) as e:
         Partitioned(Fragile(horizon=5, season_length=2), part_size=100).predict(y)
     lost = set(y["unique_id"]) - set(e.value.finished["unique_id"])

@@ -155,6 +155,8 @@ def test_steps_without_a_label_count_for_nothing() -> None:
     assert named.classes_.tolist() == ["no", "yes"]
     with pytest.raises(ValueError, match="a label at one step"):
         model.fit(X, [one * np.nan for one in y])
+    with pytest.raises(ValueError, match="one label for each unit, .* set each_step=True"):
+        SequenceRegressor(**BRIEF).fit(X, np.zeros((len(X), 2)))
 
 
 def test_class_weights_are_those_of_scikit_learn() -> None:
