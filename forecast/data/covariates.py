@@ -24,6 +24,10 @@ _log = logging.getLogger("forecast")
 
 # Rows of X that are looked up in one go: all at once would take many times their memory.
 _ROWS_OF_X_AT_ONCE = 250_000
+_FILL = (
+    "Fill it, for example with X.ffill(), or, if its future is not known either, name it in "
+    "`past_only`."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,8 +225,7 @@ def known_values(
         i, k = bad[0]
         raise ValueError(
             f"covariate {short(names[k])} must be {limit(values[i, k])}, got {values[i, k]} "
-            f"at {places.name(i)}. Fill it, for example with X.ffill(), or, if its future is not "
-            "known either, name it in `past_only`."
+            f"at {places.name(i)}. {_FILL if np.isnan(values[i, k]) else 'Replace it.'}"
         )
     return values
 

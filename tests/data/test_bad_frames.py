@@ -295,12 +295,12 @@ def test_missing_rows_of_x_name_the_time() -> None:
 
 def test_missing_values_of_x_name_the_column_and_the_time() -> None:
     X = X_for(DAYS, promo=1.0, price=[1.0, np.nan, 3.0, 4.0, 5.0])
-    fails(ValueError, "covariate 'price' must be finite, got nan at 2024-01-02",
+    fails(ValueError, "covariate 'price' must be finite, got nan at 2024-01-02", "Fill it",
           y=series(np.ones(5)), X=X)  # fmt: skip
     X["price"] = 1e300  # its square would overflow
     for past_only in ([], ["price"]):
         fails(ValueError, "covariate 'price' must be at most 1e+150 in size, got 1e+300 at 2024",
-              y=series(np.ones(5)), X=X, past_only=past_only)  # fmt: skip
+              "Replace it", y=series(np.ones(5)), X=X, past_only=past_only)  # fmt: skip
 
 
 def test_x_of_the_wrong_dtype_or_twice() -> None:
