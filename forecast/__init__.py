@@ -32,6 +32,7 @@ Importing this package loads none of them; each name loads its own file when it 
 
 from __future__ import annotations
 
+import gc
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,13 @@ __all__ = sorted(_HOMES)  # noqa: PLE0605
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'forecast' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    collecting = gc.isenabled()
+    gc.disable()  # a third of the wait: what imports make stays, and is looked at again and again
+    try:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def __dir__() -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +17,7 @@ HEAVY = {"matplotlib", "pandas", "scipy", "sklearn", "statsmodels", "torch"}
 
 
 def modules_after(statement: str) -> set[str]:
-    """Return the top-level modules that a fresh interpreter has loaded after a statement."""
+    """Return the modules that a fresh interpreter has loaded after a statement."""
     code = f"{statement}\nimport sys\nprint(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", code],
@@ -23,7 +26,7 @@ def modules_after(statement: str) -> set[str]:
         cwd=Path(__file__).parents[1],
     )
     assert run.returncode == 0, run.stderr
-    return {name.partition(".")[0] for name in run.stdout.split()}
+    return set(run.stdout.split())
 
 
 @pytest.mark.parametrize("statement", ["import forecast", "import forecast; dir(forecast)"])
@@ -60,3 +63,37 @@ def test_what_needs_no_network_loads_no_torch():
 
 def test_the_command_line_loads_its_tools_when_a_command_runs():
     assert modules_after("from forecast.cli import app") & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from forecast import PretrainedForecaster; PretrainedForecaster",
+        "import forecast.cli.work, forecast.cli.sequences",
+    ],
+)
+def test_a_forecast_without_training_waits_for_no_scores_of_scikit_learn(statement):
+    unwanted = {"matplotlib", "sklearn.linear_model", "sklearn.metrics", "statsmodels"}
+    assert modules_after(statement) & unwanted == set()
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_loading_a_name_leaves_the_collector_of_garbage_as_it_was(monkeypatch, collecting):
+    during = []
+
+    def loaded(_):
+        during.append(gc.isenabled())
+        return SimpleNamespace(load="found")
+
+    monkeypatch.setattr(importlib, "import_module", loaded)
+    was = gc.isenabled()
+    (gc.enable if collecting else gc.disable)()
+    try:
+        assert forecast.load == "found"
+        assert gc.isenabled() == collecting
+        with pytest.raises(AttributeError, match="watch"):
+            _ = forecast.watch  # which is not there
+        assert gc.isenabled() == collecting
+    finally:
+        (gc.enable if was else gc.disable)()
+    assert during == [False, False]

@@ -14,14 +14,12 @@ from forecast._checks import short
 from forecast.cli.options import Choice, Reading, columns, frequency, settings
 from forecast.cli.screen import note, working
 from forecast.cli.sequences import of_sequences
-from forecast.contest.compare import default_horizon
 from forecast.data.calendar import infer_season_length
 from forecast.data.datasets import catalogue, load_dataset
 from forecast.data.files import read_covariates, read_file
 from forecast.data.frames import Panel, read_frames, restore
 from forecast.data.keys import id_columns, owners, row_keys
 from forecast.evaluation.backtest import backtest
-from forecast.evaluation.metrics import evaluate
 from forecast.evaluation.registry import METRICS, Metric, column_named
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.loading import load
@@ -200,6 +198,8 @@ def backtested(
     **wanted: Any,
 ) -> tuple[pd.DataFrame, Panel, int]:
     """Return the forecast table of a model, the data, and the steps of a season."""
+    from forecast.contest.compare import default_horizon
+
     panel = read_frames(y, freq=model.freq)
     season = model.season_length or infer_season_length(panel)
     steps = default_horizon(panel, season, origins["n_windows"]) if horizon is None else horizon
@@ -213,6 +213,8 @@ def scores_by_origin(
     table: pd.DataFrame, panel: Panel, season: int, metrics: list[str]
 ) -> pd.DataFrame:
     """Return the scores at each origin and in all: those asked for, or else the usual ones."""
+    from forecast.evaluation.metrics import evaluate
+
     parts = [(str(cutoff), part) for cutoff, part in table.groupby("cutoff")]
     scores = [
         evaluate(part.assign(origin=name), panel, season, by="origin", metrics=metrics or None)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from forecast.engine import training
@@ -39,6 +38,9 @@ def held_out(
     n_judged = int(fraction * n_units)
     if not n_judged:
         return torch.as_tensor(units), torch.as_tensor(units[:0])
+    # it takes a fifth of a second, and the command line asks whether any model is one of these
+    from sklearn.model_selection import train_test_split
+
     counts = np.unique([] if classes is None else classes, return_counts=True)[1]
     shared = len(counts) and counts.min() > 1 and len(counts) <= n_judged
     learned, judged = train_test_split(
