@@ -97,7 +97,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'forecast' has no attribute {name!r}")
     collecting = gc.isenabled()
-    gc.disable()  # a third of the wait: what imports make stays, and is looked at again and again
+    gc.disable()  # a seventh of the wait: what imports make stays, and would be looked at often
     try:
         return getattr(importlib.import_module(_HOMES[name]), name)
     finally:

@@ -9,7 +9,7 @@ import signal
 from typing import Any, NoReturn
 
 INTERRUPTED = 130  # what shells report after Ctrl-C
-# Objects made before garbage is looked for: of what imports make, which stays, there are a million.
+# Objects made before garbage is looked for: imports make some 250,000, and they stay.
 RARELY = 100_000
 
 

@@ -294,8 +294,7 @@ class PretrainedForecaster(BaseForecaster):
         bounded = self.bounds_.positive & (self.target_transform_ is None) & (self.effect_ is None)
         floors = torch.from_numpy(np.where(bounded, 0.0, -np.inf))[rows]
         values, newest = self._history(rows)
-        options["newest"] = newest
-        return sweep(self.network_, values, self.views_, self.horizon_, floors, **options)
+        return sweep(self.network_, values, self.views_, self.horizon_, floors, newest, **options)
 
     def _pooled(self, ago: Sequence[int]) -> np.ndarray | None:
         """Return quantiles (K, Q) of the newest values of all series, so many steps ago."""
