@@ -25,6 +25,7 @@ SLOW = {
     "choosing",
     "command-line",
     "evaluation",
+    "extending",
     "neighbours",
     "sequences",
     "shapes",

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.data.frames import Panel, read_frames
@@ -47,6 +47,7 @@ def frames(seed: int, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.concat(parts, ignore_index=True), X.reset_index(drop=True)
 
 
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 5))
 def test_every_value_is_where_its_series_and_time_say(seed: int, n: int) -> None:
     long, _ = frames(seed, n)
@@ -101,7 +102,7 @@ def regular(n: int, length: int) -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("shuffled", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_reading_a_long_frame_takes_less_than_its_own_size(shuffled: bool) -> None:
     long = regular(3_000, 1_000)
     if shuffled:

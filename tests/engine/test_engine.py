@@ -38,14 +38,14 @@ def pairs():
     """Yield every network with some sizes, and every size with the last variant of each fast one.
 
     Sizes are the engine's concern, options and cells the network's: a bug of either shows without
-    the whole product. Quick are every kind of network with one size, and one with every size.
+    the whole product. Quick are every kind of network with one size, of the textbook's none, and
+    one with every size.
     """
-    newest = {case.kind: case for case in CASES}
-    last = {kind: one for kind, one in newest.items() if kind.__module__ != textbook.__name__}
+    last = {case.kind: case for case in CASES if case.kind.__module__ != textbook.__name__}
     for case in CASES:
-        for sizes in SIZES if case is last.get(case.kind) else FEW:
-            alone = sizes == FEW[1] and case is newest[case.kind]
-            quick = alone or str(case) == EVERY_SIZE
+        newest = case is last.get(case.kind)
+        for sizes in SIZES if newest else FEW:
+            quick = (newest and sizes == FEW[1]) or str(case) == EVERY_SIZE
             marks = [] if quick else [pytest.mark.slow]
             yield pytest.param(case, sizes, id=f"{case}-{sizes}", marks=marks)
 

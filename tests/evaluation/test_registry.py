@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -53,6 +53,7 @@ def test_bias_is_the_mean_signed_error(pairs):
     assert got == pytest.approx(sum(b - a for a, b in pairs) / len(pairs), abs=1e-9)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(FINITE, FINITE, st.floats(0, 1e3)), min_size=1, max_size=9))
 def test_interval_score_is_that_of_gneiting_and_raftery(values):
     y, low, width = (np.array(column) for column in zip(*values, strict=True))
@@ -72,6 +73,7 @@ def test_crps_comes_near_the_integral_where_levels_are_many():
     assert got == pytest.approx((0.3**3 + 0.7**3) / 3, abs=2e-3)  # integral of (F - 1{y <= x})^2
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(FINITE, FINITE, FINITE), min_size=1, max_size=9))
 def test_crps_over_the_mean_size_is_the_weighted_quantile_loss(values):
     y, low, high = (np.array(column) for column in zip(*values, strict=True))

@@ -30,7 +30,9 @@ from tests.checks import ForecasterCase, forecaster_cases, slow_variants
 
 pytestmark = pytest.mark.filterwarnings("ignore::forecast._checks.ForecastWarning")
 CASES = forecaster_cases()
-every_forecaster = pytest.mark.parametrize("case", slow_variants(CASES))
+every_forecaster = pytest.mark.parametrize(
+    "case", slow_variants(CASES, ("RNNForecaster", "Seq2SeqForecaster"))
+)
 QUICK = [
     NaiveForecaster(), NaiveForecaster("seasonal"), NaiveForecaster("drift"), MarkovForecaster(),
     ThetaForecaster(),

@@ -217,6 +217,7 @@ def test_what_is_usual_of_growing_errors_leans_on_a_walk() -> None:
     assert fitting.usual_growth(torch.full((3, 12), torch.nan), 0.0) == 0.5
 
 
+@pytest.mark.slow
 def test_paths_of_a_network_on_one_short_series_belong_together_as_past_naive_errors_did() -> None:
     near: dict[str, list[float]] = {"walk": [], "season": []}
     for seed in range(3):

@@ -36,8 +36,10 @@ pytestmark = [
     pytest.mark.usefixtures("little_effort"),
 ]
 CASES = forecaster_cases()
-every_forecaster = pytest.mark.parametrize("case", slow_variants(CASES))
-every_neural = pytest.mark.parametrize("case", slow_variants([c for c in CASES if c.neural]))
+# an RNN is an LSTM with another cell
+ALIKE = ("RNNForecaster",)
+every_forecaster = pytest.mark.parametrize("case", slow_variants(CASES, ALIKE))
+every_neural = pytest.mark.parametrize("case", slow_variants([c for c in CASES if c.neural], ALIKE))
 # one more panel of what the others hold already
 LATER = functools.partial(pytest.param, marks=pytest.mark.slow)
 LEVELS = (0.05, 0.1, 0.5, 0.9, 0.95)

@@ -78,7 +78,14 @@ def test_what_comes_after_the_origin_changes_no_bit(kind: Any) -> None:
 
 
 @quiet
-@pytest.mark.parametrize("kind", [MLPForecaster, RNNForecaster, LSTMForecaster, MarkovForecaster])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in (MLPForecaster, RNNForecaster)),
+        LSTMForecaster,
+        MarkovForecaster,
+    ],
+)
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("little_effort")
 def test_nothing_after_an_origin_reaches_its_forecasts(kind: Any, seed: int) -> None:

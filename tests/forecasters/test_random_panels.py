@@ -234,7 +234,7 @@ def check(model: Any, case: dict[str, Any], horizon: int, excuse: bool) -> None:
 any_panel = given(case=panels(), horizon=st.integers(1, 5))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @any_panel
 def test_any_panel_gives_its_last_values_or_a_clear_error(
     case: dict[str, Any], horizon: int
@@ -242,7 +242,7 @@ def test_any_panel_gives_its_last_values_or_a_clear_error(
     check(NaiveForecaster(), case, horizon, excuse=all_apart(case))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @any_panel
 def test_any_panel_gives_a_regression_or_a_clear_error(case: dict[str, Any], horizon: int) -> None:
     pairs = [
@@ -310,7 +310,7 @@ def covariates(case: dict[str, Any], reach: int) -> tuple[Any, Any]:
     return X.set_index(["unique_id", "ds"] if keyed else "ds"), truth
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @any_panel
 def test_any_panel_is_forecast_with_the_covariates_of_its_own_steps(
     case: dict[str, Any], horizon: int

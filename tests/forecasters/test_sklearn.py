@@ -122,7 +122,9 @@ def test_cross_validation_of_every_forecaster(
     ],
     ids=str,
 )
-@pytest.mark.parametrize("many", [False, True], ids=["series", "wide"])
+@pytest.mark.parametrize(
+    "many", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["series", "wide"]
+)
 @pytest.mark.parametrize("known", [False, True], ids=["plain", "X"])
 @pytest.mark.mission("M43")
 def test_time_series_split_scores_equal_fits_by_hand(

@@ -106,7 +106,10 @@ def test_exponential_smoothing_forgets_geometrically():
     assert found.table["memory"].item() == int(np.log(0.01) / np.log(1 - alpha)) + 1
 
 
-@pytest.mark.parametrize("kind", [RNNForecaster, LSTMForecaster, MLPForecaster])
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(RNNForecaster, marks=pytest.mark.slow), LSTMForecaster, MLPForecaster],
+)
 def test_copies_read_together_respond_as_one_by_one(kind, monkeypatch):
     y = hourly(320)
     model = kind(**QUICK).fit(y[:290])

@@ -105,7 +105,7 @@ def test_quantile_and_normal_score_are_inverse(make, level):
     size=st.sampled_from([0.0, 1.0, 30.0, 1e4]),
     levels=st.lists(st.floats(1e-4, 1 - 1e-4), min_size=2, max_size=8),
 )
-@settings(max_examples=25)
+@settings(max_examples=12)
 def test_quantiles_never_cross(make, seed, size, levels):
     head = build(make)
     params = numbers_for(head, ROWS, BLOCK, seed=seed, size=size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from statsmodels.tsa.arima.model import ARIMA
 
 from forecast import load
 from forecast.forecasters.classical.arima import ARIMAForecaster
+
+LATER = functools.partial(pytest.param, marks=pytest.mark.slow)
 
 
 def arma(ar: list[float], ma: list[float], size: int, seed: int = 0) -> np.ndarray:
@@ -166,7 +169,7 @@ def test_constant_series(value: float, size: int) -> None:
     np.testing.assert_allclose(model.predict_interval(5), value, rtol=1e-12)
 
 
-@pytest.mark.parametrize("season_length", [1, 4, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("season_length", [LATER(1), 4, LATER(30)])
 def test_any_length_from_one_on(season_length: int) -> None:
     rng = np.random.default_rng(0)
     for size in [1, 2, 7, 8, 9, 12, 20, 68]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 import warnings
@@ -20,6 +21,8 @@ from forecast.forecasters.classical.ets import (
     _fit_form,
 )
 from forecast.forecasters.classical.recursion import Recursion, Smoothing
+
+LATER = functools.partial(pytest.param, marks=pytest.mark.slow)
 
 
 def seasonal_series(size: int, m: int, *, noise: float = 1.0, seed: int = 0) -> np.ndarray:
@@ -73,7 +76,7 @@ def test_constant_series(value: float, size: int) -> None:
     np.testing.assert_allclose(model.predict_interval(5), value, rtol=1e-12)
 
 
-@pytest.mark.parametrize("season_length", [1, 4, 30])
+@pytest.mark.parametrize("season_length", [LATER(1), 4, LATER(30)])
 def test_any_length_from_one_on(season_length: int) -> None:
     rng = np.random.default_rng(0)
     for size in [1, 2, 3, 7, 8, 9, 10, 11, 13, 14, 20, 60]:

@@ -93,6 +93,7 @@ def test_the_network_as_it_is_stands_in_where_teaching_fails(
     assert model.table_.loc["pre-trained", "weight"] > 0.3
 
 
+@pytest.mark.slow
 def test_the_network_as_it_is_stands_in_where_there_is_no_time_to_teach(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -133,7 +133,7 @@ def test_trained_with_thirty_values_it_predicts_three_hundred_steps(
 
 @quiet
 @every_kind
-@pytest.mark.parametrize("horizon", [1, 6])
+@pytest.mark.parametrize("horizon", [pytest.param(1, marks=pytest.mark.slow), 6])
 @pytest.mark.mission("M37")
 def test_forecast_is_block_after_block_with_the_forecast_fed_back(
     kind: Any, horizon: int, few_steps: None
@@ -289,9 +289,10 @@ def test_before_fit_training_on_is_fit_and_a_failure_changes_nothing(few_steps: 
 
 
 @quiet
-@every_kind
-def test_history_records_every_epoch(kind: Any, few_steps: None) -> None:
-    model = kind(hidden_size=8, max_epochs=4, n_iter_no_change=9, random_state=0).fit(monthly())
+def test_history_records_every_epoch(few_steps: None) -> None:
+    model = LSTMForecaster(hidden_size=8, max_epochs=4, n_iter_no_change=9, random_state=0).fit(
+        monthly()
+    )
     history = model.history_
     assert history["epoch"].tolist() == [1, 2, 3, 4]
     assert history.columns.tolist() == [
@@ -582,7 +583,7 @@ def test_a_long_gap_leaves_level_and_width(kind: type, few_steps: None) -> None:
 
 @quiet
 @every_kind
-@pytest.mark.parametrize("unit", [1e-6, 1e6])
+@pytest.mark.parametrize("unit", [1e-6, pytest.param(1e6, marks=pytest.mark.slow)])
 def test_intermittent_amounts_are_forecast_in_any_unit(
     kind: type, unit: float, few_steps: None
 ) -> None:

@@ -51,8 +51,11 @@ FORMS = {
 
 @pytest.fixture(
     scope="module",
-    params=[(form, way) for form in FORMS for way in WAYS],
-    ids=lambda param: "-".join(param),
+    params=[
+        pytest.param((form, way), id=f"{form}-{way}", marks=[pytest.mark.slow] * (way != WAYS[0]))
+        for form in FORMS
+        for way in WAYS
+    ],
 )
 def fitted(request: pytest.FixtureRequest) -> NeuralForecaster:
     form, way = request.param

@@ -162,9 +162,13 @@ def test_every_cell_forecasts_is_updated_saved_and_looked_into(cell: str, tmp_pa
 
 # What fit says of its gradients
 
+few_seeds = pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
+)
+
 
 @naive_is_better
-@pytest.mark.parametrize("seed", range(3))
+@few_seeds
 @pytest.mark.mission("M16")
 def test_fit_warns_of_gradients_that_explode(seed: int) -> None:
     options = SMALL | {"random_state": seed, "learning_rate": 3.0, "clip_norm": None}
@@ -173,9 +177,7 @@ def test_fit_warns_of_gradients_that_explode(seed: int) -> None:
 
 
 @naive_is_better
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
-)
+@few_seeds
 @pytest.mark.mission("M15")
 def test_fit_warns_of_gradients_that_vanish_in_the_window_asked_for(seed: int) -> None:
     options = SMALL | {"random_state": seed, "learning_rate": 0.3}

@@ -139,6 +139,7 @@ def is_grammatical(symbols: list[str]) -> bool:
     return symbols[-1] == "." and len(string) > 8 and string[-3] == "E" and fits
 
 
+@pytest.mark.slow
 def test_datasets_of_words_are_learned_beyond_their_shares() -> None:
     y = forecast.load_dataset("shop_clicks")
     model = SymbolForecaster(max_epochs=3, hidden_size=8, context_length=40, random_state=0).fit(
