@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-
 from itertools import pairwise
 from typing import Any
 
