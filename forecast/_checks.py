@@ -10,6 +10,7 @@ import logging
 import math
 import numbers
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -35,13 +36,25 @@ class Once(logging.Filter):
 
 @contextmanager
 def told_once() -> Iterator[None]:
-    """Log each kind of line once, however many models are fitted within."""
+    """Log each kind of line once, warn of it once in the end, however many models are fitted."""
     log, once = logging.getLogger("forecast"), Once()
     log.addFilter(once)
     try:
-        yield
+        with warnings.catch_warnings(record=True) as told:
+            yield
     finally:
         log.removeFilter(once)
+        kinds = {re.sub(r"\d+", "", str(one.message)): one for one in reversed(told)}
+        for one in reversed(kinds.values()):
+            warnings.showwarning(one.message, one.category, one.filename, one.lineno)
+
+
+@contextmanager
+def unsaid() -> Iterator[None]:
+    """Leave out what a model has to say, where something else says it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ForecastWarning)
+        yield
 
 
 def is_integer(value: Any) -> bool:

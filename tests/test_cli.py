@@ -460,6 +460,12 @@ def test_whatever_fails_is_one_sentence(
     assert result.exception is error
 
 
+def test_what_every_reading_of_the_data_logs_is_noted_once(tmp_path: Path) -> None:
+    times = pd.date_range("2024-01-01", periods=30) + pd.to_timedelta(np.arange(30) % 2 * 9, "s")
+    pd.DataFrame({"ds": times, "y": 1.0}).to_csv(path := tmp_path / "late.csv", index=False)
+    assert run("backtest", path, "--model", "naive").stderr.count("were moved") == 1
+
+
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
     """Units of unequal lengths, whose state says how large the first feature has been."""

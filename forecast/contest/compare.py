@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from sklearn.base import clone
 
-from forecast._checks import ForecastWarning, positive_integer, short, told_once
+from forecast._checks import ForecastWarning, positive_integer, short, told_once, unsaid
 from forecast.contest.comparison import Comparison
 from forecast.data.backends import pandas_table
 from forecast.data.calendar import infer_season_length
@@ -190,8 +190,7 @@ def _held(
 def _run(model: Any, y: Any, steps: int, n_paths: int, **options: Any) -> pd.DataFrame:
     options["quantiles"] = LEVELS if hasattr(model, "predict_quantiles") else ()
     options["n_paths"] = n_paths if hasattr(model, "sample") else 0
-    with warnings.catch_warnings():  # the verdict says what these warnings would
-        warnings.simplefilter("ignore", ForecastWarning)
+    with unsaid():  # the verdict says it
         table = backtest(model, y, steps, **options)
     silent = table["y_hat"].isna() & table["y"].notna()
     if silent.any():

@@ -10,7 +10,6 @@ from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from forecast._checks import is_integer, short
 from forecast.data.aliases import aliases_of_step, parse_freq
-from forecast.data.numbered_times import date_form
 from forecast.data.opening import open_days, open_hours
 
 # Inference looks at the first steps inside the series; more would not change the most common one.
@@ -26,7 +25,7 @@ def as_times(index: pd.Index, where: str) -> pd.Index:
     TypeError
         If the index holds anything else, such as strings or floats.
     ValueError
-        If a time is missing, or whole numbers write dates, such as 202401.
+        If a time is missing.
     """
     if index.hasnans:
         raise ValueError(
@@ -38,19 +37,14 @@ def as_times(index: pd.Index, where: str) -> pd.Index:
     if pd.api.types.is_datetime64_any_dtype(index.dtype):
         return pd.DatetimeIndex(index)
     if pd.api.types.is_integer_dtype(index.dtype):
-        numbers = pd.Index(index.to_numpy(dtype=np.int64), name=index.name)
-        if (form := date_form(numbers)) is not None:
-            raise ValueError(
-                f"{where} must count steps where it holds whole numbers, got dates such as "
-                f"{numbers[0]}. Make times of them: pd.to_datetime(numbers.astype(str), "
-                f"format={form!r}); if they do count steps, begin at 0: numbers - {numbers[0]}."
-            )
-        return numbers
+        return pd.Index(index.to_numpy(dtype=np.int64), name=index.name)
     first = f" (first value {short(index[0])})" if len(index) else ""
-    how = ".astype(int)" if pd.api.types.is_float_dtype(index.dtype) else "pd.to_datetime"
+    how = "Convert it with pd.to_datetime, or number the rows"
+    if pd.api.types.is_float_dtype(index.dtype):
+        whole = bool((index % 1 == 0).all())
+        how = "Convert it with .astype(int)" if whole else "Count steps, or number the rows"
     raise TypeError(
-        f"{where} must hold datetimes, periods or whole numbers, got {index.dtype}{first}. Convert "
-        f"it with {how}, or number the rows."
+        f"{where} must hold datetimes, periods or whole numbers, got {index.dtype}{first}. {how}."
     )
 
 
@@ -393,6 +387,8 @@ def _regular_remedy(times: pd.Index) -> str:
     for alias in (*aliases_of_step(times, 30)[:-1], *aliases_of_step(times, 7)[:-1]):
         if (_positions(times, parse_freq(alias)) >= 0).all():
             return f"If steps between them are missing, say so: y.asfreq({alias!r})."
+    if ((times.day == 1) | (times.day == times.days_in_month)).all():
+        return "Some begin a month and some end one: make months of all with .to_period('M')."
     usual = pd.Timedelta(np.median(np.diff(times.as_unit("ns").asi8)), unit="ns")
     units = {alias: pd.Timedelta(1, unit=alias) for alias in ("us", "ms", "s", "min", "D")}
     alias = max((one for one in units if units[one] <= usual), key=units.__getitem__, default="us")

@@ -59,6 +59,23 @@ def date_form(numbers: npt.ArrayLike) -> str | None:
     return None
 
 
+def refuse_dates(times: pd.Index) -> None:
+    """Refuse whole numbers that write dates; asked once, as steps counted later may look so.
+
+    Raises
+    ------
+    ValueError
+        If all numbers are dates, such as 202401.
+    """
+    form = date_form(times) if pd.api.types.is_integer_dtype(times.dtype) else None
+    if form is not None:
+        raise ValueError(
+            f"the times of `y` must count steps where they are whole numbers, got dates such as "
+            f"{times[0]}. Make times of them: pd.to_datetime(numbers.astype(str), "
+            f"format={form!r}); if they do count steps, begin at 0: numbers - {times[0]}."
+        )
+
+
 def from_numbers(column: pd.Series) -> pd.Series:
     """Return the times that a column of numbers stands for; whole numbers that are none stay.
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from forecast._checks import short
 from forecast.data.frequency import Step, regular_grid
+from forecast.data.numbered_times import refuse_dates
 from forecast.data.panel import Layout, Panel
 from forecast.data.settling import settled
 
@@ -100,7 +101,8 @@ def place(table: Rows | Columns, freq: Any, *, unobserved: Unobserved, sparse: b
         Whether to keep the rows before the first value of a series, or the last of them; else a
         series without any value is refused.
     sparse
-        Whether all rows of a series may be more than a step apart.
+        Whether all rows of a series may be more than a step apart, and numbers may look like
+        dates: they go on with a history.
 
     Raises
     ------
@@ -108,6 +110,8 @@ def place(table: Rows | Columns, freq: Any, *, unobserved: Unobserved, sparse: b
         If a time occurs twice in a series, a value is infinite, a series has no observed value, or
         the times are not regular.
     """
+    if not sparse:
+        refuse_dates(table.times)
     own = getattr(table.freq, "freqstr", None)
     if freq is None or (isinstance(freq, str) and freq == own):
         freq = table.freq  # which may have holidays of its own, where pandas shows a mere "C"

@@ -45,11 +45,12 @@ class Watched:
     value, forecast : float
         What came, and the median that was forecast.
     lower, upper : float
-        The band outside of which a value raises an alarm.
+        The band outside of which a value raises an alarm. It does not reach below zero where no
+        value was there before.
     p_value : float
         The share of past errors that were as large, relative to their own bands.
     alarm : bool
-        Whether the p-value is at most `false_alarms`.
+        Whether the p-value is at most `false_alarms`, or a first value lies below zero.
     drift : float
         How far the mean of the last p-values lies below one half, in standard errors: above 3 the
         errors as a whole have grown, although none may have raised an alarm: fit again.
@@ -117,13 +118,23 @@ def watch(
     def ask(steps: int, x: Any) -> Any:
         return model.predict_quantiles(steps, **x, levels=LEVELS)
 
+    least = _least(model)
     for item in followed(model, source, X, ask):
         bands = columns_of(item.before, item.forecast)
         for i, step in np.argwhere(~np.isnan(item.truth)):
-            yield _watched(item, int(i), int(step), bands[i, step], usual[i], share)
+            yield _watched(item, int(i), int(step), bands[i, step], usual[i], share, least[i])
+        least = _least(model)
 
 
-def _watched(item: Item, i: int, step: int, band: Array, usual: _Usual, share: float) -> Watched:
+def _least(model: Any) -> list[float]:
+    """Return the least value that each series can take, as far as it is known."""
+    known = model.bounds_.positive & (model.target_transform is None)
+    return np.where(known, 0.0, -np.inf).tolist()
+
+
+def _watched(
+    item: Item, i: int, step: int, band: Array, usual: _Usual, share: float, least: float
+) -> Watched:
     value, (low, median, high) = float(item.truth[i, step]), band.tolist()
     p_value, reach = usual.p_value(_score(value, band)), usual.radius(share)
     usual.add(_score(value, band), p_value)
@@ -132,10 +143,10 @@ def _watched(item: Item, i: int, step: int, band: Array, usual: _Usual, share: f
         series=item.before.ids[i],
         value=value,
         forecast=median,
-        lower=median - reach * (median - low),
+        lower=max(median - reach * (median - low), least),
         upper=median + reach * (high - median),
         p_value=p_value,
-        alarm=p_value <= share,
+        alarm=p_value <= share or value < least,
         drift=usual.drift,
     )
 

@@ -8,7 +8,6 @@ quantiles and paths still tell of one distribution. The pooling does not ask whe
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
@@ -16,7 +15,7 @@ from typing import Any, Protocol, Self, TypeVar
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from forecast._checks import ForecastWarning
+from forecast._checks import unsaid
 from forecast.data.panel import Panel
 
 # Errors are multiples of the half width of the band of this coverage, which is then right.
@@ -342,8 +341,7 @@ def calibrate(untrained: Forecaster, panel: Panel, seen: Panel) -> Calibration |
     if n_origins == 0:
         return None
     untrained.panel_ = panel.head(first)
-    with warnings.catch_warnings():  # what there is to say, the fit to all values says
-        warnings.simplefilter("ignore", ForecastWarning)
+    with unsaid():  # the fit to all values says it
         untrained._fit(seen.head(first))
     errors = []
     for forecaster, ends in roll(untrained, panel, first, n_origins):

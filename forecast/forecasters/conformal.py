@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.special import ndtri
 from sklearn.base import clone
 
-from forecast._checks import boolean, number_between, short
+from forecast._checks import boolean, number_between, short, unsaid
 from forecast.data.frames import Panel
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.calibration import COVERAGE, ahead, origins, pool, roll, student
@@ -125,8 +125,10 @@ class ConformalForecaster(BaseForecaster):
         n_origins, horizon, first = origins(panel.lengths, self.horizon_)
         if n_origins == 0:
             return np.full((panel.n_series, 1, 1), np.nan)
+        with unsaid():  # the fit to all values says it
+            begun = self._fitted(panel.head(first))
         errors = []
-        for model, ends in roll(self._fitted(panel.head(first)), panel, first, n_origins):
+        for model, ends in roll(begun, panel, first, n_origins):
             truth, known = ahead(panel, ends, horizon)
             errors.append(truth - model._point(horizon, known))
         return np.stack(errors, 1)

@@ -29,7 +29,7 @@ from forecast.partitions.sources import Folder, Source, Table, read
 from forecast.partitions.tasks import Done, backtest_part, do_part, predict_part
 
 PART_SIZE = 200_000  # values
-ATTEMPTS = 3  # at a part
+ATTEMPTS = 3  # at a part, unless its data are refused
 
 
 class PartsFailed(RuntimeError):
@@ -127,7 +127,8 @@ class Partitioned:
         Raises
         ------
         PartsFailed
-            If a part failed three times; the message names its series. All others are done.
+            If a part failed three times, or its data are refused; the message names its series. All
+            others are done.
         ValueError
             If `y` is not long, no horizon is known, or `output` holds other forecasts.
         """
@@ -279,19 +280,19 @@ class Partitioned:
         from rich.console import Console
         from rich.progress import Progress
 
-        failed: dict[int, str] = {}
+        failed: dict[int, Done] = {}
         with Progress(console=Console(stderr=True), disable=not self.verbose) as bar:
             task = bar.add_task("parts", total=len(left))
             for _ in range(ATTEMPTS):
                 for done in self._attempt(work, forecaster, source, left, files):
                     if done.failure is not None:
-                        failed[done.part] = done.failure
+                        failed[done.part] = done
                         continue
                     bar.advance(task)
-                    left = [part for part in left if part != done.part]
                     failed.pop(done.part, None)
                     yield done
-        yield from (Done(part, None, failed[part]) for part in left)
+                left = [part for part, done in failed.items() if not done.refused]
+        yield from failed.values()
 
     def _attempt(
         self, work: Any, forecaster: Any, source: Source, left: list[int], files: Any
@@ -360,7 +361,7 @@ def _ordered(tables: dict[int, pd.DataFrame], source: Source) -> pd.DataFrame:
 def _message(failed: dict[int, str], n_parts: int, source: Source) -> str:
     first, why = next(iter(failed.items()))
     return (
-        f"{len(failed)} of {n_parts} parts failed {ATTEMPTS} times, first that of "
+        f"{len(failed)} of {n_parts} parts failed, first that of "
         f"{source.named(first)}: {why.removesuffix('.')}. All others are done. If "
         "workers are killed, they may lack memory: make parts smaller by `part_size`."
     )

@@ -19,11 +19,15 @@ from forecast.partitions.sources import read
 
 
 class Done(NamedTuple):
-    """What came of a part: its table, None if it was written; or why it failed."""
+    """What came of a part: its table, None if it was written; or why it failed.
+
+    Data that are refused are refused again; all other failures may be those of a worker.
+    """
 
     part: int
     table: pd.DataFrame | None
     failure: str | None = None
+    refused: bool = False
 
 
 def do_part(
@@ -41,7 +45,8 @@ def do_part(
         if file is not None:
             write_file(table, file)
     except Exception as error:
-        return Done(part, None, f"{type(error).__name__}: {error}")
+        refused = isinstance(error, ValueError | TypeError)
+        return Done(part, None, f"{type(error).__name__}: {error}", refused)
     return Done(part, table if file is None else None)
 
 

@@ -215,8 +215,7 @@ class SequenceEstimator(SequenceParameters, abc.ABC):
         sequences = read_frame(X, self.id_col, self.time_col, names) or read_list(X)
         if sequences is None:
             if table and is_table(X) and (fit or self._fitted_to_table):
-                options = {"dtype": np.float64, "ensure_all_finite": "allow-nan"}
-                X = validate_data(self, X, reset=fit, **options)
+                X = validate_data(self, X, reset=fit, dtype=np.float64, ensure_all_finite=False)
             sequences = read_array(X)
         if fit:
             self._learn_features(sequences, X)

@@ -291,12 +291,12 @@ def read_array(X: Any) -> Sequences:
     >>> read_array(np.zeros((2, 3, 4))).values.shape
     (6, 4)
     """
-    values = check_array(X, dtype=np.float64, allow_nd=True, ensure_all_finite="allow-nan")
+    values = check_array(X, dtype=np.float64, allow_nd=True, ensure_all_finite=False)
     if values.ndim > 3 or not values.shape[-1]:
         raise ValueError(f"`X` must have shape (n, T) or (n, T, F), got {values.shape}.")
     n, T = values.shape[:2]
     F = values.shape[2] if values.ndim == 3 else 1
-    return Sequences(values.reshape(n * T, F), np.full(n, T), Stacked((n, T)))
+    return Sequences(_finite(values.reshape(n * T, F)), np.full(n, T), Stacked((n, T)))
 
 
 def _finite(values: Array) -> Array:

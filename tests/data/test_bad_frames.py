@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.data.frames import future_known, read_frames
+from forecast.data.frames import future_known, read_frames, read_update
 
 DAYS = pd.date_range("2024-01-01", periods=5, freq="D")
 
@@ -135,6 +135,8 @@ def test_an_index_that_is_no_time(index: pd.Index) -> None:
     fails(TypeError, expected, str(index.dtype), y=series(np.ones(5), index))
     fails(TypeError, "(first value 1990.0). Convert it with .astype(int)",
           y=series(np.ones(5), np.arange(1990.0, 1995.0)))  # fmt: skip
+    fails(TypeError, "(first value 0.0). Count steps, or number the rows.",
+          y=series(np.ones(5), np.arange(5) / 2))  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -150,9 +152,24 @@ def test_numbers_that_write_dates_count_no_steps(form: str, times: pd.PeriodInde
     """After 202312 comes 202401, not 202313."""
     n, numbers = len(times), times.strftime(form).astype(int)
     fails(ValueError, "dates such as", f"format={form!r}", y=series(np.ones(n), numbers))
-    fails(ValueError, "column 'ds'", y=long(["a"] * n, numbers, list(np.ones(n))))
+    fails(ValueError, "dates such as", y=long(["a"] * n, numbers, list(np.ones(n))))
     assert pd.to_datetime(numbers.astype(str), format=form)[-1] == times[-1].to_timestamp()
     assert read_frames(series(np.ones(5), pd.RangeIndex(202398, 202403))).freq == 1
+
+
+def test_steps_that_were_counted_go_on_through_numbers_that_look_like_dates() -> None:
+    begun = read_frames([series([1.0] * n, pd.RangeIndex(200000, 200000 + n)) for n in (1, 2)])
+    months = pd.RangeIndex(200001, 200013)
+    new = read_update(begun, [series(np.ones(12), months), series(np.ones(11), months[1:])])
+    assert new.grid.equals(months) and new.lengths.tolist() == [12, 11]
+
+
+def test_starts_and_ends_of_months_are_told_to_become_months() -> None:
+    starts, ends = (pd.date_range("2024", periods=9, freq=freq) for freq in ("MS", "ME"))
+    both = long(["a"] * 9 + ["b"] * 9, starts.append(ends), list(np.ones(18)))
+    fails(ValueError, "make months of all with .to_period('M')", y=both)
+    both["ds"] = both["ds"].dt.to_period("M")
+    assert read_frames(both).lengths.tolist() == [9, 9]
 
 
 def test_a_column_of_dates_as_text_is_told_how_to_become_the_index() -> None:

@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
+from forecast._checks import ForecastWarning
 from forecast.data.synthetic import ar1, ar1_floor, noisy_sine
 from forecast.evaluation.backtest import backtest, rolling_origins
 from forecast.evaluation.metrics import evaluate
+from forecast.forecasters.classical.naive import NaiveForecaster
 from forecast.forecasters.classical.theta import ThetaForecaster
 from forecast.forecasters.neural.seq2seq import Seq2SeqForecaster
 from forecast.forecasters.window.markov import MarkovForecaster
@@ -186,6 +188,15 @@ def test_what_every_origin_logs_is_told_once(caplog: pytest.LogCaptureFixture) -
         caplog.clear()
         backtest(ThetaForecaster(), y, 2, n_windows=3, refit=True)
         assert len(caplog.records) == 1
+
+
+def test_what_every_fit_warns_of_is_warned_of_once() -> None:
+    y = pd.Series(np.random.default_rng(0).normal(size=60))
+    y[5] = 1e4  # named in every history
+    for _ in range(2):
+        with pytest.warns(ForecastWarning) as told:
+            backtest(NaiveForecaster(), y, 2, n_windows=3, refit=True)
+        assert len(told) == 1
 
 
 def test_windows_end_where_the_series_end():

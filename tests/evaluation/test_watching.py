@@ -159,6 +159,14 @@ def test_any_kind_of_frame_is_watched(kind):
         assert one == Watched(one.time, other.series, *other[2:])
 
 
+def test_the_band_of_counts_does_not_reach_below_zero():
+    y = pd.Series(np.random.default_rng(0).poisson(0.7, HISTORY + 2).astype(float))
+    y.iloc[-1] = -1
+    usual, below = seen(NaiveForecaster(), y).itertuples()
+    assert (usual.lower, usual.alarm) == (0, False)
+    assert (below.lower, below.alarm) == (0, True)
+
+
 def test_a_short_history_has_a_band_too():
     y = pd.Series([1.0, 2.0, 1.5, 2.5, 1.0, 9.0])
     (found,) = watch(NaiveForecaster().fit(y[:5]), [y[5:]])

@@ -156,6 +156,11 @@ def test_networks_are_asked_for_calendar_and_static_features():
     assert {"calendar", "static"}.isdisjoint(explain(LINEAR["Markov"].fit(PAST), 2).parts)
 
 
+def test_whoever_reads_no_covariates_has_no_parts_of_them():
+    parts = explain(NaiveForecaster().fit(PAST, X), 2, X).parts
+    assert not [name for name in parts if "dose" in name or "idle" in name]
+
+
 def test_a_static_feature_of_a_regression_contributes():
     about = pd.DataFrame({"size": [1.0, 3.0]}, index=Y.columns)
     y = PAST + [5.0, -5.0]

@@ -14,6 +14,7 @@ from forecast.inspection.diagnostics import (
     state_gradients,
 )
 from forecast.inspection.memory import effective_memory
+from forecast.networks.recurrent import Recurrent
 
 
 def monthly(length=60, seed=0):
@@ -71,6 +72,20 @@ def test_its_forecast_gradients_are_the_slopes_of_its_forecast():
         assert found.loc[lag].to_numpy() == pytest.approx(expected, abs=0.01)
     with pytest.raises(ValueError, match="lags=400, the series has 120"):
         forecast_gradients(model, lags=400)
+
+
+def test_moved_histories_are_absorbed_as_far_as_the_forecast_is(monkeypatch):
+    model = PretrainedForecaster(horizon=6).fit(monthly(620))
+    absorbed: list[int] = []
+    absorb = Recurrent.absorb
+
+    def counting(self, inputs, *rest):
+        absorbed.append(inputs.shape[1])
+        return absorb(self, inputs, *rest)
+
+    monkeypatch.setattr(Recurrent, "absorb", counting)
+    forecast_gradients(model, lags=1)
+    assert set(absorbed) == {model._absorbed().item()} == {420}
 
 
 def test_what_a_panel_has_of_late_does_not_move_with_a_value_of_one_series():

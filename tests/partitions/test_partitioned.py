@@ -107,9 +107,12 @@ def test_what_is_done_is_not_done_again(y, folder, tmp_path):
 class Fragile(NaiveForecaster):
     """Kills its process once, if a series has the name of a file; or fails at a series for good."""
 
+    tries = 0
+
     def _fit(self, panel):
-        if "shop 7" in panel.ids and self.season_length == 2:
-            raise RuntimeError("no forecast of shop 7.")
+        if "shop 7" in panel.ids and self.season_length > 1:
+            Fragile.tries += 1
+            raise (RuntimeError, ValueError)[self.season_length - 2]("no forecast of shop 7.")
         for one in map(Path, panel.ids):
             if one.is_absolute() and one.exists():
                 one.unlink()
@@ -126,13 +129,17 @@ def test_a_killed_worker_costs_a_retry_and_no_series(y, tmp_path):
     pd.testing.assert_frame_equal(found, NaiveForecaster(horizon=5).fit(rows).predict())
 
 
-def test_a_part_that_fails_is_named_and_nothing_else_is_lost(y):
+@pytest.mark.parametrize(("season_length", "tries"), [(2, 3), (3, 1)], ids=["failed", "refused"])
+def test_a_part_that_fails_is_named_and_nothing_else_is_lost(y, season_length, tries):
+    Fragile.tries = 0
+    model = Fragile(horizon=5, season_length=season_length)
     with pytest.raises(
-        PartsFailed, match=r"1 of 7 parts failed 3 times.*no forecast of shop 7\. All"
+        PartsFailed, match=r"1 of 7 parts failed, .*no forecast of shop 7\. All"
     ) as e:
-        Partitioned(Fragile(horizon=5, season_length=2), part_size=100).predict(y)
+        Partitioned(model, part_size=100).predict(y)
     lost = set(y["unique_id"]) - set(e.value.finished["unique_id"])
     assert "shop 7" in lost and len(lost) < N / 3 and len(e.value.failed) == 1
+    assert Fragile.tries == tries
 
 
 def test_an_engine_that_does_not_work_is_quoted(y, monkeypatch):

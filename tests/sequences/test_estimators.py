@@ -228,6 +228,14 @@ def test_missing_values_are_told_by_a_mask() -> None:
 
 
 @pytest.mark.slow
+def test_infinities_are_refused(classifier: SequenceClassifier) -> None:
+    X = np.zeros((2, 3, classifier.n_inputs_))
+    X[0, 1], X[1, 0] = np.inf, -np.inf
+    for wrong in (X, list(X)):
+        with pytest.raises(ValueError, match="has an infinity. Replace it by NaN"):
+            classifier.predict(wrong)
+
+
 def test_scikit_learns_searches_split_by_unit() -> None:
     X, y = units(24)
     search = GridSearchCV(SequenceRegressor(**BRIEF), {"cell": ["tanh", "gru"]}, cv=2)

@@ -14,7 +14,7 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 
-from forecast._checks import ForecastWarning, number_between, one_of
+from forecast._checks import number_between, one_of, unsaid
 from forecast.data.panel import Panel
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.calibration import Calibration, pool
@@ -136,8 +136,7 @@ class AutoForecaster(Combination):
         """Make a candidate a member, or return why it is none; keep its past forecasts."""
         model = one.build(self.random_state)
         try:
-            with warnings.catch_warnings():  # one member's fault is not that of all
-                warnings.simplefilter("ignore", ForecastWarning)
+            with unsaid():  # one member's fault is not that of all
                 if one.once:  # its trial takes less than to begin with the network as it is
                     model = self._fitted(model, panel)
                     found = _tried(self._applied, model, trial)
