@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from forecast._checks import short
-from forecast.data.frequency import extend_grid_to, locate, same_clock
+from forecast.data.frequency import extend_grid, extend_grid_to, locate, same_clock
 from forecast.data.growing import Growing, lengthen
 from forecast.data.panel import Panel, Parts, ranges
+from forecast.data.settling import on_grid, tell_moved
 
 
 def append(panel: Panel, new: Panel) -> Panel:
@@ -88,7 +89,13 @@ def _common_grid(panel: Panel, new: Panel) -> tuple[pd.Index, int]:
             f"{new.grid[0]}, before the first time of all, {panel.grid[0]}."
         )
     grid = extend_grid_to(panel.grid, new.grid[-1])
-    places = locate(grid, new.grid)
+    if (locate(grid, new.grid) < 0).any():  # one step alone lies beside no step
+        times = on_grid(extend_grid(grid, 1), new.grid, days=False)
+        tell_moved(new.grid, times)
+        grid = extend_grid_to(panel.grid, times[-1])
+    else:
+        times = new.grid
+    places = locate(grid, times)
     wrong = np.flatnonzero((places < 0) | (np.diff(places, prepend=places[0] - 1) != 1))
     if len(wrong):
         raise ValueError(

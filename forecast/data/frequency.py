@@ -387,9 +387,9 @@ def _regular_remedy(times: pd.Index) -> str:
     for alias in (*aliases_of_step(times, 30)[:-1], *aliases_of_step(times, 7)[:-1]):
         if (_positions(times, parse_freq(alias)) >= 0).all():
             return f"If steps between them are missing, say so: y.asfreq({alias!r})."
-    if ((times.day == 1) | (times.day == times.days_in_month)).all():
-        return "Some begin a month and some end one: make months of all with .to_period('M')."
     usual = pd.Timedelta(np.median(np.diff(times.as_unit("ns").asi8)), unit="ns")
+    if usual.days and ((times.day == 1) | (times.day == times.days_in_month)).all():
+        return "Some begin a month and some end one: make months of all with .to_period('M')."
     units = {alias: pd.Timedelta(1, unit=alias) for alias in ("us", "ms", "s", "min", "D")}
     alias = max((one for one in units if units[one] <= usual), key=units.__getitem__, default="us")
     freq = f"{round(usual / units[alias])}{alias}"

@@ -79,7 +79,7 @@ def settled(
                 result = regular_positions(moved, meant, before, after, sparse=sparse)
             except ValueError:
                 continue
-            _tell(times, moved)
+            tell_moved(times, moved)
             return moved, *result
         raise
     if freq is None and isinstance(times, pd.DatetimeIndex):
@@ -94,8 +94,10 @@ def _is_regular(times: pd.Index, before: np.ndarray, after: np.ndarray) -> bool:
         return False
 
 
-def on_grid(grid: pd.Index, times: pd.Index) -> pd.Index:
+def on_grid(grid: pd.Index, times: pd.Index, *, days: bool = True) -> pd.Index:
     """Return times of which those beside an axis are moved to the step that they mean.
+
+    With `days` any time of day may mean a day, as midnights elsewhere do.
 
     Examples
     --------
@@ -109,7 +111,7 @@ def on_grid(grid: pd.Index, times: pd.Index) -> pd.Index:
     codes, distinct = pd.factorize(times, sort=True)
     off = locate(grid, distinct) < 0
     inside = off & np.asarray((distinct > grid[0]) & (distinct < grid[-1]))
-    for moved, _ in _meant(distinct, step, grid[0]):
+    for moved, _ in _meant(distinct, step, grid[0], days=days):
         found = locate(grid, moved) >= 0
         if found[inside].all() and found[off].any():
             return distinct.where(~(off & found), moved).take(codes)
@@ -117,10 +119,10 @@ def on_grid(grid: pd.Index, times: pd.Index) -> pd.Index:
 
 
 def _meant(
-    times: Any, freq: BaseOffset | None, origin: Any
+    times: Any, freq: BaseOffset | None, origin: Any, *, days: bool = True
 ) -> Iterator[tuple[pd.DatetimeIndex, BaseOffset | None]]:
     """Yield the regular times that some may mean, and their step if it is known."""
-    for settle in (_on_a_day_of_the_month, _by_month, _by_clock, _by_day):
+    for settle in (_on_a_day_of_the_month, _by_month, _by_clock, *([_by_day] if days else [])):
         found = settle(times, freq, origin)
         if found is not None and found[0].is_unique:
             yield found
@@ -241,7 +243,8 @@ def _tell_closed(times: pd.DatetimeIndex, step: Any, positions: np.ndarray) -> N
         )  # fmt: skip
 
 
-def _tell(times: pd.Index, moved: pd.Index) -> None:
+def tell_moved(times: pd.Index, moved: pd.Index) -> None:
+    """Log how many times were moved, and the first of them."""
     off = np.flatnonzero(times != moved)
     if len(off):
         _log.warning(

@@ -104,6 +104,21 @@ def test_times_off_the_grid() -> None:
         append(panel, read_frames(pd.DataFrame({"a": [1.0], "b": [1.0]})))
 
 
+def test_a_step_alone_beside_the_axis_is_moved_as_those_of_the_history_were(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    jitter = pd.to_timedelta(np.resize([9, -20, 30], 10), unit="s")
+    y = pd.Series(np.arange(10.0), DAYS + jitter)
+    panel = read_frames(y[:6])
+    for k in range(6, 10):
+        panel = append(panel, read_frames(y[k : k + 1], freq=panel.freq, sparse=True))
+    assert panel.grid.equals(DAYS) and panel.values.tolist() == y.tolist()
+    assert caplog.text.count("1 of 1 times are beside a regular axis and were moved") == 4
+    noon = pd.Series([1.0], DAYS[-1:] + pd.Timedelta(hours=36))
+    with pytest.raises(ValueError, match="must follow the frequency of the history, 'D'"):
+        append(panel, read_frames(noon, freq="D", sparse=True))
+
+
 def test_covariates_are_appended_by_name() -> None:
     X = pd.DataFrame({"p": np.arange(10.0), "q": -np.arange(10.0)}, index=DAYS)
     panel = read_frames(WIDE[:6], X)
