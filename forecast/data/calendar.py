@@ -55,8 +55,8 @@ def season_lengths(freq: Any) -> tuple[int, ...]:
     ((24, 168), (96, 672), (7,), (12,))
     >>> season_lengths(pd.offsets.BusinessHour(start="09:00", end="17:00"))
     (8, 40)
-    >>> season_lengths("B"), season_lengths("W-SUN"), season_lengths("2Q"), season_lengths("YE")
-    ((5,), (52,), (2,), (1,))
+    >>> season_lengths("B"), season_lengths("W-SUN"), season_lengths("28D"), season_lengths("2Q")
+    ((5,), (52,), (13,), (2,))
     """
     if is_integer(freq):
         return (1,)
@@ -274,9 +274,11 @@ def _unit(offset: BaseOffset) -> str:
 
 
 def _steps_per_cycle(offset: BaseOffset) -> int:
-    """Return how many steps a week of days has, or a year of anything longer."""
+    """Return how many steps a week of days has, or a year of anything longer, as of seven days."""
     if isinstance(offset, pd.offsets.CustomBusinessDay):
         return _open_days(offset)
+    if isinstance(offset, Day) and offset.n % 7 == 0:
+        return 7 * _SEASONS["W"]
     return _SEASONS.get(_unit(offset), 1)
 
 

@@ -128,9 +128,8 @@ def test_single_steps_are_covered(kind):
     assert (covered > 0.6).all()
 
 
-@pytest.mark.parametrize(
-    ("kind", "bound"), [pytest.param("mlp", 3, marks=pytest.mark.slow), ("gru", 3)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "bound"), [("mlp", 3), ("gru", 3)])
 def test_paths_on_stationary_data_do_not_widen_without_end(kind, bound):
     model, windows = trained(kind), as_windows(Y)
     rows, ends = torch.arange(ROWS), torch.full((ROWS,), LENGTH)

@@ -62,7 +62,7 @@ def texts(ax):
         (r"5\$ \alpha_1^2", r"5\$ \alpha_1^2"),
         ("a\x1b[31m\x00\n\ufffe", r"a\x1b[31m\x00\n\ufffe"),
         pytest.param("<b>&amp;", "<b>&amp;", marks=pytest.mark.slow),
-        ("_hidden", "_hidden"),
+        pytest.param("_hidden", "_hidden", marks=pytest.mark.slow),
     ],
 )
 def test_names_are_drawn_as_they_are(name, shown):

@@ -123,7 +123,13 @@ def test_energy_score_of_one_step_is_the_crps_of_the_paths():
     assert energy_score(np.array([0.3]), paths) == pytest.approx(expected, abs=2e-3)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in ("mase", "wql", "energy_score")))
+        for name in METRICS
+    ],
+)
 def test_every_record_is_taken_by_every_table_and_figure(name):
     frame, past = table(), history()
     (column,) = columns_of([name], [0.8])

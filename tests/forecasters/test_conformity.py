@@ -273,7 +273,7 @@ def news(data: str) -> list[Any]:
 
 
 @every_forecaster
-@pytest.mark.parametrize("data", [LATER("monthly"), "hourly", LATER("wide"), "ragged"])
+@pytest.mark.parametrize("data", [LATER("monthly"), "hourly", LATER("wide"), LATER("ragged")])
 @pytest.mark.mission("M22")
 def test_update_equals_reading_everything_anew(
     case: ForecasterCase, data: str, tmp_path: Any

@@ -166,6 +166,7 @@ def test_every_series_may_be_a_category() -> None:
 
 
 @quiet
+@pytest.mark.usefixtures("few_steps")
 def test_other_series_are_forecast_with_what_was_learned() -> None:
     y, X, about = shops()
     model = MLPForecaster(past_only=["weather"], static=about, **SMALL)

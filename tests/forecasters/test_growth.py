@@ -103,7 +103,9 @@ def test_where_means_are_not_known_nothing_is_measured() -> None:
     assert (factors(np.tile([1.0, -1.0], 50), means=np.nan) == 1).all()
 
 
-@pytest.mark.parametrize("model", [NaiveForecaster(), ThetaForecaster()], ids=repr)
+@pytest.mark.parametrize(
+    "model", [NaiveForecaster(), pytest.param(ThetaForecaster(), marks=pytest.mark.slow)], ids=repr
+)
 def test_bands_hold_for_walks_and_for_series_that_come_back(model: Any) -> None:
     rng, size = np.random.default_rng(1), 150
     for persistence in (0.0, 0.7, 1.0):

@@ -33,7 +33,8 @@ from tests.checks import concrete_subclasses
 
 FORECASTERS = concrete_subclasses(forecast.forecasters, BaseForecaster)
 # Quick is one that trains a network
-NEURAL = {kind for kind in FORECASTERS if "max_epochs" in kind().get_params()} - {MLPForecaster}
+DEAR = {kind for kind in FORECASTERS if {"max_epochs", "budget"} & {*kind().get_params()}}
+DEAR -= {MLPForecaster}
 # The checks of scikit-learn's suite that fit no array: the first argument here is a target in time.
 PARAMETER_CHECKS = [
     "check_do_not_raise_errors_in_init_or_set_params",
@@ -95,7 +96,7 @@ def test_html_diagram_shows_the_forecaster(kind: type[BaseForecaster]) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [pytest.param(k, marks=[pytest.mark.slow] * (k in NEURAL)) for k in FORECASTERS],
+    [pytest.param(k, marks=[pytest.mark.slow] * (k in DEAR)) for k in FORECASTERS],
     ids=lambda kind: kind.__name__,
 )
 @pytest.mark.mission("M43")

@@ -15,6 +15,7 @@ from forecast import (
     RNNForecaster,
     Seq2SeqForecaster,
 )
+from forecast.engine import training
 from forecast.evaluation.plots import plot_weights
 from forecast.inspection.diagnostics import (
     attention,
@@ -44,6 +45,19 @@ def hourly(length=401, seed=0):
     noise = np.random.default_rng(seed).standard_normal(length)
     index = pd.date_range("2024-01-01", periods=length, freq="h")
     return pd.Series(10 + 3 * np.sin(2 * np.pi * t / 24) + noise, index, name="load")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_steps():
+    """Train for five steps an epoch: nothing here asks whether a forecast is good."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "STEPS_PER_EPOCH", 5)
+        yield
+
+
+@pytest.fixture(scope="module")
+def attentive():
+    return Seq2SeqForecaster(attention=True, **QUICK).fit(hourly())
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +114,9 @@ def test_forecast_gradients_are_the_slopes_of_predict(kind):
             assert found.loc[lag, step] == pytest.approx(slope[step - 1], abs=0.01 * largest)
 
 
-def test_of_an_encoder_and_a_decoder_the_encoder_is_looked_into():
-    model = Seq2SeqForecaster(attention=True, **QUICK).fit(hourly())
-    assert state_gradients(model)["norm"].iloc[0] == 1
-    found = gates(model)
+def test_of_an_encoder_and_a_decoder_the_encoder_is_looked_into(attentive):
+    assert state_gradients(attentive)["norm"].iloc[0] == 1
+    found = gates(attentive)
     assert found.columns.unique("part").size == 6
 
 
@@ -215,9 +228,8 @@ def test_a_probe_needs_a_label_everywhere():
 
 
 @pytest.mark.mission("M34", "M52")
-def test_attention_is_told_for_every_block_and_drawn(panel):
-    model = Seq2SeqForecaster(attention=True, **QUICK).fit(hourly())
-    weights = attention(model, horizon=72)
+def test_attention_is_told_for_every_block_and_drawn(panel, attentive):
+    weights = attention(attentive, horizon=72)
     assert weights.index.tolist() == [1, 25, 49] and weights.index.name == "step ahead"
     assert weights.columns[-1] == hourly().index[-1]
     assert (np.diff(weights.columns) == pd.Timedelta(hours=24)).all()

@@ -26,7 +26,13 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cell, marks=[pytest.mark.slow] * (cell not in ("lstm", "mgu")))
+        for cell in CELLS
+    ],
+)
 @pytest.mark.mission("M43")
 def test_a_loaded_estimator_answers_and_goes_on_as_the_saved_one(cell: str, tmp_path: Path) -> None:
     X, _ = units()

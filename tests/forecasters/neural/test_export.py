@@ -181,6 +181,7 @@ def test_onnx_equals_the_forecaster(case, tmp_path):
         (MLPForecaster(head="student_t", **BRIEF), ValueError, "student_t"),
     ],
 )
+@pytest.mark.usefixtures("few_steps")
 def test_what_no_graph_can_hold_is_refused(model, error, said, tmp_path):
     with pytest.raises(error, match=said):
         export(model.fit(months()[0][-60:]), tmp_path)

@@ -147,7 +147,13 @@ def test_what_is_no_option_is_named(kind, options, text) -> None:
 
 @naive_is_better
 @pytest.mark.usefixtures("few_steps")
-@pytest.mark.parametrize("cell", RNNForecaster.cells)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cell, marks=[pytest.mark.slow] * (cell in ("relu", "gru")))
+        for cell in RNNForecaster.cells
+    ],
+)
 def test_every_cell_forecasts_is_updated_saved_and_looked_into(cell: str, tmp_path) -> None:
     y = wave()
     options = {"cell": cell, "initialisation": "orthogonal", "initial_state": "learned"}
