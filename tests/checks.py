@@ -25,8 +25,6 @@ import forecast.teaching
 from forecast.engine.model import Model
 from forecast.engine.reader import Reader
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.classical.naive import NaiveForecaster
-from forecast.forecasters.classical.theta import ThetaForecaster
 from forecast.networks.base import Network
 from forecast.networks.ensemble import Ensemble, EnsembleReadout
 from forecast.networks.heads.registry import HEADS
@@ -101,7 +99,6 @@ FORECASTER_VARIANTS: dict[str, list[dict[str, Any]]] = {
 }
 # What makes a forecaster small and repeatable, where it has the parameter.
 SMALL = {"hidden_size": 8, "max_epochs": 2, "n_estimators": 1, "random_state": 0, "budget": 0.4}
-SMALL |= {"forecasters": [NaiveForecaster("seasonal"), ThetaForecaster()]}
 # Those whose quantile functions are averaged exactly, and shifted by their location.
 LOCATION_HEADS = [name for name, make in HEADS.items() if not make(1).counts]
 # (P, R, stride): patch, block, steps written before they are read again
