@@ -61,7 +61,7 @@ class Partitioned:
     Parameters
     ----------
     forecaster
-        Fitted, or one that learns each series on its own or nothing.
+        Fitted, without covariates, or one that learns each series on its own or nothing.
     n_jobs : int, optional
         Processes; -1: one per core. None: one, or what `joblib.parallel_config` says.
     part_size : int
@@ -92,6 +92,12 @@ class Partitioned:
             raise TypeError(
                 "`forecaster` must be a forecaster of this package, such as ThetaForecaster(), got "
                 f"{short(forecaster)}."
+            )
+        panel = getattr(forecaster, "panel_", None)
+        if panel is not None and (panel.X_names or panel.past_names):
+            raise ValueError(
+                "`forecaster` must read no covariates, because parts have none, got one that was "
+                f"fitted with {[*panel.X_names, *panel.past_names]}. Fit one without X."
             )
         self.forecaster, self.n_jobs, self.verbose = forecaster, n_jobs, verbose
         self.part_size = positive_integer("part_size", part_size)

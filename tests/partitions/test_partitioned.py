@@ -181,6 +181,9 @@ def test_what_cannot_be_divided_is_refused(y, tmp_path):
         Partitioned(NaiveForecaster()).predict(y)
     with pytest.raises(TypeError, match="`forecaster` must be a forecaster of this package"):
         Partitioned(NaiveForecaster)
+    X = y.drop(columns="y").assign(price=1.0)
+    with pytest.raises(ValueError, match=r"must read no covariates.* fitted with \['price'\]"):
+        Partitioned(NaiveForecaster().fit(y, X))
     y.rename(columns={"y": "sales"}).to_parquet(tmp_path / "rows.parquet")
     with pytest.raises(ValueError, match="'y' is missing"):
         parts.predict(tmp_path)
