@@ -369,7 +369,7 @@ def _off_grid_message(
     if freq is None:
         return (
             f"the index must be regular: its usual step is {_name(step)!r} from {times[0]}, but "
-            f"{times[row]} is not on that grid. {_regular_remedy(times)}"
+            f"{times[row]} is not on that grid. {_regular_remedy(times, before, after)}"
         )
     try:
         usual = _usual_step(times, before, after)
@@ -380,17 +380,20 @@ def _off_grid_message(
     return f"`freq`={_name(step)!r} does not fit the index: {times[row]} is not on it; {remedy}"
 
 
-def _regular_remedy(times: pd.Index) -> str:
+def _regular_remedy(times: pd.Index, before: np.ndarray, after: np.ndarray) -> str:
     """Return what makes irregular times regular: missing rows, or means of whole days, minutes."""
     if not isinstance(times, pd.DatetimeIndex):
         return f"Give freq={int(np.gcd.reduce(np.diff(times)))}, or number the rows."
     for alias in (*aliases_of_step(times, 30)[:-1], *aliases_of_step(times, 7)[:-1]):
         if (_positions(times, parse_freq(alias)) >= 0).all():
             return f"If steps between them are missing, say so: y.asfreq({alias!r})."
-    usual = pd.Timedelta(np.median(np.diff(times.as_unit("ns").asi8)), unit="ns")
+    clock = times.as_unit("ns").asi8
+    usual = pd.Timedelta(np.median(clock[after] - clock[before]), unit="ns")
     if usual.days and ((times.day == 1) | (times.day == times.days_in_month)).all():
         return "Some begin a month and some end one: make months of all with .to_period('M')."
     units = {alias: pd.Timedelta(1, unit=alias) for alias in ("us", "ms", "s", "min", "D")}
     alias = max((one for one in units if units[one] <= usual), key=units.__getitem__, default="us")
     freq = f"{round(usual / units[alias])}{alias}"
+    if freq == "7D" and len(before) < len(times) - 1:  # several series, on other weekdays
+        freq = "W"
     return f"Resample the data: y.resample({freq!r}).mean(), or give `freq`."

@@ -164,6 +164,13 @@ def test_steps_that_were_counted_go_on_through_numbers_that_look_like_dates() ->
     assert new.grid.equals(months) and new.lengths.tolist() == [12, 11]
 
 
+def test_weeks_on_several_weekdays_are_told_to_become_weeks() -> None:
+    weeks = [pd.date_range("2024-01-01", periods=9, freq=f"W-{day}") for day in ("MON", "SUN")]
+    y = [series(np.ones(9), times) for times in weeks]
+    fails(ValueError, "y.resample('W').mean()", y=y)
+    assert read_frames([one.resample("W").mean() for one in y]).freq == "W-SUN"
+
+
 def test_starts_and_ends_of_months_are_told_to_become_months() -> None:
     starts, ends = (pd.date_range("2024", periods=9, freq=freq) for freq in ("MS", "ME"))
     both = long(["a"] * 9 + ["b"] * 9, starts.append(ends), list(np.ones(18)))
