@@ -269,7 +269,7 @@ def _unit(offset: BaseOffset) -> str:
     >>> _unit(parse_freq("2QE-NOV")), _unit(parse_freq("BMS")), _unit(parse_freq("B"))
     ('Q', 'M', 'B')
     """
-    match = re.search(r"SM|[DWMQY]|[BC]$", offset.freqstr.split("-")[0])
+    match = re.search(r"SM|W(?!OM)|[DMQY]|[BC]$", offset.freqstr.split("-")[0])
     return match.group() if match else ""
 
 

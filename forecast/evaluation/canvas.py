@@ -290,7 +290,7 @@ def cadence(index: pd.Index) -> tuple[str, str]:
         freq = cycle_of(index.freq).freqstr
     if freq is None and isinstance(index, pd.DatetimeIndex) and len(index) >= 3:
         freq = pd.DatetimeIndex(index.sort_values(), freq="infer").freqstr
-    match = re.match(r"(\d*)(?:B?(min|[shDWMQY])|(B)$)", freq or "")
+    match = re.match(r"(\d*)(?:B?(min|W(?!OM)|[shDMQY])|(B)$)", freq or "")
     if match is None:
         return "steps", ""
     plural, adverb = _CADENCES[match[2] or match[3]]

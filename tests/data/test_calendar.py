@@ -31,7 +31,7 @@ from forecast.data.frames import append, read_frames, restore, warn_of_changed_c
         ],
         *[("W-MON", (52,)), ("2W", (26,)), ("MS", (12,)), ("M", (12,)), ("BME", (12,))],
         *[("SMS", (24,)), ("3MS", (4,)), ("Q", (4,)), ("QS-FEB", (4,)), ("BQE", (4,))],
-        *[("YE", (1,)), ("A", (1,)), (1, (1,)), (5, (1,))],
+        *[("WOM-3THU", (12,)), ("YE", (1,)), ("A", (1,)), (1, (1,)), (5, (1,))],
     ],
 )
 def test_season_lengths(freq: object, expected: tuple[int, ...]) -> None:
