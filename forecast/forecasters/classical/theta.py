@@ -1,7 +1,10 @@
-"""The Theta method: half the trend, and simple exponential smoothing around it.
+"""The Theta method: a share of the trend, and simple exponential smoothing around it.
 
 Assimakopoulos and Nikolopoulos, 2000. It is exponential smoothing with a fixed drift of half the
-slope of a line through the history: Hyndman and Billah, "Unmasking the Theta method", 2003.
+slope of a line through the history: Hyndman and Billah, "Unmasking the Theta method", 2003. That
+the share should be learned, from the lines that were known at the time: Fiorucci, Pellegrini,
+Louzada, Petropoulos and Koehler, "Models for optimising the theta method and their relationship to
+state space models", 2016.
 """
 
 from __future__ import annotations
@@ -19,24 +22,26 @@ from forecast.forecasters.residuals import inflation
 
 # A moving average loses a cycle: with three, every season is still seen twice.
 CYCLES = 3
-# The mean error in its standard errors from which the whole trend goes on. On held-out parts of the
-# histories of M3 that makes the errors of quarterly and other series 3 to 4 % smaller, and leaves
-# those of monthly and yearly ones as they are.
-CERTAIN = 3.0
+# The share of the trend that goes on: a series' own errors tell, and half, give or take so much, is
+# what is believed before them. With .3 to .5, errors on held-out parts of the histories of M3 and
+# NN3 are the same within 1.3 %.
+HALF, DOUBT = 0.5, 0.4
+TINY = 1e-300  # the power of nothing
 SMALLEST = 1e-4  # the gain: with less, the first value would be the level for ever
 
 
 class ThetaForecaster(SmoothingForecaster):
-    """Continue half of the trend from a smoothed level: the winner of the M3 competition.
+    """Continue a share of the trend from a smoothed level: the winner of the M3 competition.
 
-    Where the errors around half of the trend are biased by more than three standard errors, the
-    trend is no chance, and the level goes on as it did.
+    The share is 1 - 1 / theta. Half of the slope goes on (theta = 2, the method as it was
+    published) where errors tell nothing else; where past steps followed the slopes of the lines
+    through what came before them, more or less of it does.
 
-    Every series is fitted on its own, as statsmodels' `ThetaModel` does it, on its last 1,000
-    values (10 seasons, if that is more). If three seasons or more are seen and a test finds the
-    season, it is taken out first, as factors where all values are positive. A series of fewer than
-    8 values or with no variation is smoothed with a fixed gain. Missing values are filled by the
-    last of the same season for the fit, and their errors are left out. Paths draw past errors
+    Every series is fitted on its own, in all else as by statsmodels' `ThetaModel`, on its last
+    1,000 values (10 seasons, if that is more). If three seasons or more are seen and a test finds
+    the season, it is taken out first, as factors where all values are positive. A series of fewer
+    than 8 values or with no variation is smoothed with a fixed gain. Missing values are filled by
+    the last of the same season for the fit, and their errors are left out. Paths draw past errors
     through the recursion, gains and states as far off as the series leaves them in doubt, and are
     as wide as errors were so many steps ahead.
 
@@ -56,7 +61,7 @@ class ThetaForecaster(SmoothingForecaster):
     >>> import pandas as pd
     >>> y = pd.Series([1.1, 3.2, 2.3, 1.9, 2.8, 2.2, 3.9, 2.6, 3.1, 3.4])
     >>> ThetaForecaster().fit(y).predict(3).round(2).tolist()
-    [3.35, 3.43, 3.51]
+    [3.25, 3.29, 3.33]
     """
 
     def _fit_series(self, values: np.ndarray, season_length: int) -> Fitted:
@@ -64,12 +69,9 @@ class ThetaForecaster(SmoothingForecaster):
         season, factors = _season(values, m)  # the first value's first
         aligned = np.resize(season, size)
         plain = values / aligned if factors else values - aligned
-        alpha, drift = _gain(plain), _slope(plain) / 2
+        alpha = _gain(plain)
+        drift = _drift(plain, alpha)
         level, errors = _smooth(plain, alpha, drift)
-        bias, doubt = _mean_of_dependent(errors[1:])
-        if abs(bias) > CERTAIN * doubt:  # the trend is no chance
-            drift += alpha * bias
-            level, errors = _smooth(plain, alpha, drift)
         errors[0] = math.nan  # the first value was the level
         seasonal = bool(np.ptp(season))
         start = smoothing(
@@ -119,29 +121,35 @@ def _gain(values: np.ndarray) -> float:
     return float(minimize_scalar(cost, bounds=between, options={"xatol": 1e-7}).x)
 
 
-def _slope(values: np.ndarray) -> float:
-    """Return the slope of the line with the least squared error."""
-    time = np.arange(len(values)) - (len(values) - 1) / 2
-    return float(time @ values / (time @ time))
+def _drift(values: np.ndarray, alpha: float) -> float:
+    """Return the slope of the line through a series times the share of it that goes on.
+
+    The errors of smoothing with a share w of the slope B_t known at t as its drift follow
+    e_t = x_t - x_{t-1} - w B_{t-1} + (1 - alpha) e_{t-1}: they are linear in w, which has a normal
+    prior, so this is a ridge regression.
+    """
+    slopes = _slopes(values)
+    missed = lfilter([1.0], [1.0, alpha - 1.0], np.diff(values))[1:]
+    effect = lfilter([1.0], [1.0, alpha - 1.0], slopes[:-1])
+    power = max(float(effect @ effect), TINY)
+    rest = missed - effect * (effect @ missed) / power
+    prior = max(float(rest @ rest) / (len(rest) - 1), TINY) / DOUBT**2  # in units of `power`
+    share = (effect @ missed + HALF * prior) / (power + prior)
+    return float(share * slopes[-1])
 
 
-def _mean_of_dependent(errors: np.ndarray) -> tuple[float, float]:
-    """Return the mean of errors that depend on each other, and its standard error.
-
-    Newey and West, "A simple, positive semi-definite, heteroskedasticity and autocorrelation
-    consistent covariance matrix", 1987, with the cube root of T lags.
+def _slopes(values: np.ndarray) -> np.ndarray:
+    """Return the slopes of the lines through the first two values, three, and so on, (T - 1,).
 
     Examples
     --------
-    >>> mean, doubt = _mean_of_dependent(np.array([1.0, 3.0] * 50))  # ups and downs cancel out
-    >>> mean, round(doubt, 3)
-    (2.0, 0.01)
+    >>> _slopes(np.array([1.0, 3.0, 2.0, 6.0])).tolist()
+    [2.0, 0.5, 1.4]
     """
-    size, mean = len(errors), float(errors.mean())
-    lags, away = math.ceil(size ** (1 / 3)), errors - mean
-    sums = [(1 - k / (lags + 1)) * float(away[k:] @ away[: size - k]) for k in range(lags + 1)]
-    variance = (sums[0] + 2 * sum(sums[1:])) / size
-    return mean, math.sqrt(max(variance, 0.0) / size)
+    count, off = np.arange(1.0, len(values) + 1), values - values[0]
+    moments = np.cumsum(count * off) - (count + 1) / 2 * np.cumsum(off)
+    slopes: np.ndarray = 12 * moments[1:] / (count * (count**2 - 1))[1:]
+    return slopes
 
 
 def _smooth(values: np.ndarray, alpha: float, drift: float) -> tuple[float, np.ndarray]:

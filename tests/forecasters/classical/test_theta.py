@@ -42,13 +42,41 @@ def multiplicative(size: int, m: int = 12) -> np.ndarray:
 def test_forecasts_are_those_of_statsmodels(
     y: np.ndarray, m: int, factors: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(theta, "CERTAIN", np.inf)  # half of every trend
+    monkeypatch.setattr(theta, "DOUBT", 1e-9)  # half of every trend
     model = ThetaForecaster(season_length=m).fit(pd.Series(y))
     theirs = ThetaModel(y, period=m, deseasonalize=m > 1).fit()
     # their search for the gain stops earlier
     np.testing.assert_allclose(model.predict(2 * m + 3), theirs.forecast(2 * m + 3), rtol=1e-4)
     assert model.smoothing_.proportional.item() is factors
     assert np.ptp(model.smoothing_.season) > 0 or m == 1 or len(y) == 61
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_share_is_that_of_a_regression_on_the_lines_of_the_time(seed: int) -> None:
+    y = trending(12, seed)
+    fitted = ThetaForecaster(season_length=1).fit(pd.Series(y)).smoothing_
+    lines = [np.polyfit(np.arange(t), y[:t], 1)[0] for t in range(2, 13)]
+
+    def errors(share: float) -> np.ndarray:
+        level, found = y[0], []
+        for value, drift in zip(y[1:], [0, *lines[:-1]], strict=True):
+            found.append(value - level - share * drift)
+            level += share * drift + fitted.gains[0, 0] * found[-1]
+        return np.array(found[1:])
+
+    shares = np.linspace(-2, 4, 6001)
+    costs = np.array([np.sum(errors(share) ** 2) for share in shares])
+    variance = costs.min() / 9  # ten errors, one share
+    best = shares[np.argmin(costs / variance + ((shares - 0.5) / 0.4) ** 2)]
+    np.testing.assert_allclose(fitted.trend[0], best * lines[-1], atol=0.002)
+
+
+def test_a_trend_that_was_followed_goes_on_and_one_by_chance_does_not() -> None:
+    rng, t = np.random.default_rng(0), np.arange(60)
+    line, noise = 2.0 * t + rng.normal(size=60), 50 + rng.normal(size=60)
+    followed = ThetaForecaster(season_length=1).fit(pd.Series(line)).smoothing_.trend[0]
+    chance = ThetaForecaster(season_length=1).fit(pd.Series(noise)).smoothing_.trend[0]
+    assert 1.9 < followed < 2.1 and abs(chance) < 0.02
 
 
 @pytest.mark.parametrize("seed", range(5))
