@@ -39,6 +39,8 @@ class Model(Trainable[Batch]):
     noise_factor: Tensor
     residual_size: Tensor
     own_share: Tensor
+    naive_weights: Tensor
+    naive_share: Tensor
 
     def __init__(
         self,
@@ -63,6 +65,10 @@ class Model(Trainable[Batch]):
         # the normal distribution of held-out errors, and what the head's own counts beside it
         self.register_buffer("residual_size", torch.zeros(reader.block, dtype=reader.dtype))
         self.register_buffer("own_share", torch.ones((), dtype=reader.dtype))
+        # what templates weigh in a forecast that needs no training (the level has the rest), and
+        # how far locations lean on it
+        self.register_buffer("naive_weights", torch.zeros(reader.n_templates, dtype=reader.dtype))
+        self.register_buffer("naive_share", torch.zeros((), dtype=reader.dtype))
 
     def parts(self) -> Iterator[list[Tensor]]:
         """Yield the parameters of each member of the ensemble, then those of the head, if any.
@@ -80,7 +86,16 @@ class Model(Trainable[Batch]):
         self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor
     ) -> Tensor:
         """Return the parameters (..., r, n_params) of the next r <= R steps, r from `known`."""
-        return self.head.merge(self.read_each(features, known, reading, static))
+        params = self.head.merge(self.read_each(features, known, reading, static))
+        if not self.naive_share:
+            return params
+        naive = self.naive(reading)[..., : known.shape[-2]].to(params)
+        location = params[..., 0].lerp(naive, self.naive_share.to(params))
+        return torch.cat([location[..., None], params[..., 1:]], -1)
+
+    def naive(self, reading: ReaderOutput) -> Tensor:
+        """Return the naive forecast (..., R) on which locations lean, scaled."""
+        return reading.templates @ self.naive_weights
 
     def read_each(
         self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor
