@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -81,6 +82,14 @@ class Model(Trainable[Batch]):
         own: list[Tensor] = list(self.head.parameters())
         if own:
             yield own
+
+    def alone(self, member: int) -> Model:
+        """Return the model with one member of the ensemble, whose weights are the same tensors."""
+        alone = copy.copy(self)
+        network = Ensemble([self.network.members[member]], self.network.precision)  # type: ignore[list-item]
+        own = {"network": network, "readout": EnsembleReadout([self.readout.members[member]])}
+        alone._modules = {**self._modules, **own}
+        return alone
 
     def read_out(
         self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor
@@ -170,7 +179,7 @@ class Model(Trainable[Batch]):
         loss : Tensor (B, S, E, R)
         observed_mask : Tensor (B, S, 1, R)
             Which targets count: those observed, in a scale of enough values. With weights, how
-            much.
+            much; (B, S, E, R) where not all teach every member.
         params, z : Tensor (B, S, E, R, n_params) and (B, S, 1, R)
             Parameters of the head, and the targets in scaled units.
         state : State
@@ -196,6 +205,8 @@ class Model(Trainable[Batch]):
             weight = weight * balanced(observed_mask, reading.scale.seen).to(params)
         if batch.weights is not None:
             observed_mask = observed_mask * batch.weights[:, :, None].to(params)
+        if batch.taught is not None:
+            observed_mask = observed_mask * batch.taught
         return weight[..., None, None] * self.head.loss(params, z), observed_mask, params, z, state
 
     def _teacher_forced(self, inputs: Tensor, state: State, origin: int) -> tuple[Tensor, State]:

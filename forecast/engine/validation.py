@@ -54,7 +54,13 @@ class Validation:
         How many errors of a step are independent, on average over the steps, were they a walk's.
     taught : float
         The same of those that training could learn from.
+    ends : Tensor (n,)
+        Where the values to learn from end.
+    blocks : Tensor (E, 2) or None
+        Where those before begin and end that do not teach each member; None: all values do.
     """
+
+    blocks: Tensor | None = None
 
     def __init__(
         self,
@@ -71,6 +77,7 @@ class Validation:
         self.known = windows.known(self.series, self.origins, horizon)
         self.targets, self.weights = self._ahead(horizon)
         self.held_out, held = held_out, windows.lengths - held_out
+        self.ends = held_out
         self.horizons = held.sum().item() / horizon
         told = held[self.series.unique()].sum().item()
         self.apart = told / len(self.origins)

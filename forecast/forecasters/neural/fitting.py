@@ -90,6 +90,7 @@ def train(
             every=recipe.every,
             mask_fraction=MASKED,
             takes_over=model.network.hands_over,
+            blocks=judge.blocks if judge else None,
         )
     )
     stops = settings.n_iter_no_change is not None
