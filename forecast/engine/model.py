@@ -70,6 +70,8 @@ class Model(Trainable[Batch]):
         # how far locations lean on it
         self.register_buffer("naive_weights", torch.zeros(reader.n_templates, dtype=reader.dtype))
         self.register_buffer("naive_share", torch.zeros((), dtype=reader.dtype))
+        self.leans = False  # known without a look at the share, which an export could not have
+        self.register_load_state_dict_post_hook(_as_loaded)
 
     def parts(self) -> Iterator[list[Tensor]]:
         """Yield the parameters of each member of the ensemble, then those of the head, if any.
@@ -96,11 +98,17 @@ class Model(Trainable[Batch]):
     ) -> Tensor:
         """Return the parameters (..., r, n_params) of the next r <= R steps, r from `known`."""
         params = self.head.merge(self.read_each(features, known, reading, static))
-        if not self.naive_share:
+        if not self.leans:
             return params
         naive = self.naive(reading)[..., : known.shape[-2]].to(params)
         location = params[..., 0].lerp(naive, self.naive_share.to(params))
         return torch.cat([location[..., None], params[..., 1:]], -1)
+
+    def lean(self, weights: Tensor, share: float) -> None:
+        """Let locations lean on a mixture of templates with weights (J,), by a share in [0, 1]."""
+        self.naive_weights.copy_(weights)
+        self.naive_share.fill_(share)
+        self.leans = share > 0
 
     def naive(self, reading: ReaderOutput) -> Tensor:
         """Return the naive forecast (..., R) on which locations lean, scaled."""
@@ -221,6 +229,11 @@ class Model(Trainable[Batch]):
         decoder, first, begun = self.network.begin(features[:, -1], state)
         written, _ = decoder.absorb(ahead, begun)
         return torch.cat([features[:, :-1], first[:, None], written], 1), state
+
+
+def _as_loaded(model: Model, keys: object) -> None:
+    """Tell whether locations lean once weights were loaded."""
+    model.leans = bool(model.naive_share)
 
 
 def residual_unit(typical: Tensor) -> Tensor:

@@ -125,8 +125,7 @@ def test_a_forecast_leans_on_a_mixture_of_templates_and_keeps_its_width(head):
         reading = model.reader.newest(live.memory)
         given = live.features, KNOWN[:, 150:153], reading, live.static
         own = model.read_out(*given)
-        model.naive_weights[:2] = torch.tensor([0.5, 0.25])  # the level has the rest
-        model.naive_share.fill_(0.4)
+        model.lean(torch.tensor([0.5, 0.25, 0, 0, 0]), 0.4)  # the level has the rest
         found = model.read_out(*given)
     templates = reading.templates[:, :3]
     naive = 0.5 * templates[..., 0] + 0.25 * templates[..., 1]

@@ -35,7 +35,7 @@ DIVERGED, FEW = 100.0, 3
 # From so many independent errors in training on, the widths of a head count more than the size of
 # held-out errors.
 TAUGHT = 30.0
-LEAST = 0.02  # a share of naive forecasts that is below this would change next to nothing
+LEAST = 0.05  # what would change less than this is left as it is
 MASKED = 0.1  # share of the training windows that lose some of their values
 
 
@@ -149,13 +149,12 @@ def shrink(model: Model, judge: Validation) -> None:
 
     Not where the user's covariates tell of the future: naive forecasts do not know them.
     """
-    model.naive_share.zero_()
     most = 1 - well_taught(judge)
     if most < LEAST or model.reader.n_drivers:
         return
-    weights = convex_weights(judge.template_errors(model).flatten(0, 1))
-    model.naive_weights.copy_(weights[:-1])
-    model.naive_share.fill_(most * naive_share(*judge.shrinkage(model), judge.independent))
+    weights = convex_weights(judge.template_errors(model).flatten(0, 1))[:-1]
+    model.lean(weights, 0.0)
+    model.lean(weights, most * naive_share(*judge.shrinkage(model), judge.independent))
 
 
 def well_taught(judge: Validation) -> float:
