@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast import MLPForecaster
+from forecast import MLPForecaster, load
 from forecast.forecasters.neural import fitting
 
 quiet = pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
@@ -34,6 +34,15 @@ def test_points_lean_on_naive_ones_where_few_values_taught_and_no_covariates_tel
     assert 0 < share(walk(60)) < 1
     assert share(walk(900)) == 0
     assert share(walk(60), pd.DataFrame({"x": NOISE[:60, 1]})) == 0
+
+
+@quiet
+def test_what_points_lean_on_is_saved(tmp_path: Any, few_steps: None) -> None:
+    model = fitted(walk(60))
+    model.save(tmp_path / "model")
+    restored = load(tmp_path / "model")
+    assert restored.model_.leans
+    pd.testing.assert_series_equal(restored.predict(6), model.predict(6))
 
 
 @quiet
