@@ -96,13 +96,15 @@ class Model(Trainable[Batch]):
     def read_out(
         self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor
     ) -> Tensor:
-        """Return the parameters (..., r, n_params) of the next r <= R steps, r from `known`."""
+        """Return the parameters (..., r, n_params) of the next r <= R steps, r from `known`.
+
+        Their locations lean on a naive forecast if they are to.
+        """
         params = self.head.merge(self.read_each(features, known, reading, static))
-        if not self.leans:
-            return params
-        naive = self.naive(reading)[..., : known.shape[-2]].to(params)
-        location = params[..., 0].lerp(naive, self.naive_share.to(params))
-        return torch.cat([location[..., None], params[..., 1:]], -1)
+        if self.leans:
+            naive = self.naive(reading)[..., : known.shape[-2]].to(params)
+            params[..., 0].lerp_(naive, self.naive_share.to(params))
+        return params
 
     def lean(self, weights: Tensor, share: float) -> None:
         """Let locations lean on a mixture of templates with weights (J,), by a share in [0, 1]."""
