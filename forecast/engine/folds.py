@@ -72,14 +72,13 @@ class Folds(Validation):
         *,
         blocks: Tensor,
     ) -> None:
-        super().__init__(model, windows, held_out, horizon, season_length, context)
-        self.blocks, self.ends = blocks, windows.lengths
         asked = horizon, season_length, context
         self.folds = [
             Validation(model, windows.head(block[1:]), block[:1], *asked) for block in blocks
         ]
+        super().__init__(model, windows, held_out, *asked)
+        self.blocks, self.ends = blocks, windows.lengths
         self.series = torch.cat([fold.series for fold in self.folds])
-        self.independent = sum(fold.independent for fold in self.folds)
         self.naive_loss = sum(fold.naive_loss for fold in self.folds) / len(self.folds)
 
     def loss(self, model: Model) -> float:
@@ -88,8 +87,7 @@ class Folds(Validation):
 
     def independent_if(self, growth: float) -> float:
         """Return how many errors of a step are independent, of all blocks."""
-        folds = getattr(self, "folds", [])
-        return sum(fold.independent_if(growth) for fold in folds)
+        return sum(fold.independent_if(growth) for fold in self.folds)
 
     def _first_block(self, model: Model) -> tuple[ReaderOutput, Tensor, Tensor]:
         return stack([fold._first_block(own) for own, fold in self._alone(model)])
