@@ -23,6 +23,7 @@ BATCHES = "tests/engine/test_batches.py"
 DRAWING = "tests/engine/test_drawing.py"
 NETWORKS = "tests/networks/test_networks.py"
 VALIDATION = "tests/engine/test_validation.py"
+FOLDS = "tests/engine/test_folds.py"
 TRAINING = "tests/engine/test_training.py"
 HEADS = "tests/networks/test_heads.py"
 RECURRENT = "tests/forecasters/neural/test_recurrent.py"
@@ -213,6 +214,12 @@ MUTANTS = {
         ],
         VALIDATION,
         "one_by_one",
+    ),
+    "a member learns from a past that it is judged by": Mutant(
+        "engine/folds.py",
+        [("~(held | held[..., :1])", "~held")],
+        FOLDS,
+        "slow_twin",
     ),
     "members of an ensemble clipped together": Mutant(
         "engine/training.py",

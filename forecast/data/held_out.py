@@ -8,6 +8,7 @@ from forecast._checks import number_between, positive_integer
 from forecast.data.panel import Panel
 
 MANY, MOST = 100, 512  # series of which a part validates; how many series validate
+LONG = 500  # values of a series alone, of which one block tells enough
 
 
 def validation_lengths(panel: Panel, fraction: float, horizon: int) -> np.ndarray:
@@ -49,6 +50,29 @@ def validation_lengths(panel: Panel, fraction: float, horizon: int) -> np.ndarra
         judged = np.linspace(0, panel.n_series - 1, count).astype(np.int64)
         held_out[np.setdiff1d(np.arange(panel.n_series), judged)] = 0
     return np.asarray(panel.lengths - held_out)
+
+
+def blocks_in_turn(panel: Panel, first: int, count: int, fewest: int) -> np.ndarray | None:
+    """Return where the blocks of so many members begin and end, (count, 2): the newest first.
+
+    They are as long as the values from `first` on. None where one such block must do: there are
+    several series or `LONG` values, of which one block tells enough, or too few for `count` blocks
+    after the `fewest` values.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from forecast.data.frames import read_frames
+    >>> panel = read_frames([pd.Series(range(60))])
+    >>> blocks_in_turn(panel, 48, 3, fewest=12).tolist(), blocks_in_turn(panel, 30, 3, fewest=12)
+    ([[48, 60], [36, 48], [24, 36]], None)
+    """
+    length = int(panel.lengths[0])
+    width = length - first
+    if panel.n_series > 1 or length >= LONG or length - count * width < max(fewest, width):
+        return None
+    begins = length - width * np.arange(1, count + 1)
+    return np.stack([begins, begins + width], 1)
 
 
 def held_out_series(panel: Panel, fraction: float) -> np.ndarray:

@@ -6,6 +6,7 @@ indexing operation, so nothing is padded to the longest series and nothing is co
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import NamedTuple
@@ -38,6 +39,7 @@ class Batch(NamedTuple):
     fresh: Tensor  # (B,) False where a window goes on from the same row of the batch before
     weights: Tensor | None = None  # (B, S, R) how much each target counts; None: all alike
     takeover: int | None = None  # the step, not the last, after which a decoder takes over
+    taught: Tensor | None = None  # (B, S, E, R) which targets teach which member; None: all do
 
     def split(self, n_targets: int) -> Iterator[Batch]:
         """Yield the same windows in turn, so many that they have at most `n_targets` targets."""
@@ -58,8 +60,10 @@ class Batch(NamedTuple):
     def at(self, origins: range) -> Batch:
         """Return the same windows with some of their steps, all of which forecast, as origins."""
         weights = None if self.weights is None else at_steps(self.weights, origins)
+        taught = None if self.taught is None else at_steps(self.taught, origins)
         targets, known = at_steps(self.targets, origins), at_steps(self.known, origins).contiguous()
-        return self._replace(origins=origins, targets=targets, known=known, weights=weights)
+        some = self._replace(origins=origins, targets=targets, known=known)
+        return some._replace(weights=weights, taught=taught)
 
 
 class Windows:
@@ -126,6 +130,12 @@ class Windows:
     def n_series(self) -> int:
         """Number of series."""
         return len(self.lengths)
+
+    def head(self, lengths: Tensor) -> Windows:
+        """Return windows of the first values of each series, (n,), alone."""
+        head = copy.copy(self)
+        head.lengths = lengths
+        return head
 
     def take(
         self,

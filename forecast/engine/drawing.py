@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from forecast.engine.batches import Batch, Windows
+from forecast.engine.folds import taught
 from forecast.engine.reader import Memory, Reader
 
 BEGIN = 0.5  # share of windows at the beginning of a series, where that is to be learned
@@ -66,6 +67,8 @@ class Draw:
         lose the past-only covariates: beyond the first block of a rollout they are unknown.
     takes_over : bool
         Whether a decoder takes over after a random step of each batch.
+    blocks : Tensor (E, 2), optional
+        Where the values begin and end that do not teach each member of the model.
     """
 
     def __init__(
@@ -81,11 +84,13 @@ class Draw:
         every: int = 1,
         mask_fraction: float = 0.0,
         takes_over: bool = False,
+        blocks: Tensor | None = None,
     ) -> None:
         self.windows, self.batch_size, self.ends = windows, batch_size, ends.cpu()
         self.n_steps, self.reader, self.generator = n_steps, reader, generator
         self.pieces, self.every = pieces, every
         self.mask_fraction, self.takes_over = mask_fraction, takes_over
+        self.blocks = blocks
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches; they are the same, however many are read at once."""
@@ -97,14 +102,18 @@ class Draw:
             some = list(islice(drawn, at_once))
             series = torch.cat([one.series for one in some])
             gaps = [one.gaps for one in some if one.gaps is not None]
+            first = torch.cat([one.first for one in some]).to(device)
             whole = self.windows.batch(
                 series.to(device),
-                torch.cat([one.first for one in some]).to(device),
+                first,
                 self.ends[series].to(device),
                 n_steps=self.n_steps,
                 reader=self.reader,
                 lose=partial(lose, gaps=gaps, reader=self.reader),
             )
+            if self.blocks is not None:
+                sizes = self.n_steps, self.reader.patch, self.reader.block
+                whole = whole._replace(taught=taught(self.blocks, first, *sizes))
             for k, one in enumerate(some):
                 rows = whole.rows(slice(k * self.batch_size, (k + 1) * self.batch_size))
                 own = rows.at(one.origins)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -39,6 +40,8 @@ class Model(Trainable[Batch]):
     noise_factor: Tensor
     residual_size: Tensor
     own_share: Tensor
+    naive_weights: Tensor
+    naive_share: Tensor
 
     def __init__(
         self,
@@ -63,6 +66,12 @@ class Model(Trainable[Batch]):
         # the normal distribution of held-out errors, and what the head's own counts beside it
         self.register_buffer("residual_size", torch.zeros(reader.block, dtype=reader.dtype))
         self.register_buffer("own_share", torch.ones((), dtype=reader.dtype))
+        # what templates weigh in a forecast that needs no training (the level has the rest), and
+        # how far locations lean on it
+        self.register_buffer("naive_weights", torch.zeros(reader.n_templates, dtype=reader.dtype))
+        self.register_buffer("naive_share", torch.zeros((), dtype=reader.dtype))
+        self.leans = False  # known without a look at the share, which an export could not have
+        self.register_load_state_dict_post_hook(_as_loaded)
 
     def parts(self) -> Iterator[list[Tensor]]:
         """Yield the parameters of each member of the ensemble, then those of the head, if any.
@@ -76,11 +85,36 @@ class Model(Trainable[Batch]):
         if own:
             yield own
 
+    def alone(self, member: int) -> Model:
+        """Return the model with one member of the ensemble, whose weights are the same tensors."""
+        alone = copy.copy(self)
+        network = Ensemble([self.network.members[member]], self.network.precision)  # type: ignore[list-item]
+        own = {"network": network, "readout": EnsembleReadout([self.readout.members[member]])}
+        alone._modules = {**self._modules, **own}
+        return alone
+
     def read_out(
         self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor
     ) -> Tensor:
-        """Return the parameters (..., r, n_params) of the next r <= R steps, r from `known`."""
-        return self.head.merge(self.read_each(features, known, reading, static))
+        """Return the parameters (..., r, n_params) of the next r <= R steps, r from `known`.
+
+        Their locations lean on a naive forecast if they are to.
+        """
+        params = self.head.merge(self.read_each(features, known, reading, static))
+        if self.leans:
+            naive = self.naive(reading)[..., : known.shape[-2]].to(params)
+            params[..., 0].lerp_(naive, self.naive_share.to(params))
+        return params
+
+    def lean(self, weights: Tensor, share: float) -> None:
+        """Let locations lean on a mixture of templates with weights (J,), by a share in [0, 1]."""
+        self.naive_weights.copy_(weights)
+        self.naive_share.fill_(share)
+        self.leans = share > 0
+
+    def naive(self, reading: ReaderOutput) -> Tensor:
+        """Return the naive forecast (..., R) on which locations lean, scaled."""
+        return reading.templates @ self.naive_weights
 
     def read_each(
         self, features: Tensor, known: Tensor, reading: ReaderOutput, static: Tensor
@@ -155,7 +189,7 @@ class Model(Trainable[Batch]):
         loss : Tensor (B, S, E, R)
         observed_mask : Tensor (B, S, 1, R)
             Which targets count: those observed, in a scale of enough values. With weights, how
-            much.
+            much; (B, S, E, R) where not all teach every member.
         params, z : Tensor (B, S, E, R, n_params) and (B, S, 1, R)
             Parameters of the head, and the targets in scaled units.
         state : State
@@ -181,6 +215,8 @@ class Model(Trainable[Batch]):
             weight = weight * balanced(observed_mask, reading.scale.seen).to(params)
         if batch.weights is not None:
             observed_mask = observed_mask * batch.weights[:, :, None].to(params)
+        if batch.taught is not None:
+            observed_mask = observed_mask * batch.taught
         return weight[..., None, None] * self.head.loss(params, z), observed_mask, params, z, state
 
     def _teacher_forced(self, inputs: Tensor, state: State, origin: int) -> tuple[Tensor, State]:
@@ -195,6 +231,11 @@ class Model(Trainable[Batch]):
         decoder, first, begun = self.network.begin(features[:, -1], state)
         written, _ = decoder.absorb(ahead, begun)
         return torch.cat([features[:, :-1], first[:, None], written], 1), state
+
+
+def _as_loaded(model: Model, keys: object) -> None:
+    """Tell whether locations lean once weights were loaded."""
+    model.leans = bool(model.naive_share)
 
 
 def residual_unit(typical: Tensor) -> Tensor:

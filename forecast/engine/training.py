@@ -258,7 +258,7 @@ def backward(
         total = (loss * observed_mask).sum((0, 1, 3))
         total.sum().backward()  # no weights are shared: each has its own loss's gradient
         totals.append(total.detach())
-        counts.append(observed_mask.sum())
+        counts.append(observed_mask.sum() / observed_mask.shape[2])  # of each, or of all, members
         states.append(state_map(Tensor.detach, state))
     count, total = torch.stack(counts).sum().to(totals[0]), torch.stack(totals).sum(0)
     gradient.gather()

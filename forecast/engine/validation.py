@@ -10,6 +10,7 @@ from torch import Tensor
 from forecast.engine.batches import Windows
 from forecast.engine.dependence import noise_factor
 from forecast.engine.model import Model, residual_unit
+from forecast.engine.reader import ReaderOutput
 from forecast.engine.rollout import first_block, greedy, rollout
 from forecast.engine.stream import read, shown
 from forecast.networks.heads.base import NORMAL
@@ -53,7 +54,13 @@ class Validation:
         How many errors of a step are independent, on average over the steps, were they a walk's.
     taught : float
         The same of those that training could learn from.
+    ends : Tensor (n,)
+        Where the values to learn from end.
+    blocks : Tensor (E, 2) or None
+        Where those before begin and end that do not teach each member; None: all values do.
     """
+
+    blocks: Tensor | None = None
 
     def __init__(
         self,
@@ -70,6 +77,7 @@ class Validation:
         self.known = windows.known(self.series, self.origins, horizon)
         self.targets, self.weights = self._ahead(horizon)
         self.held_out, held = held_out, windows.lengths - held_out
+        self.ends = held_out
         self.horizons = held.sum().item() / horizon
         told = held[self.series.unique()].sum().item()
         self.apart = told / len(self.origins)
@@ -103,17 +111,32 @@ class Validation:
         Returns the parameters (N, R, n_params) and the scaled targets (N, R) of one block after
         each origin, NaN where nothing was observed, and the typical spreads (N,).
         """
-        block = model.reader.block
-        known = self.windows.known(self.series, self.origins, block)
         with torch.no_grad():
-            reading, params = first_block(model, read(model, *self.shown), known)
-            targets = _counted(*self._ahead(block))
-            z = reading.scale.apply(targets[:, None])[:, 0].to(params)
+            reading, params, z = self._first_block(model)
             observed_mask = ~z.isnan()
             model.head.calibrate(params, z, observed_mask)
             scores = model.head.normal_score(params, model.head.jitter(params, z.nan_to_num(0.0)))
             model.noise_factor.copy_(noise_factor(scores, observed_mask, self.independent, near))
         return params, z, reading.typical_spread
+
+    def shrinkage(self, model: Model) -> tuple[Tensor, Tensor]:
+        """Return errors of one block, and how far away the naive forecast was, both (N, R).
+
+        They are in residual units; errors are NaN where nothing was observed.
+        """
+        with torch.no_grad():
+            reading, params, z = self._first_block(model)
+            unit = residual_unit(reading.typical_spread)[:, None]
+            away = model.naive(reading) - params[..., 0]
+            return (z - model.head.quantile(params, 0.5)) / unit, away / unit
+
+    def _first_block(self, model: Model) -> tuple[ReaderOutput, Tensor, Tensor]:
+        """Return what each origin read, the parameters of its block and the scaled targets."""
+        block = model.reader.block
+        known = self.windows.known(self.series, self.origins, block)
+        reading, params = first_block(model, read(model, *self.shown), known)
+        targets = _counted(*self._ahead(block))
+        return reading, params, reading.scale.apply(targets[:, None])[:, 0].to(params)
 
     def independent_if(self, growth: float) -> float:
         """Return how many errors of a step are independent if those of step j grow as j^growth."""
@@ -124,20 +147,39 @@ class Validation:
 
         NaN where nothing was observed. And how many of a step are independent.
         """
+        windows, block = self.windows, model.reader.block
+        series, origins, targets, reading, unit = self._all_past(model)
+        errors = [
+            (targets - each) / unit
+            for each in naive_forecasts(windows, series, origins, block, self.season_length)
+        ]
+        first = windows.lengths.clamp(max=model.reader.scale_window)
+        told = (windows.lengths - first)[series.unique()].sum().item()
+        best = min(errors, key=lambda error: sizes(error).nanmean().nan_to_num(math.inf).item())
+        return best, independent(best, told / len(origins))
+
+    def template_errors(self, model: Model) -> Tensor:
+        """Return errors (N, R, J + 1) of the templates, and of the level, in all the past.
+
+        They are in residual units, NaN where nothing was observed.
+        """
+        _, _, targets, reading, unit = self._all_past(model)
+        z = reading.scale.apply(targets[:, None])[:, 0, :, None]
+        templates = torch.nn.functional.pad(reading.templates, (0, 1))  # the level is zero
+        return (z - templates) * (reading.scale.spread / unit)[..., None]
+
+    def _all_past(self, model: Model) -> tuple[Tensor, Tensor, Tensor, ReaderOutput, Tensor]:
+        """Return series, origins, what came after (N, R), readings, and units of errors (N, 1).
+
+        The origins are spread evenly over all the past that tells a scale.
+        """
         windows, reader = self.windows, model.reader
         first = windows.lengths.clamp(max=reader.scale_window)
         series, origins = spread_origins(first, windows.lengths, MAX_ORIGINS)
         targets = windows.take(series, origins, reader.block, windows.lengths[series])
-        memory = windows.read(series, origins, 0, origins, reader)
-        reading = reader.newest(memory)
+        reading = reader.newest(windows.read(series, origins, 0, origins, reader))
         unit = reading.scale.spread * residual_unit(reading.typical_spread)[:, None]
-        errors = [
-            (targets - each) / unit
-            for each in naive_forecasts(windows, series, origins, reader.block, self.season_length)
-        ]
-        told = (windows.lengths - first)[series.unique()].sum().item()
-        best = min(errors, key=lambda error: sizes(error).nanmean().nan_to_num(math.inf).item())
-        return best, independent(best, told / len(origins))
+        return series, origins, targets, reading, unit
 
     def _ahead(self, steps: int) -> tuple[Tensor, Tensor | None]:
         """Return the values after the origins (N, H) and their weights; None: all count alike.

@@ -117,6 +117,21 @@ def test_a_forecast_is_read_from_the_mean_of_the_members_quantiles(head):
             assert (model.quantiles(merged, *asked) - mean).abs().max() < 1e-6
 
 
+@pytest.mark.parametrize("head", LOCATION_HEADS)
+def test_a_forecast_leans_on_a_mixture_of_templates_and_keeps_its_width(head):
+    model = build_model(THREE, (4, 4, 4), head=head)
+    with torch.no_grad():
+        live = stream.encode(model, as_windows(X, KNOWN), ROWS, torch.full((5,), 150))
+        reading = model.reader.newest(live.memory)
+        given = live.features, KNOWN[:, 150:153], reading, live.static
+        own = model.read_out(*given)
+        model.lean(torch.tensor([0.5, 0.25, 0, 0, 0]), 0.4)  # the level has the rest
+        found = model.read_out(*given)
+    templates = reading.templates[:, :3]
+    naive = 0.5 * templates[..., 0] + 0.25 * templates[..., 1]
+    same((found[..., 0], found[..., 1:]), (0.6 * own[..., 0] + 0.4 * naive, own[..., 1:]), 1e-12)
+
+
 # How much a window counts
 
 

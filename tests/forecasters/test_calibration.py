@@ -183,6 +183,7 @@ def test_few_held_out_errors_widen_the_bands_of_networks(monkeypatch: Any) -> No
     lengths = (40, 400)
 
     def plain(model: Any, judge: Any, *, by_series: bool) -> None:
+        fitting.shrink(model, judge)
         judge.calibrate(model)
 
     monkeypatch.setattr(fitting, "usual_growth", lambda errors, independent: 0.3)

@@ -23,10 +23,11 @@ from torch import Tensor
 
 from forecast._checks import ForecastWarning
 from forecast.data.calendar import longer_seasons
-from forecast.data.held_out import validation_lengths
+from forecast.data.held_out import blocks_in_turn, validation_lengths
 from forecast.data.panel import Panel
 from forecast.engine import ranks, training
 from forecast.engine.batches import Batch, Windows, typical_spreads
+from forecast.engine.folds import Folds
 from forecast.engine.model import Model
 from forecast.engine.stream import encode_all
 from forecast.engine.support import Support
@@ -124,7 +125,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
                 judge,
                 self._settings(self.recipe_),
                 generator,
-                ends=judge.held_out if self.early_stopping else windows.lengths,
+                ends=judge.ends if self.early_stopping else windows.lengths,
                 pieces=self._pieces(panel.lengths),
                 name=type(self).__name__ if self.verbose and ranks.rank() == 0 else None,
                 keep=partial(self._keep, path, windows, judge) if path else None,
@@ -268,8 +269,15 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         """Return what judges the model by the values from `held_out` (n,) on."""
         # a window that the user has set is judged whole, however many steps it has
         context = 0 if self._window is None else self.recipe_.n_steps
-        asked = self.horizon_, self.season_length_, context
-        return Validation(self.model_, windows, held_out, *asked)
+        asked = self.model_, windows, held_out, self.horizon_, self.season_length_, context
+        members, panel = self.recipe_.n_estimators, windows.panel
+        if members == 1 or not self.early_stopping or self.recipe_.prior is not None:
+            return Validation(*asked)
+        first, fewest = int(held_out[0]), self.recipe_.scale_window
+        blocks = blocks_in_turn(panel, first, members, fewest)
+        if blocks is None:
+            return Validation(*asked)
+        return Folds(*asked, blocks=torch.as_tensor(blocks, device=windows.device))
 
     def _calibrate(self, judge: Validation) -> None:
         """Learn how wide bands are, and those of each series where held-out values can tell it.

@@ -17,6 +17,7 @@ from forecast.engine import gradients, states, training
 from forecast.engine.batches import Batch, Windows, seasonal_changes
 from forecast.engine.drawing import Draw
 from forecast.engine.model import Model, residual_unit
+from forecast.engine.shrinkage import convex_weights, naive_share
 from forecast.engine.validation import LIKE_WALK, Validation, sizes, usual_near
 from forecast.forecasters.calibration import (
     CLAIMED,
@@ -34,6 +35,7 @@ DIVERGED, FEW = 100.0, 3
 # From so many independent errors in training on, the widths of a head count more than the size of
 # held-out errors.
 TAUGHT = 30.0
+LEAST = 0.05  # what would change less than this is left as it is
 MASKED = 0.1  # share of the training windows that lose some of their values
 
 
@@ -88,6 +90,7 @@ def train(
             every=recipe.every,
             mask_fraction=MASKED,
             takes_over=model.network.hands_over,
+            blocks=judge.blocks if judge else None,
         )
     )
     stops = settings.n_iter_no_change is not None
@@ -119,6 +122,7 @@ def calibrate(model: Model, judge: Validation, *, by_series: bool) -> Calibratio
     Calibration or None
         If asked for `by_series`, how wide the bands of each series are beside, where these differ.
     """
+    shrink(model, judge)
     naive, known = judge.naive_errors(model)
     params, z, typical = judge.calibrate(model, usual_near(naive, known))
     if few := judge.independent_if(usual_growth(naive, known)):
@@ -130,7 +134,7 @@ def calibrate(model: Model, judge: Validation, *, by_series: bool) -> Calibratio
         size_of_step = step_sizes(missed, sizes(naive).numpy(force=True), few)
         per_score = widening / torch.linalg.vector_norm(factor, dim=1)
         model.residual_size.copy_(torch.as_tensor(size_of_step).to(factor) * per_score)
-        model.own_share.fill_(judge.taught**2 / (judge.taught**2 + TAUGHT**2))
+        model.own_share.fill_(well_taught(judge))
     # of whole numbers many are forecast just right, which tells nothing of the width
     if not by_series or model.support.counts:
         return None
@@ -138,6 +142,24 @@ def calibrate(model: Model, judge: Validation, *, by_series: bool) -> Calibratio
     misses = (z - median) / torch.where(z < median, median - low, high - median)
     series = judge.series.numpy(force=True)
     return own_widths(misses.numpy(force=True), series, len(judge.held_out), judge.independent)
+
+
+def shrink(model: Model, judge: Validation) -> None:
+    """Let points lean on a mixture of naive forecasts, as far as few values taught the network.
+
+    Not where the user's covariates tell of the future: naive forecasts do not know them.
+    """
+    most = 1 - well_taught(judge)
+    if most < LEAST or model.reader.n_drivers:
+        return
+    weights = convex_weights(judge.template_errors(model).flatten(0, 1))[:-1]
+    model.lean(weights, 0.0)
+    model.lean(weights, most * naive_share(*judge.shrinkage(model), judge.independent))
+
+
+def well_taught(judge: Validation) -> float:
+    """Return how much what a network says counts, from 0 to 1, by the errors that taught it."""
+    return judge.taught**2 / (judge.taught**2 + TAUGHT**2)
 
 
 def usual_growth(errors: Tensor, independent: float) -> float:

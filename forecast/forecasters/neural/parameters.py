@@ -96,7 +96,9 @@ class NeuralParameters(BaseForecaster):
         values are trained on, and the width of intervals is calibrated on values seen in training,
         one factor for all series, so they may be too narrow.
     validation_fraction : float
-        Share of each series that is held out; at least one horizon.
+        Share of each series that is held out; at least one horizon. Of a single series of fewer
+        than 500 values each network of the ensemble leaves out another block of so many, if there
+        is room: the newest, the one before it, and so on.
     n_iter_no_change : int, optional
         Patience in epochs. Default: 10; of a recurrent network on a single series of fewer than 500
         values 5.

@@ -95,7 +95,7 @@ def restore_recipe(saved: dict[str, Any], n_estimators: int | None, n_arrays: in
 
 def _weights(like: Model, arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
     """Return the weights of a model; in earlier files the head's own distribution is all."""
-    later = {"residual_size": 0.0, "own_share": 1.0}
+    later = {"residual_size": 0.0, "own_share": 1.0, "naive_weights": 0.0, "naive_share": 0.0}
     absent, state = later.keys() - arrays.keys(), like.state_dict()
     found = fitting({name: part for name, part in state.items() if name not in absent}, arrays)
     for name in absent:
