@@ -86,7 +86,7 @@ class SharedReadout(nn.Module):
             Whether a template is there.
         shown : Tensor (B, n, h, J)
             Templates in scaled units.
-        place : Tensor (B, 1, h, PLACES)
+        place : Tensor (1 or B, 1 or n, h, PLACES)
         """
         newest, near, far = (part.unsqueeze(2) for part in (wrong.newest, wrong.near, wrong.far))
         origin = torch.cat([features, wrong.told], -1)
@@ -249,7 +249,7 @@ class PretrainedNetwork(nn.Module):
         features : Tensor (B, n, D)
         outlook : Outlook (B, n, J)
         unit : level and spread, Tensor (B, n) each
-        place : Tensor (B, 1, 1, PLACES)
+        place : Tensor (1 or B, 1 or n, 1, PLACES)
         """
         shown, known = (part[:, :, None] for part in outlook[:2])
         shown, place = shown.to(features), place.to(features)
