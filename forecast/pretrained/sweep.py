@@ -372,8 +372,9 @@ def _as_rows(part: Tensor) -> Tensor:
 
 def _newest(reading: Reading, views: Sequence[View]) -> Live:
     every = reading.features, reading.outlook, unit_of(reading.past, slice(-1, None))
-    newest = state_map(lambda part: _by_view(part[:, -1], views), every)
-    return Live(*newest, state_map(lambda part: _by_view(part, views), reading.state))
+    features, outlook, unit = state_map(lambda part: _by_view(part[:, -1], views), every)
+    state = state_map(lambda part: _by_view(part, views), reading.state)
+    return Live(features, outlook, unit, state)
 
 
 def _by_view(part: Tensor, views: Sequence[View]) -> Tensor:
