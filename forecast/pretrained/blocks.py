@@ -180,6 +180,7 @@ def moves(
     Parameters
     ----------
     network : PretrainedNetwork
+        A tuned one moves nothing.
     values : array (B, N)
         Histories that end together.
     season, second : int
@@ -190,7 +191,7 @@ def moves(
     """
     length, count = length_of(season), count_of(season, second, horizon, values.shape[1])
     found = np.zeros((len(values), horizon))
-    if count == 0:
+    if count == 0 or network.tuned:
         return found
     blocks = means(values, season, length)
     rows = np.flatnonzero(((~np.isnan(blocks)).sum(1) >= FEWEST) & ~_rare(values))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,6 +59,12 @@ def test_means_are_those_of_the_newest_seasons(months):
 def test_a_season_that_no_year_shows_is_not_there(months):
     y = np.where(np.arange(125) % 12 == 3, np.nan, months)
     assert np.isnan(means(y, 12, 12)).all()
+
+
+def test_who_learned_from_steps_is_not_asked_of_blocks(network, months):
+    tuned = copy.deepcopy(network)
+    tuned.tuned = True
+    np.testing.assert_allclose(*tables(tuned, months, View(12), 18), rtol=1e-12)
 
 
 @pytest.mark.parametrize(("view", "length", "within"), [
