@@ -122,8 +122,8 @@ class PretrainedNetwork(nn.Module):
     depth : int
         Recurrent layers.
     tuned : bool
-        Whether its readout learned from the series that it forecasts: it knows their steps, and is
-        not asked for means of them.
+        Whether its readout learned from the series that it forecasts: it knows their steps better,
+        and may have forgotten how to read means of them.
 
     Examples
     --------
