@@ -81,6 +81,11 @@ class Future(NamedTuple):
         """Return where in `times` each step of each series is, (n, H)."""
         return self.first[:, None] + np.arange(horizon)
 
+    def of(self, i: int, horizon: int) -> pd.Index:
+        """Return the times of series i; one that ends with all others has them all."""
+        first = self.first[i]
+        return self.times if len(self.times) == horizon else self.times[first : first + horizon]
+
 
 class Parts(NamedTuple):
     """Hold values and the covariates beside them, known and past-only, or None.

@@ -53,11 +53,11 @@ def restore(panel: Panel, values: np.ndarray, name: Hashable = None) -> Any:
         columns = panel.ids.rename(layout.names[0])
         frame = pd.DataFrame(block[:, :, 0].T, index=index, columns=columns)
         return restore_times(frame, layout)
-    times, firsts = panel.future(horizon)
+    future = panel.future(horizon)
     names = layout.names if name is None else (name,) * panel.n_series
     series = [
-        pd.Series(row, index=times[first : first + horizon], name=own)
-        for row, first, own in zip(values, firsts, names, strict=True)
+        pd.Series(row, index=future.of(i, horizon), name=own)
+        for i, (row, own) in enumerate(zip(values, names, strict=True))
     ]
     return series if layout.kind == "list" else restore_times(series[0], layout)
 
@@ -143,8 +143,8 @@ def restore_columns(panel: Panel, values: np.ndarray, columns: Sequence[Hashable
         ids, times = panel.ids.repeat(horizon), future.times[future.places(horizon).ravel()]
         return _with_keys(frame, ids, times, layout)
     frames = [
-        pd.DataFrame(block, index=future.times[first : first + horizon], columns=labels)
-        for block, first in zip(values, future.first, strict=True)
+        pd.DataFrame(block, index=future.of(i, horizon), columns=labels)
+        for i, block in enumerate(values)
     ]
     return frames if layout.kind == "list" else restore_times(frames[0], layout)
 

@@ -40,6 +40,12 @@ class SharedSignature:
             raise TypeError(f"{cls.__name__} has no parameter {unknown[0]!r}; it has {names}.")
         return super().__new__(cls)
 
+    def __copy__(self) -> Self:
+        """Copy what it holds without asking the constructor: a stream copies at every value."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
     def __init_subclass__(cls, **options: Any) -> None:
         """Put the parent's parameters in place of `**common`: scikit-learn reads them there.
 

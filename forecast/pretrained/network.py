@@ -86,7 +86,7 @@ class SharedReadout(nn.Module):
             Whether a template is there.
         shown : Tensor (B, n, h, J)
             Templates in scaled units.
-        place : Tensor (B, 1, h, PLACES)
+        place : Tensor (1 or B, 1 or n, h, PLACES)
         """
         newest, near, far = (part.unsqueeze(2) for part in (wrong.newest, wrong.near, wrong.far))
         origin = torch.cat([features, wrong.told], -1)
@@ -121,6 +121,9 @@ class PretrainedNetwork(nn.Module):
         D, units per layer.
     depth : int
         Recurrent layers.
+    tuned : bool
+        Whether its readout learned from the series that it forecasts: it knows their steps better,
+        and may have forgotten how to read means of them.
 
     Examples
     --------
@@ -130,9 +133,9 @@ class PretrainedNetwork(nn.Module):
     torch.Size([1, 3, 15])
     """
 
-    def __init__(self, width: int = 128, depth: int = 2) -> None:
+    def __init__(self, width: int = 128, depth: int = 2, tuned: bool = False) -> None:
         super().__init__()
-        self.width, self.depth = width, depth
+        self.width, self.depth, self.tuned = width, depth, tuned
         self.recurrence = Recurrent(INPUTS, width, cell="lstm", num_layers=depth, residual=True)
         self.head = QuantileHead(LEVELS)
         self.readout = SharedReadout(width, self.head.n_params)
@@ -140,7 +143,7 @@ class PretrainedNetwork(nn.Module):
     @property
     def shape(self) -> dict[str, int]:
         """What the constructor was given."""
-        return {"width": self.width, "depth": self.depth}
+        return {"width": self.width, "depth": self.depth, "tuned": self.tuned}
 
     def read(
         self,
@@ -249,7 +252,7 @@ class PretrainedNetwork(nn.Module):
         features : Tensor (B, n, D)
         outlook : Outlook (B, n, J)
         unit : level and spread, Tensor (B, n) each
-        place : Tensor (B, 1, 1, PLACES)
+        place : Tensor (1 or B, 1 or n, 1, PLACES)
         """
         shown, known = (part[:, :, None] for part in outlook[:2])
         shown, place = shown.to(features), place.to(features)

@@ -53,9 +53,9 @@ class View(NamedTuple):
 class Live(NamedTuple):
     """What the network remembers of B series, seen by V views: nothing in it is written to."""
 
-    features: Tensor  # (B, V, 1, D) after the newest value
-    outlook: Outlook  # (B, V, 1, J) each
-    unit: tuple[Tensor, Tensor]  # (B, V, 1) each: level and spread
+    features: Tensor  # (B, V, D) after the newest value
+    outlook: Outlook  # (B, V, J) each
+    unit: tuple[Tensor, Tensor]  # (B, V) each: level and spread
     state: State  # (B, V, ...) each
 
 
@@ -314,8 +314,9 @@ def quantiles(
 
     Moved by what is said of means over blocks.
     """
-    features, outlook, _, state = state_map(_as_rows, live)
-    reading = Reading(features, read(*_rows(values, views)), state, outlook)
+    features, outlook = state_map(lambda part: _as_rows(part)[:, None], live[:2])
+    past, state = read(*_rows(values, views)), state_map(_as_rows, live.state)
+    reading = Reading(features, past, state, outlook)
     longest = max(steps_for(view.season, view.second, horizon, values.shape[1]) for view in views)
     newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, longest + 1)
     parts = [network.forecast(reading, newest, some)[:, 0] for some in steps.split(STEPS_AT_ONCE)]
@@ -330,16 +331,14 @@ def quantiles(
 
 def next_quantiles(network: PretrainedNetwork, views: Sequence[View], live: Live) -> Tensor:
     """Forecast the next step alone, (B, V, 1, Q): no history is read again."""
-    place = _next_place(tuple(views), len(live.features))
-    features, outlook, unit = state_map(_as_rows, live[:3])
-    found = network.forecast_next(features, outlook, unit, place)
-    return _by_view(found[:, 0], views)
+    return network.forecast_next(*live[:3], _next_place(tuple(views)))
 
 
 @lru_cache(maxsize=8)  # a stream of one asks for the same at every value
-def _next_place(views: tuple[View, ...], n_series: int) -> Tensor:
-    season, second = _seasons(views, n_series)
-    return places(season[:, None], second[:, None], torch.ones(1))
+def _next_place(views: tuple[View, ...]) -> Tensor:
+    season, second = _seasons(views, 1)
+    found = places(season[:, None], second[:, None], torch.ones(1))  # (V, 1, 1, PLACES)
+    return found.transpose(0, 1)
 
 
 def _look(
@@ -372,14 +371,11 @@ def _as_rows(part: Tensor) -> Tensor:
 
 
 def _newest(reading: Reading, views: Sequence[View]) -> Live:
-    unit = unit_of(reading.past, slice(-1, None))
-    every = (reading.features, reading.outlook, unit)
-    if reading.features.shape[1] > 1:
-        every = state_map(lambda part: part[:, -1:], every)
-    features, outlook, unit = state_map(lambda part: _by_view(part, views), every)
+    every = reading.features, reading.outlook, unit_of(reading.past, slice(-1, None))
+    features, outlook, unit = state_map(lambda part: _by_view(part[:, -1], views), every)
     state = state_map(lambda part: _by_view(part, views), reading.state)
     return Live(features, outlook, unit, state)
 
 
 def _by_view(part: Tensor, views: Sequence[View]) -> Tensor:
-    return part.view(-1, len(views), *part.shape[1:])  # (B V, ...) -> (B, V, ...)
+    return part.unflatten(0, (-1, len(views)))  # (B V, ...) -> (B, V, ...)

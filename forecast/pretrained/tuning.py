@@ -26,9 +26,10 @@ KEEP = 0.95  # of the average of weights, per step
 # How far to go from the weights that know no series to those that know these. Half of the way has
 # most of the gain where little is taught, and loses a fourth as much where there is none to be had.
 WAYS = 0.5, 1.0
-READ = 2**16  # values that are read to learn and to judge
-VALUES, FEWEST, MOST = 8_000, 8, 64  # values in a batch, and series
-PAIRS, ORIGINS, AHEAD = 128, 12, 14  # series and origins, origins per series, steps ahead of each
+READ = 2**17  # values that the recurrence absorbs to learn and to judge
+WARM_UP = 100  # values that it absorbs before the earliest origin that teaches
+SERIES = 32  # in a batch: few origins of many series say more than many of few
+PAIRS, ORIGINS, AHEAD = 96, 12, 14  # series and origins, origins per series, steps ahead of each
 JUDGING = 4, 6  # origins, and steps ahead of each, that they judge by
 CERTAIN = 2.0  # standard errors by which a network must be better
 LARGEST = 1.0  # logarithm of a ratio of losses; one series must not judge alone
@@ -86,7 +87,7 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
     if np.isfinite(before).sum() < 2:
         return network
     goal = learned(network, lessons, histories, epochs * STEPS_PER_EPOCH)
-    others = [halved(approach(copy.deepcopy(network), goal, way)) for way in WAYS]
+    others = [gone(network, goal, way) for way in WAYS]
     found = [change(held_out_losses(one, lessons, histories), before) for one in others]
     (mean, doubt), best = min(zip(found, others, strict=True), key=lambda one: one[0])
     return best if mean + doubt < 0 else network
@@ -96,11 +97,39 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
 def studied(network: PretrainedNetwork, histories: Histories) -> list[Lesson]:
     """Read series that teach, evenly spread, in the company of others at random."""
     taught, length = histories.taught, int(histories.lengths.max())
-    rows = taught[spaced(len(taught), max(READ // length, 2)) - 1]
+    rows = taught[spaced(len(taught), max(READ // absorbed(length, histories.held), 2)) - 1]
     rows = torch.from_numpy(np.random.default_rng(0).permutation(rows))
-    size = int(np.clip(VALUES // length, FEWEST, MOST))
-    parts = [histories.newest(some, 0) for some in rows.split(size)]
-    return [Lesson(part, [look(network, part, view) for view in histories.views]) for part in parts]
+    return [_lesson(network, histories, some) for some in rows.split(SERIES)]
+
+
+def _lesson(network: PretrainedNetwork, histories: Histories, rows: Tensor) -> Lesson:
+    values = histories.newest(rows, 0)
+    newest = torch.full((len(rows),), absorbed(values.shape[1], histories.held))
+    return Lesson(values, [look(network, values, view, newest) for view in histories.views])
+
+
+def earliest(length: int, held: int) -> int:
+    """Return the first step that teaches: half of what teaches lies before it.
+
+    A forecast from less is another task, here as where past origins judge.
+
+    Examples
+    --------
+    >>> earliest(912, held=95), earliest(13, held=11)
+    (408, 0)
+    """
+    return (length - held - 1) // 2
+
+
+def absorbed(length: int, held: int) -> int:
+    """Return how many of the values of a history the recurrence absorbs, the newest ones.
+
+    Examples
+    --------
+    >>> absorbed(912, held=95), absorbed(120, held=29)
+    (604, 120)
+    """
+    return length - max(earliest(length, held) - WARM_UP, 0)
 
 
 def learned(
@@ -160,10 +189,11 @@ def heard(histories: Histories) -> Histories:
     return histories._replace(views=views, weights=weights / weights.sum())
 
 
-def halved(network: PretrainedNetwork) -> PretrainedNetwork:
-    """Return the network with weights of half precision, as files hold them."""
-    other = copy.deepcopy(network)
-    other.load_state_dict({name: value.half() for name, value in network.state_dict().items()})
+def gone(network: PretrainedNetwork, goal: PretrainedNetwork, way: float) -> PretrainedNetwork:
+    """Return a tuned network some way to a goal, its weights of half precision, as in files."""
+    other = approach(copy.deepcopy(network), goal, way)
+    other.load_state_dict({name: value.half() for name, value in other.state_dict().items()})
+    other.tuned = True
     return other
 
 
@@ -173,11 +203,11 @@ def draw_loss(
     histories: Histories,
     generator: np.random.Generator,
 ) -> Tensor:
-    """Return the loss of some series, from random origins, at random steps ahead."""
+    """Return the loss of some series, from random late origins, at random steps ahead."""
     view = generator.choice(len(histories.views), p=histories.weights)
     values, readings = lessons[int(generator.integers(len(lessons)))]
-    n = values.shape[1] - histories.held
-    origins = generator.integers(0, n - 1, min(PAIRS // len(values), ORIGINS))
+    n, begin = values.shape[1] - histories.held, earliest(values.shape[1], histories.held)
+    origins = generator.integers(begin, n - 1, min(PAIRS // len(values), ORIGINS))
     origins = np.append(origins, n - 2)
     steps = np.append(generator.integers(1, histories.horizon + 1, AHEAD), 1)
     asked = (torch.from_numpy(np.unique(part)) for part in (origins, steps))

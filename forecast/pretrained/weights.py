@@ -6,6 +6,7 @@ import json
 from functools import cache
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ def load_network(path: str | PathLike[str] = SHIPPED) -> PretrainedNetwork:
     return build_network(json.loads(card(path)["shape"]), load_file(path))
 
 
-def build_network(shape: dict[str, int], weights: dict[str, np.ndarray]) -> PretrainedNetwork:
+def build_network(shape: dict[str, Any], weights: dict[str, np.ndarray]) -> PretrainedNetwork:
     """Return a network of a shape with these weights, which nobody will train.
 
     Raises

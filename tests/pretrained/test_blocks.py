@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,6 +59,16 @@ def test_means_are_those_of_the_newest_seasons(months):
 def test_a_season_that_no_year_shows_is_not_there(months):
     y = np.where(np.arange(125) % 12 == 3, np.nan, months)
     assert np.isnan(means(y, 12, 12)).all()
+
+
+def test_who_learned_from_steps_moves_by_what_blocks_change(network, months, monkeypatch):
+    monkeypatch.setattr("forecast.pretrained.blocks.SHARE", 9.0)
+    tuned = copy.deepcopy(network)
+    tuned.tuned = True
+    free, found = (np.subtract(*tables(one, months, View(12), 18)) for one in (network, tuned))
+    most = np.abs(np.diff(means(months, 12, 12))).mean(1)[:, None, None]
+    assert (np.abs(free) > most).any()
+    np.testing.assert_allclose(found, free.clip(-most, most), atol=1e-9)
 
 
 @pytest.mark.parametrize(("view", "length", "within"), [

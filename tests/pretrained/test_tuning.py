@@ -89,6 +89,18 @@ def test_the_values_that_judge_teach_nothing(untaught):
     assert (judged[0] != judged[1]).all()
 
 
+def test_what_has_little_before_it_teaches_nothing(untaught, monkeypatch):
+    panel, asked = histories(waves()), []
+    monkeypatch.setattr(tuning, "rolling_loss", lambda *given: asked.append(given[3]))
+    monkeypatch.setattr(tuning, "WARM_UP", 5)
+    lessons, generator = studied(untaught, panel), np.random.default_rng(0)
+    for _ in range(20):
+        draw_loss(untaught, lessons, panel, generator)
+    origins = torch.cat(asked)
+    assert (origins.min(), origins.max()) == (24, 47)  # of the 49 steps before those that judge
+    assert {one.features.shape[1] for one in lessons[0].readings} == {60 - 24 + 5}
+
+
 def test_a_gain_that_chance_could_have_made_is_none():
     rng = np.random.default_rng(0)
     before = rng.lognormal(size=400)

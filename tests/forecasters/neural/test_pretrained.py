@@ -75,15 +75,17 @@ def test_nothing_is_left_to_chance(model: PretrainedForecaster) -> None:
 
 
 def test_fine_tuning_leaves_the_shipped_weights_as_they_are(
-    model: PretrainedForecaster, monkeypatch: pytest.MonkeyPatch
+    model: PretrainedForecaster, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("forecast.pretrained.tuning.STEPS_PER_EPOCH", 1)
-    monkeypatch.setattr("forecast.pretrained.tuning.VALUES", 1000)
     monkeypatch.setattr("forecast.pretrained.tuning.change", lambda *_: (-1.0, 0.0))
     before = {name: weight.clone() for name, weight in model.network_.state_dict().items()}
     both = pd.concat([sales(), sales() + 1], axis=1, keys=["a", "b"])
     tuned = PretrainedForecaster(horizon=12, fine_tune=1).fit(both)
-    assert tuned.network_ is not model.network_
+    tuned.save(tmp_path / "m.model")
+    again = load(tmp_path / "m.model")
+    assert again.network_.tuned and not model.network_.tuned
+    pd.testing.assert_frame_equal(again.predict(), tuned.predict())
     for name, weight in model.network_.state_dict().items():
         assert torch.equal(weight, before[name])
 
