@@ -57,7 +57,7 @@ def blocks_in_turn(panel: Panel, first: int, count: int, fewest: int) -> np.ndar
 
     They are as long as the values from `first` on. None where one such block must do: there are
     several series or `LONG` values, of which one block tells enough, or too few for `count` blocks
-    after the `fewest` values.
+    after the `fewest` values, or a block in which no value counts.
 
     Examples
     --------
@@ -72,6 +72,9 @@ def blocks_in_turn(panel: Panel, first: int, count: int, fewest: int) -> np.ndar
     if panel.n_series > 1 or length >= LONG or length - count * width < max(fewest, width):
         return None
     begins = length - width * np.arange(1, count + 1)
+    counts = ~np.isnan(panel.values) if panel.weights is None else panel.weights > 0
+    if not np.logical_or.reduceat(counts, begins[::-1]).all():
+        return None
     return np.stack([begins, begins + width], 1)
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from forecast.data.frames import read_frames
-from forecast.data.held_out import validation_lengths
+from forecast.data.held_out import blocks_in_turn, validation_lengths
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,14 @@ def test_of_many_series_every_fourth_validates(n_series: int, validating: int) -
     np.testing.assert_array_equal(np.delete(lengths, chosen), np.delete(sizes, chosen))
     assert (chosen[0], chosen[-1]) == (0, n_series - 1)
     assert np.ptp(np.diff(chosen)) <= 1  # evenly spread
+
+
+def test_every_block_in_turn_has_a_value_that_counts() -> None:
+    y = pd.Series(np.arange(60.0))
+    panel, gap = read_frames(y), read_frames(y.mask(y.between(36, 47)))
+    some = replace(panel, weights=np.where(y.between(24, 35), 0.0, 1.0))
+    assert blocks_in_turn(gap, 48, 3, 12) is blocks_in_turn(some, 48, 3, 12) is None
+    assert blocks_in_turn(panel, 48, 3, 12) is not None
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5])

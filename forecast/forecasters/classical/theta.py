@@ -128,6 +128,8 @@ def _drift(values: np.ndarray, alpha: float) -> float:
     e_t = x_t - x_{t-1} - w B_{t-1} + (1 - alpha) e_{t-1}: they are linear in w, which has a normal
     prior, so this is a ridge regression.
     """
+    unit = float(np.ptp(values)) or 1.0  # products of huge values would be infinite
+    values = values / unit
     slopes = _slopes(values)
     missed = lfilter([1.0], [1.0, alpha - 1.0], np.diff(values))[1:]
     effect = lfilter([1.0], [1.0, alpha - 1.0], slopes[:-1])
@@ -135,7 +137,7 @@ def _drift(values: np.ndarray, alpha: float) -> float:
     rest = missed - effect * (effect @ missed) / power
     prior = max(float(rest @ rest) / (len(rest) - 1), TINY) / DOUBT**2  # in units of `power`
     share = (effect @ missed + HALF * prior) / (power + prior)
-    return float(share * slopes[-1])
+    return float(share * slopes[-1]) * unit
 
 
 def _slopes(values: np.ndarray) -> np.ndarray:

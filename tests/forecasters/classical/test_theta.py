@@ -79,6 +79,15 @@ def test_a_trend_that_was_followed_goes_on_and_one_by_chance_does_not() -> None:
     assert 1.9 < followed < 2.1 and abs(chance) < 0.02
 
 
+@pytest.mark.parametrize("unit", [1e-150, 1e148])
+def test_the_share_is_the_same_in_any_unit(unit: float) -> None:
+    own, other = (
+        ThetaForecaster(season_length=1).fit(pd.Series(trending(30) * size)).smoothing_.trend[0]
+        for size in (1.0, unit)
+    )
+    np.testing.assert_allclose(other / unit, own, rtol=1e-6)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_no_gain_has_a_smaller_error(seed: int) -> None:
     def cost(gain: float) -> float:
