@@ -227,7 +227,6 @@ def test_missing_values_are_told_by_a_mask() -> None:
         SequenceRegressor(**BRIEF).fit(X, y).predict(gappy)
 
 
-@pytest.mark.slow
 def test_infinities_are_refused(classifier: SequenceClassifier) -> None:
     X = np.zeros((2, 3, classifier.n_inputs_))
     X[0, 1], X[1, 0] = np.inf, -np.inf
@@ -236,6 +235,7 @@ def test_infinities_are_refused(classifier: SequenceClassifier) -> None:
             classifier.predict(wrong)
 
 
+@pytest.mark.slow
 def test_scikit_learns_searches_split_by_unit() -> None:
     X, y = units(24)
     search = GridSearchCV(SequenceRegressor(**BRIEF), {"cell": ["tanh", "gru"]}, cv=2)
