@@ -141,9 +141,9 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
 
         One epoch of 50 steps, on windows of all that was seen: the learning rate rises and falls
         within it, and the mean of its weights is kept. Nothing is held out, so bands stay as wide
-        as `fit` has made them. What fixes sizes and units (season, scale of `X`, static features)
-        stays, too. All values count alike, whatever `sample_weight` told `fit`. Before `fit` this
-        is `fit`.
+        as `fit` has made them, and points lean on naive forecasts as far. What fixes sizes and
+        units (season, scale of `X`, static features) stays, too. All values count alike, whatever
+        `sample_weight` told `fit`. Before `fit` this is `fit`.
 
         Parameters
         ----------
