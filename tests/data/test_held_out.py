@@ -46,6 +46,7 @@ def test_every_block_in_turn_has_a_value_that_counts() -> None:
     some = replace(panel, weights=np.where(y.between(24, 35), 0.0, 1.0))
     assert blocks_in_turn(gap, 48, 3, 12) is blocks_in_turn(some, 48, 3, 12) is None
     assert blocks_in_turn(panel, 48, 3, 12) is not None
+    assert blocks_in_turn(panel, 38, 2, 12) is None  # 16 values to learn from, 22 to judge by
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5])

@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from forecast import MLPForecaster, load
+from forecast.engine.validation import Validation
 from forecast.forecasters.neural import fitting
+from forecast.networks.recurrent import Recurrent
+from tests.checks import NetworkCase, as_windows, build_model
 
 quiet = pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
 NOISE = np.random.default_rng(0).normal(size=(900, 2))
@@ -60,12 +64,28 @@ def test_what_points_lean_on_is_saved(tmp_path: Any, few_steps: None) -> None:
 def test_members_have_blocks_of_their_own_on_one_short_series(
     y: Any, options: Any, blocks: Any, few_steps: None, monkeypatch: Any
 ) -> None:
-    found, calibrate = [], fitting.calibrate
+    drawn: list[Any] = []
 
-    def spy(model: Any, judge: Any, **named: Any) -> Any:
-        found.append(judge.blocks)
-        return calibrate(model, judge, **named)
+    class Watched(fitting.Draw):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            drawn.append(self)
 
-    monkeypatch.setattr(fitting, "calibrate", spy)
+    monkeypatch.setattr(fitting, "Draw", Watched)
     fitted(y, **options)
-    assert (found[0] is None) if blocks is None else found[0].tolist() == blocks
+    (own,) = drawn
+    everything = blocks is not None or "early_stopping" in options
+    assert (own.ends == len(y)).all() == everything
+    assert (own.blocks is None) if blocks is None else own.blocks.tolist() == blocks
+
+
+def test_points_lean_on_the_templates_that_would_have_been_right() -> None:
+    season = torch.randn(1, 6, generator=torch.Generator().manual_seed(0)).double().repeat(1, 10)
+    sizes = {"scale_window": 12, "lags": (6,), "trend": 0, "mean": False, "known_size": 0}
+    model = build_model(NetworkCase(Recurrent, {"cell": "gru"}), (1, 6, 6), **sizes)
+    judge = Validation(model, as_windows(season), torch.tensor([48]), 6, 6)
+    fitting.shrink(model, judge)
+    assert model.naive_weights.tolist() == pytest.approx([0, 1], abs=1e-6)
+    told = (judge.independent + 2) / (judge.independent + 4)  # four errors say half
+    most = 1 - fitting.well_taught(judge)
+    assert float(model.naive_share) == pytest.approx(most * told, abs=1e-6)
