@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.preprocessing import FunctionTransformer
 
 from forecast import ETSForecaster, MarkovForecaster, NaiveForecaster, watch
 from forecast.evaluation.watching import Tail, Watched
@@ -159,12 +160,15 @@ def test_any_kind_of_frame_is_watched(kind):
         assert one == Watched(one.time, other.series, *other[2:])
 
 
-def test_the_band_of_counts_does_not_reach_below_zero():
-    y = pd.Series(np.random.default_rng(0).poisson(0.7, HISTORY + 2).astype(float))
-    y.iloc[-1] = -1
-    usual, below = seen(NaiveForecaster(), y).itertuples()
+def test_the_band_of_counts_does_not_reach_below_zero_until_a_value_does():
+    y = pd.Series(np.random.default_rng(0).poisson(0.7, HISTORY + 3).astype(float))
+    y.iloc[-2:] = -1
+    usual, below, again = seen(NaiveForecaster(), y).itertuples()
     assert (usual.lower, usual.alarm) == (0, False)
     assert (below.lower, below.alarm) == (0, True)
+    assert (again.lower < -1, again.alarm) == (True, False)
+    free = seen(NaiveForecaster(target_transform=FunctionTransformer(check_inverse=False)), y)
+    assert free.loc[0, "lower"] < 0  # transformed values are bounded by the inverse, if at all
 
 
 def test_a_short_history_has_a_band_too():
