@@ -44,8 +44,10 @@ def told_once() -> Iterator[None]:
             yield
     finally:
         log.removeFilter(once)
-        kinds = {re.sub(r"\d+", "", str(one.message)): one for one in reversed(told)}
-        for one in reversed(kinds.values()):
+        kinds: dict[str, warnings.WarningMessage] = {}
+        for one in told:
+            kinds.setdefault(re.sub(r"\d+", "", str(one.message)), one)
+        for one in kinds.values():
             warnings.showwarning(one.message, one.category, one.filename, one.lineno)
 
 
