@@ -83,6 +83,7 @@ def test_each_member_is_judged_alone_by_its_own_block():
 
 def test_what_points_would_lean_on_is_measured_in_residual_units():
     model, windows = build_model(THREE, (1, 6, 6), scale_window=12, known_size=0), as_windows(WALK)
+    windows.spreads = torch.tensor([5.0])  # typical of the series, unlike those of its origins
     judge = Validation(model, windows, torch.tensor([48]), 6, 1)
     _, origins, targets, reading, unit = judge._all_past(model)
     errors = judge.template_errors(model)[..., [0, -1]] * unit[..., None]
