@@ -160,7 +160,7 @@ class Forecast(nn.Module):
         What is `known` of the steps ahead is (B, H, K): the calendar, then raw covariates.
         """
         live, positive, whole = self.layout.restored(state)
-        raw = positive.new_zeros(positive.shape[0], self.horizon, 0) if known is None else known
+        raw = self.side.new_zeros(positive.shape[0], self.horizon, 0) if known is None else known
         ahead, mean = self.scale(raw), self.point == "mean"
         points = rollout.rollout(self.model, live, ahead, rollout.greedy(self.model, self.point))
         points = points if mean else self._counted(points)

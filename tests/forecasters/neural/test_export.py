@@ -48,9 +48,15 @@ def hours():
     ), None
 
 
+def counted():
+    """Return few values, which make points lean on naive ones, at times without a calendar."""
+    return months()[0][-60:].reset_index(drop=True), None
+
+
 CASES = {
     "lstm": (LSTMForecaster(**BRIEF), months),
     "gru-mean": (RNNForecaster(cell="gru", point="mean", **BRIEF), months),
+    "mlp-counted": (MLPForecaster(horizon=5, **BRIEF), counted),
     "mlp-covariates": (MLPForecaster(horizon=5, past_only=["wind"], **BRIEF), driven),
     "mgu-covariates": (RNNForecaster(cell="mgu", past_only=["wind"], static="id", **BRIEF), driven),
     "patches-calendar": (RNNForecaster(horizon=30, head="normal", **BRIEF), hours),
@@ -58,7 +64,7 @@ CASES = {
 }
 
 
-QUICK = {"mlp-covariates", "patches-calendar"}
+QUICK = {"mlp-counted", "mlp-covariates", "patches-calendar"}
 
 
 @pytest.fixture(
