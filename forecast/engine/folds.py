@@ -39,9 +39,8 @@ def taught(blocks: Tensor, first: Tensor, n_steps: int, patch: int, block: int) 
     [[True, False], [False, False], [False, False]]
     """
     places = first[:, None] + torch.arange(n_steps * patch + block, device=first.device)
-    places = places.unfold(1, block, 1)[
-        :, patch : n_steps * patch + 1 : patch, None
-    ]  # (B, S, 1, R)
+    origins = slice(patch, n_steps * patch + 1, patch)
+    places = places.unfold(1, block, 1)[:, origins, None]  # (B, S, 1, R)
     held = (places >= blocks[:, :1]) & (places < blocks[:, 1:])
     return ~(held | held[..., :1])
 

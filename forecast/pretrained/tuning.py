@@ -87,7 +87,7 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
     if np.isfinite(before).sum() < 2:
         return network
     goal = learned(network, lessons, histories, epochs * STEPS_PER_EPOCH)
-    others = [gone(network, goal, way) for way in WAYS]
+    others = [partway(network, goal, way) for way in WAYS]
     found = [change(held_out_losses(one, lessons, histories), before) for one in others]
     (mean, doubt), best = min(zip(found, others, strict=True), key=lambda one: one[0])
     return best if mean + doubt < 0 else network
@@ -189,7 +189,7 @@ def heard(histories: Histories) -> Histories:
     return histories._replace(views=views, weights=weights / weights.sum())
 
 
-def gone(network: PretrainedNetwork, goal: PretrainedNetwork, way: float) -> PretrainedNetwork:
+def partway(network: PretrainedNetwork, goal: PretrainedNetwork, way: float) -> PretrainedNetwork:
     """Return a tuned network some way to a goal, its weights of half precision, as in files."""
     other = approach(copy.deepcopy(network), goal, way)
     other.load_state_dict({name: value.half() for name, value in other.state_dict().items()})
