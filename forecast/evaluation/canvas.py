@@ -282,8 +282,8 @@ def cadence(index: pd.Index) -> tuple[str, str]:
     --------
     >>> cadence(pd.date_range("2024-01-01", periods=9, freq="h"))
     ('hours', 'hourly')
-    >>> cadence(pd.RangeIndex(9))
-    ('steps', '')
+    >>> cadence(pd.RangeIndex(9)) == cadence(pd.date_range("2024", periods=9, freq="WOM-3THU"))
+    True
     """
     freq = getattr(index, "freqstr", None)
     if isinstance(index, pd.DatetimeIndex) and type(index.freq) is pd.DateOffset:

@@ -212,6 +212,5 @@ def limited(moves: Floats, blocks: Floats) -> Floats:
     >>> limited(np.array([[0.5, -9.0]]), np.array([[np.nan, 3.0, 4.0, 2.0]])).tolist()
     [[0.5, -1.5]]
     """
-    changes = np.ma.masked_invalid(np.abs(np.diff(blocks, axis=1)))
-    most = changes.mean(1, keepdims=True).filled(0.0)
+    most = np.nanmean(np.abs(np.diff(blocks, axis=1)), axis=1, keepdims=True)
     return np.asarray(moves.clip(-most, most))

@@ -37,6 +37,9 @@ def test_what_is_held_out_of_a_member_teaches_it_nothing_and_the_others(at):
     draw = Draw(as_windows(WALK), 50, ends, generator=generator, **options)
     batch = next(iter(draw)).at(at)
     assert batch.taught.shape == (50, len(at), 3, 6)
+    for member, (first, end) in enumerate(BLOCKS.tolist()):
+        seen = batch.targets[batch.taught[:, :, member]]
+        assert len(seen) and not torch.isin(seen, WALK[0, first:end]).any()
     hidden = ~batch.taught[:, :, 0]
     other = batch._replace(targets=batch.targets + 9 * hidden)
     before, after = (
@@ -76,6 +79,7 @@ def test_each_member_is_judged_alone_by_its_own_block():
     assert judge.ends.tolist() == [60]  # the newest values teach all members but one
     assert torch.allclose(judge.shrinkage(model)[0], torch.cat(errors), equal_nan=True)
     newest = Validation(model, windows, *asked)
+    assert judge.taught == newest.taught
     assert judge.independent == pytest.approx(3 * newest.independent)
     assert judge.independent_if(0.2) == pytest.approx(3 * newest.independent_if(0.2))
     assert len(judge.series) == len(judge.calibrate(model)[0]) == 36

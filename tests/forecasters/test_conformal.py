@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
-from forecast import ConformalForecaster, MarkovForecaster, NaiveForecaster
+from forecast import ConformalForecaster, ForecastWarning, MarkovForecaster, NaiveForecaster
 
 DAYS = pd.date_range("2024-01-01", periods=400, freq="D")
 
@@ -122,6 +122,14 @@ def test_short_and_flat_series_have_bands_too(size: int) -> None:
     band = ConformalForecaster(NaiveForecaster(), season_length=1).fit(y).predict_interval(3)
     assert (band["flat"] == 5).all(axis=None)
     assert ((band["walk"]["upper"] > band["walk"]["lower"]) | (size == 1)).all()
+
+
+def test_what_a_fit_warns_of_is_warned_of_once() -> None:
+    y = walks(1, 60)
+    y.iloc[5] = 1e4
+    with pytest.warns(ForecastWarning) as told:
+        ConformalForecaster(NaiveForecaster(), horizon=2).fit(y)
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("forecaster", [3, NaiveForecaster, Ridge])

@@ -57,7 +57,7 @@ def test_what_points_lean_on_is_saved(tmp_path: Any, few_steps: None) -> None:
         (walk(60), {"n_estimators": 1}, None),
         (walk(60), {"early_stopping": False}, None),
         (walk(500), {}, None),
-        (walk(18), {"n_estimators": 3}, None),
+        (walk(18), {"n_estimators": 7, "horizon": 2}, None),
         (pd.DataFrame({"a": walk(60), "b": walk(60)}), {}, None),
     ],
 )
