@@ -125,12 +125,11 @@ class ConformalForecaster(BaseForecaster):
         n_origins, horizon, first = origins(panel.lengths, self.horizon_)
         if n_origins == 0:
             return np.full((panel.n_series, 1, 1), np.nan)
-        with unsaid():  # the fit to all values says it
-            begun = self._fitted(panel.head(first))
         errors = []
-        for model, ends in roll(begun, panel, first, n_origins):
-            truth, known = ahead(panel, ends, horizon)
-            errors.append(truth - model._point(horizon, known))
+        with unsaid():  # the fit to all values says it
+            for model, ends in roll(self._fitted(panel.head(first)), panel, first, n_origins):
+                truth, known = ahead(panel, ends, horizon)
+                errors.append(truth - model._point(horizon, known))
         return np.stack(errors, 1)
 
     def _fitted(self, panel: Panel) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -125,10 +126,13 @@ def test_short_and_flat_series_have_bands_too(size: int) -> None:
 
 
 def test_what_a_fit_warns_of_is_warned_of_once() -> None:
-    y = walks(1, 60)
-    y.iloc[5] = 1e4
-    with pytest.warns(ForecastWarning) as told:
-        ConformalForecaster(NaiveForecaster(), horizon=2).fit(y)
+    class Wary(LastMean):
+        def fit(self, y: Any) -> Self:
+            warnings.warn("few", ForecastWarning, stacklevel=2)
+            return super().fit(y)
+
+    with pytest.warns(ForecastWarning, match="few") as told:
+        ConformalForecaster(Wary(), horizon=2).fit(walks(1, 60))
     assert len(told) == 1
 
 
