@@ -39,7 +39,7 @@ class Batch(NamedTuple):
     fresh: Tensor  # (B,) False where a window goes on from the same row of the batch before
     weights: Tensor | None = None  # (B, S, R) how much each target counts; None: all alike
     takeover: int | None = None  # the step, not the last, after which a decoder takes over
-    taught: Tensor | None = None  # (B, S, E, R) which targets teach which member; None: all do
+    in_training: Tensor | None = None  # (B, S, E, R) which targets teach which member; None: all
 
     def split(self, n_targets: int) -> Iterator[Batch]:
         """Yield the same windows in turn, so many that they have at most `n_targets` targets."""
@@ -60,10 +60,10 @@ class Batch(NamedTuple):
     def at(self, origins: range) -> Batch:
         """Return the same windows with some of their steps, all of which forecast, as origins."""
         weights = None if self.weights is None else at_steps(self.weights, origins)
-        taught = None if self.taught is None else at_steps(self.taught, origins)
+        in_training = None if self.in_training is None else at_steps(self.in_training, origins)
         targets, known = at_steps(self.targets, origins), at_steps(self.known, origins).contiguous()
         some = self._replace(origins=origins, targets=targets, known=known)
-        return some._replace(weights=weights, taught=taught)
+        return some._replace(weights=weights, in_training=in_training)
 
 
 class Windows:

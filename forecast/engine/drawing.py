@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from forecast.engine.batches import Batch, Windows
-from forecast.engine.folds import taught
+from forecast.engine.folds import in_training
 from forecast.engine.reader import Memory, Reader
 
 BEGIN = 0.5  # share of windows at the beginning of a series, where that is to be learned
@@ -113,7 +113,7 @@ class Draw:
             )
             if self.blocks is not None:
                 sizes = self.n_steps, self.reader.patch, self.reader.block
-                whole = whole._replace(taught=taught(self.blocks, first, *sizes))
+                whole = whole._replace(in_training=in_training(self.blocks, first, *sizes))
             for k, one in enumerate(some):
                 rows = whole.rows(slice(k * self.batch_size, (k + 1) * self.batch_size))
                 own = rows.at(one.origins)

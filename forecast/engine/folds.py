@@ -18,7 +18,7 @@ from forecast.engine.validation import Validation
 from forecast.networks.base import stack
 
 
-def taught(blocks: Tensor, first: Tensor, n_steps: int, patch: int, block: int) -> Tensor:
+def in_training(blocks: Tensor, first: Tensor, n_steps: int, patch: int, block: int) -> Tensor:
     """Return which targets teach which member, (B, S, E, R), in windows that begin at `first` (B,).
 
     A value that is held out teaches nothing, nor does any that follows an origin whose next value
@@ -35,7 +35,7 @@ def taught(blocks: Tensor, first: Tensor, n_steps: int, patch: int, block: int) 
 
     Examples
     --------
-    >>> taught(torch.tensor([[2, 4], [4, 6]]), torch.tensor([0]), 3, 1, 2)[0, :, 0].tolist()
+    >>> in_training(torch.tensor([[2, 4], [4, 6]]), torch.tensor([0]), 3, 1, 2)[0, :, 0].tolist()
     [[True, False], [False, False], [False, False]]
     """
     places = first[:, None] + torch.arange(n_steps * patch + block, device=first.device)

@@ -215,8 +215,8 @@ class Model(Trainable[Batch]):
             weight = weight * balanced(observed_mask, reading.scale.seen).to(params)
         if batch.weights is not None:
             observed_mask = observed_mask * batch.weights[:, :, None].to(params)
-        if batch.taught is not None:
-            observed_mask = observed_mask * batch.taught
+        if batch.in_training is not None:
+            observed_mask = observed_mask * batch.in_training
         return weight[..., None, None] * self.head.loss(params, z), observed_mask, params, z, state
 
     def _teacher_forced(self, inputs: Tensor, state: State, origin: int) -> tuple[Tensor, State]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from forecast.engine.drawing import Draw
-from forecast.engine.folds import Folds, taught
+from forecast.engine.folds import Folds, in_training
 from forecast.engine.training import FlatGradient, backward
 from forecast.engine.validation import Validation
 from forecast.networks.base import leaves
@@ -22,7 +22,7 @@ THREE = NetworkCase(Ensemble, {"cells": ("gru", "lstm", "gru")})
 @pytest.mark.parametrize(("patch", "block"), [(1, 6), (4, 12), (3, 2)])
 def test_what_teaches_a_member_equals_its_slow_twin(patch, block):
     first, n_steps = torch.tensor([-1, 7, 20]), 5
-    found = taught(BLOCKS, first, n_steps, patch, block)
+    found = in_training(BLOCKS, first, n_steps, patch, block)
     for b, s, e, r in np.ndindex(*found.shape):
         origin = first[b] + patch * (s + 1)  # the values before it are read
         held = range(*BLOCKS[e].tolist())
@@ -36,11 +36,11 @@ def test_what_is_held_out_of_a_member_teaches_it_nothing_and_the_others(at):
     generator, ends = torch.Generator().manual_seed(0), torch.tensor([60])
     draw = Draw(as_windows(WALK), 50, ends, generator=generator, **options)
     batch = next(iter(draw)).at(at)
-    assert batch.taught.shape == (50, len(at), 3, 6)
+    assert batch.in_training.shape == (50, len(at), 3, 6)
     for member, (first, end) in enumerate(BLOCKS.tolist()):
-        seen = batch.targets[batch.taught[:, :, member]]
+        seen = batch.targets[batch.in_training[:, :, member]]
         assert len(seen) and not torch.isin(seen, WALK[0, first:end]).any()
-    hidden = ~batch.taught[:, :, 0]
+    hidden = ~batch.in_training[:, :, 0]
     other = batch._replace(targets=batch.targets + 9 * hidden)
     before, after = (
         (loss * mask).nansum((0, 1, 3))
@@ -54,11 +54,11 @@ def test_where_all_targets_teach_all_members_the_mean_loss_is_the_same():
     model = build_model(THREE, (1, 6, 6), scale_window=12, known_size=0)
     options = {"n_steps": 4, "reader": model.reader, "generator": torch.Generator().manual_seed(0)}
     batch = next(iter(Draw(as_windows(WALK), 50, torch.tensor([60]), **options)))
-    taught = torch.ones(50, 4, 3, 6, dtype=torch.bool)
+    every = torch.ones(50, 4, 3, 6, dtype=torch.bool)
     gradients = FlatGradient(model.parts())
     whole, same = (
         backward(model, gradients, each, 1, None)[0]
-        for each in (batch, batch._replace(taught=taught))
+        for each in (batch, batch._replace(in_training=every))
     )
     assert torch.equal(whole, same)
 
