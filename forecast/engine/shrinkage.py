@@ -57,9 +57,13 @@ def naive_share(missed: Tensor, away: Tensor, independent: float) -> float:
     >>> naive_share(missed, away, independent=4.0), naive_share(-missed, away, independent=1e9)
     (0.75, 0.0)
     """
-    square = away.square().masked_fill(missed.isnan(), torch.nan).nansum().item()
-    if not independent or not square:
+    square, own = (
+        each.masked_fill(missed.isnan(), torch.nan).nansum().item()
+        for each in (away.square(), missed * away)
+    )
+    # what is usual is worth so many errors of the network: one that errs little needs no other
+    usual = BORROWED * missed.square().nansum().item()
+    if not independent * square + usual:
         return USUAL
-    own = (missed * away).nansum().item() / square
-    share = (independent * own + BORROWED * USUAL) / (independent + BORROWED)
+    share = (independent * own + USUAL * usual) / (independent * square + usual)
     return min(max(share, 0.0), 1.0)
