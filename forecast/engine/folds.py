@@ -61,17 +61,8 @@ class Folds(Validation):
     """
 
     def __init__(
-        self,
-        model: Model,
-        windows: Windows,
-        held_out: Tensor,
-        horizon: int,
-        season_length: int,
-        context: int = 0,
-        *,
-        blocks: Tensor,
+        self, model: Model, windows: Windows, held_out: Tensor, *asked: int, blocks: Tensor
     ) -> None:
-        asked = horizon, season_length, context
         self.folds = [
             Validation(model, windows.head(block[1:]), block[:1], *asked) for block in blocks
         ]
