@@ -51,25 +51,25 @@ class Folds(Validation):
     Parameters
     ----------
     blocks : Tensor (E, 2)
-        Where the block of each member begins and ends; the other parameters are those of
-        `Validation`, of the newest block.
+        Where the block of each member begins and ends, the newest first; the other parameters are
+        those of `Validation`.
 
     Attributes
     ----------
     folds : list of Validation
-        One for each member, of the history up to the end of its block.
+        One for each member, of the history up to the end of its block. What is said of the series
+        as a whole is what the newest says.
     """
 
-    def __init__(
-        self, model: Model, windows: Windows, held_out: Tensor, *asked: int, blocks: Tensor
-    ) -> None:
+    def __init__(self, model: Model, windows: Windows, blocks: Tensor, *asked: int) -> None:
         self.folds = [
             Validation(model, windows.head(block[1:]), block[:1], *asked) for block in blocks
         ]
-        super().__init__(model, windows, held_out, *asked)
+        vars(self).update(vars(self.folds[0]))
         self.blocks, self.ends = blocks, windows.lengths
         self.series = torch.cat([fold.series for fold in self.folds])
         self.naive_loss = sum(fold.naive_loss for fold in self.folds) / len(self.folds)
+        self.independent = self.independent_if(0.5)
 
     def loss(self, model: Model) -> float:
         """Return the mean error of the members, each alone in its own block."""

@@ -52,8 +52,8 @@ class Validation:
         Steps from one origin of a series to the next.
     independent : float
         How many errors of a step are independent, on average over the steps, were they a walk's.
-    taught : float
-        The same of those that training could learn from.
+    training_size : float
+        The same of errors on the values before it: the effective sample size of training.
     ends : Tensor (n,)
         Where the values to learn from end.
     blocks : Tensor (E, 2) or None
@@ -83,7 +83,7 @@ class Validation:
         self.apart = told / len(self.origins)
         self.independent = self.independent_if(0.5)
         learned = _observed(windows, held_out.tolist())
-        self.taught = learned * sum(1 / step for step in range(1, horizon + 1)) / horizon
+        self.training_size = learned * sum(1 / step for step in range(1, horizon + 1)) / horizon
         memory = windows.read(self.series, self.origins, 0, self.origins, reader)
         self.spread = reader.newest(memory).scale.spread
         if reader.prior is not None:  # the same at all origins, so that the first ones count

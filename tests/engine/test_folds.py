@@ -65,8 +65,7 @@ def test_where_all_targets_teach_all_members_the_mean_loss_is_the_same():
 
 def test_each_member_is_judged_alone_by_its_own_block():
     model, windows = build_model(THREE, (1, 6, 6), scale_window=12, known_size=0), as_windows(WALK)
-    asked = torch.tensor([48]), 6, 1
-    judge = Folds(model, windows, *asked, blocks=BLOCKS)
+    judge = Folds(model, windows, BLOCKS, 6, 1)
     losses, naive, errors = [], [], []
     for member, (first, end) in enumerate(BLOCKS.tolist()):
         alone = model.alone(member)
@@ -78,8 +77,8 @@ def test_each_member_is_judged_alone_by_its_own_block():
     assert judge.naive_loss == pytest.approx(np.mean(naive))
     assert judge.ends.tolist() == [60]  # the newest values teach all members but one
     assert torch.allclose(judge.shrinkage(model)[0], torch.cat(errors), equal_nan=True)
-    newest = Validation(model, windows, *asked)
-    assert judge.taught == newest.taught
+    newest = Validation(model, windows, torch.tensor([48]), 6, 1)
+    assert judge.training_size == newest.training_size
     assert judge.independent == pytest.approx(3 * newest.independent)
     assert judge.independent_if(0.2) == pytest.approx(3 * newest.independent_if(0.2))
     assert len(judge.series) == len(judge.calibrate(model)[0]) == 36

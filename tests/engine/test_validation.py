@@ -93,11 +93,11 @@ def test_what_training_could_learn_from_is_counted_as_what_is_held_out_is():
     there = int((~X[:, :190].isnan()).sum())
     assert there < 5 * 190
     sweep = torch.zeros(there, 6)  # an origin before each value
-    assert judge.taught == pytest.approx(validation.independent(sweep, 1.0))
+    assert judge.training_size == pytest.approx(validation.independent(sweep, 1.0))
     windows.weights = torch.ones(5 * 220)
     windows.weights[:180] = 0  # the first series has no gap
     judge = Validation(model, windows, torch.full((5,), 190), 6, 24)
-    assert judge.taught == pytest.approx(validation.independent(sweep[180:], 1.0))
+    assert judge.training_size == pytest.approx(validation.independent(sweep[180:], 1.0))
 
 
 def test_naive_errors_have_the_sizes_of_their_slow_twins():

@@ -239,7 +239,7 @@ def test_a_network_that_claims_no_width_has_bands_of_the_size_of_its_errors(
     y = pd.Series(np.random.default_rng(0).normal(size=40))
     widths = {}
     for sure in (0.0, 20.0):
-        monkeypatch.setattr(fitting, "TAUGHT", sure)
+        monkeypatch.setattr(fitting, "HALF_TRUST", sure)
         model = MLPForecaster(horizon=6, max_epochs=1, random_state=0).fit(y)
         band = model.predict_interval(6, coverage=0.8).to_numpy()
         widths[sure] = (band[:, 1] - band[:, 0]).mean()

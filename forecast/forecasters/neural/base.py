@@ -269,15 +269,16 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         """Return what judges the model by the values from `held_out` (n,) on."""
         # a window that the user has set is judged whole, however many steps it has
         context = 0 if self._window is None else self.recipe_.n_steps
-        asked = self.model_, windows, held_out, self.horizon_, self.season_length_, context
+        asked = self.horizon_, self.season_length_, context
         members, panel = self.recipe_.n_estimators, windows.panel
         if members == 1 or not self.early_stopping or self.recipe_.prior is not None:
-            return Validation(*asked)
+            return Validation(self.model_, windows, held_out, *asked)
         first, fewest = int(held_out[0]), self.recipe_.scale_window
         blocks = blocks_in_turn(panel, first, members, fewest)
         if blocks is None:
-            return Validation(*asked)
-        return Folds(*asked, blocks=torch.as_tensor(blocks, device=windows.device))
+            return Validation(self.model_, windows, held_out, *asked)
+        own = torch.as_tensor(blocks, device=windows.device)
+        return Folds(self.model_, windows, own, *asked)
 
     def _calibrate(self, judge: Validation) -> None:
         """Learn how wide bands are, and those of each series where held-out values can tell it.

@@ -34,7 +34,7 @@ from forecast.networks.base import Network
 DIVERGED, FEW = 100.0, 3
 # From so many independent errors in training on, the widths of a head count more than the size of
 # held-out errors.
-TAUGHT = 30.0
+HALF_TRUST = 30.0
 LEAST = 0.05  # what would change less than this is left as it is
 MASKED = 0.1  # share of the training windows that lose some of their values
 
@@ -134,7 +134,7 @@ def calibrate(model: Model, judge: Validation, *, by_series: bool) -> Calibratio
         size_of_step = step_sizes(missed, sizes(naive).numpy(force=True), few)
         per_score = widening / torch.linalg.vector_norm(factor, dim=1)
         model.residual_size.copy_(torch.as_tensor(size_of_step).to(factor) * per_score)
-        model.own_share.fill_(well_taught(judge))
+        model.own_share.fill_(network_trust(judge))
     # of whole numbers many are forecast just right, which tells nothing of the width
     if not by_series or model.support.counts:
         return None
@@ -149,7 +149,7 @@ def shrink(model: Model, judge: Validation) -> None:
 
     Not where the user's covariates tell of the future: naive forecasts do not know them.
     """
-    most = 1 - well_taught(judge)
+    most = 1 - network_trust(judge)
     if most < LEAST or model.reader.n_drivers:
         return
     weights = convex_weights(judge.template_errors(model).flatten(0, 1))[:-1]
@@ -157,9 +157,9 @@ def shrink(model: Model, judge: Validation) -> None:
     model.lean(weights, most * naive_share(*judge.shrinkage(model), judge.independent))
 
 
-def well_taught(judge: Validation) -> float:
-    """Return how much what a network says counts, from 0 to 1, by the errors that taught it."""
-    return judge.taught**2 / (judge.taught**2 + TAUGHT**2)
+def network_trust(judge: Validation) -> float:
+    """Return how much the network counts, from 0 to 1, by its effective training sample size."""
+    return judge.training_size**2 / (judge.training_size**2 + HALF_TRUST**2)
 
 
 def usual_growth(errors: Tensor, independent: float) -> float:

@@ -87,5 +87,5 @@ def test_points_lean_on_the_templates_that_would_have_been_right() -> None:
     fitting.shrink(model, judge)
     assert model.naive_weights.tolist() == pytest.approx([0, 1], abs=1e-6)
     told = (judge.independent + 2) / (judge.independent + 4)  # four errors say half
-    most = 1 - fitting.well_taught(judge)
+    most = 1 - fitting.network_trust(judge)
     assert float(model.naive_share) == pytest.approx(most * told, abs=1e-6)
