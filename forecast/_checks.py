@@ -17,7 +17,15 @@ from typing import Any
 
 
 class ForecastWarning(UserWarning):
-    """Warn that a forecast can be made but may be worse than the user expects."""
+    """Warn that a forecast can be made but may be worse than the user expects.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", ForecastWarning)  # or "error"
+    ...     warnings.warn("the clocks change", ForecastWarning)
+    """
 
 
 class Once(logging.Filter):

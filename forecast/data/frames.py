@@ -247,6 +247,24 @@ def warn_of_changed_clocks(panel: Panel, horizon: int) -> None:
         )
 
 
+def warn_of_another_step(panel: Panel) -> None:
+    """Warn if values come regularly, but more than a step apart: once a day where steps are hours.
+
+    Values that lie apart without such an order are few observations, as `update` takes them too.
+    """
+    observed = np.flatnonzero(~np.isnan(panel.values))
+    series = np.searchsorted(panel.offsets, observed, side="right")
+    gaps = np.diff(observed)[np.diff(series) == 0]
+    if len(gaps) > 2 and 1 < np.median(gaps) < 1.2 * gaps.min():  # months have 28 to 31 days
+        warnings.warn(
+            f"the values of `y` come every {np.median(gaps):.0f} steps of {panel.freq!r}, the "
+            "frequency of `fit`: what lies between is taken for missing. Resample them to "
+            f"{panel.freq!r}, or fit a model to their own frequency.",
+            ForecastWarning,
+            stacklevel=3,
+        )
+
+
 def _with_covariates(panel: Panel, X: Any, past_only: Sequence[str]) -> Panel:
     X = None if X is None else covariates.as_pandas(X, panel.layout)
     names = () if X is None else covariates.column_names(X, panel.layout)

@@ -309,7 +309,7 @@ def _positions(times: pd.Index, step: Step) -> np.ndarray:
     return np.where(rest.astype(np.int64) == 0, positions, -1).astype(np.int64)
 
 
-def _steps(times: pd.Index, step: Step) -> tuple[np.ndarray, np.ndarray]:
+def _steps(times: pd.Index, step: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return how many whole steps of equal length each time is after the first, and the rest."""
     unit: Any
     if isinstance(step, int):
@@ -318,12 +318,8 @@ def _steps(times: pd.Index, step: Step) -> tuple[np.ndarray, np.ndarray]:
         values, unit = times.asi8, step.n
     else:
         assert isinstance(times, pd.DatetimeIndex)
-        values, unit = _absolute(times), _length(step)
+        values, unit = _absolute(times), pd.Timedelta(step).to_timedelta64()
     return np.divmod(values - values[0], unit)
-
-
-def _length(step: Any) -> np.timedelta64:
-    return pd.Timedelta(step).to_timedelta64()
 
 
 def _calendar_grid(times: pd.DatetimeIndex, step: Any, **limit: Any) -> pd.DatetimeIndex:
@@ -384,16 +380,19 @@ def _regular_remedy(times: pd.Index, before: np.ndarray, after: np.ndarray) -> s
     """Return what makes irregular times regular: missing rows, or means of whole days, minutes."""
     if not isinstance(times, pd.DatetimeIndex):
         return f"Give freq={int(np.gcd.reduce(np.diff(times)))}, or number the rows."
+    clock = times.as_unit("ns").asi8
+    usual = pd.Timedelta(np.median(clock[after] - clock[before]), unit="ns")
+    several = len(before) < len(times) - 1  # series, perhaps at other times than each other
+    if several and (period := {89: "Q", 90: "Q", 91: "Q", 92: "Q", 365: "Y"}.get(usual.days)):
+        return f"The series begin in different months: give all .to_period({period!r})."
     for alias in (*aliases_of_step(times, 30)[:-1], *aliases_of_step(times, 7)[:-1]):
         if (_positions(times, parse_freq(alias)) >= 0).all():
             return f"If steps between them are missing, say so: y.asfreq({alias!r})."
-    clock = times.as_unit("ns").asi8
-    usual = pd.Timedelta(np.median(clock[after] - clock[before]), unit="ns")
     if usual.days and ((times.day == 1) | (times.day == times.days_in_month)).all():
         return "Some begin a month and some end one: make months of all with .to_period('M')."
     units = {alias: pd.Timedelta(1, unit=alias) for alias in ("us", "ms", "s", "min", "D")}
     alias = max((one for one in units if units[one] <= usual), key=units.__getitem__, default="us")
     freq = f"{round(usual / units[alias])}{alias}"
-    if freq == "7D" and len(before) < len(times) - 1:  # several series, on other weekdays
+    if freq == "7D" and several:
         freq = "W"
     return f"Resample the data: y.resample({freq!r}).mean(), or give `freq`."

@@ -151,10 +151,12 @@ def rolling_origins(
         y = complete(panel)  # a history whose last row is left out would end too early
     needed = gap + horizon + (n_windows - 1) * step
     if (panel.lengths <= needed).any():
+        most = (int(panel.lengths.min()) - 1 - gap - horizon) // step + 1
+        fewer = f"at most n_windows={most} or " if most > 0 else ""
         raise ValueError(
             f"`n_windows`={n_windows} windows of horizon={horizon}, step={step}, gap={gap} need "
-            f"more than {needed} values, {_shortest(panel, needed)}. Use fewer windows or a "
-            "shorter horizon, or drop the series."
+            f"more than {needed} values, {_shortest(panel, needed)}. Use {fewer}a shorter horizon, "
+            "or drop the series."
         )
     before = None
     for number in range(n_windows):

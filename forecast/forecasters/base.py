@@ -20,6 +20,7 @@ from forecast.data.frames import (
     restore,
     restore_columns,
     tell_open_ends,
+    warn_of_another_step,
     warn_of_changed_clocks,
 )
 from forecast.evaluation.registry import DECILES
@@ -282,8 +283,9 @@ class BaseForecaster(FramedForecaster):
         Parameters
         ----------
         y
-            The other history, of the same frequency; of any kind and any number of series. If the
-            forecaster `starts_cold`, a series may have no value at all, but rows.
+            The other history, of the same frequency; of any kind and any number of series. A
+            ForecastWarning tells of values that come less often. If the forecaster `starts_cold`, a
+            series may have no value at all, but rows.
         X
             Its covariates, the same columns as in `fit`.
 
@@ -299,6 +301,7 @@ class BaseForecaster(FramedForecaster):
         check_is_fitted(self)
         panel = self._read(y, X, self.freq_, sparse=True, allow_empty=self.starts_cold)
         arguments.same_columns(panel, self.panel_)
+        warn_of_another_step(panel)
         other = self._with_history(panel)
         other.unit_ = arguments.unit_of(y)
         return other

@@ -116,7 +116,7 @@ class Partitioned:
         ----------
         y
             A long frame, of dask or Spark too, or a folder of parquet files that hold one
-            together.
+            together. Columns beside series, time and target are not read.
         horizon
             Steps ahead. None: those the forecaster was made for.
         levels
@@ -213,7 +213,7 @@ class Partitioned:
     def _source(self, y: Any) -> Source:
         if isinstance(y, str | Path):
             return Folder(Path(y), self._id_cols, self._columns, self.part_size)
-        return Table(y, self._id_cols, self.forecaster.time_col, self.part_size)
+        return Table(y, self._id_cols, self._columns, self.part_size)
 
     def _lazily(self, work: Callable[..., pd.DataFrame], frame: LazyFrame, output: Any) -> Any:
         """Return the engine's frame of the answers; only the first part is worked on now."""

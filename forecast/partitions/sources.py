@@ -66,20 +66,24 @@ class Table(Source):
     ----------
     y
         A long frame.
-    id_cols, time_col
-        The columns that name a series, and that of times.
+    id_cols, columns
+        The columns that name a series, and all that are read: the last two are time and target.
     part_size
         Values in a part, about.
     """
 
-    def __init__(self, y: Any, id_cols: Sequence[str], time_col: str, part_size: int) -> None:
+    def __init__(
+        self, y: Any, id_cols: Sequence[str], columns: Sequence[str], part_size: int
+    ) -> None:
+        *_, time_col, _ = columns
         y = pandas_table(y, list(id_cols), time_col)
-        if not isinstance(y, pd.DataFrame) or not set(id_cols) <= set(y.columns):
+        if not isinstance(y, pd.DataFrame) or not set(columns) <= set(y.columns):
             raise ValueError(
-                f"`y` must be a long frame with the column {list(id_cols)[0]!r}, or a folder of "
-                f"parquet files, got {short(y)}. Name the column that tells series apart: `id_col`."
+                f"`y` must be a long frame with the columns {', '.join(columns)}, or a folder of "
+                f"parquet files, got {short(y)}. Name them: `id_col`, `time_col`, `target_col`."
             )
-        self.y, self.id_cols, self.n_parts = y, list(id_cols), n_parts(len(y), part_size)
+        self.y, self.id_cols = y[list(columns)], list(id_cols)
+        self.n_parts = n_parts(len(y), part_size)
         # sorted once: a look at all rows for every part would take as long as the work on them
         owner = buckets(y[self.id_cols], self.n_parts)
         self.order = np.argsort(owner, kind="stable")
@@ -111,7 +115,7 @@ class Folder(Source):
     path
         The folder.
     id_cols, columns
-        The columns that name a series, and all that are read.
+        The columns that name a series, and all that are read: the last two are time and target.
     part_size
         Values in a part, about.
     """

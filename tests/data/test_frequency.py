@@ -224,3 +224,11 @@ def test_missing_steps_are_told_from_irregular_ones(times: list[str], alias: str
     with pytest.raises(ValueError, match=re.escape(f"y.asfreq({alias!r})")):
         read_frames(y)
     assert read_frames(y.asfreq(alias)).freq.startswith(alias)
+
+
+def test_quarters_that_begin_in_different_months_become_quarters() -> None:
+    grids = [pd.date_range("2015", periods=9, freq=freq) for freq in ("QS-JAN", "QS-FEB")]
+    y = [pd.Series(range(9), grid) for grid in grids]
+    with pytest.raises(ValueError, match=re.escape(".to_period('Q')")):
+        read_frames(y)
+    assert read_frames([one.to_period("Q") for one in y]).freq == "Q-DEC"

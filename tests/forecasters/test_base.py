@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from forecast._checks import ForecastWarning
 from forecast.engine.model import Model
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.classical.naive import NaiveForecaster
@@ -167,6 +168,8 @@ def test_new_values_may_all_lie_apart(monthly: pd.Series) -> None:
     assert updated.predict(1).index[0] == monthly.index[90] and len(updated.panel_.values) == 90
     with pytest.raises(ValueError, match="finer than the data"):
         NaiveForecaster(freq="MS").fit(apart)
+    with pytest.warns(ForecastWarning, match="come every 3 steps of 'MS', the frequency of `fit`"):
+        model.apply(monthly[::3])
 
 
 def test_series_of_wide_frames_and_lists_keep_their_order(wide: pd.DataFrame) -> None:

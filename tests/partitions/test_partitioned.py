@@ -167,11 +167,12 @@ def test_several_columns_name_a_series(y, tmp_path):
         check_dtype=False,
     )
     pd.testing.assert_frame_equal(table, model.fit(rows).predict())
+    pd.testing.assert_frame_equal(table, Partitioned(model).predict(rows.assign(price=1.0)))
 
 
 def test_what_cannot_be_divided_is_refused(y, tmp_path):
     parts = Partitioned(NaiveForecaster(horizon=2))
-    with pytest.raises(ValueError, match="must be a long frame with the column 'unique_id'"):
+    with pytest.raises(ValueError, match="must be a long frame with the columns unique_id, ds"):
         parts.predict(y.rename(columns={"unique_id": "shop"}))
     with pytest.raises(ValueError, match="must have a row to be divided"):
         parts.predict(y[:0])

@@ -102,7 +102,18 @@ class RecurrentForecaster(ColdStartForecaster, abc.ABC):
 
 
 class LSTMForecaster(RecurrentForecaster):
-    """Forecast with long short-term memory: gates decide what the state keeps."""
+    """Forecast with long short-term memory: gates decide what the state keeps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> wave = pd.Series(np.sin(np.arange(200)))  # 2 pi is no whole number of steps
+    >>> small = {"n_estimators": 1, "hidden_size": 8, "max_epochs": 2, "learning_rate": 0.01}
+    >>> model = LSTMForecaster(horizon=5, random_state=0, **small).fit(wave[:195])
+    >>> float((model.predict() - wave[195:]).abs().mean()) < 0.1
+    True
+    """
 
     _cell = "lstm"
 
@@ -121,6 +132,16 @@ class RNNForecaster(RecurrentForecaster):
     ----------
     cells : tuple of str
         All of `forecast.networks.recurrent.CELLS` but that of `LSTMForecaster`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> wave = pd.Series(np.sin(np.arange(200)))  # 2 pi is no whole number of steps
+    >>> small = {"n_estimators": 1, "hidden_size": 8, "max_epochs": 2, "learning_rate": 0.01}
+    >>> model = RNNForecaster(cell="gru", horizon=5, random_state=0, **small).fit(wave[:195])
+    >>> float((model.predict() - wave[195:]).abs().mean()) < 0.1
+    True
     """
 
     cells: ClassVar = tuple(cell for cell in CELLS if cell != LSTMForecaster._cell)

@@ -41,6 +41,16 @@ class Seq2SeqForecaster(ColdStartForecaster):
     **parameters
         Those of `ColdStartForecaster`. Static features that go to the network start the encoder, or
         are an input of each step of the encoder and, unless there is one context, of the decoder.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> wave = pd.Series(np.sin(np.arange(200)))  # 2 pi is no whole number of steps
+    >>> small = {"n_estimators": 1, "hidden_size": 8, "max_epochs": 2, "learning_rate": 0.01}
+    >>> model = Seq2SeqForecaster(cell="gru", horizon=5, random_state=0, **small).fit(wave[:195])
+    >>> float((model.predict() - wave[195:]).abs().mean()) < 0.1
+    True
     """
 
     _recipe = staticmethod(seq2seq_recipe)

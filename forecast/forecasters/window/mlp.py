@@ -13,6 +13,16 @@ class MLPForecaster(NeuralForecaster):
 
     The Markov model of order n = `context_length`: p(x_t | past) = p(x_t | x_{t-n} ... x_{t-1}).
     What happened before the window changes nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> wave = pd.Series(np.sin(np.arange(200)))  # 2 pi is no whole number of steps
+    >>> small = {"n_estimators": 1, "hidden_size": 8, "max_epochs": 2, "learning_rate": 0.01}
+    >>> model = MLPForecaster(horizon=5, random_state=0, **small).fit(wave[:195])
+    >>> float((model.predict() - wave[195:]).abs().mean()) < 0.1
+    True
     """
 
     _recipe = staticmethod(window_recipe)
