@@ -28,13 +28,13 @@ def one_or_several(names: Hashable | Sequence[Hashable]) -> Hashable:
     return names[0] if len(names) == 1 else tuple(names)
 
 
-def time_level(index: pd.MultiIndex, time_col: Hashable = None) -> int:
+def time_level(index: pd.MultiIndex, time_col: Hashable) -> int:
     """Return which level of an index holds the times: by its name, its type, or as the last.
 
     Examples
     --------
     >>> days = pd.date_range("2024", periods=2)
-    >>> time_level(pd.MultiIndex.from_product([days, ["a", "b"]]))
+    >>> time_level(pd.MultiIndex.from_product([days, ["a", "b"]]), "ds")
     0
     """
     if time_col in index.names:
@@ -120,7 +120,7 @@ def _is_dated(level: pd.Index) -> bool:
     return isinstance(level, pd.PeriodIndex) or pd.api.types.is_datetime64_any_dtype(level.dtype)
 
 
-def rows_of(table: pd.DataFrame, series: Any = None) -> pd.DataFrame:
+def rows_of(table: pd.DataFrame, series: Any) -> pd.DataFrame:
     """Return the rows of one series of a table indexed by (id, time), by time; None: the first.
 
     Raises

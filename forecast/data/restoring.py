@@ -73,14 +73,7 @@ def values_of(panel: Panel, table: Any) -> np.ndarray:
     array([[5.],
            [6.]])
     """
-    layout, n = panel.layout, panel.n_series
-    if layout.kind == "list":
-        return np.stack([one.to_numpy(np.float64) for one in table])
-    table = backends.pandas_table(table, str(layout.id_col), str(layout.time_col))
-    if layout.kind == "long":
-        table = table[layout.target_col]
-    values = table.to_numpy(np.float64)
-    return values.T if layout.kind == "wide" else values.reshape(n, -1)
+    return columns_of(panel, table)[..., 0]
 
 
 def columns_of(panel: Panel, table: Any) -> np.ndarray:
@@ -95,12 +88,14 @@ def columns_of(panel: Panel, table: Any) -> np.ndarray:
     """
     layout, n = panel.layout, panel.n_series
     if layout.kind == "list":
-        return np.stack([one.to_numpy(np.float64) for one in table])
+        return np.stack([one.to_numpy(np.float64).reshape(len(one), -1) for one in table])
     table = backends.pandas_table(table, str(layout.id_col), str(layout.time_col))
-    values = table.drop(columns=layout.keys, errors="ignore").to_numpy(np.float64)
+    if layout.kind == "long":
+        table = table.drop(columns=layout.keys)
+    values = table.to_numpy(np.float64)
     if layout.kind == "wide":
         return values.reshape(len(values), n, -1).transpose(1, 0, 2)
-    return values.reshape(n, -1, values.shape[1])
+    return values.reshape(n, len(values) // n, -1)
 
 
 def restore_columns(panel: Panel, values: np.ndarray, columns: Sequence[Hashable]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -66,6 +67,14 @@ class Residuals(NamedTuple):
     rhythm: np.ndarray
     means: np.ndarray
     follows: np.ndarray
+
+    @classmethod
+    def of_each(cls, errors: Sequence[np.ndarray], phases: Sequence[np.ndarray]) -> Residuals:
+        """Keep the finite errors of every series, which are given one by one, with their phases."""
+        owners = np.repeat(np.arange(len(errors)), [len(part) for part in errors])
+        return cls.gather(
+            np.concatenate(errors), owners, len(errors), phases=np.concatenate(phases)
+        )
 
     @classmethod
     def gather(

@@ -9,9 +9,10 @@ from forecast.generated.recursion import autoregress
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
+HARMONICS = 16  # of a profile, at most
 
 
-def draw_profiles(rng: np.random.Generator, season: Numbers, harmonics: int = 16) -> Floats:
+def draw_profiles(rng: np.random.Generator, season: Numbers) -> Floats:
     """Draw one cycle of every season, (B, M) with M the longest, of mean 0 and deviation 1.
 
     Four shapes: a Fourier series whose amplitudes fall by a random power (smooth to sharp; the
@@ -26,7 +27,7 @@ def draw_profiles(rng: np.random.Generator, season: Numbers, harmonics: int = 16
     ((2, 12), 0.0, [0.0, 0.0])
     """
     size, longest = len(season), int(season.max())
-    k = np.arange(1, min(harmonics, max(longest // 2, 1)) + 1)
+    k = np.arange(1, min(HARMONICS, max(longest // 2, 1)) + 1)
     top = np.maximum(season // 2, 1)
     used = rng.integers(1, top + 1)
     # what has many steps, as hours of a day and weeks of a year, moves from one to the next slowly

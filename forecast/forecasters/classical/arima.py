@@ -106,9 +106,7 @@ class ARIMAForecaster(ResidualForecaster):
         self.fits_ = []
         for i in range(panel.n_series):
             start = max(0, int(panel.lengths[i]) - max(RECENT, 10 * m))
-            rows = slice(int(panel.offsets[i]) + start, int(panel.offsets[i + 1]))
-            X = None if panel.X is None else panel.X[rows].astype(np.float64)
-            y = panel.values[rows].astype(np.float64)
+            rows, y, X = _since(panel, i, start)
             fits = _fit_series(y, filled[rows], X, m, order, seasonal)
             self.fits_.append([fit._replace(start=start) for fit in fits])
         self._follow(panel)
@@ -119,19 +117,14 @@ class ARIMAForecaster(ResidualForecaster):
         self.motions_, self.nearby_ = [], []
         for i, fits in enumerate(self.fits_):
             start, length = fits[0].start, int(panel.lengths[i])
-            rows = slice(int(panel.offsets[i]) + start, int(panel.offsets[i + 1]))
-            X = None if panel.X is None else panel.X[rows].astype(np.float64)
-            y = panel.values[rows].astype(np.float64)
+            rows, y, X = _since(panel, i, start)
             motions, missed = zip(*(filter_series(fit, y, X) for fit in fits), strict=True)
             self.motions_.append(list(motions))
             known = np.where(np.isfinite(filled[rows]), filled[rows], fits[0].centre)
             self.nearby_.append([Nearby.after(fit, known, X) for fit in fits])
             errors.append(averaged(fits, missed))
             phases.append(np.arange(start, length) % self.season_length_)
-        owners = np.repeat(np.arange(panel.n_series), [len(part) for part in errors])
-        self.residuals_ = Residuals.gather(
-            np.concatenate(errors), owners, panel.n_series, phases=np.concatenate(phases)
-        )
+        self.residuals_ = Residuals.of_each(errors, phases)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         self._follow(panel)
@@ -191,6 +184,13 @@ class ARIMAForecaster(ResidualForecaster):
         if not all(self.fits_):
             raise ValueError("every series has a model")
         self._follow(panel)
+
+
+def _since(panel: Panel, i: int, start: int) -> tuple[slice, np.ndarray, np.ndarray | None]:
+    """Return the rows of series i from one of its values on, with values and covariates there."""
+    rows = slice(int(panel.offsets[i]) + start, int(panel.offsets[i + 1]))
+    X = None if panel.X is None else panel.X[rows].astype(np.float64)
+    return rows, panel.values[rows].astype(np.float64), X
 
 
 def _one_model(

@@ -71,10 +71,7 @@ class SmoothingForecaster(ResidualForecaster):
             read.append(y)
         self.smoothing_ = Smoothing(*map(np.stack, zip(*(f.smoothing for f in fits), strict=True)))
         self.doubt_ = doubts([fit.start for fit in fits], [fit.learned for fit in fits], read)
-        owners = np.repeat(np.arange(panel.n_series), [len(part) for part in errors])
-        self.residuals_ = Residuals.gather(
-            np.concatenate(errors), owners, panel.n_series, phases=np.concatenate(phases)
-        )
+        self.residuals_ = Residuals.of_each(errors, phases)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         recursion = Recursion(self.smoothing_)
