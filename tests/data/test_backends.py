@@ -248,6 +248,15 @@ def test_backtests_and_splits_are_those_of_the_twin(library: str, kind: str) -> 
     assert type(model.predict(2)) is type(y)
 
 
+def test_types_of_arrow_in_pandas_give_plain_floats_and_times() -> None:
+    days = pd.date_range("2024", periods=3, unit="ns")
+    rows = pd.DataFrame({"unique_id": "a", "ds": days, "y": [1.0, 2.0, 4.0]})
+    held = rows.convert_dtypes(dtype_backend="pyarrow").astype({"ds": "timestamp[ns][pyarrow]"})
+    found = NaiveForecaster(season_length=1).fit(held).predict(1)
+    assert [str(kind) for kind in found.dtypes[["ds", "y"]]] == ["datetime64[ns]", "float64"]
+    assert found["unique_id"].dtype == held["unique_id"].dtype
+
+
 def flat(table: Any) -> pd.DataFrame:
     """Return a pandas table with its keys as columns, and names of one level."""
     frame = table.to_frame() if isinstance(table, pd.Series) else table.copy()
