@@ -131,13 +131,13 @@ def fit(
     model_file: options.SaveTo,
 ) -> None:
     """Fit a model to all data and save it for `forecast predict`."""
-    from forecast.cli.sequences import of_sequences, taught
+    from forecast.cli.sequences import fitted_to_units, of_sequences
     from forecast.cli.work import fitted, make, of_symbols, read
     from forecast.engine.ranks import is_first
 
     model = make(choice, how, horizon=horizon, random_state=random_state)
     if of_sequences(model):
-        taught(model, data, how)
+        fitted_to_units(model, data, how)
     else:
         fitted(model, *read(data, how, symbols=of_symbols(model)))
     if is_first():  # of the processes that torchrun started

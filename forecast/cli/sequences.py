@@ -22,7 +22,7 @@ def of_sequences(model: Any) -> TypeGuard[SequenceEstimator]:
     return isinstance(model, SequenceEstimator)
 
 
-def taught(model: SequenceEstimator, data: str, how: Reading) -> SequenceEstimator:
+def fitted_to_units(model: SequenceEstimator, data: str, how: Reading) -> SequenceEstimator:
     """Fit an estimator to a file with a row per unit and time, its features and its label.
 
     Raises

@@ -65,7 +65,7 @@ def growth(past: Past, claimed: np.ndarray, echo: np.ndarray) -> np.ndarray:
     past
         One-step errors; a series of which they are NaN tells nothing.
     claimed
-        (n, H), the mean square if they are independent, of `independent`.
+        (n, H), the mean square if they are independent, of `independent_squares`.
     echo
         (n, H), what an error of one adds to its own step and to those after it.
 
@@ -77,7 +77,9 @@ def growth(past: Past, claimed: np.ndarray, echo: np.ndarray) -> np.ndarray:
     --------
     >>> ups_and_downs, echo = np.tile([1.0, -1.0], 50), np.ones((1, 4))
     >>> past = Past.of(ups_and_downs, np.zeros(100, dtype=int), np.arange(100) > 0)
-    >>> growth(past, independent(ups_and_downs, np.array([0, 100]), echo), echo).round(2).tolist()
+    >>> growth(past, independent_squares(ups_and_downs, np.array([0, 100]), echo), echo).round(
+    ...     2
+    ... ).tolist()
     [[1.0, 0.27, 0.56, 0.21]]
     """
     n, horizon = echo.shape
@@ -100,8 +102,10 @@ def growth(past: Past, claimed: np.ndarray, echo: np.ndarray) -> np.ndarray:
     return np.sqrt(ratio)
 
 
-def apart(past: Past, variance: np.ndarray, echo: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Return by which share the steps of a path belong less together than in the recursion, (n,).
+def decorrelation(
+    past: Past, variance: np.ndarray, echo: np.ndarray, factors: np.ndarray
+) -> np.ndarray:
+    """Return by which share correlations of steps are lower than in the recursion, (n,).
 
     If errors take each other back, a path is narrower than the recursion says, and so are sums over
     its steps: even narrower, for what is off at one step is not at the next. The share w is the one
@@ -123,7 +127,7 @@ def apart(past: Past, variance: np.ndarray, echo: np.ndarray, factors: np.ndarra
     >>> changes = np.diff(noise)
     >>> past = Past.of(changes, np.zeros(1_999, dtype=int), np.arange(1_999) > 0)
     >>> same = np.array([[1.0, 0.5, 0.33, 0.25]]) ** 0.5
-    >>> apart(past, np.array([2.0]), echo, same).round(1).tolist()
+    >>> decorrelation(past, np.array([2.0]), echo, same).round(1).tolist()
     [0.3]
     """
     n, horizon = echo.shape
@@ -163,7 +167,7 @@ def _run(follows: np.ndarray) -> np.ndarray:
     return place - np.maximum.accumulate(np.where(follows, 0, place))
 
 
-def independent(values: np.ndarray, offsets: np.ndarray, echo: np.ndarray) -> np.ndarray:
+def independent_squares(values: np.ndarray, offsets: np.ndarray, echo: np.ndarray) -> np.ndarray:
     """Return the mean square of errors (n, H) if those of one step are independent.
 
     Series i draws from values[offsets[i]:offsets[i + 1]].

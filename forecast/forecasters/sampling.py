@@ -10,11 +10,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from forecast.forecasters.base import BaseForecaster
-from forecast.forecasters.growth import Past, apart, growth, independent
+from forecast.forecasters.growth import Past, decorrelation, growth, independent_squares
 from forecast.forecasters.residuals import Residuals
 
-# Beside the forecasters, whose attributes are what fit learned: the errors, and their share apart.
-_SHARES: WeakKeyDictionary[ResidualForecaster, tuple[Residuals, np.ndarray]] = WeakKeyDictionary()
+# Beside the forecasters, whose attributes are what fit learned: their errors, and `_decorrelation`.
+_KEPT: WeakKeyDictionary[ResidualForecaster, tuple[Residuals, np.ndarray]] = WeakKeyDictionary()
 
 AT_ONCE = 2**18  # values of paths
 
@@ -169,7 +169,7 @@ class ResidualForecaster(BaseForecaster):
         (own,) = rng.spawn(1)
         paths = self._run(horizon, known, noise)
         paths = _stretched(paths, self._predict(horizon, known), factors)
-        return _loosened(paths, self._share_apart(), own)
+        return _decorrelated(paths, self._kept_decorrelation(), own)
 
     def _centered(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
@@ -191,22 +191,24 @@ class ResidualForecaster(BaseForecaster):
         if not echo.any():
             return None
         known = self.residuals_
-        return growth(self._past(), independent(known.values, known.offsets, echo), echo)
+        return growth(self._past(), independent_squares(known.values, known.offsets, echo), echo)
 
-    def _share_apart(self) -> np.ndarray:
-        """Return `_apart` of these errors: measured once, however often paths are asked for."""
-        measured = _SHARES.get(self)
+    def _kept_decorrelation(self) -> np.ndarray:
+        """Return `_decorrelation` of these errors: measured once for all paths."""
+        measured = _KEPT.get(self)
         if measured is None or measured[0] is not self.residuals_:
-            measured = _SHARES[self] = self.residuals_, self._apart()
+            measured = _KEPT[self] = self.residuals_, self._decorrelation()
         return measured[1]
 
-    def _apart(self) -> np.ndarray:
-        """Return by which share (n,) the steps of a path belong less together than in `_run`."""
+    def _decorrelation(self) -> np.ndarray:
+        """Return by which share (n,) correlations along a path are lower than in `_run`."""
         horizon, values, offsets = self.horizon_, self.residuals_.values, self.residuals_.offsets
         echo, factors = self._echo(horizon), self._growth(horizon)
         if factors is None:
             return np.zeros(len(echo))
-        return apart(self._past(), independent(values, offsets, echo[:, :1])[:, 0], echo, factors)
+        return decorrelation(
+            self._past(), independent_squares(values, offsets, echo[:, :1])[:, 0], echo, factors
+        )
 
     def _past(self) -> Past:
         """Return the errors of the past as they were, with their mean."""
@@ -260,7 +262,7 @@ def _stretched(paths: np.ndarray, median: np.ndarray, factors: np.ndarray) -> np
     return paths
 
 
-def _loosened(paths: np.ndarray, share: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _decorrelated(paths: np.ndarray, share: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the same values (n, S, H) at each step, but correlations lower by a share (n,).
 
     They change places: each goes where a mixture of itself and of noise has its rank (Iman and

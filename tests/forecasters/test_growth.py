@@ -10,8 +10,8 @@ import pytest
 from scipy.signal import lfilter
 
 from forecast import NaiveForecaster, ThetaForecaster
-from forecast.forecasters.growth import Past, apart, growth, independent
-from forecast.forecasters.sampling import _loosened
+from forecast.forecasters.growth import Past, decorrelation, growth, independent_squares
+from forecast.forecasters.sampling import _decorrelated
 
 STEPS = 12
 
@@ -21,7 +21,7 @@ def measured(errors: np.ndarray, ends: np.ndarray, echo: np.ndarray) -> np.ndarr
     counts = np.diff(ends)
     follows = np.concatenate([np.arange(count) > 0 for count in counts])
     past = Past.of(errors, np.repeat(np.arange(len(counts)), counts), follows)
-    return growth(past, independent(errors, ends, echo), echo)
+    return growth(past, independent_squares(errors, ends, echo), echo)
 
 
 def factors(*series: np.ndarray, means: float = 0.0, steps: int = STEPS) -> np.ndarray:
@@ -29,7 +29,7 @@ def factors(*series: np.ndarray, means: float = 0.0, steps: int = STEPS) -> np.n
     drawn = np.concatenate(series)
     owners = np.repeat(np.arange(len(series)), np.diff(ends))
     past = Past.of(drawn + means, owners, ~np.isin(np.arange(len(drawn)), ends))
-    return growth(past, independent(drawn, ends, echo), echo)
+    return growth(past, independent_squares(drawn, ends, echo), echo)
 
 
 def test_independent_errors_grow_as_the_recursion_says() -> None:
@@ -125,8 +125,8 @@ def share_apart(series: np.ndarray, steps: int = STEPS) -> np.ndarray:
     ends, echo = np.arange(n + 1) * (size - 1), np.ones((n, steps))
     follows = np.arange(n * (size - 1)) % (size - 1) > 0
     past = Past.of(errors.ravel(), np.repeat(np.arange(n), size - 1), follows)
-    claimed = independent(errors.ravel(), ends, echo)
-    return apart(past, claimed[:, 0], echo, growth(past, claimed, echo))
+    claimed = independent_squares(errors.ravel(), ends, echo)
+    return decorrelation(past, claimed[:, 0], echo, growth(past, claimed, echo))
 
 
 def test_errors_of_walks_belong_together_as_the_recursion_says_and_of_others_less() -> None:
@@ -137,14 +137,14 @@ def test_errors_of_walks_belong_together_as_the_recursion_says_and_of_others_les
     assert (share_apart(comes_back[:, :8]) == 0).all()  # no error so far ahead is known
 
 
-def test_loosened_paths_have_the_same_values_and_lower_correlations() -> None:
+def test_decorrelated_paths_have_the_same_values_and_lower_correlations() -> None:
     walks = np.random.default_rng(0).normal(size=(2, 4_000, 6)).cumsum(2)
-    loose = _loosened(walks.copy(), np.array([0.0, 0.4]), np.random.default_rng(1))
+    loose = _decorrelated(walks.copy(), np.array([0.0, 0.4]), np.random.default_rng(1))
     np.testing.assert_array_equal(loose[0], walks[0])
     np.testing.assert_array_equal(np.sort(loose[1], 0), np.sort(walks[1], 0))
     before, after = (np.corrcoef(paths[1].T)[~np.eye(6, dtype=bool)] for paths in (walks, loose))
     np.testing.assert_allclose(after, 0.6 * before, atol=0.04)
-    fewer = _loosened(walks[..., :3].copy(), np.array([0.0, 0.4]), np.random.default_rng(1))
+    fewer = _decorrelated(walks[..., :3].copy(), np.array([0.0, 0.4]), np.random.default_rng(1))
     np.testing.assert_array_equal(fewer, loose[..., :3])
 
 
@@ -160,8 +160,10 @@ def test_sums_of_paths_are_as_wide_as_those_of_a_series_that_comes_back() -> Non
 
 def test_how_far_apart_steps_are_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    measure = NaiveForecaster._apart
-    monkeypatch.setattr(NaiveForecaster, "_apart", lambda self: calls.append(1) or measure(self))
+    measure = NaiveForecaster._decorrelation
+    monkeypatch.setattr(
+        NaiveForecaster, "_decorrelation", lambda self: calls.append(1) or measure(self)
+    )
     y = pd.Series(np.random.default_rng(0).normal(size=80).cumsum())
     model = NaiveForecaster(horizon=6).fit(y[:60])
     for _ in range(3):

@@ -93,7 +93,7 @@ class ETSForecaster(SmoothingForecaster):
                 break
         return best
 
-    def _apart(self) -> np.ndarray:
+    def _decorrelation(self) -> np.ndarray:
         # Of errors to which gains and a trend were fitted, sums are narrower than of later ones.
         return np.zeros(self.panel_.n_series)
 
