@@ -19,8 +19,8 @@ AHEAD = 64  # times that are made at once, beyond those asked for
 class Steps:
     """Hold steps of n series in arrays with room for more.
 
-    Several panels may share them, each knowing how many are its own. Who comes second to add a
-    step after the same one gets arrays of its own, so no panel ever changes.
+    Several panels may share them, each knowing how many are its own. The second one that
+    adds a step after the same one gets arrays of its own, so no panel ever changes.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def blocks_in_turn(panel: Panel, first: int, count: int, fewest: int) -> np.ndar
 def held_out_series(panel: Panel, fraction: float) -> np.ndarray:
     """Return how many values of each series are for training: none of some, spread evenly.
 
-    Who forecasts series without a history is judged by series never seen.
+    A forecaster of series without a history is judged by series that it never saw.
 
     Parameters
     ----------

@@ -17,8 +17,8 @@ _ALIKE = 1e-9
 def warn_of_leaks(panel: Panel, known: np.ndarray, names: tuple[str, ...]) -> None:
     """Warn of a known covariate that is the target, now or some steps later, up to its unit.
 
-    Who knows it ahead knows the forecast; most often it is only known afterwards, and belongs to
-    `past_only`.
+    If it were known ahead, there would be nothing to forecast; most often it is known afterwards
+    only, and belongs to `past_only`.
 
     Parameters
     ----------

@@ -96,7 +96,7 @@ class ArrayForecaster(ABC):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return median (n, H) and quantiles (n, H, Q): by default `_predict`, and those of paths.
 
-        Who knows both of one computation, or quantiles without paths, says so here.
+        Override it where one computation gives both, or gives quantiles without paths.
         """
         return self._predict(horizon, known), self._quantiles_of_paths(horizon, levels, known)
 
@@ -170,7 +170,7 @@ class ArrayForecaster(ABC):
     def _answer(self, asked: Occluded, horizon: int) -> np.ndarray:
         """Return the forecasts (N, H) that other histories would have; by default learn from them.
 
-        Who learns more than a rule keeps what was learned of each series, and only reads again.
+        A forecaster with learned parameters keeps them, and only reads the other histories.
         """
         learner = copy.copy(self)
         learner.panel_ = asked.panel

@@ -15,9 +15,9 @@ class Bounds(NamedTuple):
     """What the values of each series tell of those to come.
 
     A series that never was negative is not forecast below zero, and one of whole numbers has whole
-    quantiles and paths; a mean has decimals. Both are decided series by series. Who knows better
-    passes a `target_transform`, even `FunctionTransformer()`, which changes nothing: then the
-    bounds are its own.
+    quantiles and paths; a mean has decimals. Both are decided series by series. To decide
+    otherwise, pass a `target_transform`, even `FunctionTransformer()`, which changes nothing: then
+    the bounds are its own.
 
     Attributes
     ----------
