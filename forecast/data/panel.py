@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -66,6 +66,17 @@ class Layout:
     def indexed(self) -> bool:
         """Whether times are in the index; else they are in the column `time_col`."""
         return self.kind != "long" and self.backend == "pandas"
+
+    def labels(self, prefix: str, entries: Iterable[Any]) -> list[Any]:
+        """Return what columns of forecasts are called: words, where they stand beside the keys.
+
+        Examples
+        --------
+        >>> Layout("long").labels("q", [0.1, 0.9]), Layout("series").labels("q", [0.1, 0.9])
+        (['q0.1', 'q0.9'], [0.1, 0.9])
+        """
+        words = self.kind == "multi" or not self.indexed
+        return [f"{prefix}{entry}" for entry in entries] if words else list(entries)
 
 
 class Future(NamedTuple):

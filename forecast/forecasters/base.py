@@ -165,7 +165,7 @@ class BaseForecaster(FramedForecaster):
         steps, known = self._ahead(horizon, X)
         wanted = arguments.probabilities(levels)
         quantiles = self._quantiles(steps, wanted, known)  # (n, H, Q)
-        return restore_columns(self.panel_, quantiles, self._labels("q", wanted))
+        return restore_columns(self.panel_, quantiles, self.panel_.layout.labels("q", wanted))
 
     def predict_interval(
         self,
@@ -219,7 +219,7 @@ class BaseForecaster(FramedForecaster):
         if isinstance(random_state, np.random.RandomState):  # of old: nothing can be split off it
             random_state = int(random_state.randint(2**31))
         paths = self._paths(steps, count, known, np.random.default_rng(random_state))  # (n, H, S)
-        return restore_columns(self.panel_, paths, self._labels("path", range(count)))
+        return restore_columns(self.panel_, paths, self.panel_.layout.labels("path", range(count)))
 
     def update(self, y: Frame, X: IntoDataFrame | None = None) -> Self:
         """Absorb the values that came after the history; what `fit` learned stays.

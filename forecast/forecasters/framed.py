@@ -1,8 +1,7 @@
-"""What stands between the frames of users and the arrays of authors (room 5)."""
+"""What stands between the frames of users and the arrays of authors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Self
 
@@ -62,8 +61,3 @@ class FramedForecaster(Parameters, DistributionForecaster):
         check_is_fitted(self)
         new = read_update(self.panel_, y, X, **self._named_columns())
         return self._continued(append(self.panel_, new))
-
-    def _labels(self, prefix: str, entries: Iterable[float]) -> list[Any]:
-        """Name the columns of a long frame; a column of its own needs a name that is a word."""
-        words = self.panel_.layout.kind == "multi" or not self.panel_.layout.indexed
-        return [f"{prefix}{entry}" for entry in entries] if words else list(entries)

@@ -150,8 +150,7 @@ class BaseSymbolForecaster(FramedSymbols):
             both = [range(len(chances)), range(1, steps + 1)]
             index = pd.MultiIndex.from_product(both, names=["sequence", "step"])
             return pd.DataFrame(chances.reshape(-1, len(labels)), index, pd.Index(labels))
-        words = self.panel_.layout.kind == "multi" or not self.panel_.layout.indexed
-        return restore_columns(self.panel_, chances, list(map(str, labels)) if words else labels)
+        return restore_columns(self.panel_, chances, self.panel_.layout.labels("", labels))
 
     def sample(
         self,
@@ -190,10 +189,10 @@ class BaseSymbolForecaster(FramedSymbols):
         written = self._written(steps, count, draw)  # (n, S, H)
         if self.panel_ is None:
             return [[self._cut(row) for row in rows] for rows in written]
-        words = self.panel_.layout.kind == "multi" or not self.panel_.layout.indexed
-        labels = [f"path{path}" if words else path for path in range(count)]
         symbols = self.vocabulary_.decode(written.transpose(0, 2, 1))
-        return restore_columns(self.panel_, symbols, labels)
+        return restore_columns(
+            self.panel_, symbols, self.panel_.layout.labels("path", range(count))
+        )
 
     def update(self, y: Any, X: None = None) -> Self:
         """Absorb the symbols that came after the history; what `fit` learned stays.

@@ -1,4 +1,4 @@
-"""Least squares on sliding windows that are never laid out (room 5).
+"""Least squares on sliding windows that are never laid out.
 
 The columns of such a regression are one series, shifted; so neighbours on a diagonal of the matrix
 of its normal equations differ by the products at the ends of the stretches alone. Morf, Dickinson,
