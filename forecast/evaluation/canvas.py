@@ -8,6 +8,7 @@ from itertools import cycle, product
 from typing import Any
 
 import matplotlib.dates as mdates
+import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -57,6 +58,11 @@ def drawn(text: Any) -> str:
     '\\$a\\$'
     """
     return printable(str(text)).replace("$", r"\$")
+
+
+def axes_for(ax: Axes | None, size: tuple[float, float] = (8, 4)) -> Axes:
+    """Return the Axes to draw on: those given, else those of a new figure of so many inches."""
+    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
 
 
 def draw_line(

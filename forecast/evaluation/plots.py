@@ -27,6 +27,7 @@ from forecast.evaluation.canvas import (
     MEDIUM,
     PALE,
     SKY,
+    axes_for,
     axis_label,
     cadence,
     draw_bands,
@@ -99,7 +100,7 @@ def plot_forecast(
                 f"`{name}` must be one Series, got a {type(series).__name__}. "
                 f"Draw one series at a time, for example {name}['A']."
             )
-    ax = plt.subplots(figsize=(8, 4), layout="constrained")[1] if ax is None else ax
+    ax = axes_for(ax)
     shown = max(3 * len(forecast), 40) if tail is None else positive_integer("tail", tail)
     past = history.iloc[-shown:]
     draw_past(ax, past, actual)
@@ -150,7 +151,7 @@ def plot_error_by_step(
     """
     metric_named(metric)
     table = pandas_rows(table)
-    ax = plt.subplots(figsize=(8, 4), layout="constrained")[1] if ax is None else ax
+    ax = axes_for(ax)
     frame = evaluate(table, history, season_length, by=("model", "step"), metrics=[metric])
     record, scores = metric_named(frame.columns[0]), frame.iloc[:, 0]
     ends = {}
@@ -206,7 +207,7 @@ def plot_steps(
         known = rows[column].unique().tolist()
         chosen = known[0] if wanted is None else one_of(argument, wanted, known)
         rows = rows[rows[column] == chosen]
-    ax = plt.subplots(figsize=(8, 4), layout="constrained")[1] if ax is None else ax
+    ax = axes_for(ax)
     came = rows.drop_duplicates("ds").set_index("ds")["y"].sort_index()
     draw_line(ax, came, PALE, "actual")
     for step, colour in zip(steps, cycle(COLOURS), strict=False):
@@ -362,7 +363,7 @@ def plot_weights(weights: pd.DataFrame, label: str = "weight", *, ax: Axes | Non
             f"`weights` must lie between 0 and 1, got {np.nanmin(shown):.3g} to "
             f"{np.nanmax(shown):.3g}. Draw gates and attention, which do; or scale them."
         )
-    ax = plt.subplots(figsize=(8, 3.4), layout="constrained")[1] if ax is None else ax
+    ax = axes_for(ax, (8, 3.4))
     image = ax.imshow(shown, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     dress(ax, drawn(weights.columns.name or "step"), drawn(weights.index.name or "unit"))
     ax.grid(visible=False)

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from forecast.data.backends import like
-from forecast.evaluation.canvas import PALE, dress, label_ends, line_styles
+from forecast.evaluation.canvas import PALE, axes_for, dress, label_ends, line_styles
 from forecast.evaluation.table import pandas_rows, quantile_columns
 
 
@@ -97,7 +96,7 @@ def plot_reliability(
     -------
     Axes
     """
-    ax = plt.subplots(figsize=(5, 5), layout="constrained")[1] if ax is None else ax
+    ax = axes_for(ax, (5, 5))
     shares = reliability(pandas_rows(table))
     ax.plot([0, 1], [0, 1], color=PALE, linewidth=1, zorder=0)
     ends = {}
@@ -123,7 +122,7 @@ def plot_pit(table: pd.DataFrame, *, naive: Sequence[str] = (), ax: Axes | None 
     -------
     Axes
     """
-    ax = plt.subplots(figsize=(5, 5), layout="constrained")[1] if ax is None else ax
+    ax = axes_for(ax, (5, 5))
     shares = pit_histogram(pandas_rows(table))
     edges = np.array([0.0, *shares.columns])
     ax.axhline(1, color=PALE, linewidth=1, zorder=0)

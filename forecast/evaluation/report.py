@@ -21,8 +21,10 @@ from matplotlib.figure import Figure
 from forecast._checks import printable
 from forecast.data.panel import Panel
 from forecast.evaluation.canvas import (
+    BLACK,
     BLUE,
     GREY,
+    axes_for,
     axis_label,
     cadence,
     draw_bands,
@@ -120,7 +122,7 @@ def render_report(
 
 
 def _subtitle(history: Panel, unit: str | None) -> str:
-    n, (adverb) = history.n_series, cadence(history.grid)[1]
+    n, adverb = history.n_series, cadence(history.grid)[1]
     series = f"{n:,} series" if n > 1 else f"One series, {with_unit(str(history.ids[0]), unit)}"
     first, last = (str(time).removesuffix(" 00:00:00") for time in history.grid[[0, -1]])
     often = f", {adverb}" if adverb else ""
@@ -192,7 +194,7 @@ def _figures(
             season_length=season_length,
             naive=naive,
             unit=unit,
-            ax=_small(),
+            ax=axes_for(None, _SMALL),
         )
         yield _picture(
             ax, "How the error of the best models grows with the steps ahead. Naive is grey."
@@ -206,32 +208,26 @@ def _figures(
 
 def _word_kept(forecasts: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Draw whether quantiles and bands hold what they say."""
-    ax = plot_reliability(forecasts, ax=_small())
+    ax = plot_reliability(forecasts, ax=axes_for(None, _SMALL))
     yield _picture(
         ax,
         "How often the actual value was below each quantile. On the diagonal a forecast keeps "
         "its promise; flatter than it, bands are too narrow.",
     )
     yield _picture(
-        plot_pit(forecasts, ax=_small()),
+        plot_pit(forecasts, ax=axes_for(None, _SMALL)),
         "How many actual values fell between neighbouring quantiles, over how many should. At 1 "
         "a forecast keeps its promise; high at both ends, bands are too narrow.",
     )
     bands = central_intervals(quantile_columns(forecasts))
     if forecasts["step"].max() > forecasts["step"].min() and bands:
-        ax = plot_error_by_step(forecasts, "coverage", ax=_small())
+        ax = plot_error_by_step(forecasts, "coverage", ax=axes_for(None, _SMALL))
         ax.axhline(max(bands), color=GREY, lw=1, ls=(0, (4, 3)), zorder=0)
         yield _picture(
             ax,
             "What share of the values the widest band held, by the steps ahead. The dashed line is "
             "what it should hold.",
         )
-
-
-def _small() -> Axes:
-    """Return where a figure is drawn that shares its row with another."""
-    ax: Axes = plt.subplots(figsize=_SMALL, layout="constrained")[1]
-    return ax
 
 
 def _why(explanation: Any) -> Iterator[dict[str, Any]]:
@@ -246,12 +242,12 @@ def _why(explanation: Any) -> Iterator[dict[str, Any]]:
 
 def _every_origin(forecasts: pd.DataFrame, history: Panel, model: str, unit: str | None) -> Axes:
     """Draw the forecasts of the first series from all origins over its values."""
-    ax = plt.subplots(figsize=(11, 3.8), layout="constrained")[1]
+    ax = axes_for(None, (11, 3.8))
     rows = forecasts[forecasts["unique_id"] == history.ids[0]].set_index("ds")
     values = pd.Series(history.series(0), history.times(0), dtype=float)
     span = int((values.index > rows["cutoff"].min()).sum())
     past = values.iloc[-span - max(span, 20) :]
-    draw_line(ax, past, "#222222", "actual")
+    draw_line(ax, past, BLACK, "actual")
     band: dict[str, Any] = {}
     for number, (cutoff, part) in enumerate(rows.groupby("cutoff")):
         label = model if number == 0 else f"_{number}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,6 +15,7 @@ from forecast.evaluation.canvas import (
     GREY,
     MEDIUM,
     VERMILLION,
+    axes_for,
     drawn,
     dress,
     legend_above,
@@ -60,7 +60,7 @@ def plot_symbols(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['off', 'on']
     """
-    ax = plt.subplots(figsize=(8, 3.6), layout="constrained")[1] if ax is None else ax
+    ax = axes_for(ax, (8, 3.6))
     shown = max(3 * len(chances), 20) if tail is None else positive_integer("tail", tail)
     past, rows = history.iloc[-shown:].dropna(), list(chances.columns)
     times = placed(past.index.append(chances.index))

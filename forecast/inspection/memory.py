@@ -117,6 +117,7 @@ def effective_memory(
         that can be seen is one less than their number: give more than the memory you suspect.
     X
         Their covariates, if `fit` had X. The plan ahead is held at its last row.
+
     horizon
         Steps of the forecast. Default: `horizon_` of each.
     threshold

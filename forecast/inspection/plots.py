@@ -24,6 +24,7 @@ from forecast.evaluation.canvas import (
     PALE,
     SMALL,
     VERMILLION,
+    axes_for,
     axis_label,
     cadence,
     draw_bands,
@@ -103,7 +104,7 @@ def plot_state_gradients(
     -------
     Axes
     """
-    ax = _axes(ax)
+    ax = axes_for(ax)
     for (name, frame), colour in zip(gradients.items(), cycle(COLOURS), strict=False):
         draw_line(ax, frame["norm"], colour, name, lw=2.2)
         if frame["bound"].notna().all():
@@ -136,7 +137,7 @@ def plot_forecast_gradients(
     -------
     Axes
     """
-    ax = _axes(ax)
+    ax = axes_for(ax)
     for (step, column), colour in zip(gradients.items(), cycle(COLOURS), strict=False):
         draw_line(ax, column.iloc[:tail], colour, f"{step} ahead", lw=1.4)
     ax.axhline(0, color=GREY, lw=1, zorder=0)
@@ -219,7 +220,7 @@ def plot_states(
     -------
     Axes
     """
-    ax = plt.subplots(figsize=(6.4, 5), layout="constrained")[1] if ax is None else ax
+    ax = axes_for(ax, (6.4, 5))
     shade = label.reindex(components.index).to_numpy(np.float64)
     first, second = (components.iloc[:, k].to_numpy() for k in (0, 1))
     ax.plot(first, second, color=PALE, lw=0.6, zorder=1)
@@ -325,7 +326,3 @@ def plot_scenarios(
     legend_above(axes[0], {})
     figure.align_ylabels()
     return axes
-
-
-def _axes(ax: Axes | None) -> Axes:
-    return plt.subplots(figsize=(8, 4), layout="constrained")[1] if ax is None else ax
