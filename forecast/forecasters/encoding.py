@@ -105,6 +105,11 @@ def decode(value: Any) -> Any:
     return {key: decode(entry) for key, entry in value["dict"].items()}
 
 
+def unfitted(cls: type[Any], about: dict[str, Any]) -> Any:
+    """Return an estimator of a class with the parameters that a file tells of."""
+    return cls(**{name: decode(value) for name, value in about["params"].items()})
+
+
 def beneath(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """Return the arrays whose names begin with a prefix, without it.
 

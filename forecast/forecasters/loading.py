@@ -17,7 +17,7 @@ from forecast.data.panel import Panel
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.bounds import Bounds
 from forecast.forecasters.calibration import Calibration
-from forecast.forecasters.encoding import beneath, decode
+from forecast.forecasters.encoding import beneath, decode, unfitted
 from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.panel_state import panel_from_state
 from forecast.forecasters.registry import CLASSES, forecaster_class
@@ -98,7 +98,7 @@ def rebuilt(about: dict[str, Any], learned: dict[str, np.ndarray], panel: Panel)
     cls = find_class(about["class"])
     if cls is None:
         raise ValueError(f"{short(about['class'])} is no known forecaster")
-    forecaster = cls(**{name: decode(value) for name, value in about["params"].items()})
+    forecaster = unfitted(cls, about)
     if not (forecaster.starts_cold or np.isfinite(panel.values[panel.offsets[:-1]]).all()):
         raise ValueError("a series begins with a missing value")
     forecaster.panel_, forecaster.freq_ = panel, panel.freq

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer
 from forecast.engine.training import Epoch
-from forecast.forecasters.encoding import decode, encode
+from forecast.forecasters.encoding import decode, encode, unfitted
 from forecast.forecasters.neural.building import device_here
 from forecast.forecasters.neural.persistence import fitting
 from forecast.forecasters.saving import named, write
@@ -72,7 +72,7 @@ def rebuild(cls: type[Any], about: dict[str, Any], arrays: dict[str, Array]) -> 
     KeyError, TypeError, ValueError
         If the parts of the file do not fit together.
     """
-    estimator = cls(**{name: decode(value) for name, value in about["params"].items()})
+    estimator = unfitted(cls, about)
     estimator._check_parameters()
     values = decode(about["learned"])
     estimator.n_inputs_ = positive_integer("n_inputs", values["n_inputs"])

@@ -270,15 +270,18 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         # a window that the user has set is judged whole, however many steps it has
         context = 0 if self._window is None else self.recipe_.n_steps
         asked = self.horizon_, self.season_length_, context
-        members, panel = self.recipe_.n_estimators, windows.panel
-        if members == 1 or not self.early_stopping or self.recipe_.prior is not None:
-            return Validation(self.model_, windows, held_out, *asked)
-        first, fewest = int(held_out[0]), self.recipe_.scale_window
-        blocks = blocks_in_turn(panel, first, members, fewest)
+        blocks = self._blocks(windows.panel, int(held_out[0]))
         if blocks is None:
             return Validation(self.model_, windows, held_out, *asked)
         own = torch.as_tensor(blocks, device=windows.device)
         return Folds(self.model_, windows, own, *asked)
+
+    def _blocks(self, panel: Panel, first: int) -> np.ndarray | None:
+        """Return the block that each member leaves out, (E, 2); None: all leave out the same."""
+        members, fewest = self.recipe_.n_estimators, self.recipe_.scale_window
+        if members == 1 or not self.early_stopping or self.recipe_.prior is not None:
+            return None
+        return blocks_in_turn(panel, first, members, fewest)
 
     def _calibrate(self, judge: Validation) -> None:
         """Learn how wide bands are, and those of each series where held-out values can tell it.

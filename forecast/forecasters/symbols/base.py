@@ -19,7 +19,7 @@ from forecast.data.frames import restore, restore_columns
 from forecast.data.symbols import as_numbers, is_bare, symbols_in
 from forecast.data.vocabulary import Vocabulary
 from forecast.forecasters import arguments
-from forecast.forecasters.encoding import decode
+from forecast.forecasters.encoding import unfitted
 from forecast.forecasters.symbols.decoding import greedy, sampled
 from forecast.forecasters.symbols.framed import FramedSymbols, without_covariates
 from forecast.forecasters.symbols.persistence import restore_from, save
@@ -321,6 +321,6 @@ class BaseSymbolForecaster(FramedSymbols):
     @classmethod
     def rebuild(cls, about: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         """Return the forecaster of a file that `save` wrote; `forecast.load` calls it."""
-        forecaster = cls(**{name: decode(value) for name, value in about["params"].items()})
+        forecaster = unfitted(cls, about)
         restore_from(forecaster, about, arrays)
         return forecaster
