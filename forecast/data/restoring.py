@@ -89,7 +89,7 @@ def columns_of(panel: Panel, table: Any) -> np.ndarray:
     layout, n = panel.layout, panel.n_series
     if layout.kind == "list":
         return np.stack([one.to_numpy(np.float64).reshape(len(one), -1) for one in table])
-    table = backends.pandas_table(table, str(layout.id_col), str(layout.time_col))
+    table = backends.pandas_table(table, list(layout.id_cols), str(layout.time_col))
     if layout.kind == "long":
         table = table.drop(columns=layout.keys)
     values = table.to_numpy(np.float64)

@@ -248,6 +248,13 @@ def test_backtests_and_splits_are_those_of_the_twin(library: str, kind: str) -> 
     assert type(model.predict(2)) is type(y)
 
 
+def test_a_stream_reads_forecasts_of_series_that_two_columns_name() -> None:
+    keys = {"town": ["Ulm", "Ulm"], "shop": ["a", "b"]}
+    past, new = (pl.DataFrame(keys | {"ds": [t, t], "y": [1.0 * t, 3.0 * t]}) for t in (1, 2))
+    model = NaiveForecaster(id_col=["town", "shop"], season_length=1).fit(past)
+    assert [scored.error for scored in stream(model, [new])] == [2.0]
+
+
 def test_types_of_arrow_in_pandas_give_plain_floats_and_times() -> None:
     days = pd.date_range("2024", periods=3, unit="ns")
     rows = pd.DataFrame({"unique_id": "a", "ds": days, "y": [1.0, 2.0, 4.0]})
