@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from forecast.pretrained.network import LEVELS, PretrainedNetwork, taught
+from forecast.pretrained.network import LEVELS, PretrainedNetwork, within_training
 from forecast.pretrained.reader import fill
 
 Floats = NDArray[np.float64]
@@ -71,7 +71,7 @@ def near(season: int, second: int, horizon: int) -> int:
     (20, 112)
     """
     steps = torch.arange(1, horizon + 1)
-    return int(taught(torch.tensor([[season]]), torch.tensor([[second]]), steps).max())
+    return int(within_training(torch.tensor([[season]]), torch.tensor([[second]]), steps).max())
 
 
 def means(values: Floats, season: int, length: int) -> Floats:

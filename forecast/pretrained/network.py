@@ -228,13 +228,13 @@ class PretrainedNetwork(nn.Module):
     def forecast(self, reading: Reading, origins: Tensor, steps: Tensor) -> Tensor:
         """Return quantiles (B, n, h, Q) of the steps (h,) after the origins (n,), in double.
 
-        Farther ahead than the network was taught, the median stays that of the same phase of the
-        last season that was taught: what goes on from there was seen to be worse than none.
+        Farther ahead than training often went, the median stays that of the same phase of the last
+        season within it: what goes on from there was seen to be worse than none.
         """
         unit = unit_of(reading.past, origins)
         found = self._in_units(self.read_out(reading, origins, steps), *unit)
         season, second = map(torch.from_numpy, (reading.past.season, reading.past.second))
-        nearer = taught(season, second, steps)
+        nearer = within_training(season, second, steps)
         far = (nearer != steps).any(0)
         if far.any():
             held = self._in_units(self.read_out(reading, origins, nearer[:, far]), *unit)
@@ -274,7 +274,7 @@ def usual(season: Tensor) -> Tensor:
     return torch.where(season > 1, (2 * season).clamp(16, 110), 14)
 
 
-def taught(season: Tensor, second: Tensor, steps: Tensor) -> Tensor:
+def within_training(season: Tensor, second: Tensor, steps: Tensor) -> Tensor:
     """Return the steps (h,) as far ahead as training often goes by seasons (B, 1): (B, h).
 
     A farther one becomes that of the same phase of the longer season which is farthest within; of a
@@ -283,7 +283,7 @@ def taught(season: Tensor, second: Tensor, steps: Tensor) -> Tensor:
     Examples
     --------
     >>> season, second = torch.tensor([[1], [12], [144]]), torch.tensor([[0], [0], [1008]])
-    >>> taught(season, second, torch.tensor([100, 300, 800])).tolist()
+    >>> within_training(season, second, torch.tensor([100, 300, 800])).tolist()
     [[100, 112, 112], [100, 192, 188], [100, 300, 720]]
     """
     most = (LONG * usual(season)).where(second == 0, FARTHEST).clamp(max=FARTHEST)
