@@ -247,7 +247,7 @@ def warn_of_changed_clocks(panel: Panel, horizon: int) -> None:
         )
 
 
-def warn_of_another_step(panel: Panel) -> None:
+def warn_of_fewer_values(panel: Panel) -> None:
     """Warn if values come regularly, but more than a step apart: once a day where steps are hours.
 
     Values that lie apart without such an order are few observations, as `update` takes them too.

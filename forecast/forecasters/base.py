@@ -20,8 +20,8 @@ from forecast.data.frames import (
     restore,
     restore_columns,
     tell_open_ends,
-    warn_of_another_step,
     warn_of_changed_clocks,
+    warn_of_fewer_values,
 )
 from forecast.evaluation.registry import DECILES
 from forecast.forecasters import arguments
@@ -301,7 +301,7 @@ class BaseForecaster(FramedForecaster):
         check_is_fitted(self)
         panel = self._read(y, X, self.freq_, sparse=True, allow_empty=self.starts_cold)
         arguments.same_columns(panel, self.panel_)
-        warn_of_another_step(panel)
+        warn_of_fewer_values(panel)
         other = self._with_history(panel)
         other.unit_ = arguments.unit_of(y)
         return other
