@@ -8,7 +8,7 @@ from forecast._checks import number_between, positive_integer
 from forecast.data.panel import Panel
 
 MANY, MOST = 100, 512  # series of which a part validates; how many series validate
-LONG = 500  # values of a series alone, of which one block tells enough
+LONG = 2000  # values of a series alone, of which one block tells enough
 
 
 def validation_lengths(panel: Panel, fraction: float, horizon: int) -> np.ndarray:

@@ -97,7 +97,7 @@ class NeuralParameters(BaseForecaster):
         one factor for all series, so they may be too narrow.
     validation_fraction : float
         Share of each series that is held out; at least one horizon. Of a single series of fewer
-        than 500 values each network of the ensemble leaves out another block of so many, the
+        than 2,000 values each network of the ensemble leaves out another block of so many, the
         newest, the one before it, and so on, if there is room and each shows a value that counts.
     n_iter_no_change : int, optional
         Patience in epochs. Default: 10; of a recurrent network on a single series of fewer than 500

@@ -16,7 +16,7 @@ from forecast.networks.recurrent import Recurrent
 from tests.checks import NetworkCase, as_windows, build_model
 
 quiet = pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
-NOISE = np.random.default_rng(0).normal(size=(900, 2))
+NOISE = np.random.default_rng(0).normal(size=(2000, 2))
 
 
 def walk(length: int) -> pd.Series:
@@ -56,12 +56,13 @@ def test_what_points_lean_on_is_saved(tmp_path: Any, few_steps: None) -> None:
         (walk(60), {}, [[54, 60], [48, 54]]),
         (walk(60), {"n_estimators": 1}, None),
         (walk(60), {"early_stopping": False}, None),
-        (walk(500), {}, None),
+        (walk(900), {}, [[810, 900], [720, 810]]),
+        (walk(2000), {}, None),
         (walk(18), {"n_estimators": 7, "horizon": 2}, None),
         (pd.DataFrame({"a": walk(60), "b": walk(60)}), {}, None),
     ],
 )
-def test_members_have_blocks_of_their_own_on_one_short_series(
+def test_members_have_blocks_of_their_own_on_one_series(
     y: Any, options: Any, blocks: Any, few_steps: None, monkeypatch: Any
 ) -> None:
     drawn: list[Any] = []
