@@ -23,6 +23,7 @@ _DATE = (
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T].*)?"  # the year first
     r"|(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])"
     rf"|(?:\d{{1,2}}[-. ]+)?{_MONTH}\.?[-,' ]+(?:\d{{1,2}},?[- ]+)?\d{{2,4}}(?:[ ,T].*)?"
+    rf"|(?:19|20)\d{{2}}[- ]+{_MONTH}\.?"  # as R writes months
     rf"|{_NUMERIC_DATE}"
 )
 # What a time of each kind of period looks like, and how pandas wants it written.

@@ -99,7 +99,7 @@ def read_file(
     taken = {*ids, *_listed(target_col)}
     table, given = (table, given) if given else unfolded(table)
     table = _without_numbering(table, given, taken)
-    table = each_row_once(table)
+    table = each_row_once(table, given, taken)
     times, keys = find_times(table, given, day_first, taken)
     numbers, texts = _sort_out(table, {*ids, *keys, target_col}, decimal)
     targets = [] if target_col is None else [target_col]
@@ -163,7 +163,7 @@ def read_covariates(
     decimal = _decimal(table, decimal)
     if not given:
         table = _without_numbering(table, given, {*ids, *targets})
-    table = each_row_once(table)
+    table = each_row_once(table, given, {*ids, *targets})
     times, keys = find_times(table, given, day_first, {*ids, *targets})
     numbers, texts = _sort_out(table, {*ids, *keys, *targets}, decimal)
     _report_unused(texts, [])

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
 from forecast._checks import ForecastWarning, short
 from forecast.data.naming import FEW_COPIES
+from forecast.data.time_columns import telling
 
 
-def each_row_once(table: pd.DataFrame) -> pd.DataFrame:
-    """Drop the rows that are copies of others."""
+def each_row_once(
+    table: pd.DataFrame, given: Sequence[str], taken: Collection[str]
+) -> pd.DataFrame:
+    """Drop the rows that are copies of others; where no column tells the time, none is."""
     twice = table.duplicated()
-    if twice.any():
-        warn(f"{_rows(int(twice.sum()))} left out: copies of other rows.")
+    if not twice.any() or not (given or telling(table[~twice], taken)):
+        return table
+    warn(f"{_rows(int(twice.sum()))} left out: copies of other rows.")
     return table[~twice]
 
 

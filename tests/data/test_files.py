@@ -185,6 +185,17 @@ def test_long_tables(tmp_path: Path) -> None:
     assert read_frames(data).n_series == 2
 
 
+def test_a_month_may_follow_its_year(tmp_path: Path) -> None:
+    data = read(tmp_path, "Month,y\n1991 Jul,1\n1991 Aug,2\n1991 Sep,3\n")
+    assert data.index.equals(pd.date_range("1991-07", periods=3, freq="MS"))
+
+
+def test_values_without_times_may_come_again(tmp_path: Path) -> None:
+    data, told = notices(tmp_path, "sales\n3\n1\n4\n1\n")
+    assert data.tolist() == [3, 1, 4, 1]
+    assert [one[:23] for one in told] == ["no column holds times: "]
+
+
 def test_copies_are_dropped_and_contradictions_refused(tmp_path: Path) -> None:
     text = "day,y\n2024-01-01,1\n2024-01-02,2\n2024-01-01,1\n2024-01-01,1\n"
     data, told = notices(tmp_path, text)

@@ -28,6 +28,8 @@ CYCLES = 3
 HALF, DOUBT = 0.5, 0.4
 TINY = 1e-300  # the power of nothing
 SMALLEST = 1e-4  # the gain: with less, the first value would be the level for ever
+# What a cycle of the season may weigh beside the next one; 1: as the method was published.
+KEPT = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
 class ThetaForecaster(SmoothingForecaster):
@@ -39,7 +41,8 @@ class ThetaForecaster(SmoothingForecaster):
 
     Every series is fitted on its own, in all else as by statsmodels' `ThetaModel`, on its last
     1,000 values (10 seasons, if that is more). If three seasons or more are seen and a test finds
-    the season, it is taken out first, as factors where all values are positive. A series of fewer
+    the season, it is taken out first, as factors where all values are positive; where the season
+    changes, which its past tells, old cycles count for less. A series of fewer
     than 8 values or with no variation is smoothed with a fixed gain. Missing values are filled by
     the last of the same season for the fit, and their errors are left out. Paths draw past errors
     through the recursion, gains and states as far off as the series leaves them in doubt, and are
@@ -86,13 +89,56 @@ def _season(values: np.ndarray, m: int) -> tuple[np.ndarray, bool]:
     """Return the season (m,) of a series, and whether it is one of factors; zeros without one."""
     if m == 1 or len(values) < CYCLES * m or not _is_seasonal(values, m):
         return np.zeros(m), False
-    from statsmodels.tsa.seasonal import seasonal_decompose
-
+    level = _level(values, m)
     if values.min() > 0:
-        factors = seasonal_decompose(values, "multiplicative", period=m).seasonal[:m]
+        factors = _of_late(values / level, m)
         if factors.min() > 0:
-            return factors, True
-    return seasonal_decompose(values, "additive", period=m).seasonal[:m], False
+            return factors / factors.mean(), True
+    season = _of_late(values - level, m)
+    return season - season.mean(), False
+
+
+def _level(values: np.ndarray, m: int) -> np.ndarray:
+    """Return the mean of the cycle around each value (T,), NaN half a cycle from both ends.
+
+    Examples
+    --------
+    >>> _level(np.array([1.0, 3.0, 2.0, 4.0, 3.0]), 2).tolist()
+    [nan, 2.25, 2.75, 3.25, nan]
+    """
+    weights = np.convolve(np.ones(m), [0.5, 0.5] if m % 2 == 0 else [1.0]) / m
+    return np.pad(np.convolve(values, weights, "valid"), m // 2, constant_values=math.nan)
+
+
+def _of_late(parts: np.ndarray, m: int) -> np.ndarray:
+    """Return the mean of each place of the season (m,), old cycles forgotten as fast as has paid.
+
+    A way of forgetting is judged by how far off its means were in the cycle that came next.
+
+    Parameters
+    ----------
+    parts : (T,)
+        How far each value is from the level; NaN where not known.
+
+    Examples
+    --------
+    >>> _of_late(np.array([1.0, 5.0] * 5 + [5.0, 1.0] * 5), 2).round(2).tolist()
+    [4.99, 1.01]
+    """
+    cycles = np.pad(parts, (0, -len(parts) % m), constant_values=math.nan).reshape(-1, m)
+    means = [_running_mean(cycles, kept) for kept in KEPT]
+    errors = [np.nansum(np.square(cycles[2:] - mean[1:-1])) for mean in means]
+    last: np.ndarray = means[int(np.argmin(errors))][-1]
+    return last
+
+
+def _running_mean(cycles: np.ndarray, kept: float) -> np.ndarray:
+    """Return the mean of each place up to each cycle (C, m), the one before weighing less."""
+    seen = ~np.isnan(cycles)
+    total, weight = (
+        lfilter([1.0], [1.0, -kept], part, axis=0) for part in (np.where(seen, cycles, 0.0), seen)
+    )
+    return np.divide(total, weight, out=np.full(cycles.shape, math.nan), where=weight > 0)
 
 
 def _is_seasonal(values: np.ndarray, m: int) -> bool:

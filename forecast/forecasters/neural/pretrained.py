@@ -167,7 +167,7 @@ class PretrainedForecaster(BaseForecaster):
         longer = longer_seasons(m, freq)[:1]
         if not is_integer(freq) and freq == "D" and m == 7:
             longer = (YEAR,)
-        views = [View(m, second) for second in longer if second <= panel.lengths.max() / 2]
+        views = [View(m, second) for second in longer if second <= read_of(panel).max() / 2]
         views += [View(view.second) for view in views]
         views.insert(min(len(views), 1), View(m))
         if is_integer(freq) and self.season_length is None:

@@ -43,12 +43,27 @@ def test_forecasts_are_those_of_statsmodels(
     y: np.ndarray, m: int, factors: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(theta, "DOUBT", 1e-9)  # half of every trend
+    monkeypatch.setattr(theta, "KEPT", (1.0,))  # a season for ever
     model = ThetaForecaster(season_length=m).fit(pd.Series(y))
     theirs = ThetaModel(y, period=m, deseasonalize=m > 1).fit()
     # their search for the gain stops earlier
     np.testing.assert_allclose(model.predict(2 * m + 3), theirs.forecast(2 * m + 3), rtol=1e-4)
     assert model.smoothing_.proportional.item() is factors
     assert np.ptp(model.smoothing_.season) > 0 or m == 1 or len(y) == 61
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_season_that_changes_is_that_of_late(seed: int) -> None:
+    cycle = np.sin(2 * np.pi * np.arange(480) / 12 + np.linspace(0, 2, 480))  # its peak wanders
+    y = 50 + 10 * cycle + np.random.default_rng(seed).normal(size=480)
+    off = ThetaForecaster(season_length=12).fit(pd.Series(y[:468])).predict(12) - y[468:]
+    assert off.abs().mean() < 2  # 7 by the mean of all cycles
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_season_that_stays_is_that_of_all_cycles(seed: int) -> None:
+    parts = np.resize([3.0, -1.0, 2.0, -4.0], 200) + np.random.default_rng(seed).normal(size=200)
+    np.testing.assert_allclose(theta._of_late(parts, 4), [3, -1, 2, -4], atol=0.5)
 
 
 @pytest.mark.parametrize("seed", range(3))

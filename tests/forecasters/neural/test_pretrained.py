@@ -160,6 +160,7 @@ def test_a_series_that_was_forecast_badly_gets_the_wider_band() -> None:
         ("h", 400, [(24, 168), (24, 0), (168, 0)]),
         ("D", 100, [(7, 0)]),
         ("D", 800, [(7, 365), (7, 0), (365, 0)]),
+        ("10min", 4_100, [(144, 0)]),  # two weeks are more than is read
     ],
 )
 def test_an_index_tells_the_views(freq: str, n: int, views: list[tuple[int, int]]) -> None:
