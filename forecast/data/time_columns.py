@@ -28,9 +28,9 @@ _TIMES = ("", "ds", "index", "period", "step", "t", "time", "date_time")
 # What the parts of a time are called, from the coarsest to the finest, and their values.
 _PARTS = {
     "year": ("year|yr|yyyy|jahr|annee|ano", (1500, 2200)),
-    "quarter": ("quarter|qtr|q", (1, 4)),
+    "quarter": ("quarter|qtr|q|quartal", (1, 4)),
     "month": ("month|mon|mo|mm|mn|mnth|monat", (1, 12)),
-    "week": ("week|wk|isoweek|weekofyear|weeknumber", (1, 53)),
+    "week": ("week|wk|isoweek|weekofyear|weeknumber|kw|woche|kalenderwoche", (1, 53)),
     "day": ("day|dd|dy|dayofmonth|tag", (1, 31)),
     "hour": ("hour|hr|hh|stunde", (0, 24)),
     "minute": ("minute|min", (0, 59)),
@@ -99,6 +99,11 @@ def telling(table: pd.DataFrame, taken: Collection[str] = ()) -> list[str]:
 
     These are a column "ds"; the first column of dates, with one of times of day if the dates have
     none; a year with its month, day and hour; or a column of whole numbers that count.
+
+    Raises
+    ------
+    ValueError
+        If none is, and text that is called like a time cannot be read as one.
     """
     names = [name for name in table.columns if name not in taken]
     if "ds" in names:
@@ -109,7 +114,23 @@ def telling(table: pd.DataFrame, taken: Collection[str] = ()) -> list[str]:
     parts = _parts(table, names)
     if len(parts) > 1:
         return parts
-    return _counting(table, names) if len(names) + len(taken) > 1 else []
+    counting = _counting(table, names) if len(names) + len(taken) > 1 else []
+    if not any(map(called_like_a_time, counting)):
+        for name in names:
+            _refuse_unread(table[name])
+    return counting
+
+
+def called_like_a_time(name: object) -> bool:
+    """Tell whether a column is called like a time or a part of one, so that it names no series.
+
+    Examples
+    --------
+    >>> [called_like_a_time(name) for name in ("Date", "KW", "Period", "store")]
+    [True, True, True, False]
+    """
+    known = calendar_name(name) or _part(_word(name)) is not None
+    return known or str(name).lower() in _TIMES
 
 
 def is_numbering(column: pd.Series) -> bool:
@@ -238,6 +259,19 @@ def _counting(table: pd.DataFrame, names: list[str]) -> list[str]:
         if looks_like_a_number(column, "."):
             return [name] if called and _are_decimal_times(column) else []
     return []
+
+
+def _refuse_unread(column: pd.Series) -> None:
+    """Refuse text that seems to be the time in an unknown form; "Week 7" only counts."""
+    if not is_text(column) or column.isna().any() or not called_like_a_time(column.name):
+        return
+    cells = some(column)
+    if cells.str.contains(r"\d").all() and not cells.str.fullmatch(r"\D*\d+(?:[.,]\d+)?").any():
+        raise ValueError(
+            f"column {short(column.name)} must hold times such as 2024-01-31, 2024-W05 or 2024Q1 "
+            f"to be the time, got {short(column.iloc[0])}. Write it so, or leave the column out "
+            "where rows are to be counted; or, if it names the series, say so: id_col."
+        )
 
 
 def _counts(whole: pd.Series) -> bool:

@@ -252,3 +252,65 @@ def test_a_week_that_its_year_does_not_have_is_named(tmp_path: Path) -> None:
 def test_account_numbers_are_no_times(tmp_path: Path) -> None:
     data, _ = read(tmp_path, "account,y\n12345678901234567890,1\n12345678901234567891,2\n")
     assert data.index.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["%G-W%V", "%GW%V", "W%V/%G", "KW %V %G", "Week %V, %G", "%G KW%V", "%G-W%V-%u", "%G%V"],
+)
+def test_forms_of_weeks(form: str, tmp_path: Path) -> None:
+    data, told = read(tmp_path, table(WEEKS, lambda t, k: f'"{t.strftime(form)}",{k}', "Woche,y"))
+    assert (data.index == WEEKS).all() and data.tolist() == list(range(9))
+    assert told == ("column 'Woche' is read as weeks of ISO 8601." if form == "%G%V" else "")
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "index"),
+    [
+        ("Date", "%A, %d %B %Y", DAYS),
+        ("Date", "%a %d.%m.%Y", DAYS),
+        ("day", "%d%m%Y", DAYS),
+        ("day", "%m%d%Y", DAYS),
+        ("Quarter", "%qQ%Y", QUARTERS),
+        ("Year", "FY%Y", pd.period_range("1999", periods=9, freq="Y")),
+    ],
+)
+def test_rarer_forms_of_times(name: str, form: str, index: pd.Index, tmp_path: Path) -> None:
+    data, _ = read(tmp_path, table(index, lambda t, k: f'"{t.strftime(form)}",{k}', f"{name},y"))
+    assert (data.index == index).all() and data.tolist() == list(range(len(index)))
+
+
+def test_an_hour_24_is_the_next_midnight(tmp_path: Path) -> None:
+    def line(time: pd.Timestamp, k: int) -> str:
+        begun = time - pd.Timedelta(hours=1)
+        return f"{begun:%Y-%m-%d} {begun.hour + 1:02d}:00,{k}"
+
+    data, _ = read(tmp_path, table(HOURS, line, "t,y"))
+    assert (data.index == HOURS).all()
+
+
+@pytest.mark.parametrize("cell", ["01-Feb", "2024H1", "1Q09", "FY09 Q1", "2024P05"])
+def test_text_that_seems_to_be_the_time_is_not_passed_over(cell: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"column 'Period' must hold times .* got '{cell}'"):
+        read(tmp_path, f"Period,y\n{cell},1.5\n{cell},2.5\n")
+    data, told = read(tmp_path, "Period,y\nPeriod 1,1.5\nPeriod 2,2.5\n")
+    assert data.tolist() == [1.5, 2.5] and "rows are counted" in told
+
+
+def test_a_period_of_a_year_names_no_series(tmp_path: Path) -> None:
+    rows = "\n".join(f"{2019 + k // 13},{k % 13 + 1},{k}" for k in range(39))
+    with pytest.raises(ValueError, match="one value per time, .* say which: id_col, time_col"):
+        read(tmp_path, f"Year,Period,Sales\n{rows}\n")
+
+
+@pytest.mark.parametrize("form", ["%Y-%m", "%b-%y", "%Y"])
+def test_times_as_columns_are_refused(form: str, tmp_path: Path) -> None:
+    header = ",".join(t.strftime(form) for t in MONTHS[::12])
+    with pytest.raises(ValueError, match="times must run down the rows, got them as columns"):
+        read(tmp_path, f"Store,{header}\nA,1,2,3,4,5\nB,2,3,4,5,6\n")
+
+
+def test_the_total_of_a_year_among_months_is_named(tmp_path: Path) -> None:
+    rows = "\n".join(f"{month},{k}" for k, month in enumerate(MONTHS))
+    with pytest.raises(ValueError, match=r"got '1958' in line 62 \(1 such cells\)"):
+        read(tmp_path, f"Month,y\n{rows}\n1958,3\n")
