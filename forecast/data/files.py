@@ -207,7 +207,7 @@ def write_file(table: pd.DataFrame, path: str | PathLike[str] | IO[str]) -> None
 
 
 def _open(path: Path) -> pd.DataFrame:
-    if not path.is_file():
+    if not path.exists() or path.is_dir():  # a pipe is read, too
         raise FileNotFoundError(f"there is no file {str(path)!r}.")
     if path.suffix not in PARQUET:
         return read_fields(path)
