@@ -53,6 +53,7 @@ _WEEK = (
 _WEEKDAY = r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*|mo|di|mi|do|fr|sa|so"
 # 31012024 is a day, where no reading as 20240131 is.
 _DAY_DIGITS = r"(\d{2})(\d{2})((?:19|20)\d{2})"
+_SPAN = r"(.*\d.*?) +[-–] +\d.*"
 _MIDNIGHT = r"(?<=[ T])24:00(?::00)?$"  # the end of a day, as power grids write it
 _OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
 
@@ -122,27 +123,37 @@ def read_times(column: pd.Series, day_first: bool | None = None) -> pd.Series:
             return column
         years = _years(whole) if (whole := whole_numbers(column)) is not None else None
         return from_numbers(column) if years is None else years
-    column = _without_weekdays(column)
+    column = _digits_apart(_beginnings(_without_weekdays(column)))
+    if (periods := _as_periods(column)) is not None:
+        return periods
+    if all_match(column, f"(?i){_WEEK}"):
+        return _weeks(column)
+    dates = column.str.fullmatch(f"(?i){_DATE}")
+    if not dates.any() and (whole := whole_numbers(column)) is not None:
+        return from_numbers(whole)
+    if calendar_name(column.name) and all_match(column, r"\d{1,5}(?:\.\d+)?"):
+        return from_numbers(column.astype(np.float64))
+    _refuse_exceptions(column, float(dates.mean()))
+    return _read_dates(column, dates, day_first)
+
+
+def _as_periods(column: pd.Series) -> pd.Series | None:
+    """Return years, quarters or months, None if a cell is in another form."""
     for freq, forms in _PERIODS.items():
         for form, spelling in forms.items():
             if all_match(column, f"(?i){form}"):
                 text = column.str.upper().str.replace(form, spelling, regex=True)
                 if (periods := _periods(text, freq)) is not None:
                     return periods
-    if all_match(column, f"(?i){_WEEK}"):
-        return _weeks(column)
-    column = _digits_apart(column)
-    dates = column.str.fullmatch(f"(?i){_DATE}")
-    if not dates.any() and (whole := whole_numbers(column)) is not None:
-        return from_numbers(whole)
-    if calendar_name(column.name) and all_match(column, r"\d{1,5}(?:\.\d+)?"):
-        return from_numbers(column.astype(np.float64))
-    numbers = column.str.fullmatch(WHOLE)
-    usual = [numbers, *(column.str.fullmatch(f"(?i){form}") for form in _PERIODS["M"])]
-    for fitting in usual:
-        if max(0.5, dates.mean()) < fitting.mean() < 1:
-            return _without_faults(column.where(fitting), column)
-    return _read_dates(column, dates, day_first)
+    return None
+
+
+def _refuse_exceptions(column: pd.Series, dates: float) -> None:
+    """Name the cells that are no months or numbers, where most are, and fewer are dates."""
+    for form in (WHOLE, *_PERIODS["M"]):
+        usual = column.str.fullmatch(f"(?i){form}")
+        if max(0.5, dates) < usual.mean() < 1:
+            _without_faults(column.where(usual), column)
 
 
 def _weeks(column: pd.Series) -> pd.Series:
@@ -159,6 +170,19 @@ def _without_weekdays(cells: pd.Series) -> pd.Series:
     if not cells.iloc[:1].str.contains(form).any():
         return cells
     return cells.str.replace(form, "", regex=True)
+
+
+def _beginnings(cells: pd.Series) -> pd.Series:
+    """Return the first times of spans such as "01.01.2024 00:00 - 01.01.2024 01:00"."""
+    if not all_match(cells, _SPAN):
+        return cells
+    warnings.warn(
+        f"column {short(cells.name)} holds spans such as {short(cells.iloc[0])}: their beginnings "
+        "are the times.",
+        ForecastWarning,
+        stacklevel=4,
+    )
+    return cells.str.replace(_SPAN, r"\1", regex=True)
 
 
 def _digits_apart(column: pd.Series) -> pd.Series:

@@ -280,6 +280,14 @@ def test_rarer_forms_of_times(name: str, form: str, index: pd.Index, tmp_path: P
     assert (data.index == index).all() and data.tolist() == list(range(len(index)))
 
 
+def test_spans_begin_at_their_first_time(tmp_path: Path) -> None:
+    def line(time: pd.Timestamp, k: int) -> str:
+        return f"{time:%d.%m.%Y %H:%M} - {time + HOURS.freq:%d.%m.%Y %H:%M},{k}"
+
+    data, told = read(tmp_path, table(HOURS, line, "MTU,y"), day_first=True)
+    assert (data.index == HOURS).all() and "their beginnings are the times" in told
+
+
 def test_an_hour_24_is_the_next_midnight(tmp_path: Path) -> None:
     def line(time: pd.Timestamp, k: int) -> str:
         begun = time - pd.Timedelta(hours=1)
