@@ -21,7 +21,7 @@ _YEAR_FIRST = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T].*)?|\d{8}(?:[ T]\d.*)?)"
 _NUMERIC_DATE = r"(\d{1,2})[./-](\d{1,2})[./-](?:\d{4}|\d{2})(?:[ ,T].*)?"
 _DATE = (
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T].*)?"  # the year first
-    r"|(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])"
+    r"|(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?:T\d{2}.*)?"
     rf"|(?:\d{{1,2}}[-. ]+)?{_MONTH}\.?[-,' ]+(?:\d{{1,2}},?[- ]+)?\d{{2,4}}(?:[ ,T].*)?"
     rf"|{_NUMERIC_DATE}"
 )
@@ -131,8 +131,8 @@ def read_times(column: pd.Series, day_first: bool | None = None) -> pd.Series:
     dates = column.str.fullmatch(f"(?i){_DATE}")
     if not dates.any() and (whole := whole_numbers(column)) is not None:
         return from_numbers(whole)
-    if calendar_name(column.name) and all_match(column, r"\d{1,5}(?:\.\d+)?"):
-        return from_numbers(column.astype(np.float64))
+    if calendar_name(column.name) and all_match(column, r"\d{1,5}(?:[.,]\d+)?"):
+        return from_numbers(column.str.replace(",", ".").astype(np.float64))
     _refuse_exceptions(column, float(dates.mean()))
     return _read_dates(column, dates, day_first)
 

@@ -133,6 +133,7 @@ def from_numbers(column: pd.Series) -> pd.Series:
     found = _weeks(column) if found is None else found
     found = _since_1970(column) if found is None else found
     if found is None and calendar_name(column.name):
+        _refuse_short_years(column)
         found = _days_of_a_spreadsheet(column)
         found = _decimal_years(column) if found is None else found
     if found is not None:
@@ -162,6 +163,18 @@ def _weeks(column: pd.Series) -> pd.Series | None:
     _tell(column, "weeks of ISO 8601")
     mondays = _parsed(column.astype(np.int64).astype(str), _WEEKS)
     return pd.Series(mondays, name=column.name)
+
+
+def _refuse_short_years(column: pd.Series) -> None:
+    """Refuse 2312, 2401: months or weeks of more than one year without its first two digits."""
+    if (column % 1 != 0).any() or not column.between(1000, 9999).all():
+        return
+    years = np.unique(column // 100)
+    if len(years) > 1 and date_form(column + 200_000) is not None:
+        raise ValueError(
+            f"column {short(column.name)} must have years of four digits, got "
+            f"{column.iloc[0]:.0f}. Write {column.iloc[0] + 200_000:.0f}, or 2024-01, or 2024-W05."
+        )
 
 
 def _since_1970(column: pd.Series) -> pd.Series | None:

@@ -168,6 +168,7 @@ def test_columns_of_hours_become_rows(tmp_path: Path) -> None:
         ("when", lambda t: int(t.timestamp()), "seconds since 1970"),
         ("when", lambda t: int(t.timestamp() * 1000), "milliseconds since 1970"),
         ("time", lambda t: f"{t.timestamp():.3f}", "seconds since 1970"),
+        ("t", lambda t: f"{t:%Y%m%dT%H%M}", ""),
         ("date", lambda t: (t - pd.Timestamp("1899-12-30")) / pd.Timedelta(days=1), "spreadsheet"),
     ],
 )
@@ -176,6 +177,12 @@ def test_numbers_that_stand_for_times(
 ) -> None:
     data, told = read(tmp_path, table(HOURS, lambda t, k: f"{number(t)},{k}", f"{name},y"))
     assert (data.index == HOURS).all() and what in told
+
+
+def test_days_of_a_spreadsheet_may_have_decimal_commas(tmp_path: Path) -> None:
+    text = table(HOURS, lambda t, k: f"{40544 + k / 24:.6f};{k},5".replace(".", ","), "Datum;y")
+    data, told = read(tmp_path, text)
+    assert (data.index == HOURS).all() and "spreadsheet" in told
 
 
 def test_days_of_a_spreadsheet_need_a_name_that_says_so(tmp_path: Path) -> None:
@@ -295,6 +302,48 @@ def test_an_hour_24_is_the_next_midnight(tmp_path: Path) -> None:
 
     data, _ = read(tmp_path, table(HOURS, line, "t,y"))
     assert (data.index == HOURS).all()
+
+
+@pytest.mark.parametrize("form", ["%y%m", "%g%V"])
+def test_years_of_two_digits_count_no_steps(form: str, tmp_path: Path) -> None:
+    index = MONTHS if form == "%y%m" else pd.date_range("2023-12-11", periods=9, freq="W-MON")
+    with pytest.raises(ValueError, match="column 'Week' must have years of four digits, got"):
+        read(tmp_path, table(index, lambda t, k: f"{t.strftime(form)},{k}", "Week,y"))
+    data, _ = read(tmp_path, table(pd.RangeIndex(1001, 1100), lambda t, k: f"{t},{k}", "Week,y"))
+    assert data.index[0] == 1001
+
+
+def test_columns_of_quarters_and_of_parts_of_a_day_become_rows(tmp_path: Path) -> None:
+    rows = "\n".join(f"{2001 + k},{4 * k},{4 * k + 1},{4 * k + 2},{4 * k + 3}" for k in range(5))
+    data, _ = read(tmp_path, f"Year,Q1,Q2,Q3,Q4\n{rows}\n")
+    assert data.index.equals(pd.period_range("2001Q1", periods=20, freq="Q", name="Year quarter"))
+    assert data.tolist() == list(range(20))
+    clocks = pd.date_range("2024-01-01", periods=96, freq="15min").strftime("%H:%M")
+    rows = "\n".join(f"2024-01-0{d},{','.join(map(str, range(96)))}" for d in (1, 2, 3))
+    data, told = read(tmp_path, f"Date,{','.join(clocks)}\n{rows}\n")
+    assert (data.index == pd.date_range("2024-01-01", periods=288, freq="15min")).all()
+    assert data.tolist() == [*range(96)] * 3 and "'00:00' to '23:45' are read as" in told
+
+
+def test_settlement_periods_are_half_hours(tmp_path: Path) -> None:
+    half = pd.date_range("2024-10-25", periods=192, freq="30min")
+    header = "SETTLEMENT_DATE,SETTLEMENT_PERIOD,y"
+
+    def line(time: pd.Timestamp, k: int) -> str:
+        return f"{time:%Y-%m-%d},{k % 48 + 1},{k}"
+
+    data, _ = read(tmp_path, table(half, line, header))
+    assert (data.index == half).all()
+    longer = table(half, line, header) + "2024-10-29,49,1\n2024-10-29,50,1\n"
+    named = {"time_col": ["SETTLEMENT_DATE", "SETTLEMENT_PERIOD"]}
+    with pytest.raises(ValueError, match="equal parts of a day, got 50"):
+        read(tmp_path, longer, **named)
+
+
+def test_a_year_that_is_written_once_is_named(tmp_path: Path) -> None:
+    rows = "\n".join(f"{2019 if k == 0 else ''},{k + 1},{k}" for k in range(12))
+    with pytest.raises(ValueError, match="column 'Year' is empty in line 3"):
+        read(tmp_path, f"Year,Month,y\n{rows}\n")
 
 
 @pytest.mark.parametrize("cell", ["01-Feb", "2024H1", "1Q09", "FY09 Q1", "2024P05"])
