@@ -135,6 +135,28 @@ def test_fit_saves_and_predict_continues(messy: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(again["Umsatz"], shown["Umsatz"])
 
 
+def test_values_that_were_corrected_since_are_told(wide: Path, tmp_path: Path) -> None:
+    model, corrected = tmp_path / "a.model", tmp_path / "corrected.csv"
+    frame = read_file(wide)
+    for table in (frame, frame["A"], frame.melt(ignore_index=False, var_name="shop")):
+        table.to_csv(wide)
+        run("fit", wide, "--model", "naive", "--model-file", model)
+        assert "others" not in run("predict", wide, "--model-file", model).stderr
+        table.replace(SALES.iloc[7], 1.0).to_csv(corrected)
+        count = 2 if table.shape[-1] == 2 else 1
+        said = run("predict", corrected, "--model-file", model).stderr
+        assert f"{count} of their values are others than there, and not used" in said
+
+
+def test_standard_input_is_read(wide: Path) -> None:
+    arguments = ["predict", "-", "--target-col", "A", "--model", "naive", "--horizon", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "forecast", *arguments],
+        input=wide.read_text(), capture_output=True, text=True, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    assert done.stdout.endswith(f"2023-01-01,{SALES.iloc[-1]}\n"), done.stderr
+
+
 def test_a_combination_within_a_budget_is_fitted_saved_and_read(tmp_path: Path) -> None:
     SALES.to_csv(tmp_path / "sales.csv")
     arguments = ["--model", "auto", "--set", "budget=0.3", "--horizon", 6]
@@ -428,6 +450,7 @@ def test_a_refusal_is_one_sentence(messy: Path, arguments: list[Any], said: str)
         ),
         (["compare", "nile", "--models", "ets,arma"], "'arma' is no model"),
         (["forecast"], "No such command"),
+        (["watch", "-"], "a file that grows is watched, and standard input cannot be read again"),
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str], said: str) -> None:

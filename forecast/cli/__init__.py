@@ -160,8 +160,8 @@ def predict(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="A CSV or parquet file, a folder of parquet files, or the name of a data set; "
-            "with --model-file what came since, if anything.",
+            help="A CSV or parquet file, - for standard input, a folder of parquet files, or the "
+            "name of a data set; with --model-file what came since, if anything.",
             metavar="DATA",
         ),
     ] = None,
@@ -294,6 +294,7 @@ def watch(
     from forecast.evaluation.watching import Watched
 
     options.contestant(choice.model)
+    options.growing(data)
     y, X = read(data, how)
     history = without_last(y, last)
     model = fitted(make(choice, how, horizon=1, random_state=random_state), history, X)

@@ -90,6 +90,16 @@ def frequency(text: str | None) -> str | int | None:
     return int(text) if text and text.isdecimal() else text
 
 
+def growing(data: str) -> None:
+    """Refuse what cannot be read again."""
+    if data == "-" or Path(data).is_fifo():
+        raise typer.BadParameter(
+            "a file that grows is watched, and standard input cannot be read again. Write it to a "
+            "file.",
+            param_hint="DATA",
+        )
+
+
 def in_a_folder(path: Path | None) -> Path | None:
     """Check before the work that a file can be written after it."""
     if path is not None and not path.parent.is_dir():
@@ -122,7 +132,11 @@ _output = _option("What comes out")
 _file = partial(_output, metavar="FILE", callback=in_a_folder)
 
 Data = Annotated[
-    str, typer.Argument(help="A CSV or parquet file, or the name of a data set.", metavar="DATA")
+    str,
+    typer.Argument(
+        help="A CSV or parquet file, - for standard input, or the name of a data set.",
+        metavar="DATA",
+    ),
 ]
 Horizon = Annotated[int | None, _model("Steps ahead; by default one season, at least 8.")]
 Models = Annotated[

@@ -19,6 +19,7 @@ from forecast.data.datasets import catalogue, load_dataset
 from forecast.data.files import read_covariates, read_file
 from forecast.data.frames import Panel, read_frames, restore
 from forecast.data.keys import id_columns, owners, row_keys
+from forecast.data.restoring import complete
 from forecast.evaluation.backtest import backtest
 from forecast.evaluation.registry import METRICS, Metric, column_named
 from forecast.forecasters.base import BaseForecaster
@@ -35,8 +36,9 @@ def read(data: str, how: Reading, *, symbols: bool = False) -> tuple[Target, pd.
 
     Without `symbols` words become series of numbers.
     """
-    if Path(data).suffix or Path(data).is_file():
-        y = read_file(data, id_col=columns(how.id_col), target_col=how.target_col, **how.form)
+    source = Path("/dev/stdin" if data == "-" else data)
+    if source.suffix or (source.exists() and not source.is_dir()):
+        y = read_file(source, id_col=columns(how.id_col), target_col=how.target_col, **how.form)
     elif data in (known := catalogue().index):
         y = load_dataset(data)
         if "unique_id" in y:
@@ -155,7 +157,17 @@ def updated(
         known = np.asarray(y.index <= ends.max())
     if known.any():
         note(f"{known.sum()} of {len(y)} rows are part of the model's history.")
+        if not of_symbols(model):
+            _tell_corrections(y.loc[known], panel)
     return (model if known.all() else model.update(y.loc[~known], X)), X
+
+
+def _tell_corrections(y: Target, panel: Panel) -> None:
+    """Say how many values of a file are not those that the model was fitted to."""
+    before, now = (pd.DataFrame(table) for table in (complete(panel), y))
+    same = np.isclose(now, before.reindex(now.index), rtol=1e-6)
+    if count := int((now.notna() & ~same).to_numpy().sum()):
+        note(f"{count} of their values are others than there, and not used: fit again to use them.")
 
 
 def as_of_a_file(panel: Panel) -> Panel:

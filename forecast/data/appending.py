@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +11,10 @@ from forecast._checks import short
 from forecast.data.frequency import extend_grid, extend_grid_to, locate, same_clock
 from forecast.data.growing import Growing, lengthen
 from forecast.data.panel import Panel, Parts, ranges
+from forecast.data.placing import too_sparse
 from forecast.data.settling import on_grid, tell_moved
+
+_log = logging.getLogger("forecast")
 
 
 def append(panel: Panel, new: Panel) -> Panel:
@@ -42,6 +47,7 @@ def append(panel: Panel, new: Panel) -> Panel:
     grid, shift = _common_grid(panel, new)
     starts, lengths = new.starts[order] + shift, new.lengths[order]
     _check_no_overlap(panel, grid, starts)
+    _check_leaps(panel, grid, starts)
     if panel.X is not None:
         _check_no_gap(panel, starts)
     source = ranges(new.offsets[order], lengths)
@@ -113,6 +119,23 @@ def _check_no_overlap(panel: Panel, grid: pd.Index, starts: np.ndarray) -> None:
             f"new values must start after the history: series {short(panel.ids[i])} ends at "
             f"{grid[panel.ends[i] - 1]}, the new values start at {grid[starts[i]]}."
         )
+
+
+def _check_leaps(panel: Panel, grid: pd.Index, starts: np.ndarray) -> None:
+    """Refuse values so far ahead that a time must be mistyped; log those further than a history."""
+    leaps = starts - panel.ends
+    i = int(np.argmax(leaps))
+    told = (panel.ids[i], int(leaps[i]), grid[starts[i]])
+    if too_sparse(leaps[i], panel.lengths[i]):
+        raise ValueError(
+            "new values must go on where the history ends: series {!r} has a value {} steps after "
+            "it, at {}. Mend the time, or fit to what comes from there.".format(*told)
+        )
+    if leaps[i] > panel.lengths[i]:
+        _log.warning(
+            "series %r goes on %d steps after its end, at %s: more than it is long; if the time is "
+            "mistyped, forecasts start there all the same", *told,
+        )  # fmt: skip
 
 
 def _matching_columns(panel: Panel, new: Panel) -> list[int]:

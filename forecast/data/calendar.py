@@ -364,17 +364,16 @@ def _mean_correlation(changes: list[np.ndarray], lag: int) -> float:
 
 def _means_alike(changes: list[np.ndarray], m: int) -> float:
     """Return how often chance alone makes the means of m places differ so much: the F test."""
-    between = within = free = 0.0
-    for values in changes:
+    between = within = free = groups = 0.0
+    for values in (one for one in changes if not np.isnan(one).all()):
         seen = ~np.isnan(values)
         place, centred = np.flatnonzero(seen) % m, values[seen] - values[seen].mean()
         count = np.maximum(np.bincount(place, minlength=m), 1)
         explained = float(np.sum(np.bincount(place, centred, m) ** 2 / count))
         between, within = between + explained, within + float(centred @ centred) - explained
-        free += len(centred) - m
+        free, groups = free + len(centred) - m, groups + m - 1
     if within <= 0 or free <= 0:
         return float(within > 0)
-    groups = (m - 1) * len(changes)
     return float(fdtrc(groups, free, between / groups / (within / free)))
 
 

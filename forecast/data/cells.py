@@ -16,6 +16,8 @@ WHOLE = r"-?\d{1,18}(?:\.0+)?"
 _DECIMAL_COMMA = r"[-+]?(?:(?:0|\d{4,}|\d{1,3}(?:\.\d{3})+)?,\d+|\d*,(?:\d{0,2}|\d{4,}))"
 # One that can not be a decimal mark: there are several, or a decimal point after it.
 _THOUSANDS_COMMA = r"[-+]?\d{1,3}(?:(?:,\d{3}){2,}|(?:,\d{3})+\.\d*)"
+# Days and months with points in them, which are no numbers.
+_DOTTED_TIME = r"\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})?|(?:0[1-9]|1[0-2])\.(?:19|20)\d{2}"
 # Points that may separate thousands: no number begins with a zero but 0 itself.
 _THOUSANDS_POINT = r"[-+]?[1-9]\d{0,2}(?:\.\d{3})+"
 _MONEY = (
@@ -49,6 +51,7 @@ def usual_decimal(table: pd.DataFrame) -> str:
     ','
     """
     cells = [table[name].dropna() for name in table.columns if is_text(table[name])]
+    cells = [one for one in cells if not (len(one) and all_match(one, _DOTTED_TIME))]
     marked = pd.concat([one[one.str.contains("[,.]")] for one in cells] or [pd.Series()])
     if not len(marked):
         return "."
@@ -68,23 +71,33 @@ def _meaning_of_points(cells: list[pd.Series], marked: pd.Series) -> str:
     """Return the decimal mark where there are points and no commas.
 
     All points before three digits may separate thousands. Numbers as they are have no zero at their
-    end, and rounded ones all have a point: where neither holds, thousands are meant.
+    end, and rounded ones all have a point: where neither holds, thousands are meant. So they are
+    where the numbers without a point are the large ones.
     """
     points = marked[marked.str.fullmatch(r"[-+]?[\d.]+")]
     if not len(points) or not points.str.fullmatch(_THOUSANDS_POINT).all():
         return "."
-    cell = points.iloc[0]
-    plain = any(
-        one.str.contains(".", regex=False).any() and _bare(one).str.fullmatch(r"-?\d{1,3}").any()
-        for one in cells
-    )
+    cell, plain = points.iloc[0], _beside_points(cells)
     several = points.str.count(r"\.").max() > 1
-    if several or (plain and points.str.endswith("0").any()):
+    if several or (len(plain) and points.str.endswith("0").any()) or _are_large(plain, points):
         if not several:
             _tell_mark(cell, cell.replace(".", ""), "point is a decimal one", ".")
         return ","
     _tell_mark(cell, cell, "point separates thousands", ",")
     return "."
+
+
+def _beside_points(cells: list[pd.Series]) -> pd.Series:
+    """Return the numbers of up to three digits in the columns that have points."""
+    columns = [_bare(one) for one in cells if one.str.contains(".", regex=False).any()]
+    together = pd.concat(columns)
+    return together[together.str.fullmatch(r"-?\d{1,3}")]
+
+
+def _are_large(plain: pd.Series, points: pd.Series) -> bool:
+    """Tell whether numbers without a point would be ten times those with one as a decimal mark."""
+    sizes = (one.astype(np.float64).abs().median() for one in (plain, points))
+    return len(plain) > 1 and next(sizes) > 10 * next(sizes)
 
 
 def _tell_mark(cell: str, number: str, otherwise: str, mark: str) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from forecast._checks import ForecastWarning, short
 from forecast.data.cells import WHOLE, all_match, is_text, some, where, whole_numbers
 from forecast.data.frequency import regular_positions
-from forecast.data.numbered_times import calendar_name, from_numbers
+from forecast.data.numbered_times import calendar_name, from_numbers, iso_days
 
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
@@ -21,15 +21,19 @@ _YEAR_FIRST = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T].*)?|\d{8}(?:[ T]\d.*)?)"
 _NUMERIC_DATE = r"(\d{1,2})[./-](\d{1,2})[./-](?:\d{4}|\d{2})(?:[ ,T].*)?"
 _DATE = (
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T].*)?"  # the year first
-    r"|(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])"
+    r"|(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?:T\d{2}.*)?"
     rf"|(?:\d{{1,2}}[-. ]+)?{_MONTH}\.?[-,' ]+(?:\d{{1,2}},?[- ]+)?\d{{2,4}}(?:[ ,T].*)?"
     rf"|(?:19|20)\d{{2}}[- ]+{_MONTH}\.?"  # as R writes months
     rf"|{_NUMERIC_DATE}"
 )
 # What a time of each kind of period looks like, and how pandas wants it written.
 _PERIODS = {
-    "Y": {r"(1[5-9]\d{2}|2[01]\d{2})(?:\.0+)?": r"\1"},
-    "Q": {r"(\d{4})[-/ ]?Q([1-4])": r"\1Q\2", r"Q([1-4])[-/ ]?(\d{4})": r"\2Q\1"},
+    "Y": {r"(1[5-9]\d{2}|2[01]\d{2})(?:\.0+)?": r"\1", r"FY[- ]?((?:19|20)\d{2})": r"\1"},
+    "Q": {
+        r"(\d{4})[-/ ]?Q([1-4])": r"\1Q\2",
+        r"Q([1-4])[-/ ]?(\d{4})": r"\2Q\1",
+        r"([1-4])Q[-/ ]?(\d{4})": r"\2Q\1",
+    },
     "M": {
         r"(\d{4})(?:[-/]| ?M)(\d{1,2})": r"\1-\2",
         r"(\d{1,2})[-/](\d{4})": r"\2-\1",
@@ -42,7 +46,16 @@ _FOREIGN_DATE = (
     r"(?:\d{1,2}\.?[- ]+(?:de )?)?[^\W\d_]{3,}\.?[- ]+(?:de )?(?:19|20)\d{2}"
     r"|(?:19|20)\d{2}[- ]+[^\W\d_]{3,}\.?(?:[- ]+\d{1,2})?"
 )
-_WEEK = r"(\d{4})-?W(\d{2})"
+# A week, and maybe a day of it; Germans call it KW.
+_WEEK = (
+    r"(?P<year>\d{4})[-/ ]?(?:W|KW)[ ]?(?P<week>\d{1,2})(?:-(?P<day>[1-7]))?"
+    r"|(?:W|KW|week)[ ]?(?P<first>\d{1,2})[-/, ]+(?P<later>\d{4})"
+)
+_WEEKDAY = r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*|mo|di|mi|do|fr|sa|so"
+# 31012024 is a day, where no reading as 20240131 is.
+_DAY_DIGITS = r"(\d{2})(\d{2})((?:19|20)\d{2})"
+_SPAN = r"(.*\d.*?) +[-–] +\d.*"
+_MIDNIGHT = r"(?<=[ T])24:00(?::00)?$"  # the end of a day, as power grids write it
 _OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
 
 
@@ -53,8 +66,10 @@ def looks_like_a_time(column: pd.Series) -> bool:
     """
     if not is_text(column):
         return not pd.api.types.is_numeric_dtype(column.dtype)
-    cells = some(column)
-    forms = "|".join([_DATE, _WEEK, *_PERIODS["Q"], *list(_PERIODS["M"])[:3]])
+    cells = _without_weekdays(some(column))
+    forms = "|".join(
+        [_DATE, _WEEK, *list(_PERIODS["Y"])[1:], *_PERIODS["Q"], *list(_PERIODS["M"])[:3]]
+    )
     dates = cells.str.fullmatch(f"(?i)(?:{forms})")
     if not len(cells) or dates.mean() < 0.5:
         return False
@@ -109,31 +124,77 @@ def read_times(column: pd.Series, day_first: bool | None = None) -> pd.Series:
             return column
         years = _years(whole) if (whole := whole_numbers(column)) is not None else None
         return from_numbers(column) if years is None else years
+    column = _digits_apart(_beginnings(_without_weekdays(column)))
+    if (periods := _as_periods(column)) is not None:
+        return periods
+    if all_match(column, f"(?i){_WEEK}"):
+        return _weeks(column)
+    dates = column.str.fullmatch(f"(?i){_DATE}")
+    if not dates.any() and (whole := whole_numbers(column)) is not None:
+        return from_numbers(whole)
+    if calendar_name(column.name) and all_match(column, r"\d{1,5}(?:[.,]\d+)?"):
+        return from_numbers(column.str.replace(",", ".").astype(np.float64))
+    _refuse_exceptions(column, float(dates.mean()))
+    return _read_dates(column, dates, day_first)
+
+
+def _as_periods(column: pd.Series) -> pd.Series | None:
+    """Return years, quarters or months, None if a cell is in another form."""
     for freq, forms in _PERIODS.items():
         for form, spelling in forms.items():
             if all_match(column, f"(?i){form}"):
                 text = column.str.upper().str.replace(form, spelling, regex=True)
                 if (periods := _periods(text, freq)) is not None:
                     return periods
-    if all_match(column, _WEEK):
-        return _mondays(column)
-    dates = column.str.fullmatch(f"(?i){_DATE}")
-    if not dates.any() and (whole := whole_numbers(column)) is not None:
-        return from_numbers(whole)
-    if calendar_name(column.name) and all_match(column, r"\d{1,5}(?:\.\d+)?"):
-        return from_numbers(column.astype(np.float64))
-    numbers = column.str.fullmatch(WHOLE)
-    if not dates.any() and numbers.mean() > 0.5:
-        return _without_faults(column.where(numbers), column)
-    return _read_dates(column, dates, day_first)
+    return None
 
 
-def _mondays(column: pd.Series) -> pd.Series:
-    weeks = column.str.replace(_WEEK, r"\1-W\2-1", regex=True)
-    mondays = pd.to_datetime(weeks, format="%G-W%V-%u", errors="coerce")
-    # older releases of pandas take a 53rd week that a year does not have for the next one's first
-    mondays = mondays.where(mondays.dt.strftime("%G") == weeks.str[:4])
-    return _without_faults(mondays, column)
+def _refuse_exceptions(column: pd.Series, dates: float) -> None:
+    """Name the cells that are no months or numbers, where most are, and fewer are dates."""
+    for form in (WHOLE, *_PERIODS["M"]):
+        usual = column.str.fullmatch(f"(?i){form}")
+        if max(0.5, dates) < usual.mean() < 1:
+            _without_faults(column.where(usual), column)
+
+
+def _weeks(column: pd.Series) -> pd.Series:
+    """Return the Mondays of weeks, or the days of them that are told."""
+    parts = column.str.extract(f"(?i)^(?:{_WEEK})$").astype(object)
+    year, week = parts["year"].fillna(parts["later"]), parts["week"].fillna(parts["first"])
+    days = iso_days(year, week, parts["day"].fillna("1"))
+    return _without_faults(pd.Series(days, name=column.name), column)
+
+
+def _without_weekdays(cells: pd.Series) -> pd.Series:
+    """Return cells without the name of a weekday before a date."""
+    form = rf"(?i)^(?:{_WEEKDAY})[.,]*\s+(?=\d|{_MONTH})"
+    if not cells.iloc[:1].str.contains(form).any():
+        return cells
+    return cells.str.replace(form, "", regex=True)
+
+
+def _beginnings(cells: pd.Series) -> pd.Series:
+    """Return the first times of spans such as "01.01.2024 00:00 - 01.01.2024 01:00"."""
+    if not all_match(cells, _SPAN):
+        return cells
+    warnings.warn(
+        f"column {short(cells.name)} holds spans such as {short(cells.iloc[0])}: their beginnings "
+        "are the times.",
+        ForecastWarning,
+        stacklevel=4,
+    )
+    return cells.str.replace(_SPAN, r"\1", regex=True)
+
+
+def _digits_apart(column: pd.Series) -> pd.Series:
+    """Return 31012024 as 31-01-2024, if all cells are such days; a zero may miss at their front."""
+    text = column.str.zfill(8)
+    forms = ("%d%m%Y", "%m%d%Y")
+    if not all_match(text, _DAY_DIGITS) or all(
+        pd.to_datetime(text, format=form, errors="coerce").isna().any() for form in forms
+    ):
+        return column
+    return text.str.replace(_DAY_DIGITS, r"\1-\2-\3", regex=True)
 
 
 def _years(whole: pd.Series) -> pd.Series | None:
@@ -217,6 +278,10 @@ def _regularity(times: pd.Series) -> float:
 
 
 def _parse(text: pd.Series, day_first: bool) -> pd.Series:
+    last = text.str.contains(_MIDNIGHT).eq(True)
+    if last.any():
+        begun = _parse(text.str.replace(_MIDNIGHT, "00:00", regex=True), day_first)
+        return begun + pd.to_timedelta(last.astype(int), unit="D")
     # pandas takes "Jan-20" for the year 20.
     text = text.str.replace(rf"(?i)^({_MONTH})\.?[-' ]+(\d{{2}})$", r"\1 20\2", regex=True)
     how = {"utc": _is_zoned(text)}

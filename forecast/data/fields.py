@@ -174,14 +174,15 @@ def _separator(lines: list[str]) -> tuple[str, int]:
 
 
 def _is_header(table: pd.DataFrame) -> bool:
-    """Tell whether the first row names columns: not if it holds a date, or numbers only."""
+    """Tell whether the first row names columns: not if it holds a date or two, or numbers only."""
     first = table.iloc[:1]
     if first[first.columns[0]].isna().all():
         return True
     cells = [first[column].dropna() for column in first.columns]
     cells = [cell for cell in cells if len(cell)]
-    if any(looks_like_a_time(cell) for cell in cells):
-        return False
+    times = sum(looks_like_a_time(cell) for cell in cells)
+    if times:
+        return 2 * times > len(cells) > 2  # times as columns, which are refused as such
     return not all(any(looks_like_a_number(cell, mark) for mark in ",.") for cell in cells)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from forecast._checks import one_of, short
 from forecast.data.cells import is_text, looks_like_a_number, read_values, symbols_of, usual_decimal
+from forecast.data.dates import looks_like_a_time
 from forecast.data.fields import MISSING, read_fields
 from forecast.data.naming import naming, tell_names
 from forecast.data.rows import cut_empty_end, each_row_once, each_time_once, warn
@@ -206,7 +207,7 @@ def write_file(table: pd.DataFrame, path: str | PathLike[str] | IO[str]) -> None
 
 
 def _open(path: Path) -> pd.DataFrame:
-    if not path.is_file():
+    if not path.exists() or path.is_dir():  # a pipe is read, too
         raise FileNotFoundError(f"there is no file {str(path)!r}.")
     if path.suffix not in PARQUET:
         return read_fields(path)
@@ -251,10 +252,10 @@ def _listed(names: str | Sequence[str] | None) -> list[str]:
 
 
 def _check_columns(table: pd.DataFrame, **names: list[str]) -> None:
-    years = [name for name in table.columns if name.isdecimal() and len(name) == 4]
-    if len(years) > len(table.columns) / 2:
+    times = [name for name in table.columns if _is_a_time(name)]
+    if len(times) > len(table.columns) / 2:
         raise ValueError(
-            f"times must run down the rows, got them as columns: {short(years)}. Transpose the "
+            f"times must run down the rows, got them as columns: {short(times)}. Transpose the "
             "table, a row for each time and a column for each series."
         )
     for argument, wanted in names.items():
@@ -264,6 +265,11 @@ def _check_columns(table: pd.DataFrame, **names: list[str]) -> None:
                     f"`{argument}` must be a column of the table, got {short(name)}; its columns "
                     f"are {short(list(table))}."
                 )
+
+
+def _is_a_time(name: str) -> bool:
+    year = name.isdecimal() and len(name) == 4
+    return year or looks_like_a_time(pd.Series([name], dtype=object))
 
 
 def _without_empty(table: pd.DataFrame, keep: set[str]) -> pd.DataFrame:

@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 _log = logging.getLogger("forecast")
+_FEW = 8  # values of which none is called a stray
 
 
 def read_frames(
@@ -231,6 +232,24 @@ def tell_open_ends(panel: Panel) -> None:
             "%d of %d series end without a value, the first %r at %s: forecasts start after these",
             len(ends), panel.n_series, panel.ids[ends[0]], last,
         )  # fmt: skip
+
+
+def tell_strays(panel: Panel) -> None:
+    """Log which series has a lone value further from its others than these reach: a wrong year."""
+    at = np.flatnonzero(~np.isnan(panel.values))
+    bounds = np.searchsorted(at, panel.offsets)
+    long = np.flatnonzero(np.diff(bounds) > _FEW)
+    (first, second), (last, late) = at[bounds[long] + [[0], [1]]], at[bounds[long + 1] - [[1], [2]]]
+    for stray, near, far in ((last, late, first), (first, second, last)):
+        found = np.flatnonzero(np.abs(stray - near) > np.abs(near - far))
+        if len(found):
+            series, k = long[found[0]], found[0]
+            time = panel.grid[panel.starts[series] + stray[k] - panel.offsets[series]]
+            _log.warning(
+                "series %r has a lone value at %s, %d steps from its others: if the time is "
+                "mistyped, mend it or leave the value out",
+                panel.ids[series], time, abs(stray[k] - near[k]),
+            )  # fmt: skip
 
 
 def warn_of_changed_clocks(panel: Panel, horizon: int) -> None:

@@ -12,6 +12,7 @@ from forecast.data.panel import Panel
 # Steps by which a column may run ahead of the target, the pairs that are compared and needed.
 _LEADS, _PAIRS, _ENOUGH = 12, 100_000, 12
 _ALIKE = 1e-9
+_FINE = 100  # numbers that span so many of their last places are measured, not told apart
 
 
 def warn_of_leaks(panel: Panel, known: np.ndarray, names: tuple[str, ...]) -> None:
@@ -45,19 +46,30 @@ def warn_of_leaks(panel: Panel, known: np.ndarray, names: tuple[str, ...]) -> No
 
 
 def _is_copy(x: np.ndarray, y: np.ndarray) -> bool:
-    """Tell whether x = a + b y for some a and b, where y is no straight line.
+    """Tell whether x = a + b y but for rounding, for some a and b, where y is no straight line.
 
     Examples
     --------
     >>> y = np.random.default_rng(0).normal(size=20)
-    >>> _is_copy(3 - 2 * y, y), _is_copy(y**2, y)
-    (True, False)
+    >>> _is_copy(3 - 2 * y, y), _is_copy((3 - 2 * y).round(2), y), _is_copy(y**2, y)
+    (True, True, False)
     """
     x, y = (part[np.isfinite(y)] for part in (x, y))
     if len(y) < _ENOUGH or not (np.ptp(x) and np.ptp(y)):
         return False
+    rounding = _rounding(x) + _rounding(y)
     x, y = ((part - part.mean()) / part.std() for part in (x, y))
     b = float(x @ y) / len(y)
     steps = np.arange(len(y))
     line = np.polyval(np.polyfit(steps, y, 1), steps)
-    return bool(abs(x - b * y).max() < _ALIKE and abs(y - line).max() > 1e-6)
+    alike = abs(x - b * y).max() < _ALIKE + rounding
+    return bool(alike and abs(y - line).max() > 1e-6 + rounding)
+
+
+def _rounding(x: np.ndarray) -> float:
+    """Return half the last decimal place of numbers in standard deviations, 0 if that is coarse."""
+    for digits in range(7):
+        if np.abs(x - x.round(digits)).max() < 1e-9:
+            place = 10.0**-digits
+            return 0.55 * place / float(x.std()) if np.ptp(x) > _FINE * place else 0.0
+    return 0.0

@@ -9,6 +9,7 @@ import pandas as pd
 
 from forecast._checks import ForecastWarning
 from forecast.data.cells import whole_numbers
+from forecast.data.time_columns import called_like_a_time
 
 # Whole numbers are taken for names of series only if these have so much of the rows that they can.
 _FILLED = 0.3
@@ -21,6 +22,8 @@ def naming(
     table: pd.DataFrame, texts: list[str], numbers: list[str], times: pd.Series
 ) -> list[str]:
     """Return the fewest columns that tell apart the rows of one time; none if no time repeats.
+
+    What is called like a part of a time, such as a period of a year, is no name.
 
     Parameters
     ----------
@@ -48,10 +51,11 @@ def naming(
     codes["the time"] = pd.factorize(times)[0]
     if _are_told_apart(codes[["the time"]], codes[numbers]):
         return []
-    whole = [name for name in texts if table[name].notna().all()]
+    may = [name for name in table if not called_like_a_time(name)]
+    whole = [name for name in texts if name in may and table[name].notna().all()]
     found = _fewest(codes, whole, numbers)
     if not found and len(numbers) > 1:
-        whole += [name for name in numbers if whole_numbers(table[name]) is not None]
+        whole += [n for n in numbers if n in may and whole_numbers(table[n]) is not None]
         found = _fewest(codes, [name for name in table if name in whole], numbers, filled=_FILLED)
     if len(found) > 1:
         others = [name for name in texts if name not in found and table[name].notna().all()]

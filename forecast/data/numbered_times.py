@@ -20,8 +20,9 @@ _YEARS = 1500, 2200
 _CALENDAR = re.compile(r"date|datum|day|time|month|week|year|stamp|epoch|unix|^ds$|^t$")
 # 2024013105 is five o'clock on January 31: digits run together, of which 1970 knows no such second.
 _DIGITS = {10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-# 202401 is a month and 20240131 a day where no number between tells otherwise.
-_DATES = {"%Y%m": (190001, 209912), "%Y%m%d": (19000101, 20991231)}
+# 202401 is a month, 20240131 a day and 202452 a week where no number between tells otherwise.
+_WEEKS = "%G%V"
+_DATES = {"%Y%m": (190001, 209912), "%Y%m%d": (19000101, 20991231), _WEEKS: (190001, 209953)}
 
 
 def calendar_name(name: object) -> bool:
@@ -36,7 +37,7 @@ def calendar_name(name: object) -> bool:
 
 
 def date_form(numbers: npt.ArrayLike) -> str | None:
-    """Return the form in which whole numbers write months or days, None if they count steps.
+    """Return the form in which whole numbers write months, days or weeks, None if they count steps.
 
     All must be dates, and of more than one year or month, or reach from the first to the last of
     one: numbers that count steps go on to 202413 or 20240132.
@@ -45,6 +46,8 @@ def date_form(numbers: npt.ArrayLike) -> str | None:
     --------
     >>> date_form([202411, 202412, 202501]), date_form([20240131, 20240201])
     ('%Y%m', '%Y%m%d')
+    >>> date_form([202351, 202352, 202401])  # weeks: no month has so high a number
+    '%G%V'
     >>> date_form(range(202401, 202413)), date_form([202411, 202412]), date_form([202412, 202413])
     ('%Y%m', None, None)
     """
@@ -52,7 +55,7 @@ def date_form(numbers: npt.ArrayLike) -> str | None:
     for form, (first, last) in _DATES.items():
         if len(distinct) and first <= distinct[0] and distinct[-1] <= last:
             told = pd.Series(np.r_[distinct, distinct[-1] + 1]).astype(str)
-            dates = pd.to_datetime(told, format=form, errors="coerce").notna()
+            dates = _parsed(told, form).notna()
             whole = distinct[0] % 100 == 1 and not dates.iloc[-1]
             if dates[:-1].all() and (distinct[0] // 100 < distinct[-1] // 100 or whole):
                 return form
@@ -69,11 +72,39 @@ def refuse_dates(times: pd.Index) -> None:
     """
     form = date_form(times) if pd.api.types.is_integer_dtype(times.dtype) else None
     if form is not None:
+        monday = " + '1'" if form == _WEEKS else ""
         raise ValueError(
             f"the times of `y` must count steps where they are whole numbers, got dates such as "
-            f"{times[0]}. Make times of them: pd.to_datetime(numbers.astype(str), "
-            f"format={form!r}); if they do count steps, begin at 0: numbers - {times[0]}."
+            f"{times[0]}. Make times of them: pd.to_datetime(numbers.astype(str){monday}, format="
+            f"{form + '%u' * bool(monday)!r}); if they do count steps, begin at 0: numbers - "
+            f"{times[0]}."
         )
+
+
+def iso_days(year: pd.Series, week: pd.Series, day: pd.Series | str = "1") -> pd.Series:
+    """Return the days that years, weeks and weekdays (1 to 7) tell, NaT where there is none.
+
+    Parameters
+    ----------
+    year, week, day
+        Digits as text.
+
+    Examples
+    --------
+    >>> days = iso_days(pd.Series(["2024", "2024"]), pd.Series(["52", "53"]))
+    >>> days.dt.date.tolist()
+    [datetime.date(2024, 12, 23), NaT]
+    """
+    text = year + "-" + week.str.zfill(2) + "-" + day
+    days = pd.to_datetime(text, format="%G-%V-%u", errors="coerce")
+    # older releases of pandas take a 53rd week that a year does not have for the next one's first
+    return days.where(days.dt.strftime("%G") == year)
+
+
+def _parsed(digits: pd.Series, form: str) -> pd.Series:
+    if form == _WEEKS:
+        return iso_days(digits.str[:4], digits.str[4:])
+    return pd.to_datetime(digits, format=form, errors="coerce")
 
 
 def from_numbers(column: pd.Series) -> pd.Series:
@@ -99,8 +130,10 @@ def from_numbers(column: pd.Series) -> pd.Series:
     ['1949-01', '1949-02', '1949-03']
     """
     found = _digits(column)
+    found = _weeks(column) if found is None else found
     found = _since_1970(column) if found is None else found
     if found is None and calendar_name(column.name):
+        _refuse_short_years(column)
         found = _days_of_a_spreadsheet(column)
         found = _decimal_years(column) if found is None else found
     if found is not None:
@@ -122,6 +155,26 @@ def _digits(column: pd.Series) -> pd.Series | None:
         return None
     times = pd.to_datetime(text, format=form, errors="coerce")
     return None if times.isna().any() else times
+
+
+def _weeks(column: pd.Series) -> pd.Series | None:
+    if (column % 1 != 0).any() or date_form(column) != _WEEKS:
+        return None
+    _tell(column, "weeks of ISO 8601")
+    mondays = _parsed(column.astype(np.int64).astype(str), _WEEKS)
+    return pd.Series(mondays, name=column.name)
+
+
+def _refuse_short_years(column: pd.Series) -> None:
+    """Refuse 2312, 2401: months or weeks of more than one year without its first two digits."""
+    if (column % 1 != 0).any() or not column.between(1000, 9999).all():
+        return
+    years = np.unique(column // 100)
+    if len(years) > 1 and date_form(column + 200_000) is not None:
+        raise ValueError(
+            f"column {short(column.name)} must have years of four digits, got "
+            f"{column.iloc[0]:.0f}. Write {column.iloc[0] + 200_000:.0f}, or 2024-01, or 2024-W05."
+        )
 
 
 def _since_1970(column: pd.Series) -> pd.Series | None:

@@ -277,8 +277,19 @@ def _neighbours(rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return series[inside], slots[inside], slots[inside + 1]
 
 
+def too_sparse(steps: int, rows: int) -> bool:
+    """Tell whether there are so many steps for so few rows that one of their times is a stray.
+
+    Examples
+    --------
+    >>> too_sparse(600_000, 2_000), too_sparse(60_000_000, 2_000)
+    (False, True)
+    """
+    return steps > _STEPS_ALWAYS_FINE + _STEPS_PER_ROW * rows
+
+
 def _check_stray(table: Rows | Columns, steps: int, rows: int, i: int, limits: pd.Index) -> None:
-    if steps > _STEPS_ALWAYS_FINE + _STEPS_PER_ROW * rows:
+    if too_sparse(steps, rows):
         own = np.count_nonzero(table.series == i) if isinstance(table, Rows) else len(table.slots)
         raise ValueError(
             f"series {short(table.ids[i])} has {own} rows but spans far more steps, {limits[0]} to "

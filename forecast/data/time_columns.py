@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,24 +16,25 @@ from forecast.data.cells import (
     is_text,
     looks_like_a_number,
     some,
-    where,
     whole_numbers,
 )
 from forecast.data.dates import has_foreign_months, looks_like_a_time, read_times
 from forecast.data.numbered_times import calendar_name
+from forecast.data.time_parts import (
+    CLOCK,
+    NEARLY_ALL,
+    PARTS,
+    counts_a_day,
+    is_within,
+    part_number,
+    part_numbers,
+    part_of,
+    plain_word,
+    within_the_day,
+)
 
 # What a column of whole numbers must be called to be the time though it is not in order.
 _TIMES = ("", "ds", "index", "period", "step", "t", "time", "date_time")
-# What the parts of a time are called, from the coarsest to the finest, and their values.
-_PARTS = {
-    "year": ("year|yr|yyyy|jahr|annee|ano", (1500, 2200)),
-    "quarter": ("quarter|qtr|q", (1, 4)),
-    "month": ("month|mon|mo|mm|mn|mnth|monat", (1, 12)),
-    "week": ("week|wk|isoweek|weekofyear|weeknumber", (1, 53)),
-    "day": ("day|dd|dy|dayofmonth|tag", (1, 31)),
-    "hour": ("hour|hr|hh|stunde", (0, 24)),
-    "minute": ("minute|min", (0, 59)),
-}
 # Which parts tell a time together.
 _SHAPES = (
     ("year", "month", "day", "hour", "minute"),
@@ -44,11 +44,7 @@ _SHAPES = (
     ("year", "month"),
     ("year", "quarter"),
 )
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_CLOCK = r"(?i)(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))? ?([ap]m)?"
-_DAY = pd.Timedelta(days=1)
 _ENOUGH_TO_SORT = 12  # rows from which on numbers that count may be in any order
-_NEARLY_ALL = 0.9  # of the cells of a part: a footer or a word is named later
 
 
 def find_times(
@@ -99,6 +95,11 @@ def telling(table: pd.DataFrame, taken: Collection[str] = ()) -> list[str]:
 
     These are a column "ds"; the first column of dates, with one of times of day if the dates have
     none; a year with its month, day and hour; or a column of whole numbers that count.
+
+    Raises
+    ------
+    ValueError
+        If none is, and text that is called like a time cannot be read as one.
     """
     names = [name for name in table.columns if name not in taken]
     if "ds" in names:
@@ -109,7 +110,24 @@ def telling(table: pd.DataFrame, taken: Collection[str] = ()) -> list[str]:
     parts = _parts(table, names)
     if len(parts) > 1:
         return parts
-    return _counting(table, names) if len(names) + len(taken) > 1 else []
+    counting = _counting(table, names) if len(names) + len(taken) > 1 else []
+    if not any(map(called_like_a_time, counting)):
+        for name in names:
+            _refuse_unread(table[name])
+    return counting
+
+
+def called_like_a_time(name: object) -> bool:
+    """Tell whether a column is called like a time or a part of one, so that it names no series.
+
+    Examples
+    --------
+    >>> [called_like_a_time(name) for name in ("Date", "KW", "Period", "store")]
+    [True, True, True, False]
+    """
+    lower = str(name).lower()
+    known = calendar_name(name) or part_of(name) is not None
+    return known or lower in _TIMES or "period" in lower
 
 
 def is_numbering(column: pd.Series) -> bool:
@@ -142,8 +160,8 @@ def only_tells_time(column: pd.Series, times: pd.Series) -> bool:
     year = (numbers - at.dt.year - (at.dt.day_of_year - 1) / 365.25).abs().max()
     if year < 0.09 and (numbers % 1 != 0).any():
         return True
-    word = _word(column.name)
-    part = "weekday" if word in ("weekday", "dow", "dayofweek", "wday") else _part(word)
+    weekday = plain_word(column.name) in ("weekday", "dow", "dayofweek", "wday")
+    part = "weekday" if weekday else part_of(column.name)
     if part is None:
         return False
     part = "day_of_week" if part == "weekday" else part
@@ -158,16 +176,16 @@ def _time_of_day(table: pd.DataFrame, date: str, names: list[str]) -> list[str]:
     if not is_text(dates) or some(dates).str.contains(":").any() or dates.is_unique:
         return []
     for name in names:
-        if is_text(table[name]) and all_match(table[name], _CLOCK):
+        if is_text(table[name]) and all_match(table[name], CLOCK):
             return [name]
-    hours = [name for name in names if _holds(table, name, "hour")]
+    hours = [n for n in names if _holds(table, n, "hour") or counts_a_day(table[n])]
     # An hour that does not tell apart the rows of a day is something else.
     return [name for name in hours if not table[[date, name]].isna().any(axis=None)][:1]
 
 
 def _parts(table: pd.DataFrame, names: list[str]) -> list[str]:
     """Return the columns of a year and what is finer, in order, by their names or their values."""
-    held = {part: name for name in reversed(names) for part in _PARTS if _holds(table, name, part)}
+    held = {part: name for name in reversed(names) for part in PARTS if _holds(table, name, part)}
     for shape in _SHAPES:
         if held.keys() >= set(shape):
             return [held[part] for part in shape]
@@ -180,7 +198,7 @@ def _headless_parts(table: pd.DataFrame, names: list[str]) -> list[str]:
     parts = [
         name
         for name, part in zip(leading, ("year", "month", "day"), strict=False)
-        if _is_within(table[name], part)
+        if is_within(table[name], part)
     ]
     if parts != leading[: len(parts)] or len(parts) < 2:
         return []
@@ -191,32 +209,8 @@ def _headless_parts(table: pd.DataFrame, names: list[str]) -> list[str]:
 
 
 def _holds(table: pd.DataFrame, name: str, part: str) -> bool:
-    return _part(_word(name)) == part and _is_within(table[name], part)
-
-
-def _is_within(column: pd.Series, part: str) -> bool:
-    """Tell whether nearly all cells of a column can be a part of a time: a year, a month, ..."""
-    return bool(_part_numbers(column, part).notna().mean() > _NEARLY_ALL)
-
-
-def _part_numbers(column: pd.Series, part: str) -> pd.Series:
-    """Return a part of times as numbers, NaN where a cell is none of its values."""
-    if is_text(column):
-        text = column.astype(object).str.removeprefix("Q" if part == "quarter" else "")
-        if part == "month":
-            numbers: dict[Any, str] = {name: str(k + 1) for k, name in enumerate(MONTHS)}
-            text = text.str.lower().str[:3].replace(numbers)
-        column = pd.to_numeric(text, errors="coerce")
-    low, high = _PARTS[part][1]
-    return column.where(column.between(low, high) & (column % 1 == 0))
-
-
-def _word(name: object) -> str:
-    return re.sub(r"[^a-z#]", "", str(name).lower())
-
-
-def _part(word: str) -> str | None:
-    return next((part for part, (form, _) in _PARTS.items() if re.fullmatch(form, word)), None)
+    # Cells below the first of a year may be empty, as merged ones are: these are named later.
+    return part_of(name) == part and is_within(table[name].dropna(), part)
 
 
 def _counting(table: pd.DataFrame, names: list[str]) -> list[str]:
@@ -235,9 +229,22 @@ def _counting(table: pd.DataFrame, names: list[str]) -> list[str]:
         whole = whole_numbers(column)
         if whole is not None:
             return [name] if called or _counts(whole) else []
-        if looks_like_a_number(column, "."):
+        if any(looks_like_a_number(column, mark) for mark in ".,"):
             return [name] if called and _are_decimal_times(column) else []
     return []
+
+
+def _refuse_unread(column: pd.Series) -> None:
+    """Refuse text that seems to be the time in an unknown form; "Week 7" only counts."""
+    if not is_text(column) or column.isna().any() or not called_like_a_time(column.name):
+        return
+    cells = some(column)
+    if cells.str.contains(r"\d").all() and not cells.str.fullmatch(r"\D*\d+(?:[.,]\d+)?").any():
+        raise ValueError(
+            f"column {short(column.name)} must hold times such as 2024-01-31, 2024-W05 or 2024Q1 "
+            f"to be the time, got {short(column.iloc[0])}. Write it so, or leave the column out "
+            "where rows are to be counted; or, if it names the series, say so: id_col."
+        )
 
 
 def _counts(whole: pd.Series) -> bool:
@@ -251,7 +258,7 @@ def _counts(whole: pd.Series) -> bool:
 def _are_nearly_whole(column: pd.Series) -> bool:
     """Tell whether few cells are missing or words among whole numbers: these are named later."""
     return is_text(column) and bool(
-        some(column.fillna("")).str.fullmatch(WHOLE).mean() > _NEARLY_ALL
+        some(column.fillna("")).str.fullmatch(WHOLE).mean() > NEARLY_ALL
     )
 
 
@@ -268,46 +275,25 @@ def _are_decimal_times(column: pd.Series) -> bool:
 def _together(table: pd.DataFrame, day_first: bool | None) -> pd.Series:
     """Return the times that several columns tell together."""
     first, *rest = table.columns
-    if _is_within(table[first], "year"):
+    if is_within(table[first], "year"):
         return _from_year(table)
     days = read_times(table[first], day_first)
     if pd.api.types.is_datetime64_any_dtype(days.dtype) and len(rest) == 1:
-        return days + _within_the_day(table[rest[0]])
+        return days + within_the_day(table[rest[0]])
     raise ValueError(
         "columns together tell the time if they are a date and a time of day, or a year and its "
         f"month, day and hour, got {short(list(table.columns))}. Name one, or these, as time_col."
     )
 
 
-def _within_the_day(column: pd.Series) -> pd.Series:
-    """Return how long after midnight cells are: a clock, hours, or parts of a day counted."""
-    if is_text(column) and all_match(column, _CLOCK):
-        hour, minute, second, half = (part for _, part in column.str.extract(_CLOCK).items())
-        hours = hour.astype(int) % 12 if half.notna().all() else hour.astype(int)
-        hours = hours + 12 * half.str.lower().eq("pm").astype(int)
-        seconds = 3600 * hours + 60 * minute.astype(int) + second.fillna("0").astype(float)
-        return pd.to_timedelta(seconds, unit="s")
-    whole = whole_numbers(column)
-    if whole is None or whole.min() not in (0, 1):
-        wrong = column[pd.to_numeric(column, errors="coerce").isna()]
-        cell = wrong if len(wrong) else column
-        raise ValueError(
-            f"column {short(column.name)} must hold times of day such as 13:30, or the hours or "
-            f"parts of a day counted, got {short(cell.iloc[0])} in {where(cell)}. Mend it, or name "
-            "another time_col."
-        )
-    if _part(_word(column.name)) == "hour":
-        return whole * pd.Timedelta(hours=1)
-    return (whole - whole.min()) * (_DAY / int(whole.max() - whole.min() + 1))
-
-
 def _from_year(table: pd.DataFrame) -> pd.Series:
     """Return periods of a year and its month or quarter; with anything finer, datetimes."""
     kinds = ["year", *(_kind(table[name], place) for place, name in enumerate(table.columns[1:]))]
-    if len(kinds) == 2 and _part(_word(table.columns[1])) is None and _are_quarters(table):
+    if len(kinds) == 2 and part_of(table.columns[1]) is None and _are_quarters(table):
         kinds[1] = "quarter"
     numbers = {
-        kind: _number(table[name], kind) for kind, name in zip(kinds, table.columns, strict=True)
+        kind: part_number(table[name], kind)
+        for kind, name in zip(kinds, table.columns, strict=True)
     }
     year = numbers["year"].astype(str)
     if kinds == ["year", "month"]:
@@ -330,28 +316,14 @@ def _from_year(table: pd.DataFrame) -> pd.Series:
 
 def _kind(column: pd.Series, place: int) -> str:
     """Return the part of a time that a column holds: by its name, else by its place after years."""
-    return _part(_word(column.name)) or ("month", "day", "hour", "minute")[min(place, 3)]
+    return part_of(column.name) or ("month", "day", "hour", "minute")[min(place, 3)]
 
 
 def _are_quarters(table: pd.DataFrame) -> bool:
     """Tell whether what stands beside several years ends at four."""
-    years, parts = (_part_numbers(table[name], part) for name, part in
+    years, parts = (part_numbers(table[name], part) for name, part in
                     zip(table.columns, ("year", "month"), strict=True))  # fmt: skip
     return bool(parts.max() <= 4 and years.min() < years.max())
-
-
-def _number(column: pd.Series, part: str) -> pd.Series:
-    numbers = _part_numbers(column, part)
-    wrong = column[numbers.isna()]
-    if len(wrong):
-        cell = "an empty cell" if wrong.isna().iloc[0] else repr(wrong.iloc[0])
-        low, high = _PARTS[part][1]
-        raise ValueError(
-            f"column {short(column.name)} must hold a {part} from {low} to {high}, got {cell} in "
-            f"{where(wrong)} ({len(wrong)} such cells). Mend or remove the row, or name another "
-            "time_col."
-        )
-    return numbers.astype(np.int64)
 
 
 def _warn(message: str) -> None:

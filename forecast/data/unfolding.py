@@ -1,4 +1,4 @@
-"""Tables with a column for each month of a year, or each hour of a day, become rows of times."""
+"""Tables with a column for each month of a year, or each part of a day, become rows of times."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ import pandas as pd
 
 from forecast._checks import ForecastWarning, short
 from forecast.data.cells import looks_like_a_number, whole_numbers
-from forecast.data.time_columns import MONTHS, telling
+from forecast.data.time_columns import telling
+from forecast.data.time_parts import MONTHS
 
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::00)?")
+_PARTS_OF_A_DAY = (48, 96, 144, 288)
 _HOUR = re.compile(r"(?:h|hour|hr|he)?[ _]?(\d{1,2})(?::00)?")
 
 
 def unfolded(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return a table with a row per month or hour, if it has a column for each; else as it is.
+    """Return a table with a row per month, quarter or part of a day, if it has a column for each.
+
+    Others stay as they are.
 
     Numbers beside them, such as a yearly mean, are left out; text is kept, for it may name series.
 
@@ -32,7 +37,12 @@ def unfolded(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     >>> rows.shape, rows.iloc[12].tolist()
     ((24, 3), ['2024', '1', '1'])
     """
-    for kind, columns in (("month", _months(table)), ("hour", _hours(table))):
+    for kind, columns in (
+        ("month", _months(table)),
+        ("quarter", _quarters(table)),
+        ("slot", _clocks(table)),
+        ("hour", _hours(table)),
+    ):
         others = [name for name in table.columns if name not in columns]
         times = _unit_of(table, others, kind) if columns else None
         if times is not None:
@@ -52,6 +62,23 @@ def _months(table: pd.DataFrame) -> dict[str, int]:
     return found[0] if found else {}
 
 
+def _quarters(table: pd.DataFrame) -> dict[str, int]:
+    """Return the columns of the four quarters by their number, {} without them."""
+    quarters = {name: int(name[1]) for name in table.columns if re.fullmatch("[qQ][1-4]", name)}
+    return quarters if sorted(quarters.values()) == [1, 2, 3, 4] else {}
+
+
+def _clocks(table: pd.DataFrame) -> dict[str, int]:
+    """Return the columns of the parts of a day, finer than hours, counted; {} without them."""
+    matches = {name: _CLOCK.fullmatch(name) for name in table.columns}
+    minutes = {name: 60 * int(m[1]) + int(m[2]) for name, m in matches.items() if m}
+    count, first = len(minutes), min(minutes.values(), default=0)
+    if count not in _PARTS_OF_A_DAY or first not in (0, 1440 // count):
+        return {}
+    places = {name: (minute - first) // (1440 // count) for name, minute in minutes.items()}
+    return places if sorted(places.values()) == list(range(count)) else {}
+
+
 def _hours(table: pd.DataFrame) -> dict[str, int]:
     """Return the columns of the 24 hours by how many came before, {} without them."""
     matches = {name: _HOUR.fullmatch(name.lower()) for name in table.columns}
@@ -62,8 +89,8 @@ def _hours(table: pd.DataFrame) -> dict[str, int]:
 
 
 def _unit_of(table: pd.DataFrame, others: list[str], kind: str) -> str | None:
-    """Return the column of the years of months, or of the days of hours."""
-    if kind == "hour":
+    """Return the column of the years of months, or of the days of their parts."""
+    if kind in ("hour", "slot"):
         return next(iter(telling(table[others])), None) if others else None
     for name in others:
         years = whole_numbers(table[name])

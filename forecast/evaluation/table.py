@@ -52,8 +52,18 @@ def quantile_columns(table: pd.DataFrame) -> dict[float, str]:
 
 
 def pandas_rows(table: Any) -> pd.DataFrame:
-    """Return a forecast table of any library as one of pandas."""
-    rows: pd.DataFrame = pandas_table(table, ["unique_id", "model"], "ds")
+    """Return a forecast table of any library as one of pandas.
+
+    Raises
+    ------
+    TypeError
+        If it is no table, but for example the history, which comes second.
+    """
+    rows = pandas_table(table, ["unique_id", "model"], "ds")
+    if not isinstance(rows, pd.DataFrame):
+        raise TypeError(
+            f"`table` must be a forecast table, as `backtest` returns it, got {short(table)}."
+        )
     return rows
 
 

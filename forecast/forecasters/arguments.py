@@ -30,11 +30,11 @@ def steps_ahead(horizon: Any, usual: int) -> int:
 
 
 def covariates(X: Any) -> Any:
-    """Return X, unless it is a number that was meant for another argument."""
-    if np.isscalar(X):
+    """Return X, unless it is a number, or a list of them, that was meant for another argument."""
+    if np.isscalar(X) or (isinstance(X, list | tuple) and all(map(np.isscalar, X))):
         raise TypeError(
-            f"`X` must be a frame of covariates, got {X!r}. What follows it is passed by name: "
-            "coverage=, levels=, n_samples=."
+            f"`X` must be a frame of covariates, got {short(X)}. What follows it is passed by "
+            "name: coverage=, levels=, n_samples=."
         )
     return X
 

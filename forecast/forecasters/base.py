@@ -20,6 +20,7 @@ from forecast.data.frames import (
     restore,
     restore_columns,
     tell_open_ends,
+    tell_strays,
     warn_of_changed_clocks,
     warn_of_fewer_values,
 )
@@ -112,6 +113,7 @@ class BaseForecaster(FramedForecaster):
         season_length = arguments.optional("season_length", self.season_length)
         panel = self._weighed(self._read(y, X, self.freq), sample_weight)
         tell_open_ends(panel)
+        tell_strays(panel)
         learner = self._fitted_to(panel, horizon, season_length)
         warn_of_changed_clocks(panel, learner.horizon_)
         learner.unit_ = arguments.unit_of(y)

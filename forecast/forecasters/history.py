@@ -68,6 +68,32 @@ def fill_gaps(panel: Panel, season_length: int) -> np.ndarray:
     return np.where(np.isnan(filled), _forward_fill(values, panel.offsets[:-1]), filled)
 
 
+def without_empty_seasons(observed: np.ndarray, season_length: int) -> np.ndarray:
+    """Tell which steps of a series to fit to: a gap counts for less than two seasons.
+
+    What fills a longer gap repeats one season, which would be learned as if it had come again.
+    Whole seasons of it are left out, so that the others stay in their places.
+
+    Parameters
+    ----------
+    observed
+        (T,) bool.
+    season_length
+        Steps; 1 for no season, of which nothing is left out.
+
+    Examples
+    --------
+    >>> np.flatnonzero(without_empty_seasons(np.array([True] * 3 + [False] * 7 + [True]), 3))
+    array([ 0,  1,  2,  3,  4,  5,  6, 10])
+    """
+    steps, m = np.arange(len(observed)), season_length
+    before = np.maximum.accumulate(np.where(observed, steps, -1))
+    after = np.minimum.accumulate(np.where(observed, steps, len(steps))[::-1])[::-1]
+    gap, place = after - before - 1, steps - before
+    kept: np.ndarray = observed | (gap < 2 * m) | (place <= gap % m + m) | (m == 1)
+    return kept
+
+
 def _forward_fill(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Replace gaps by the last observed value of their group; groups begin at `starts`."""
     observed = np.where(np.isnan(values), 0, np.arange(len(values)))

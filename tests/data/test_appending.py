@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from forecast.data.appending import append
-from forecast.data.frames import read_frames
+from forecast.data.frames import Panel, read_frames, read_update
 
 DAYS = pd.date_range("2024-01-01", periods=10, freq="D")
 WIDE = pd.DataFrame({"a": np.arange(10.0), "b": 10 + np.arange(10.0)}, index=DAYS)
@@ -138,3 +138,17 @@ def test_covariates_must_go_on() -> None:
     panel = read_frames(WIDE[:6], X)
     joined = append(panel, read_frames(gap, X, freq="D", allow_unobserved=True))
     assert np.isnan(joined.values).sum() == 4
+
+
+def test_a_value_far_after_the_history_is_told_or_refused(caplog: pytest.LogCaptureFixture) -> None:
+    panel = read_frames(pd.Series(1.0, pd.date_range("2024-01-01", periods=60, freq="min")))
+
+    def after(time: str) -> Panel:
+        return append(panel, read_update(panel, pd.Series([2.0], pd.DatetimeIndex([time]))))
+
+    after("2024-01-01 01:30")
+    assert not caplog.text
+    assert len(after("2024-01-02 01:30").values) == 1531
+    assert "goes on 1470 steps after its end, at 2024-01-02 01:30" in caplog.text
+    with pytest.raises(ValueError, match="a value 52594559 steps after it, at 2124-01-01"):
+        after("2124-01-01 00:59")

@@ -154,6 +154,8 @@ def test_numbers_that_write_dates_count_no_steps(form: str, times: pd.PeriodInde
     fails(ValueError, "dates such as", f"format={form!r}", y=series(np.ones(n), numbers))
     fails(ValueError, "dates such as", y=long(["a"] * n, numbers, list(np.ones(n))))
     assert pd.to_datetime(numbers.astype(str), format=form)[-1] == times[-1].to_timestamp()
+    weeks = [202351, 202352, 202401]
+    fails(ValueError, "such as 202351", "+ '1', format='%G%V%u'", y=series(np.ones(3), weeks))
     assert read_frames(series(np.ones(5), pd.RangeIndex(202398, 202403))).freq == 1
 
 

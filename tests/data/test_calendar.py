@@ -162,6 +162,12 @@ def test_gaps_do_not_hide_the_season() -> None:
     assert infer_season_length(read_frames(pd.Series(y))) == 7
 
 
+def test_a_series_without_neighbours_says_nothing_of_the_season() -> None:
+    full = np.resize([3.0, 1.0, 4.0, 1.0], 60)
+    frame = pd.DataFrame({"a": full, "b": np.where(np.arange(60) % 4, np.nan, np.arange(60.0))})
+    assert infer_season_length(read_frames(frame)) == 4
+
+
 @pytest.mark.parametrize(
     ("freq", "expected"),
     [

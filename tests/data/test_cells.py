@@ -47,6 +47,8 @@ def test_a_decimal_comma_is_seen_below_a_sign() -> None:
     [
         (["1.234.567", "5"], ",", ""),
         (["42.810", "64", "1.250"], ",", "point is a decimal one, say so: decimal='.'"),
+        (["142", "1.251", "977"], ",", "point is a decimal one, say so: decimal='.'"),
+        (["4.667", "4", "5"], ".", "point separates thousands, say so: decimal=','"),
         (["9.757", "3.140"], ".", "point separates thousands, say so: decimal=','"),
         (["9.757", "3.14"], ".", ""),
         (["0.757", "3.140"], ".", ""),
@@ -54,7 +56,8 @@ def test_a_decimal_comma_is_seen_below_a_sign() -> None:
     ],
 )
 def test_points_before_three_digits(texts: list[str], decimal: str, told: str) -> None:
-    table = pd.DataFrame({"y": texts, "store": ["7"] * len(texts)}, dtype=object)
+    days = [f"{k + 1:02d}.03.2024" for k in range(len(texts))]
+    table = pd.DataFrame({"day": days, "y": texts, "store": ["7"] * len(texts)}, dtype=object)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert usual_decimal(table) == decimal

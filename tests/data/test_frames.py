@@ -17,6 +17,7 @@ from forecast.data.frames import (
     read_frames,
     restore,
     restore_columns,
+    tell_strays,
 )
 
 KINDS = ("series", "list", "wide", "long", "multi", "multi frame")
@@ -341,6 +342,16 @@ def test_head_names_the_series_and_the_lengths(length: int) -> None:
     panel = read_frames(pd.Series(range(5), name="a"))
     with pytest.raises(ValueError, match=f"'a' has 5 values, got {length}"):
         panel.head(np.array([length]))
+
+
+@pytest.mark.parametrize("wrong", ["1900-01-10", "2042-01-10"])
+def test_a_mistyped_year_is_told(wrong: str, caplog: pytest.LogCaptureFixture) -> None:
+    days = pd.date_range("2024-01-01", periods=20)
+    y = pd.Series(1.0, days.where(days != "2024-01-10", pd.Timestamp(wrong))).sort_index()
+    tell_strays(read_frames(pd.Series(1.0, days)))
+    assert not caplog.text
+    tell_strays(read_frames(pd.DataFrame({"a": y, "b": 1.0})))
+    assert f"series 'a' has a lone value at {wrong}" in caplog.text
 
 
 def test_missing_reports_and_logs(caplog: pytest.LogCaptureFixture) -> None:

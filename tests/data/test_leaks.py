@@ -20,6 +20,7 @@ Y = pd.Series(np.random.default_rng(0).normal(size=60).cumsum(), DAYS, name="y")
     [
         (Y, ""),
         (100 * Y + 3, ""),
+        ((1.19 * Y).round(2), ""),
         (Y.shift(-1).ffill(), " 1 step later"),
         (-Y.shift(-7).ffill(), " 7 steps later"),
     ],
@@ -47,11 +48,23 @@ def test_of_several_series_each_counts() -> None:
         read_frames(long, X)
 
 
-@pytest.mark.parametrize("x", [Y.shift(1).bfill(), Y + 0.01 * np.sin(np.arange(60)), Y**2], ids=str)
+@pytest.mark.parametrize(
+    "x",
+    [
+        Y > 0,
+        Y.round(0),
+        (Y + 0.01 * np.sin(np.arange(60))).round(3),
+        Y.shift(1).bfill(),
+        Y + 0.01 * np.sin(np.arange(60)),
+        Y**2,
+    ],
+    ids=str,
+)
 def test_what_only_resembles_the_target_is_no_leak(x: pd.Series) -> None:
-    read_frames(Y, pd.DataFrame({"x": x}))
+    read_frames(Y, pd.DataFrame({"x": x.astype(float)}))
 
 
 def test_straight_lines_are_no_leak() -> None:
     y = pd.Series(np.arange(60.0), DAYS)
     read_frames(y, pd.DataFrame({"trend": np.arange(60.0) * 2 + 1}, DAYS))
+    read_frames((7.03 * y).round(1), pd.DataFrame({"trend": np.arange(60.0) * 2 + 1}, DAYS))

@@ -168,6 +168,7 @@ def test_columns_of_hours_become_rows(tmp_path: Path) -> None:
         ("when", lambda t: int(t.timestamp()), "seconds since 1970"),
         ("when", lambda t: int(t.timestamp() * 1000), "milliseconds since 1970"),
         ("time", lambda t: f"{t.timestamp():.3f}", "seconds since 1970"),
+        ("t", lambda t: f"{t:%Y%m%dT%H%M}", ""),
         ("date", lambda t: (t - pd.Timestamp("1899-12-30")) / pd.Timedelta(days=1), "spreadsheet"),
     ],
 )
@@ -176,6 +177,12 @@ def test_numbers_that_stand_for_times(
 ) -> None:
     data, told = read(tmp_path, table(HOURS, lambda t, k: f"{number(t)},{k}", f"{name},y"))
     assert (data.index == HOURS).all() and what in told
+
+
+def test_days_of_a_spreadsheet_may_have_decimal_commas(tmp_path: Path) -> None:
+    text = table(HOURS, lambda t, k: f"{40544 + k / 24:.6f};{k},5".replace(".", ","), "Datum;y")
+    data, told = read(tmp_path, text)
+    assert (data.index == HOURS).all() and "spreadsheet" in told
 
 
 def test_days_of_a_spreadsheet_need_a_name_that_says_so(tmp_path: Path) -> None:
@@ -252,3 +259,115 @@ def test_a_week_that_its_year_does_not_have_is_named(tmp_path: Path) -> None:
 def test_account_numbers_are_no_times(tmp_path: Path) -> None:
     data, _ = read(tmp_path, "account,y\n12345678901234567890,1\n12345678901234567891,2\n")
     assert data.index.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["%G-W%V", "%GW%V", "W%V/%G", "KW %V %G", "Week %V, %G", "%G KW%V", "%G-W%V-%u", "%G%V"],
+)
+def test_forms_of_weeks(form: str, tmp_path: Path) -> None:
+    data, told = read(tmp_path, table(WEEKS, lambda t, k: f'"{t.strftime(form)}",{k}', "Woche,y"))
+    assert (data.index == WEEKS).all() and data.tolist() == list(range(9))
+    assert told == ("column 'Woche' is read as weeks of ISO 8601." if form == "%G%V" else "")
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "index"),
+    [
+        ("Date", "%A, %d %B %Y", DAYS),
+        ("Date", "%a %d.%m.%Y", DAYS),
+        ("day", "%d%m%Y", DAYS),
+        ("day", "%m%d%Y", DAYS),
+        ("Quarter", "%qQ%Y", QUARTERS),
+        ("Year", "FY%Y", pd.period_range("1999", periods=9, freq="Y")),
+    ],
+)
+def test_rarer_forms_of_times(name: str, form: str, index: pd.Index, tmp_path: Path) -> None:
+    data, _ = read(tmp_path, table(index, lambda t, k: f'"{t.strftime(form)}",{k}', f"{name},y"))
+    assert (data.index == index).all() and data.tolist() == list(range(len(index)))
+
+
+def test_spans_begin_at_their_first_time(tmp_path: Path) -> None:
+    def line(time: pd.Timestamp, k: int) -> str:
+        return f"{time:%d.%m.%Y %H:%M} - {time + HOURS.freq:%d.%m.%Y %H:%M},{k}"
+
+    data, told = read(tmp_path, table(HOURS, line, "MTU,y"), day_first=True)
+    assert (data.index == HOURS).all() and "their beginnings are the times" in told
+
+
+def test_an_hour_24_is_the_next_midnight(tmp_path: Path) -> None:
+    def line(time: pd.Timestamp, k: int) -> str:
+        begun = time - pd.Timedelta(hours=1)
+        return f"{begun:%Y-%m-%d} {begun.hour + 1:02d}:00,{k}"
+
+    data, _ = read(tmp_path, table(HOURS, line, "t,y"))
+    assert (data.index == HOURS).all()
+
+
+@pytest.mark.parametrize("form", ["%y%m", "%g%V"])
+def test_years_of_two_digits_count_no_steps(form: str, tmp_path: Path) -> None:
+    index = MONTHS if form == "%y%m" else pd.date_range("2023-12-11", periods=9, freq="W-MON")
+    with pytest.raises(ValueError, match="column 'Week' must have years of four digits, got"):
+        read(tmp_path, table(index, lambda t, k: f"{t.strftime(form)},{k}", "Week,y"))
+    data, _ = read(tmp_path, table(pd.RangeIndex(1001, 1100), lambda t, k: f"{t},{k}", "Week,y"))
+    assert data.index[0] == 1001
+
+
+def test_columns_of_quarters_and_of_parts_of_a_day_become_rows(tmp_path: Path) -> None:
+    rows = "\n".join(f"{2001 + k},{4 * k},{4 * k + 1},{4 * k + 2},{4 * k + 3}" for k in range(5))
+    data, _ = read(tmp_path, f"Year,Q1,Q2,Q3,Q4\n{rows}\n")
+    assert data.index.equals(pd.period_range("2001Q1", periods=20, freq="Q", name="Year quarter"))
+    assert data.tolist() == list(range(20))
+    clocks = pd.date_range("2024-01-01", periods=96, freq="15min").strftime("%H:%M")
+    rows = "\n".join(f"2024-01-0{d},{','.join(map(str, range(96)))}" for d in (1, 2, 3))
+    data, told = read(tmp_path, f"Date,{','.join(clocks)}\n{rows}\n")
+    assert (data.index == pd.date_range("2024-01-01", periods=288, freq="15min")).all()
+    assert data.tolist() == [*range(96)] * 3 and "'00:00' to '23:45' are read as" in told
+
+
+def test_settlement_periods_are_half_hours(tmp_path: Path) -> None:
+    half = pd.date_range("2024-10-25", periods=192, freq="30min")
+    header = "SETTLEMENT_DATE,SETTLEMENT_PERIOD,y"
+
+    def line(time: pd.Timestamp, k: int) -> str:
+        return f"{time:%Y-%m-%d},{k % 48 + 1},{k}"
+
+    data, _ = read(tmp_path, table(half, line, header))
+    assert (data.index == half).all()
+    longer = table(half, line, header) + "2024-10-29,49,1\n2024-10-29,50,1\n"
+    named = {"time_col": ["SETTLEMENT_DATE", "SETTLEMENT_PERIOD"]}
+    with pytest.raises(ValueError, match="equal parts of a day, got 50"):
+        read(tmp_path, longer, **named)
+
+
+def test_a_year_that_is_written_once_is_named(tmp_path: Path) -> None:
+    rows = "\n".join(f"{2019 if k == 0 else ''},{k + 1},{k}" for k in range(12))
+    with pytest.raises(ValueError, match="column 'Year' is empty in line 3"):
+        read(tmp_path, f"Year,Month,y\n{rows}\n")
+
+
+@pytest.mark.parametrize("cell", ["01-Feb", "2024H1", "1Q09", "FY09 Q1", "2024P05"])
+def test_text_that_seems_to_be_the_time_is_not_passed_over(cell: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"column 'Period' must hold times .* got '{cell}'"):
+        read(tmp_path, f"Period,y\n{cell},1.5\n{cell},2.5\n")
+    data, told = read(tmp_path, "Period,y\nPeriod 1,1.5\nPeriod 2,2.5\n")
+    assert data.tolist() == [1.5, 2.5] and "rows are counted" in told
+
+
+def test_a_period_of_a_year_names_no_series(tmp_path: Path) -> None:
+    rows = "\n".join(f"{2019 + k // 13},{k % 13 + 1},{k}" for k in range(39))
+    with pytest.raises(ValueError, match="one value per time, .* say which: id_col, time_col"):
+        read(tmp_path, f"Year,Period,Sales\n{rows}\n")
+
+
+@pytest.mark.parametrize("form", ["%Y-%m", "%b-%y", "%Y"])
+def test_times_as_columns_are_refused(form: str, tmp_path: Path) -> None:
+    header = ",".join(t.strftime(form) for t in MONTHS[::12])
+    with pytest.raises(ValueError, match="times must run down the rows, got them as columns"):
+        read(tmp_path, f"Store,{header}\nA,1,2,3,4,5\nB,2,3,4,5,6\n")
+
+
+def test_the_total_of_a_year_among_months_is_named(tmp_path: Path) -> None:
+    rows = "\n".join(f"{month},{k}" for k, month in enumerate(MONTHS))
+    with pytest.raises(ValueError, match=r"got '1958' in line 62 \(1 such cells\)"):
+        read(tmp_path, f"Month,y\n{rows}\n1958,3\n")

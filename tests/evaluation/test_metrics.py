@@ -192,6 +192,13 @@ def test_errors_say_what_is_wrong(change, message):
         evaluate(table(), **change)
 
 
+def test_the_table_comes_first_and_says_its_origins():
+    with pytest.raises(TypeError, match="`table` must be a forecast table, .*got a Series"):
+        evaluate(history()["s0"], table())
+    with pytest.raises(ValueError, match=r"lacks \['cutoff'\]"):
+        evaluate(table().drop(columns="cutoff"), history(), 1)
+
+
 def test_silence_is_no_forecast():
     frame = table()
     frame.loc[3, "y_hat"] = np.nan

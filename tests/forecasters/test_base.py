@@ -209,6 +209,9 @@ def test_missing_covariates_are_asked_for(monthly: pd.Series) -> None:
         model.predict(7, X)
     with pytest.raises(ValueError, match="`X` was given to forecast, but `fit` had none"):
         model.fit(monthly[:90]).predict(3, X)
+    for wrong in (5, [0.1, 0.9]):
+        with pytest.raises(TypeError, match="What follows it is passed by name: coverage="):
+            model.predict_quantiles(3, wrong)
 
 
 def test_fit_and_update_are_atomic(monthly: pd.Series) -> None:

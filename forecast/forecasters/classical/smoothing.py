@@ -12,7 +12,7 @@ from forecast.data.panel import Panel, last_steps
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.classical.doubt import doubts
 from forecast.forecasters.classical.recursion import Recursion, Smoothing, smoothing, turned
-from forecast.forecasters.history import RECENT, SHORT, fill_gaps, shaped
+from forecast.forecasters.history import RECENT, SHORT, fill_gaps, shaped, without_empty_seasons
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.residuals import Residuals, inflation
 from forecast.forecasters.sampling import Noise, ResidualForecaster, blocks
@@ -46,9 +46,10 @@ class SmoothingForecaster(ResidualForecaster):
     """Run one recursion per series; a child fits it to the last 1,000 values (or 10 seasons).
 
     Missing values are filled by the last of the same season for the fit, and their errors are left
-    out. Paths draw past errors through the recursion, gains and states as far off as the series
-    leaves them in doubt, and are as wide as errors were so many steps ahead. `update` runs the
-    recursion over the new values; the parameters stay.
+    out; of a gap of two seasons and more, whole ones teach nothing. Paths draw past errors through
+    the recursion, gains and states as far off as the series leaves them in doubt, and are as wide
+    as errors were so many steps ahead. `update` runs the recursion over the new values; the
+    parameters stay.
     """
 
     tags = ForecasterTags(shift_equivariant=False)  # a season may be a factor
@@ -63,11 +64,12 @@ class SmoothingForecaster(ResidualForecaster):
         keep = max(RECENT, 10 * m)
         fits, errors, phases, read = [], [], [], []
         for start, end in zip(panel.offsets[:-1], panel.offsets[1:], strict=True):
-            recent = slice(max(start, end - keep), end)
-            y = values[recent]
+            first = max(start, end - keep)
+            rows = first + np.flatnonzero(without_empty_seasons(observed[first:end], m))
+            y = values[rows]
             fits.append(_fixed_gain(y, m) if _featureless(y) else self._fit_series(y, m))
-            errors.append(np.where(observed[recent], fits[-1].errors, np.nan))
-            phases.append(np.arange(recent.start - start, end - start) % m)
+            errors.append(np.where(observed[rows], fits[-1].errors, np.nan))
+            phases.append((rows - start) % m)
             read.append(y)
         self.smoothing_ = Smoothing(*map(np.stack, zip(*(f.smoothing for f in fits), strict=True)))
         self.doubt_ = doubts([fit.start for fit in fits], [fit.learned for fit in fits], read)

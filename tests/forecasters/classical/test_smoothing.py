@@ -74,3 +74,17 @@ def test_errors_of_missing_values_are_left_out() -> None:
 def test_a_value_and_gaps_after_it_are_forecast_by_this_value(model: SmoothingForecaster) -> None:
     quantiles = model.fit(pd.Series([29.5, *[np.nan] * 17])).predict_quantiles()
     assert (quantiles == 29.5).all(axis=None)
+
+
+@pytest.mark.parametrize("model", [ETSForecaster(horizon=7), ThetaForecaster(horizon=7)])
+def test_seasons_that_nobody_saw_teach_nothing(model: SmoothingForecaster) -> None:
+    """A week that fills half a year would be the season: forecasts were 34 times the largest."""
+    rng = np.random.default_rng(372)
+    before, after = rng.random(20), rng.random(5)
+    short, long = (
+        pd.Series(np.r_[before, [np.nan] * gap, after], pd.RangeIndex(25 + gap))
+        for gap in (11, 200)
+    )
+    one, other = (model.set_params(season_length=7).fit(y).predict().array for y in (short, long))
+    np.testing.assert_array_equal(one, other)
+    assert max(other) < 2
