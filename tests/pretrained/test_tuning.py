@@ -127,7 +127,7 @@ def test_it_learns_and_forecasts_by_the_view_that_is_heard_most(monkeypatch):
     monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 1)
     monkeypatch.setattr(tuning, "change", lambda *_: (-1.0, 0.0))
     days = pd.date_range("2024", periods=6 * 24 * 7, freq="h")
-    busy = np.where(days.day_of_week < 5, 5.0, 1.0) * np.sin(2 * np.pi * days.hour / 24)
+    busy = np.where(days.day_of_week < 5, 5, 1) * np.sin(2 * np.pi * days.hour.to_numpy() / 24)
     noise = np.random.default_rng(0).normal(scale=0.1, size=(2, len(days)))
     model = PretrainedForecaster(horizon=24, fine_tune=1).fit(pd.DataFrame((busy + noise).T, days))
     assert [view[:2] for view in model.views_] == [(24, 168)]

@@ -90,9 +90,9 @@ class PretrainedForecaster(BaseForecaster):
     ----------
     fine_tune
         Epochs, of 200 steps each, in which the readout goes on learning from the history itself:
-        for large panels. The last values of every series judge, as many as calibration holds back;
-        if it got no better on them, the network stays as it is; if it did, the view believed most
-        forecasts alone, and means over seasons move nothing. 0: none.
+        for large panels. If it got no better on the last values of every series, which calibration
+        holds back, the network stays as it is; if it did, the view believed most forecasts alone,
+        and means over seasons move nothing. 0: none.
     horizon
         As in every forecaster, and how far past origins are judged.
 
@@ -140,12 +140,11 @@ class PretrainedForecaster(BaseForecaster):
         back = None
         if positive_integer("fine_tune", self.fine_tune, minimum=0):
             n_origins, ahead, _ = origins(panel.lengths, self.horizon_)
-            held = max(n_origins + ahead - 1, 0)
-            histories = self._histories(panel, held)
+            histories = self._histories(panel, held := max(n_origins + ahead - 1, 0))
             taught = fine_tune(self.network_, histories, self.fine_tune)
             if taught is not self.network_:  # only what is held back is out of sample
-                self.network_, back = taught, min(held, farthest(self.horizon_))
-                self.views_ = (histories.view,)
+                self.network_, self.views_ = taught, (histories.view,)
+                back = min(held, farthest(self.horizon_))
         found = self._sweep(panel, back)
         scores = found.scores.numpy()
         self.common_width_ = calibration.common_width(scores)
