@@ -180,6 +180,7 @@ def moves(
     Parameters
     ----------
     network : PretrainedNetwork
+        A tuned one moves nothing by more than blocks change.
     values : array (B, N)
         Histories that end together.
     season, second : int
@@ -199,5 +200,17 @@ def moves(
         seasons = none + season_of(season, second)
         said = network.quantiles(torch.from_numpy(blocks[rows]), seasons, none, count)
         away = moved(medians[rows, : count * length], said[..., MEDIAN].numpy(), horizon)
-        found[rows] = SHARE * away
+        found[rows] = limited(SHARE * away, blocks[rows]) if network.tuned else SHARE * away
     return found
+
+
+def limited(moves: Floats, blocks: Floats) -> Floats:
+    """Return moves (B, horizon), none larger than means (B, N) change from block to block.
+
+    Examples
+    --------
+    >>> limited(np.array([[0.5, -9.0]]), np.array([[np.nan, 3.0, 4.0, 2.0]])).tolist()
+    [[0.5, -1.5]]
+    """
+    most = np.nanmean(np.abs(np.diff(blocks, axis=1)), axis=1, keepdims=True)
+    return np.asarray(moves.clip(-most, most))

@@ -123,7 +123,7 @@ class PretrainedNetwork(nn.Module):
         Recurrent layers.
     tuned : bool
         Whether its readout learned from the series that it forecasts: it knows their steps better,
-        and has forgotten how to read means of them, so these are not asked.
+        and may have forgotten how to read means of them.
 
     Examples
     --------

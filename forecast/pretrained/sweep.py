@@ -312,18 +312,15 @@ def quantiles(
 ) -> Tensor:
     """Forecast what comes after histories (B, N): (B, V, horizon, Q) in double precision.
 
-    Moved by what is said of means over blocks, unless the network was tuned to steps.
+    Moved by what is said of means over blocks.
     """
     features, outlook = state_map(lambda part: _as_rows(part)[:, None], live[:2])
     past, state = read(*_rows(values, views)), state_map(_as_rows, live.state)
     reading = Reading(features, past, state, outlook)
     longest = max(steps_for(view.season, view.second, horizon, values.shape[1]) for view in views)
-    asked = horizon if network.tuned else longest
-    newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, asked + 1)
+    newest, steps = torch.tensor([values.shape[1] - 1]), torch.arange(1, longest + 1)
     parts = [network.forecast(reading, newest, some)[:, 0] for some in steps.split(STEPS_AT_ONCE)]
     table = torch.cat(parts, 1).unflatten(0, (-1, len(views)))
-    if network.tuned:
-        return table
     history, medians = values.numpy(), table[..., MEDIAN].numpy()
     moved = [
         moves(network, history, view.season, view.second, medians[:, v], horizon)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from forecast.networks.heads.quantile import pinball
 from forecast.pretrained.loss import rolling_loss
 from forecast.pretrained.network import LEVELS, PretrainedNetwork, Reading
-from forecast.pretrained.sweep import View, look, spaced, what_came
+from forecast.pretrained.sweep import View, look, mix, spaced, what_came
 
 STEPS_PER_EPOCH = 200
 PEAK, WARMUP, CLIP = 2e-3, 5, 1.0  # rate, steps until it, largest norm of a gradient
@@ -26,13 +26,14 @@ KEEP = 0.95  # of the average of weights, per step
 # How far to go from the weights that know no series to those that know these. Half of the way has
 # most of the gain where little is taught, and loses a fourth as much where there is none to be had.
 WAYS = 0.5, 1.0
-READ = 2**18  # values that the recurrence absorbs to learn and to judge
+READ = 2**17  # values that the recurrence absorbs to learn and to judge
 WARM_UP = 100  # values that it absorbs before the earliest origin that teaches
 SERIES = 32  # in a batch: few origins of many series say more than many of few
 PAIRS, ORIGINS, AHEAD = 96, 12, 14  # series and origins, origins per series, steps ahead of each
 JUDGING = 4, 6  # origins, and steps ahead of each, that they judge by
 CERTAIN = 2.0  # standard errors by which a network must be better
 LARGEST = 1.0  # logarithm of a ratio of losses; one series must not judge alone
+UNHEARD = 0.01  # weight of a view below which nothing is learned for it
 
 
 M = TypeVar("M", bound=nn.Module)
@@ -41,14 +42,15 @@ M = TypeVar("M", bound=nn.Module)
 class Histories(NamedTuple):
     """What there is to learn from: histories, how they are looked at, how far ahead to forecast.
 
-    `newest(rows)` returns the values (B, N) of some series, NaN before they begin; in all they have
-    `lengths` (n,). The `held` last ones judge, those before them teach. One view alone is learned
-    and forecast by: a step that teaches several teaches each of them less.
+    `newest(rows, back)` returns the values (B, N) of some series without the `back` last ones, NaN
+    before they begin; in all they have `lengths` (n,). The `held` last ones judge, those before
+    them teach. `weights` (V,) say how often each of the views is taken.
     """
 
-    newest: Callable[[Tensor], Tensor]
+    newest: Callable[[Tensor, int], Tensor]
     lengths: np.ndarray
-    view: View
+    views: Sequence[View]
+    weights: np.ndarray
     horizon: int
     held: int
 
@@ -59,10 +61,10 @@ class Histories(NamedTuple):
 
 
 class Lesson(NamedTuple):
-    """The values (B, N) of some series, and what the network reads in them."""
+    """The values (B, N) of some series, and what the network reads in them by each of V views."""
 
     values: Tensor
-    reading: Reading
+    readings: list[Reading]
 
 
 def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> PretrainedNetwork:
@@ -77,6 +79,7 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
     et al., "Robust fine-tuning of zero-shot models", 2022). The draws have a fixed seed: the same
     histories give the same network.
     """
+    histories = heard(histories)
     if histories.held == 0 or len(histories.taught) < 2:
         return network
     lessons = studied(network, histories)
@@ -100,9 +103,9 @@ def studied(network: PretrainedNetwork, histories: Histories) -> list[Lesson]:
 
 
 def _lesson(network: PretrainedNetwork, histories: Histories, rows: Tensor) -> Lesson:
-    values = histories.newest(rows)
+    values = histories.newest(rows, 0)
     newest = torch.full((len(rows),), absorbed(values.shape[1], histories.held))
-    return Lesson(values, look(network, values, histories.view, newest))
+    return Lesson(values, [look(network, values, view, newest) for view in histories.views])
 
 
 def earliest(length: int, held: int) -> int:
@@ -178,6 +181,14 @@ def change(losses: np.ndarray, before: np.ndarray) -> tuple[float, float]:
     return float(ratio.mean()), CERTAIN * float(ratio.std(ddof=1)) / math.sqrt(len(ratio))
 
 
+def heard(histories: Histories) -> Histories:
+    """Return the histories without the views that hardly count."""
+    keep = np.flatnonzero(histories.weights >= UNHEARD)
+    weights = histories.weights[keep]
+    views = [histories.views[int(k)] for k in keep]
+    return histories._replace(views=views, weights=weights / weights.sum())
+
+
 def partway(network: PretrainedNetwork, goal: PretrainedNetwork, way: float) -> PretrainedNetwork:
     """Return a tuned network some way to a goal, its weights of half precision, as in files."""
     other = approach(copy.deepcopy(network), goal, way)
@@ -193,13 +204,14 @@ def draw_loss(
     generator: np.random.Generator,
 ) -> Tensor:
     """Return the loss of some series, from random late origins, at random steps ahead."""
-    values, reading = lessons[int(generator.integers(len(lessons)))]
+    view = generator.choice(len(histories.views), p=histories.weights)
+    values, readings = lessons[int(generator.integers(len(lessons)))]
     n, begin = values.shape[1] - histories.held, earliest(values.shape[1], histories.held)
     origins = generator.integers(begin, n - 1, min(PAIRS // len(values), ORIGINS))
     origins = np.append(origins, n - 2)
     steps = np.append(generator.integers(1, histories.horizon + 1, AHEAD), 1)
     asked = (torch.from_numpy(np.unique(part)) for part in (origins, steps))
-    return rolling_loss(network, reading, values[:, :n], *asked)
+    return rolling_loss(network, readings[view], values[:, :n], *asked)
 
 
 @torch.no_grad()
@@ -213,10 +225,11 @@ def held_out_losses(
     held, losses = histories.held, []
     steps = spaced(min(histories.horizon, (held + 1) // 2), JUDGING[1])
     ago = held + 1 - spaced(held - int(steps[-1]) + 1, JUDGING[0])  # steps before the last value
-    for values, reading in lessons:
+    for values, readings in lessons:
         origins = (values.shape[1] - 1 - torch.from_numpy(ago)).clamp(min=0)
         asked = origins, torch.from_numpy(steps)
-        table = network.forecast(reading, *asked)
+        shares = torch.from_numpy(histories.weights).expand(len(values), -1)
+        table = mix(shares, [network.forecast(one, *asked) for one in readings])
         each = pinball(table, what_came(values, *asked), torch.tensor(LEVELS))
         losses.append(each.nanmean((1, 2)))
     return torch.cat(losses).numpy()

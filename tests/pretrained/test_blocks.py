@@ -61,10 +61,14 @@ def test_a_season_that_no_year_shows_is_not_there(months):
     assert np.isnan(means(y, 12, 12)).all()
 
 
-def test_who_learned_from_steps_is_not_asked_for_means(network, months):
+def test_who_learned_from_steps_moves_by_what_blocks_change(network, months, monkeypatch):
+    monkeypatch.setattr("forecast.pretrained.blocks.SHARE", 9.0)
     tuned = copy.deepcopy(network)
     tuned.tuned = True
-    np.testing.assert_allclose(*tables(tuned, months, View(12), 18), rtol=1e-12)
+    free, found = (np.subtract(*tables(one, months, View(12), 18)) for one in (network, tuned))
+    most = np.abs(np.diff(means(months, 12, 12))).mean(1)[:, None, None]
+    assert (np.abs(free) > 1.5 * most).any()
+    np.testing.assert_allclose(found, free.clip(-most, most), atol=1e-9)
 
 
 @pytest.mark.parametrize(("view", "length", "within"), [

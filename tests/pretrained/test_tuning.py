@@ -16,6 +16,7 @@ from forecast.pretrained.tuning import (
     change,
     draw_loss,
     fine_tune,
+    heard,
     held_out_losses,
     learned,
     studied,
@@ -28,8 +29,12 @@ def waves(n: int = 6, length: int = 60) -> torch.Tensor:
 
 
 def histories(values: torch.Tensor) -> Histories:
+    def newest(rows: torch.Tensor, back: int) -> torch.Tensor:
+        return values[rows][:, : values.shape[1] - back]
+
     n, length = values.shape
-    return Histories(values.__getitem__, np.full(n, length), View(6), 6, 11)
+    views = View(6), View(1)
+    return Histories(newest, np.full(n, length), views, np.array([0.8, 0.2]), 6, 11)
 
 
 @pytest.fixture
@@ -93,7 +98,7 @@ def test_what_has_little_before_it_teaches_nothing(untaught, monkeypatch):
         draw_loss(untaught, lessons, panel, generator)
     origins = torch.cat(asked)
     assert (origins.min(), origins.max()) == (24, 47)  # of the 49 steps before those that judge
-    assert lessons[0].reading.features.shape[1] == 60 - 24 + 5
+    assert {one.features.shape[1] for one in lessons[0].readings} == {60 - 24 + 5}
 
 
 def test_a_gain_that_chance_could_have_made_is_none():
@@ -123,16 +128,17 @@ def test_the_way_that_is_better_is_gone(half, whole, way, untaught, monkeypatch)
     torch.testing.assert_close(found, way * goal, rtol=1e-2, atol=1e-6)  # from zero
 
 
-def test_it_learns_and_forecasts_by_the_view_that_is_heard_most(monkeypatch):
-    monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 1)
-    monkeypatch.setattr(tuning, "change", lambda *_: (-1.0, 0.0))
-    days = pd.date_range("2024", periods=6 * 24 * 7, freq="h")
-    busy = np.where(days.day_of_week < 5, 5, 1) * np.sin(2 * np.pi * days.hour.to_numpy() / 24)
-    noise = np.random.default_rng(0).normal(scale=0.1, size=(2, len(days)))
-    y = pd.DataFrame((busy + noise).T, days)
-    shipped, tuned = (PretrainedForecaster(horizon=24, fine_tune=k).fit(y) for k in (0, 1))
-    assert tuned.views_ == (shipped.views_[shipped.weights_.mean(0).argmax()],)
-    np.testing.assert_array_equal(tuned.weights_, np.ones((2, 1)))
+def test_a_view_that_hardly_counts_is_neither_learned_nor_judged(untaught):
+    panel = histories(waves())
+    views = (*panel.views, View(7))
+    whole = panel._replace(views=views, weights=np.array([0.8, 0.199, 0.001]))
+    kept = heard(whole)
+    assert list(kept.views) == list(panel.views)
+    np.testing.assert_allclose(kept.weights, np.array([0.8, 0.199]) / 0.999)
+    without = panel._replace(weights=kept.weights)
+    kept_losses = losses_of(untaught, kept)
+    np.testing.assert_array_equal(kept_losses, losses_of(untaught, without))
+    assert (kept_losses != losses_of(untaught, whole)).any()
 
 
 def test_of_long_series_few_are_read(untaught, monkeypatch):

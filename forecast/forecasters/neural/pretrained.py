@@ -90,9 +90,8 @@ class PretrainedForecaster(BaseForecaster):
     ----------
     fine_tune
         Epochs, of 200 steps each, in which the readout goes on learning from the history itself:
-        for large panels. If it got no better on the last values of every series, which calibration
-        holds back, the network stays as it is; if it did, the view believed most forecasts alone,
-        and means over seasons move nothing. 0: none.
+        for large panels. The last values of every series judge, as many as calibration holds back;
+        if it got no better on them, the network stays as it is. 0: none.
     horizon
         As in every forecaster, and how far past origins are judged.
 
@@ -140,11 +139,10 @@ class PretrainedForecaster(BaseForecaster):
         back = None
         if positive_integer("fine_tune", self.fine_tune, minimum=0):
             n_origins, ahead, _ = origins(panel.lengths, self.horizon_)
-            histories = self._histories(panel, held := max(n_origins + ahead - 1, 0))
-            taught = fine_tune(self.network_, histories, self.fine_tune)
+            held = max(n_origins + ahead - 1, 0)
+            taught = fine_tune(self.network_, self._histories(panel, held), self.fine_tune)
             if taught is not self.network_:  # only what is held back is out of sample
-                self.network_, self.views_ = taught, (histories.view,)
-                back = min(held, farthest(self.horizon_))
+                self.network_, back = taught, min(held, farthest(self.horizon_))
         found = self._sweep(panel, back)
         scores = found.scores.numpy()
         self.common_width_ = calibration.common_width(scores)
@@ -257,17 +255,17 @@ class PretrainedForecaster(BaseForecaster):
         self.live_ = self._look()
 
     def _histories(self, panel: Panel, held: int) -> Histories:
-        """Return what to learn from; some series, evenly spread, tell by which view."""
+        """Return what to learn from; some series, evenly spread, tell how often by which view."""
         self.seen_ = panel
         some = torch.from_numpy(spaced(panel.n_series, MANY) - 1)
         with torch.inference_mode():
-            view = self.views_[int(self._judge(some).weights.mean(0).argmax())]
+            shares = self._judge(some).weights.mean(0).numpy()
         lengths = read_of(panel, held) + held  # what teaches is as long as any history
 
-        def newest(rows: Tensor) -> Tensor:
-            return self._last(rows, lengths[rows.numpy()], 0)
+        def newest(rows: Tensor, back: int) -> Tensor:
+            return self._last(rows, lengths[rows.numpy()] - back, back)
 
-        return Histories(newest, lengths, view, self.horizon_, held)
+        return Histories(newest, lengths, self.views_, shares, self.horizon_, held)
 
     # Some series at a time
 
