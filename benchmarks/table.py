@@ -1,6 +1,7 @@
 """Print what `results/accuracy.csv` holds of a part as a table: means over seeds, newest commit.
 
-The panels of `accuracy_panels.py` are left out: that script prints its own table.
+The panels of `accuracy_panels.py` are left out: that script prints its own table. Seconds are those
+of the processor, where they were recorded.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def main() -> None:
     for (suite, model), own in rows.groupby(["suite", "model"], sort=False):
         cells = [_mean(own[name]) if name in own else "" for name in SCORES]
         mse = _mean(own["mse"]) if suite.startswith("exchange") else ""
-        seconds = f"{own['seconds'].mean():.0f}"
+        seconds = f"{own['cpu_seconds'].fillna(own['seconds']).mean():.0f}"
         print(f"| {suite} | {model} | {len(own)} | {' | '.join(cells)} | {mse} | {seconds} |")
 
 
