@@ -378,4 +378,4 @@ def _newest(reading: Reading, views: Sequence[View]) -> Live:
 
 
 def _by_view(part: Tensor, views: Sequence[View]) -> Tensor:
-    return part.unflatten(0, (-1, len(views)))  # (B V, ...) -> (B, V, ...)
+    return part.view(-1, len(views), *part.shape[1:])  # (B V, ...) -> (B, V, ...)
