@@ -148,6 +148,15 @@ def test_values_that_were_corrected_since_are_told(wide: Path, tmp_path: Path) -
         assert f"{count} of their values are others than there, and not used" in said
 
 
+def test_values_of_a_file_are_compared_by_series(wide: Path, tmp_path: Path) -> None:
+    model, other = tmp_path / "a.model", tmp_path / "other.csv"
+    run("fit", wide, "--model", "naive", "--model-file", model)
+    frame = read_file(wide)
+    for part in (frame[["B", "A"]], frame[["A"]]):
+        part.to_csv(other)
+        assert "others" not in run("predict", other, "--model-file", model).stderr
+
+
 def test_standard_input_is_read(wide: Path) -> None:
     arguments = ["predict", "-", "--target-col", "A", "--model", "naive", "--horizon", "1"]
     done = subprocess.run(

@@ -165,7 +165,13 @@ def updated(
 def _tell_corrections(y: Target, panel: Panel) -> None:
     """Say how many values of a file are not those that the model was fitted to."""
     before, now = (pd.DataFrame(table) for table in (complete(panel), y))
-    same = np.isclose(now, before.reindex(now.index), rtol=1e-6)
+    if before.index.nlevels != now.index.nlevels:  # series that are named on one side alone
+        return
+    if before.shape[1] == now.shape[1] == 1:
+        now.columns = before.columns
+    shared = now.columns.intersection(before.columns)
+    now = now[shared]
+    same = np.isclose(now, before[shared].reindex(now.index), rtol=1e-6)
     if count := int((now.notna() & ~same).to_numpy().sum()):
         note(f"{count} of their values are others than there, and not used: fit again to use them.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -95,9 +96,9 @@ def _beside_points(cells: list[pd.Series]) -> pd.Series:
 
 
 def _are_large(plain: pd.Series, points: pd.Series) -> bool:
-    """Tell whether numbers without a point would be ten times those with one as a decimal mark."""
-    sizes = (one.astype(np.float64).abs().median() for one in (plain, points))
-    return len(plain) > 1 and next(sizes) > 10 * next(sizes)
+    """Tell whether numbers without a point are nearer to those with one if it means thousands."""
+    size, decimal = (one.astype(np.float64).abs().median() for one in (plain, points))
+    return len(plain) > 1 and bool(size > math.sqrt(1000) * decimal)
 
 
 def _tell_mark(cell: str, number: str, otherwise: str, mark: str) -> None:

@@ -54,7 +54,7 @@ _WEEK = (
 _WEEKDAY = r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*|mo|di|mi|do|fr|sa|so"
 # 31012024 is a day, where no reading as 20240131 is.
 _DAY_DIGITS = r"(\d{2})(\d{2})((?:19|20)\d{2})"
-_SPAN = r"(.*\d.*?) +[-–] +\d.*"
+_SPAN = rf"(?i)({_DATE}) +[-–] +\d.*"
 _MIDNIGHT = r"(?<=[ T])24:00(?::00)?$"  # the end of a day, as power grids write it
 _OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
 

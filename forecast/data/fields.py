@@ -180,9 +180,10 @@ def _is_header(table: pd.DataFrame) -> bool:
         return True
     cells = [first[column].dropna() for column in first.columns]
     cells = [cell for cell in cells if len(cell)]
-    times = sum(looks_like_a_time(cell) for cell in cells)
-    if times:
-        return 2 * times > len(cells) > 2  # times as columns, which are refused as such
+    times = [cell.name for cell in cells if looks_like_a_time(cell)]
+    if times:  # as names of columns, which are refused as such, they have values below
+        below = any(looks_like_a_time(table[name].iloc[1:2].dropna()) for name in times)
+        return not below and 2 * len(times) > len(cells) > 2
     return not all(any(looks_like_a_number(cell, mark) for mark in ",.") for cell in cells)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecast._checks import ForecastWarning
 from forecast.data.cells import whole_numbers
-from forecast.data.time_columns import called_like_a_time
+from forecast.data.time_parts import is_a_part
 
 # Whole numbers are taken for names of series only if these have so much of the rows that they can.
 _FILLED = 0.3
@@ -23,7 +23,8 @@ def naming(
 ) -> list[str]:
     """Return the fewest columns that tell apart the rows of one time; none if no time repeats.
 
-    What is called like a part of a time, such as a period of a year, is no name.
+    None either where a part of a time, such as a period of a year, would be one: they have another
+    time.
 
     Parameters
     ----------
@@ -51,12 +52,13 @@ def naming(
     codes["the time"] = pd.factorize(times)[0]
     if _are_told_apart(codes[["the time"]], codes[numbers]):
         return []
-    may = [name for name in table if not called_like_a_time(name)]
-    whole = [name for name in texts if name in may and table[name].notna().all()]
+    whole = [name for name in texts if table[name].notna().all()]
     found = _fewest(codes, whole, numbers)
     if not found and len(numbers) > 1:
-        whole += [n for n in numbers if n in may and whole_numbers(table[n]) is not None]
+        whole += [name for name in numbers if whole_numbers(table[name]) is not None]
         found = _fewest(codes, [name for name in table if name in whole], numbers, filled=_FILLED)
+    if any(is_a_part(table[name]) for name in found):
+        return []
     if len(found) > 1:
         others = [name for name in texts if name not in found and table[name].notna().all()]
         series = len(table[found].drop_duplicates())

@@ -34,7 +34,8 @@ from forecast.data.time_parts import (
 )
 
 # What a column of whole numbers must be called to be the time though it is not in order.
-_TIMES = ("", "ds", "index", "period", "step", "t", "time", "date_time")
+_BARE = ("ds", "step", "t")
+_TIMES = ("", "index", "period", "time", "date_time", *_BARE)
 # Which parts tell a time together.
 _SHAPES = (
     ("year", "month", "day", "hour", "minute"),
@@ -43,6 +44,11 @@ _SHAPES = (
     ("year", "week"),
     ("year", "month"),
     ("year", "quarter"),
+)
+# How names end that are those of times: "Order date", "timestamp_utc", but not "timezone".
+_CALLED = re.compile(
+    r"(?:date|datum|day|time|month|week|year|stamp|epoch|unix|period)s?"
+    r"(?:of[a-z]+|no|nr|num|number|utc|cet|gmt|local)?$"
 )
 _ENOUGH_TO_SORT = 12  # rows from which on numbers that count may be in any order
 
@@ -111,23 +117,16 @@ def telling(table: pd.DataFrame, taken: Collection[str] = ()) -> list[str]:
     if len(parts) > 1:
         return parts
     counting = _counting(table, names) if len(names) + len(taken) > 1 else []
-    if not any(map(called_like_a_time, counting)):
+    if not any(map(_called_like_a_time, counting)):
         for name in names:
             _refuse_unread(table[name])
     return counting
 
 
-def called_like_a_time(name: object) -> bool:
-    """Tell whether a column is called like a time or a part of one, so that it names no series.
-
-    Examples
-    --------
-    >>> [called_like_a_time(name) for name in ("Date", "KW", "Period", "store")]
-    [True, True, True, False]
-    """
-    lower = str(name).lower()
-    known = calendar_name(name) or part_of(name) is not None
-    return known or lower in _TIMES or "period" in lower
+def _called_like_a_time(name: object) -> bool:
+    """Tell whether a column is called like a time or a part of one, not only after it."""
+    word = plain_word(name)
+    return part_of(name) is not None or word in _BARE or bool(_CALLED.search(word))
 
 
 def is_numbering(column: pd.Series) -> bool:
@@ -236,7 +235,7 @@ def _counting(table: pd.DataFrame, names: list[str]) -> list[str]:
 
 def _refuse_unread(column: pd.Series) -> None:
     """Refuse text that seems to be the time in an unknown form; "Week 7" only counts."""
-    if not is_text(column) or column.isna().any() or not called_like_a_time(column.name):
+    if not is_text(column) or column.isna().any() or not _called_like_a_time(column.name):
         return
     cells = some(column)
     if cells.str.contains(r"\d").all() and not cells.str.fullmatch(r"\D*\d+(?:[.,]\d+)?").any():

@@ -63,6 +63,21 @@ def counts_a_day(column: pd.Series) -> bool:
     return bool(whole.min() in (0, 1) and np.ptp(whole) + 1 in _SLOTS)
 
 
+def is_a_part(column: pd.Series) -> bool:
+    """Tell whether a column holds parts of times, by its name and its cells.
+
+    Examples
+    --------
+    >>> (
+    ...     is_a_part(pd.Series(["1", "2"], name="Period")),
+    ...     is_a_part(pd.Series(["peak"], name="Period")),
+    ... )
+    (True, False)
+    """
+    called = part_of(column.name) is not None or "period" in str(column.name).lower()
+    return called and bool(column.astype(str).str.contains(r"\d").all())
+
+
 def is_within(column: pd.Series, part: str) -> bool:
     """Tell whether nearly all cells of a column can be a part of a time: a year, a month, ..."""
     return bool(part_numbers(column, part).notna().mean() > NEARLY_ALL)

@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -75,6 +76,32 @@ def test_equal_values_of_two_series_are_no_copies(tmp_path: Path) -> None:
 def test_a_word_for_missing_may_be_a_name(name: str, tmp_path: Path) -> None:
     data, told = read(tmp_path, sales((name,), ("DE",), names=["country"]))
     assert data.xs(name).tolist()[:2] == [0, 1] and told == "column 'country' names the series."
+
+
+@pytest.mark.parametrize("sales", [39, 13])  # all differ, or they come again each year
+def test_a_period_of_a_year_names_no_series(sales: int, tmp_path: Path) -> None:
+    years, periods = zip(*product(range(2019, 2022), range(1, 14)), strict=True)
+    table = pd.DataFrame({"Year": years, "Period": periods, "Sales": np.arange(39) % sales})
+    with pytest.raises(ValueError, match="one value per time, .* say which: id_col, time_col"):
+        read(tmp_path, table)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("index", "DAX", "S&P 500"),
+        ("timeseries", "1", "2"),
+        ("holiday_region", "DE", "FR"),
+        ("model_year", "2001", "2002"),
+        ("Period", "peak", "off"),
+    ],
+)
+def test_names_may_be_called_as_times_are_in_part(
+    name: str, first: str, second: str, tmp_path: Path
+) -> None:
+    data, told = read(tmp_path, sales((first,), (second,), names=[name]))
+    assert data.index.get_level_values(0).unique().tolist() == [first, second]
+    assert told == f"column {name!r} names the series."
 
 
 def test_an_empty_name_is_refused(tmp_path: Path) -> None:

@@ -276,6 +276,7 @@ def test_forms_of_weeks(form: str, tmp_path: Path) -> None:
     [
         ("Date", "%A, %d %B %Y", DAYS),
         ("Date", "%a %d.%m.%Y", DAYS),
+        ("Date", "%d - %b - %Y", DAYS),  # no span
         ("day", "%d%m%Y", DAYS),
         ("day", "%m%d%Y", DAYS),
         ("Quarter", "%qQ%Y", QUARTERS),
@@ -354,10 +355,18 @@ def test_text_that_seems_to_be_the_time_is_not_passed_over(cell: str, tmp_path: 
     assert data.tolist() == [1.5, 2.5] and "rows are counted" in told
 
 
-def test_a_period_of_a_year_names_no_series(tmp_path: Path) -> None:
-    rows = "\n".join(f"{2019 + k // 13},{k % 13 + 1},{k}" for k in range(39))
-    with pytest.raises(ValueError, match="one value per time, .* say which: id_col, time_col"):
-        read(tmp_path, f"Year,Period,Sales\n{rows}\n")
+@pytest.mark.parametrize("name", ["timezone", "day_type", ""])
+def test_text_beside_values_is_no_time_by_a_part_of_its_name(name: str, tmp_path: Path) -> None:
+    data, told = read(tmp_path, f"{name},y\nUTC+1:00,1.5\nUTC+2:00,2.5\n")
+    assert data.tolist() == [1.5, 2.5] and "rows are counted" in told
+
+
+def test_a_row_of_two_times_and_a_value_is_no_header(tmp_path: Path) -> None:
+    def line(time: pd.Timestamp, k: int) -> str:
+        return f"{time},{time + HOURS.freq},{k}"
+
+    data, told = read(tmp_path, table(HOURS, line, "").lstrip())
+    assert (data.index == HOURS).all() and "has no header" in told
 
 
 @pytest.mark.parametrize("form", ["%Y-%m", "%b-%y", "%Y"])
