@@ -371,6 +371,8 @@ def test_text_that_seems_to_be_the_time_is_not_passed_over(cell: str, tmp_path: 
         ("timezone", ["UTC+1:00", "UTC+2:00"]),
         ("day_type", ["1-a", "2-b"]),
         ("day", ["busy", "calm"]),
+        ("time", ["09:30", "09:40"]),
+        ("Age (years)", ["20-24", "25-29"]),
         ("", ["a1-x", "a2-x"]),
     ],
 )
