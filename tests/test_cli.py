@@ -152,7 +152,7 @@ def test_values_of_a_file_are_compared_by_series(wide: Path, tmp_path: Path) -> 
     model, other = tmp_path / "a.model", tmp_path / "other.csv"
     run("fit", wide, "--model", "naive", "--model-file", model)
     frame = read_file(wide)
-    for part in (frame[["B", "A"]], frame[["A"]]):
+    for part in (frame[["B", "A"]], frame[["A"]], frame.assign(C=1.0)):
         part.to_csv(other)
         assert "others" not in run("predict", other, "--model-file", model).stderr
 

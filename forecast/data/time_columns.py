@@ -47,7 +47,7 @@ _SHAPES = (
 )
 # How names end that are those of times: "Order date", "timestamp_utc", but not "timezone".
 _CALLED = re.compile(
-    r"(?:date|datum|day|time|month|week|year|stamp|epoch|unix|period)s?"
+    r"(?:date|datum|day|time|month|week|year|stamp|epoch|unix|period)"
     r"(?:of[a-z]+|no|nr|num|number|utc|cet|gmt|local)?$"
 )
 _ENOUGH_TO_SORT = 12  # rows from which on numbers that count may be in any order
@@ -234,10 +234,12 @@ def _counting(table: pd.DataFrame, names: list[str]) -> list[str]:
 
 
 def _refuse_unread(column: pd.Series) -> None:
-    """Refuse text that seems to be the time in an unknown form; "Week 7" only counts."""
+    """Refuse text that seems to be the time in an unknown form; "Week 7" and clocks only count."""
     if not is_text(column) or column.isna().any() or not _called_like_a_time(column.name):
         return
     cells = some(column)
+    if all_match(cells, CLOCK):
+        return
     if cells.str.contains(r"\d").all() and not cells.str.fullmatch(r"\D*\d+(?:[.,]\d+)?").any():
         raise ValueError(
             f"column {short(column.name)} must hold times such as 2024-01-31, 2024-W05 or 2024Q1 "

@@ -83,8 +83,11 @@ def without_empty_seasons(observed: np.ndarray, season_length: int) -> np.ndarra
 
     Examples
     --------
-    >>> np.flatnonzero(without_empty_seasons(np.array([True] * 3 + [False] * 7 + [True]), 3))
+    >>> observed = np.array([True] * 3 + [False] * 7 + [True])
+    >>> np.flatnonzero(without_empty_seasons(observed, 3))
     array([ 0,  1,  2,  3,  4,  5,  6, 10])
+    >>> bool(without_empty_seasons(observed, 1).all())
+    True
     """
     steps, m = np.arange(len(observed)), season_length
     before = np.maximum.accumulate(np.where(observed, steps, -1))

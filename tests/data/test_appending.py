@@ -150,5 +150,12 @@ def test_a_value_far_after_the_history_is_told_or_refused(caplog: pytest.LogCapt
     assert not caplog.text
     assert len(after("2024-01-02 01:30").values) == 1531
     assert "goes on 1470 steps after its end, at 2024-01-02 01:30" in caplog.text
+    minutes = panel.grid, *(pd.DatetimeIndex([f"2024-01-01 0{hour}:30"]) for hour in (1, 3))
+    past, early, late = (pd.Series(1.0, times) for times in minutes)
+    both, new = (
+        pd.concat({"a": a, "b": b}, names=["id", "ds"]) for a, b in ((past, past), (early, late))
+    )
+    append(read_frames(both), read_update(read_frames(both), new))
+    assert "series 'b' goes on 150 steps after its end" in caplog.text
     with pytest.raises(ValueError, match="a value 52594559 steps after it, at 2124-01-01"):
         after("2124-01-01 00:59")

@@ -48,6 +48,7 @@ def test_a_decimal_comma_is_seen_below_a_sign() -> None:
         (["1.234.567", "5"], ",", ""),
         (["42.810", "64", "1.250"], ",", "point is a decimal one, say so: decimal='.'"),
         (["142", "1.251", "977"], ",", "point is a decimal one, say so: decimal='.'"),
+        (["142", "1.251"], ".", "point separates thousands, say so: decimal=','"),
         (["1.255", "1.315", "15", "16"], ".", "point separates thousands, say so: decimal=','"),
         (["4.667", "4", "5"], ".", "point separates thousands, say so: decimal=','"),
         (["9.757", "3.140"], ".", "point separates thousands, say so: decimal=','"),

@@ -190,6 +190,13 @@ def test_a_month_may_follow_its_year(tmp_path: Path) -> None:
     assert data.index.equals(pd.date_range("1991-07", periods=3, freq="MS"))
 
 
+def test_a_row_of_two_times_and_a_value_is_no_header(tmp_path: Path) -> None:
+    rows = [f"2024-01-{day:02d},2024-01-{day + 1:02d},{day}.5\n" for day in range(1, 9)]
+    data, told = notices(tmp_path, "".join(rows))
+    assert data.index[0] == pd.Timestamp("2024-01-01") and len(data) == 8
+    assert "has no header" in told[0]
+
+
 def test_values_without_times_may_come_again(tmp_path: Path) -> None:
     data, told = notices(tmp_path, "sales\n3\n1\n4\n1\n")
     assert data.tolist() == [3, 1, 4, 1]

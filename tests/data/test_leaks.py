@@ -40,6 +40,11 @@ def test_a_covariate_that_tells_the_target_is_named(x: pd.Series, ahead: str) ->
         read_frames(y, X, past_only=["told"])
 
 
+def test_the_target_may_be_the_rounded_one() -> None:
+    with pytest.warns(ForecastWarning, match="covariate 'told' is the target: "):
+        read_frames(Y.round(2), pd.DataFrame({"told": 1.19 * Y}))
+
+
 def test_of_several_series_each_counts() -> None:
     long = pd.DataFrame({"unique_id": np.repeat(["a", "b"], 30), "ds": DAYS[:30].append(DAYS[:30]),
                          "y": Y.to_numpy()})  # fmt: skip

@@ -277,6 +277,7 @@ def test_forms_of_weeks(form: str, tmp_path: Path) -> None:
         ("Date", "%A, %d %B %Y", DAYS),
         ("Date", "%a %d.%m.%Y", DAYS),
         ("Date", "%d - %b - %Y", DAYS),  # no span
+        ("Date", "%G-W%V-%u", DAYS),
         ("day", "%d%m%Y", DAYS),
         ("day", "%m%d%Y", DAYS),
         ("Quarter", "%qQ%Y", QUARTERS),
@@ -286,6 +287,13 @@ def test_forms_of_weeks(form: str, tmp_path: Path) -> None:
 def test_rarer_forms_of_times(name: str, form: str, index: pd.Index, tmp_path: Path) -> None:
     data, _ = read(tmp_path, table(index, lambda t, k: f'"{t.strftime(form)}",{k}', f"{name},y"))
     assert (data.index == index).all() and data.tolist() == list(range(len(index)))
+
+
+def test_a_zero_may_miss_before_digits_and_weekdays_be_german(tmp_path: Path) -> None:
+    bare = table(DAYS, lambda t, k: f"{t:%d%m%Y},{k}".lstrip("0"), "day,y")
+    names = "Mo Di Mi Do Fr Sa So".split()
+    named = table(DAYS, lambda t, k: f"{names[t.weekday()]}. {t:%d.%m.%Y};{k}", "Tag;y")
+    assert all((read(tmp_path, text)[0].index == DAYS).all() for text in (bare, named))
 
 
 def test_spans_begin_at_their_first_time(tmp_path: Path) -> None:
@@ -324,6 +332,8 @@ def test_columns_of_quarters_and_of_parts_of_a_day_become_rows(tmp_path: Path) -
     data, told = read(tmp_path, f"Date,{','.join(clocks)}\n{rows}\n")
     assert (data.index == pd.date_range("2024-01-01", periods=288, freq="15min")).all()
     assert data.tolist() == [*range(96)] * 3 and "'00:00' to '23:45' are read as" in told
+    ends = [*clocks[1:], "24:00"]
+    assert read(tmp_path, f"Date,{','.join(ends)}\n{rows}\n")[0].index.equals(data.index)
 
 
 def test_settlement_periods_are_half_hours(tmp_path: Path) -> None:
@@ -355,18 +365,24 @@ def test_text_that_seems_to_be_the_time_is_not_passed_over(cell: str, tmp_path: 
     assert data.tolist() == [1.5, 2.5] and "rows are counted" in told
 
 
-@pytest.mark.parametrize("name", ["timezone", "day_type", ""])
-def test_text_beside_values_is_no_time_by_a_part_of_its_name(name: str, tmp_path: Path) -> None:
-    data, told = read(tmp_path, f"{name},y\nUTC+1:00,1.5\nUTC+2:00,2.5\n")
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("timezone", ["UTC+1:00", "UTC+2:00"]),
+        ("day_type", ["1-a", "2-b"]),
+        ("day", ["busy", "calm"]),
+        ("time", ["09:30", "09:40"]),
+        ("Age (years)", ["20-24", "25-29"]),
+        ("", ["a1-x", "a2-x"]),
+    ],
+)
+def test_not_all_text_that_sounds_like_a_time_is_one(
+    name: str, cells: list[str], tmp_path: Path
+) -> None:
+    data, told = read(tmp_path, f"{name},y\n{cells[0]},1.5\n{cells[1]},2.5\n")
     assert data.tolist() == [1.5, 2.5] and "rows are counted" in told
-
-
-def test_a_row_of_two_times_and_a_value_is_no_header(tmp_path: Path) -> None:
-    def line(time: pd.Timestamp, k: int) -> str:
-        return f"{time},{time + HOURS.freq},{k}"
-
-    data, told = read(tmp_path, table(HOURS, line, "").lstrip())
-    assert (data.index == HOURS).all() and "has no header" in told
+    data, _ = read(tmp_path, "step,day,y\n3,1-a,1.5\n4,2-b,2.5\n")
+    assert data.index.tolist() == [3, 4]
 
 
 @pytest.mark.parametrize("form", ["%Y-%m", "%b-%y", "%Y"])

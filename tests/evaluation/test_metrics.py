@@ -195,8 +195,9 @@ def test_errors_say_what_is_wrong(change, message):
 def test_the_table_comes_first_and_says_its_origins():
     with pytest.raises(TypeError, match="`table` must be a forecast table, .*got a Series"):
         evaluate(history()["s0"], table())
-    with pytest.raises(ValueError, match=r"lacks \['cutoff'\]"):
-        evaluate(table().drop(columns="cutoff"), history(), 1)
+    for rows in (table(), table().filter(regex="^(?!path)")):
+        with pytest.raises(ValueError, match=r"lacks \['cutoff'\]"):
+            evaluate(rows.drop(columns="cutoff"), history(), 1)
 
 
 def test_silence_is_no_forecast():

@@ -170,6 +170,7 @@ def test_new_values_may_all_lie_apart(monthly: pd.Series) -> None:
         NaiveForecaster(freq="MS").fit(apart)
     with pytest.warns(ForecastWarning, match="come every 3 steps of 'MS', the frequency of `fit`"):
         model.apply(monthly[::3])
+    model.apply(monthly.iloc[[0, 2, 5, 7, 11]])  # in no order: few observations
 
 
 def test_series_of_wide_frames_and_lists_keep_their_order(wide: pd.DataFrame) -> None:

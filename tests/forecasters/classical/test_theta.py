@@ -60,6 +60,14 @@ def test_a_season_that_changes_is_that_of_late(seed: int) -> None:
     assert off.abs().mean() < 2  # 7 by the mean of all cycles
 
 
+def test_a_season_leaves_the_level_as_it_is() -> None:
+    wave = 10 * np.sin(np.arange(60.0)) + np.resize([30.0, 0, 10, -40], 60)
+    season, factors = theta._season(wave, 4)
+    assert not factors and abs(season.mean()) < 1e-12
+    season, factors = theta._season(wave + 60, 4)
+    assert factors and abs(season.mean() - 1) < 1e-12
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_season_that_stays_is_that_of_all_cycles(seed: int) -> None:
     parts = np.resize([3.0, -1.0, 2.0, -4.0], 200) + np.random.default_rng(seed).normal(size=200)
