@@ -81,6 +81,7 @@ class Size(NamedTuple):
         views = VIEWS
         if is_integer(panel.freq):  # the season of few series of whole-number steps is looked for
             views = 2 if panel.n_series >= MANY else 1 + len(SEASONS)
+            views += 2 * (season_length == 7)  # taken for a week: with the year, and that alone
         if trial is None:
             return cls(whole, Fit(0, 0), season, views, 0, 0, 0, 0)
         ends = np.minimum(trial.ends, READ)

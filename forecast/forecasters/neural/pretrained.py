@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from forecast._checks import is_integer, number_between, positive_integer
-from forecast.data.calendar import CANDIDATES, longer_seasons
+from forecast.data.calendar import CANDIDATES, longer_seasons, season_lengths
 from forecast.data.panel import Panel
 from forecast.engine.support import Support
 from forecast.forecasters.arrays import ForecasterTags
@@ -53,7 +53,7 @@ from forecast.pretrained.tuning import Histories, fine_tune
 from forecast.pretrained.weights import build_network, shipped_network
 
 VALUES = 2**16  # values, or steps ahead, that are looked at in one call
-YEAR = 365
+YEARS = {5: 261, 6: 313, 7: 365}  # days of a year that are open, by those of a week
 REREAD = 8  # from so many new values on, reading everything anew is cheaper
 MANY = 20  # series that together tell a season of whole-number steps, and what values there are
 UNLIKELY = 0.05  # prior weight of a season that neither index nor values suggest
@@ -165,8 +165,8 @@ class PretrainedForecaster(BaseForecaster):
         """Return the views of a history, the one expected first."""
         m, freq = self.season_length_, panel.freq
         longer = longer_seasons(m, freq)[:1]
-        if not is_integer(freq) and freq == "D" and m == 7:
-            longer = (YEAR,)
+        if m in YEARS and (m == 7 if is_integer(freq) else season_lengths(freq) == (m,)):
+            longer = (YEARS[m],)
         views = [View(m, second) for second in longer if second <= read_of(panel).max() / 2]
         views += [View(view.second) for view in views]
         views.insert(min(len(views), 1), View(m))

@@ -160,10 +160,13 @@ def test_a_series_that_was_forecast_badly_gets_the_wider_band() -> None:
         ("h", 400, [(24, 168), (24, 0), (168, 0)]),
         ("D", 100, [(7, 0)]),
         ("D", 800, [(7, 365), (7, 0), (365, 0)]),
+        ("B", 521, [(5, 0)]),
+        ("B", 600, [(5, 261), (5, 0), (261, 0)]),
+        (pd.offsets.CustomBusinessDay(weekmask="1111110"), 700, [(6, 313), (6, 0), (313, 0)]),
         ("10min", 4_100, [(144, 0)]),  # two weeks are more than is read
     ],
 )
-def test_an_index_tells_the_views(freq: str, n: int, views: list[tuple[int, int]]) -> None:
+def test_an_index_tells_the_views(freq: Any, n: int, views: list[tuple[int, int]]) -> None:
     values = np.random.default_rng(0).normal(size=n)
     y = pd.Series(values, pd.date_range("2020-01-06", periods=n, freq=freq))
     model = PretrainedForecaster().fit(y)
@@ -177,6 +180,12 @@ def test_whole_numbers_tell_no_season_and_the_past_weighs_all() -> None:
     seasons = [view.season for view in model.views_]
     assert {1, 4, 7, 12, 24} <= set(seasons)
     assert model.weights_[0, seasons.index(7)] > 0.5
+
+
+def test_seven_whole_numbers_are_a_week_of_a_year() -> None:
+    y = pd.Series(KNOWN["season"](np.arange(740), 7))
+    views = PretrainedForecaster().fit(y).views_
+    assert [view[:2] for view in views[:4]] == [(7, 365), (7, 0), (365, 0), (1, 0)]
 
 
 def test_a_saved_file_holds_its_own_weights(
