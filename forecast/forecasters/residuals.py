@@ -61,6 +61,8 @@ class Residuals(NamedTuple):
         (n,), what was taken off the errors of each series; NaN where it is not known.
     follows
         Whether each of `values` is the error of the step after that of the one before it.
+    recent
+        (n,), by how much they are larger than they were, as large as those of late.
     """
 
     values: np.ndarray
@@ -69,6 +71,7 @@ class Residuals(NamedTuple):
     rhythm: np.ndarray
     means: np.ndarray
     follows: np.ndarray
+    recent: np.ndarray
 
     @classmethod
     def of_each(cls, errors: Sequence[np.ndarray], phases: Sequence[np.ndarray]) -> Residuals:
@@ -124,16 +127,18 @@ class Residuals(NamedTuple):
             few = np.maximum(cycles - 1, 1)
             doubt = np.sqrt(1 + 1 / few) * wider(few)
             rhythm = np.where(rhythm == 1, 1.0, rhythm * doubt)
-        errors = errors * recent_size(errors, series, n_series, rhythm.shape[1])[series]
-        known = cls.of(errors, offsets, symmetric=symmetric)
-        return known._replace(rhythm=rhythm, follows=follows)
+        recent = recent_size(errors, series, n_series, rhythm.shape[1])
+        known = cls.of(errors * recent[series], offsets, symmetric=symmetric)
+        return known._replace(rhythm=rhythm, follows=follows, recent=recent)
 
     @classmethod
     def of(cls, values: np.ndarray, offsets: np.ndarray, *, symmetric: bool = False) -> Residuals:
         """Return errors without gaps, with what is known of their signs."""
         n = len(offsets) - 1
         follows = ~np.isin(np.arange(len(values)), offsets)
-        plain = cls(values, offsets, np.ones(n, bool), np.ones((n, 1)), np.zeros(n), follows)
+        plain = cls(
+            values, offsets, np.ones(n, bool), np.ones((n, 1)), np.zeros(n), follows, np.ones(n)
+        )
         if symmetric or not len(values):
             return plain
         if offsets[-1] == 0:  # all series draw from all errors
@@ -163,7 +168,24 @@ class Residuals(NamedTuple):
         offsets = np.concatenate(([0], np.cumsum(counts)))
         own, follows = (part[rows] if len(rows) else part for part in (self.values, self.follows))
         described = (self.mirrored[series], self.rhythm[series], self.means[series])
-        return Residuals(own, offsets, *described, follows)
+        return Residuals(own, offsets, *described, follows, self.recent[series])
+
+    def later(self, added: np.ndarray) -> Residuals:
+        """Return them so many values (n,) later, of which no error is known: of late is long ago.
+
+        Examples
+        --------
+        >>> grown = np.tile([1.0, -1.0], 30) * np.arange(1, 61)
+        >>> pool = Residuals.gather(grown, np.zeros(60, dtype=int), 1)
+        >>> print(pool.values[-1].round(1), pool.later(np.array([1000])).values[-1].round(1))
+        -80.3 -59.5
+        """
+        left = 0.5 ** (added / max(HALF_LIFE, self.rhythm.shape[1]))
+        faded = self.recent ** (left - 1)
+        own = slice(self.offsets[-1])  # none if all series draw from all errors
+        values = self.values.copy()
+        values[own] *= np.repeat(faded, np.diff(self.offsets))
+        return self._replace(values=values, means=self.means * faded, recent=self.recent**left)
 
     @property
     def firsts(self) -> np.ndarray:
@@ -213,7 +235,11 @@ class Residuals(NamedTuple):
         means = shaped(arrays, "residual_means", n)
         follows = shaped(arrays, "residual_follows", len(values)).astype(bool)
         mirrored = shaped(arrays, "residual_mirrored", n)
-        return cls(values, offsets, mirrored, rhythm, means, follows)
+        # files from before errors were as large as those of late
+        recent = shaped({"residual_recent": np.ones(n)} | arrays, "residual_recent", n)
+        if not (np.isfinite(recent) & (recent > 0)).all():
+            raise ValueError("the residuals of late have no size")
+        return cls(values, offsets, mirrored, rhythm, means, follows, recent)
 
 
 def recent_size(

@@ -175,5 +175,14 @@ def test_a_longer_season_forgets_more_slowly() -> None:
     assert by_errors < 0.85 < by_season
 
 
+def test_errors_of_late_become_long_ago() -> None:
+    grown = np.random.default_rng(0).normal(size=60) * np.arange(60)
+    then = Residuals.gather(grown, np.zeros(60, dtype=int), 1)
+    twice = then.later(np.array([3])).later(np.array([5]))
+    for one, other in zip(twice, then.later(np.array([8])), strict=True):
+        np.testing.assert_allclose(one, other)
+    assert then.pooled(2).later(np.array([0, 8])).recent.tolist() == [1, 1]
+
+
 def test_errors_without_size_stay() -> None:
     assert recent_size(np.zeros(60), np.zeros(60, dtype=int), 1).tolist() == [1]
