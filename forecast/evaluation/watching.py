@@ -108,7 +108,7 @@ def watch(
     >>> y.iloc[301] += 8
     >>> for seen in watch(NaiveForecaster().fit(y[:300]), (y[k : k + 1] for k in (300, 301))):
     ...     print(seen.time, round(seen.p_value, 3), seen.alarm)
-    300 0.245 False
+    300 0.212 False
     301 0.0 True
     """
     check_is_fitted(model)

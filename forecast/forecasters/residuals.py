@@ -17,8 +17,10 @@ from forecast.forecasters.history import SHORT, shaped
 # there are enough of them. The standard error for normal ones is .756 / sqrt(T) of the deviation:
 # Cabilio and Masaro, "A simple test of symmetry about an unknown median", 1996.
 SURPRISE, SPREAD_OF_MEDIAN, ENOUGH = 3.0, 0.756, 20
-# Sizes of errors, in their root mean square, to which this is added have logarithms.
-LEAST = 0.05
+# So many errors later one counts half for how large errors are of late. On real series 5 to 20 are
+# alike.
+HALF_LIFE = 8
+LEAST = 1e-9  # of a kurtosis less one
 # Errors are larger at some places of a season if chance does that less often than DOUBT, and each
 # was seen in so many cycles.
 DOUBT, CYCLES = 1e-3, 4
@@ -59,6 +61,8 @@ class Residuals(NamedTuple):
         (n,), what was taken off the errors of each series; NaN where it is not known.
     follows
         Whether each of `values` is the error of the step after that of the one before it.
+    recent
+        (n,), by how much they are larger than they were, as large as those of late.
     """
 
     values: np.ndarray
@@ -67,6 +71,7 @@ class Residuals(NamedTuple):
     rhythm: np.ndarray
     means: np.ndarray
     follows: np.ndarray
+    recent: np.ndarray
 
     @classmethod
     def of_each(cls, errors: Sequence[np.ndarray], phases: Sequence[np.ndarray]) -> Residuals:
@@ -107,7 +112,7 @@ class Residuals(NamedTuple):
         Examples
         --------
         >>> pool = Residuals.gather(np.array([1.0, np.nan, 3.0]), np.array([0, 0, 2]), 3)
-        >>> pool.values.tolist(), pool.offsets.tolist(), pool.mirrored.tolist()
+        >>> pool.values.round(2).tolist(), pool.offsets.tolist(), pool.mirrored.tolist()
         ([1.0, 3.0], [0, 1, 1, 2], [True, True, True])
         """
         seen = np.isfinite(errors)
@@ -122,15 +127,18 @@ class Residuals(NamedTuple):
             few = np.maximum(cycles - 1, 1)
             doubt = np.sqrt(1 + 1 / few) * wider(few)
             rhythm = np.where(rhythm == 1, 1.0, rhythm * doubt)
-        known = cls.of(errors, offsets, symmetric=symmetric)
-        return known._replace(rhythm=rhythm, follows=follows)
+        recent = recent_size(errors, series, n_series, rhythm.shape[1])
+        known = cls.of(errors * recent[series], offsets, symmetric=symmetric)
+        return known._replace(rhythm=rhythm, follows=follows, recent=recent)
 
     @classmethod
     def of(cls, values: np.ndarray, offsets: np.ndarray, *, symmetric: bool = False) -> Residuals:
         """Return errors without gaps, with what is known of their signs."""
         n = len(offsets) - 1
         follows = ~np.isin(np.arange(len(values)), offsets)
-        plain = cls(values, offsets, np.ones(n, bool), np.ones((n, 1)), np.zeros(n), follows)
+        plain = cls(
+            values, offsets, np.ones(n, bool), np.ones((n, 1)), np.zeros(n), follows, np.ones(n)
+        )
         if symmetric or not len(values):
             return plain
         if offsets[-1] == 0:  # all series draw from all errors
@@ -160,7 +168,24 @@ class Residuals(NamedTuple):
         offsets = np.concatenate(([0], np.cumsum(counts)))
         own, follows = (part[rows] if len(rows) else part for part in (self.values, self.follows))
         described = (self.mirrored[series], self.rhythm[series], self.means[series])
-        return Residuals(own, offsets, *described, follows)
+        return Residuals(own, offsets, *described, follows, self.recent[series])
+
+    def later(self, added: np.ndarray) -> Residuals:
+        """Return them so many values (n,) later, of which no error is known: of late is long ago.
+
+        Examples
+        --------
+        >>> grown = np.tile([1.0, -1.0], 30) * np.arange(1, 61)
+        >>> pool = Residuals.gather(grown, np.zeros(60, dtype=int), 1)
+        >>> print(pool.values[-1].round(1), pool.later(np.array([1000])).values[-1].round(1))
+        -80.3 -59.5
+        """
+        left = 0.5 ** (added / max(HALF_LIFE, self.rhythm.shape[1]))
+        faded = self.recent ** (left - 1)
+        own = slice(self.offsets[-1])  # none if all series draw from all errors
+        values = self.values.copy()
+        values[own] *= np.repeat(faded, np.diff(self.offsets))
+        return self._replace(values=values, means=self.means * faded, recent=self.recent**left)
 
     @property
     def firsts(self) -> np.ndarray:
@@ -210,14 +235,22 @@ class Residuals(NamedTuple):
         means = shaped(arrays, "residual_means", n)
         follows = shaped(arrays, "residual_follows", len(values)).astype(bool)
         mirrored = shaped(arrays, "residual_mirrored", n)
-        return cls(values, offsets, mirrored, rhythm, means, follows)
+        # files from before errors were as large as those of late
+        recent = shaped({"residual_recent": np.ones(n)} | arrays, "residual_recent", n)
+        if not (np.isfinite(recent) & (recent > 0)).all():
+            raise ValueError("the residuals of late have no size")
+        return cls(values, offsets, mirrored, rhythm, means, follows, recent)
 
 
-def recent_size(errors: np.ndarray, series: np.ndarray, n_series: int) -> np.ndarray:
-    """Return how large the newest third of errors is beside all, (n,); ones if they have no trend.
+def recent_size(
+    errors: np.ndarray, series: np.ndarray, n_series: int, season_length: int = 1
+) -> np.ndarray:
+    """Return how large errors are of late beside all, (n,); one where there are none.
 
-    The logarithms of their sizes have one if its slope is three standard errors from zero. The
-    ratio leans on one as four errors would weigh.
+    Their mean square forgets a half in 8 errors, or in a season if that is longer (exponential
+    smoothing of variances: J.P. Morgan, "RiskMetrics Technical Document", 1996), and leans on that
+    of all as four errors would weigh. That of m errors of kurtosis k is as sure as the one of m
+    normal ones with 2 m / (k - 1) degrees of freedom; Student's t makes up for what is unsure.
 
     Parameters
     ----------
@@ -227,6 +260,8 @@ def recent_size(errors: np.ndarray, series: np.ndarray, n_series: int) -> np.nda
         (E,), the series of each.
     n_series
         Their number.
+    season_length
+        Steps per season.
 
     Examples
     --------
@@ -234,22 +269,20 @@ def recent_size(errors: np.ndarray, series: np.ndarray, n_series: int) -> np.nda
     >>> recent_size(grown, np.zeros(60, dtype=int), 1).round(1).tolist()
     [1.4]
     """
+
+    def total(part: np.ndarray) -> np.ndarray:
+        return np.bincount(series, part, n_series).astype(np.float64)
+
     count = np.bincount(series, minlength=n_series)
-    common = np.bincount(series, np.square(errors), n_series) / np.maximum(count, 1)
-    place = np.arange(len(errors)) - (np.cumsum(count) - count)[series]
-    late = 3 * place >= 2 * count[series]
-    recent = np.bincount(series[late], np.square(errors[late]), n_series)
-    weight = np.bincount(series[late], minlength=n_series) + BORROWED
+    age = np.cumsum(count)[series] - 1 - np.arange(len(errors))
+    weight = 0.5 ** (age / max(HALF_LIFE, season_length))
+    common, counted = total(np.square(errors)) / np.maximum(count, 1), total(weight) + BORROWED
     with np.errstate(divide="ignore", invalid="ignore"):
-        log = np.log(np.abs(errors) + LEAST * np.sqrt(common)[series])
-        log -= (np.bincount(series, log, n_series) / count)[series]
-        time = place - (count[series] - 1) / 2
-        total = np.bincount(series, time**2, n_series)
-        slope = np.bincount(series, time * log, n_series) / total
-        rest = np.bincount(series, np.square(log - slope[series] * time), n_series)
-        surprise = np.abs(slope) / np.sqrt(rest / (count - 2) / total)
-        ratio = np.sqrt((recent + BORROWED * common) / weight / common)
-    return np.where((count >= ENOUGH) & (surprise > SURPRISE), ratio, 1.0)
+        square = np.square(errors / np.sqrt(common)[series])
+        ratio = np.sqrt((total(weight * square) + BORROWED) / counted)
+        tails = np.maximum(total(np.square(square)) / count - 1, LEAST)  # two of normal errors
+        unsure = wider(2 * counted**2 / total(np.square(weight)) / tails)
+    return np.where(common > 0, ratio * unsure, 1.0)
 
 
 def _rhythm(

@@ -212,7 +212,7 @@ class ResidualForecaster(BaseForecaster):
 
     def _past(self) -> Past:
         """Return the errors of the past as they were, with their mean."""
-        values, offsets, _, _, means, follows = self.residuals_
+        values, offsets, _, _, means, follows, _ = self.residuals_
         owners = np.repeat(np.arange(len(means)), np.diff(offsets))
         own = slice(len(owners))  # none if all series draw from all errors
         return Past.of(values[own] + means[owners], owners, follows[own])

@@ -114,7 +114,7 @@ def test_what_never_moved_is_odd_when_it_moves():
 def test_errors_that_grow_are_a_drift():
     y = streams("noise", 40, 20)
     y.iloc[HISTORY:, :10] *= 5
-    drift = seen(NaiveForecaster(), y).groupby("series")["drift"].last()
+    drift = seen(MarkovForecaster(order=2), y).groupby("series")["drift"].last()
     assert (drift[:10] > 3).all()
     assert (drift[10:].abs() < 3).all()
 

@@ -82,7 +82,7 @@ class NaiveForecaster(ResidualForecaster):
             errors, series = np.r_[errors, more[keep]], np.r_[series, owners[keep]]
         order = np.argsort(series, kind="stable")
         series = series[order]
-        errors = _as_of_late(errors[order] - self.slope_[series], series, panel.n_series)
+        errors = errors[order] - self.slope_[series]
         # Up and down are alike but for a drift: a growing series has erred on one side only.
         symmetric = self.strategy != "drift"
         return Residuals.gather(errors, series, panel.n_series, symmetric=symmetric)
@@ -132,12 +132,6 @@ class NaiveForecaster(ResidualForecaster):
         self.season_ = shaped(arrays, "season", panel.n_series, m)
         self.slope_ = shaped(arrays, "slope", panel.n_series)
         self.residuals_ = Residuals.from_arrays(arrays, symmetric=self.strategy != "drift")
-
-
-def _as_of_late(errors: np.ndarray, series: np.ndarray, n_series: int) -> np.ndarray:
-    """Return errors (E,), NaN where a value is missing, as large as those of late."""
-    seen = np.isfinite(errors)
-    return errors * recent_size(errors[seen], series[seen], n_series)[series]
 
 
 def _last_observed(panel: Panel) -> np.ndarray:

@@ -80,6 +80,7 @@ class SmoothingForecaster(ResidualForecaster):
         for step, values in enumerate(last_steps(panel, added).T):
             recursion.absorb(values, step < added)
         self.smoothing_ = recursion.smoothing()
+        self.residuals_ = self.residuals_.later(added)
         season = turned(self.doubt_[:, 6:], added)
         self.doubt_ = np.concatenate([self.doubt_[:, :6], season], axis=1)
 

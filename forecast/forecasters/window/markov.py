@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 
 # With so many rows to a column the weights are known: doubt adds half a per cent to a variance.
 KNOWN = 200
-# Panels of shorter series are calibrated, if they are small enough for it to take less than a
-# second. A series is taken to come back to the mean of its history, and the more so the shorter it
-# is (Nickell 1981); many series only hide the doubt.
+# Small panels of shorter series are calibrated, in less than a second: a series is taken to come
+# back to the mean of its history (Nickell 1981), and many series only hide the doubt.
 CALIBRATED_LENGTH, CALIBRATED_SIZE = 200, 10_000
 FLAT = 1e-6  # the range of a standardised series: of any that is not flat it is one at least
 
@@ -176,7 +175,7 @@ class MarkovForecaster(ResidualForecaster):
         owners = np.searchsorted(panel.offsets, rows, side="right") - 1
         phases = (rows - panel.offsets[owners]) % self.season_length_
         self.residuals_ = Residuals.gather(errors, owners, panel.n_series, phases=phases)
-        self._update(panel, panel.lengths)
+        self._stand(panel)
 
     def _fit_linear(self, panel: Panel, stretches: Stretches, covariates: np.ndarray) -> np.ndarray:
         """Fit by least squares without laying out the windows; return the errors (rows,)."""
@@ -205,20 +204,22 @@ class MarkovForecaster(ResidualForecaster):
         return target - self._regress(columns)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
+        self._stand(panel)
+        self.residuals_ = self.residuals_.later(added)
+
+    def _stand(self, panel: Panel) -> None:
         """Keep the newest window, and how far the history ranges, both standardised."""
         center, scale = self.center_[:, None], self.scale_[:, None]
         newest = tails(fill_gaps(panel, self.season_length_), panel, self.order_)  # (n, order)
         self.window_ = ((newest - center) / scale)[:, ::-1]
-        first = panel.offsets[:-1]
-        extremes = [np.fmin.reduceat(panel.values, first), np.fmax.reduceat(panel.values, first)]
+        extremes = [end.reduceat(panel.values, panel.offsets[:-1]) for end in (np.fmin, np.fmax)]
         self.range_ = (np.stack(extremes, 1) - center) / scale  # (n, 2)
-        known = 0 if panel.X is None else panel.X.shape[1]
-        self.held_ = self._covariates(panel, ahead=1)[panel.offsets[1:] - 1, known:]  # (n, K')
+        self.held_ = self._covariates(panel, ahead=1)[panel.offsets[1:] - 1, len(panel.X_names) :]
 
     def _apply(self, panel: Panel) -> None:
         self.center_, self.scale_, _ = standard(panel)
         self.residuals_ = self.residuals_.pooled(panel.n_series)
-        self._update(panel, panel.lengths)
+        self._stand(panel)
         if self.regressor is None:
             self._keep_coefficients(self.regressor_.coef_, self.regressor_.intercept_)
 
@@ -227,7 +228,7 @@ class MarkovForecaster(ResidualForecaster):
         other.panel_ = asked.panel
         other.center_, other.scale_ = self.center_[asked.owners], self.scale_[asked.owners]
         other.residuals_ = self.residuals_.take(asked.owners)
-        other._update(asked.panel, asked.panel.lengths)
+        other._stand(asked.panel)
         other.range_ = self.range_[asked.owners]
         if other.static_reader_ is not None:
             before = len(self.panel_.X_names) + len(self.panel_.past_names)
@@ -370,8 +371,7 @@ class MarkovForecaster(ResidualForecaster):
         self.order_ = positive_integer("order", values["order"])
         self.static_reader_ = values["static"] and StaticReader(**values["static"])
         width = self._covariates(panel).shape[1]
-        self.center_ = shaped(arrays, "center", panel.n_series)
-        self.scale_ = shaped(arrays, "scale", panel.n_series)
+        self.center_, self.scale_ = (shaped(arrays, k, panel.n_series) for k in ("center", "scale"))
         self.X_center_ = shaped(arrays, "X_center", width)
         self.X_scale_ = shaped(arrays, "X_scale", width)
         weights = shaped(arrays, "weights", self.order_ + width)
@@ -380,7 +380,7 @@ class MarkovForecaster(ResidualForecaster):
         doubt = arrays.get("doubt", np.empty((len(weights) + 1, 0)))
         self.doubt_ = shaped({"doubt": doubt}, "doubt", len(weights) + 1, doubt.shape[-1])
         self.residuals_ = Residuals.from_arrays(arrays)
-        self._update(panel, panel.lengths)
+        self._stand(panel)
 
 
 def _check_regressor(regressor: Any, *, weighed: bool) -> None:

@@ -96,6 +96,7 @@ def test_a_trend_is_continued() -> None:
     np.testing.assert_allclose(ARIMAForecaster().fit(y).predict(10), np.arange(40, 45, 0.5), atol=2)
 
 
+@pytest.mark.usefixtures("equal_sizes")
 def test_noise_around_a_line_is_no_walk_with_a_slope() -> None:
     noise, line = np.random.default_rng(0).normal(size=(200, 4)), 0.2 * np.arange(212)[:, None]
     model = ARIMAForecaster().fit(pd.DataFrame(line[:200] + noise))
@@ -222,6 +223,7 @@ def test_models_with_and_without_a_difference_are_averaged_by_what_they_explain(
         assert fits[0].order[1] == d and weights[0] > 0.6 and sum(weights) == pytest.approx(1)
 
 
+@pytest.mark.usefixtures("equal_sizes")
 def test_bands_of_a_short_walk_know_that_its_slope_is_in_doubt() -> None:
     y = pd.Series(arma([], [], 40).cumsum())
     model = ARIMAForecaster(season_length=1, order=(0, 1, 0)).fit(y)

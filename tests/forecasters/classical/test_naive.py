@@ -75,6 +75,7 @@ def test_thousands_of_series_take_no_loop() -> None:
     assert time.perf_counter() - start < 3
 
 
+@pytest.mark.usefixtures("equal_sizes")
 def test_paths_of_a_random_walk_spread_like_it() -> None:
     y = pd.Series(np.random.default_rng(0).normal(size=4000).cumsum())
     paths = NaiveForecaster().fit(y).sample(16, n_samples=20_000, random_state=0).to_numpy()
@@ -83,6 +84,7 @@ def test_paths_of_a_random_walk_spread_like_it() -> None:
         assert paths[k - 1].mean() == pytest.approx(y.iloc[-1], abs=0.15)
 
 
+@pytest.mark.usefixtures("equal_sizes")
 def test_seasonal_paths_move_season_by_season() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(1000, 4)).cumsum(axis=0)

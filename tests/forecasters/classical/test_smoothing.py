@@ -52,6 +52,7 @@ class Flat(SmoothingForecaster):
         return Fitted(fitted, values - values.mean(), fitted, np.zeros(6 + season_length, bool))
 
 
+@pytest.mark.usefixtures("equal_sizes")
 def test_a_child_is_asked_about_recent_values_of_series_that_have_features() -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"long": rng.normal(size=1500), "flat": 3.0})

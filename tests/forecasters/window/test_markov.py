@@ -212,6 +212,7 @@ def test_one_model_for_many_series_of_any_size_and_length() -> None:
     assert float(np.ptp(model.sample(2, n_samples=50, random_state=0)[2].iloc[0])) > 0
 
 
+@pytest.mark.usefixtures("equal_sizes")
 def test_paths_spread_as_theory_says() -> None:
     rng = np.random.default_rng(0)
     values = np.zeros(5000)
@@ -224,6 +225,7 @@ def test_paths_spread_as_theory_says() -> None:
         assert paths[k - 1].var() == pytest.approx(exact, rel=0.1)
 
 
+@pytest.mark.usefixtures("equal_sizes")
 def test_the_weights_are_in_doubt_as_in_a_textbook_prediction_interval() -> None:
     y = ar2(40)
     y.iloc[-1] += 6  # what follows an unusual value is known least
