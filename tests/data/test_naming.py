@@ -168,3 +168,11 @@ def test_frames_of_polars_may_have_several_columns_of_names() -> None:
     columns = {"id_col": ["store", "item"], "time_col": "day", "target_col": "sales"}
     forecast = NaiveForecaster(horizon=1, **columns).fit(pl.from_pandas(STORES)).predict()
     assert forecast.columns == ["store", "item", "day", "sales"] and len(forecast) == 6
+
+
+def test_quantities_that_differ_at_each_time_by_chance_are_no_names(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    sold = [(day, n) for day in DAYS for n in rng.choice(range(1, 9), 3, replace=False)]
+    table = pd.DataFrame(sold, columns=["day", "qty"]).assign(amount=rng.normal(size=90))
+    with pytest.raises(ValueError, match=r"one value per time, .* say which: id_col"):
+        read(tmp_path, table)
