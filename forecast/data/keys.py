@@ -43,6 +43,57 @@ def time_level(index: pd.MultiIndex, time_col: Hashable) -> int:
     return dated[0] if len(dated) == 1 else index.nlevels - 1
 
 
+def as_times(index: pd.Index, where: str) -> pd.Index:
+    """Return an index as the time axis it stands for: datetimes, periods or whole numbers.
+
+    Parameters
+    ----------
+    index
+        Any.
+    where
+        What it is called in messages.
+
+    Raises
+    ------
+    TypeError
+        If the index holds anything else, such as strings or floats.
+    ValueError
+        If a time is missing.
+
+    Examples
+    --------
+    >>> as_times(pd.Index([3, 4], dtype="int32"), "the index of `y`").dtype
+    dtype('int64')
+    """
+    if index.hasnans:
+        raise ValueError(
+            f"{where} must have a time in every row, got "
+            f"{np.count_nonzero(index.isna())} missing. Drop these rows: they cannot be placed."
+        )
+    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
+        return index
+    if pd.api.types.is_datetime64_any_dtype(index.dtype):
+        return pd.DatetimeIndex(index)
+    if pd.api.types.is_integer_dtype(index.dtype):
+        return pd.Index(index.to_numpy(dtype=np.int64), name=index.name)
+    kind = getattr(index, "categories", index).dtype
+    first = f" (first value {short(index[0])})" if len(index) else ""
+    raise TypeError(
+        f"{where} must hold datetimes, periods or whole numbers, got {kind}{first}. "
+        f"{_made_times(index)}, or number the rows."
+    )
+
+
+def _made_times(index: pd.Index) -> str:
+    """Return how the times are made that an index of floats or text stands for."""
+    if pd.api.types.is_float_dtype(index.dtype):
+        whole = bool((index % 1 == 0).all())
+        return "Convert it with .astype(int)" if whole else "Count steps"
+    if index.astype(str).str.fullmatch(r"\d{4} ?Q[1-4]").all():
+        return "Make quarters of it: pd.PeriodIndex(times.str.replace(' ', ''), freq='Q')"
+    return "Convert it with pd.to_datetime, in polars with .str.to_datetime()"
+
+
 def row_keys(table: Any, layout: Layout) -> tuple[list[pd.Index], pd.Index]:
     """Return the columns that name the series of each row, and its time.
 
