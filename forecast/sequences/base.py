@@ -106,6 +106,8 @@ class SequenceEstimator(SequenceParameters, abc.ABC):
         targets = self._check_labels(form.step_labels(y) if self.each_step else form.unit_labels(y))
         if np.isnan(targets).all():
             raise ValueError("`y` must have a label at one step at least, got none.")
+        if np.isinf(targets).any():
+            raise ValueError("`y` must be finite, NaN where there is no label, got an infinity.")
         self._learn(sequences, targets, check_random_state(self.random_state).randint(2**31 - 1))
         return self
 

@@ -34,7 +34,7 @@ class Form(abc.ABC):
                 f"`y` must have one label for each unit, got {short(y)}. For labels at every step "
                 "set each_step=True."
             )
-        labels = column_or_1d(y, warn=True)
+        labels = column_or_1d(_listed(y), warn=True)
         if len(labels) != len(self.units):
             raise ValueError(
                 f"`y` must have one label for each of the {len(self.units)} units, got "
@@ -69,7 +69,7 @@ class Stacked(Form):
 
     def step_labels(self, y: Any) -> Array:
         """Return the labels (N,) of `y` (n, T)."""
-        labels = np.asarray(y)
+        labels = np.asarray(_listed(y))
         if labels.shape != self.shape:
             raise ValueError(
                 f"`y` must have a label for every step, shape {self.shape}, got {labels.shape}. "
@@ -95,7 +95,7 @@ class Listed(Form):
 
     def step_labels(self, y: Any) -> Array:
         """Return the labels (N,) of a list of arrays (T,)."""
-        parts = [np.asarray(one) for one in y]
+        parts = [np.asarray(_listed(one)) for one in y]
         given = [part.shape for part in parts]
         wrong = [i for i, T in enumerate(self.lengths) if i >= len(given) or given[i] != (T,)]
         if wrong or len(parts) != len(self.lengths):
@@ -104,7 +104,8 @@ class Listed(Form):
                 "`y` must be a list with a label for every step of each unit; unit "
                 f"{place} does not fit. For one label per unit set each_step=False."
             )
-        return np.concatenate(parts)
+        kinds = {part.dtype.kind for part in parts}
+        return np.concatenate(parts, dtype=object if kinds > {"U"} else None)
 
     def of_steps(self, answers: Array, names: Any) -> list[Array]:
         """Return a list of answers (T,) or (T, K)."""
@@ -136,7 +137,7 @@ class Long(Form):
 
     def step_labels(self, y: Any) -> Array:
         """Return the labels (N,) of a column beside the frame."""
-        labels = column_or_1d(y, warn=True)
+        labels = column_or_1d(_listed(y), warn=True)
         matches = not isinstance(y, pd.Series) or y.index.equals(self.index)
         if len(labels) != len(self.index) or not matches:
             raise ValueError(
@@ -154,6 +155,15 @@ class Long(Form):
         rows = np.empty_like(answers)
         rows[self.order] = answers
         return _labelled(rows, self.index, names)
+
+
+def _listed(y: Any) -> Any:
+    """Return a list as an array; a NaN among words stays one, where numpy makes a word of it."""
+    if hasattr(y, "shape"):
+        return y
+    labels = np.asarray(y)
+    words = np.asarray(y, dtype=object) if labels.dtype.kind == "U" else labels
+    return words if pd.isna(words).any() else labels
 
 
 def _labelled(answers: Array, index: pd.Index, names: Any) -> Any:
