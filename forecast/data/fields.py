@@ -79,7 +79,8 @@ def _without_comments(text: str) -> str:
     if not text.startswith("#"):
         return text
     lines = text.splitlines()
-    end = next((k for k, line in enumerate(lines) if line.strip()[:1] not in ("#", "")), 0)
+    rest = (k for k, line in enumerate(lines) if line.strip()[:1] not in ("#", ""))
+    end = next(rest, len(lines))
     return "\n" * end + "\n".join(lines[end:])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from forecast._checks import short
-from forecast.data.panel import Layout
+from forecast.data.panel import Layout, Panel
 
 
 def one_or_several(names: Hashable | Sequence[Hashable]) -> Hashable:
@@ -169,6 +169,20 @@ def keyed_index(ids: pd.Index, times: pd.Index, layout: Layout) -> pd.MultiIndex
 
 def _is_dated(level: pd.Index) -> bool:
     return isinstance(level, pd.PeriodIndex) or pd.api.types.is_datetime64_any_dtype(level.dtype)
+
+
+def steps_index(panel: Panel, steps: int, series: Any = slice(None)) -> pd.MultiIndex:
+    """Return the index (id, time) of the steps ahead, of all series or of the numbered ones.
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> steps_index(read_frames(pd.Series([1.0, 2.0], name="a")), 2).tolist()
+    [('a', 2), ('a', 3)]
+    """
+    future = panel.future(steps)
+    times = future.times[future.places(steps)[series].ravel()]
+    return pd.MultiIndex.from_arrays([panel.ids[series].repeat(steps), times])
 
 
 def rows_of(table: pd.DataFrame, series: Any) -> pd.DataFrame:

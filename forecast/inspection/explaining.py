@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer, short
-from forecast.data.keys import rows_of
+from forecast.data.keys import rows_of, steps_index
 from forecast.data.panel import Layout
 from forecast.data.restoring import restore_rows, restore_times
 from forecast.forecasters.arguments import place_of
@@ -158,9 +158,7 @@ def explain(
             name: part[rows] for name, part in parts.items()
         }
     parts[TOGETHER] = forecaster._point(steps, known)[rows] - sum(parts.values())
-    future = forecaster.panel_.future(steps)
-    times = future.times[future.places(steps)[rows].ravel()]
-    index = pd.MultiIndex.from_arrays([forecaster.panel_.ids[rows].repeat(steps), times])
+    index = steps_index(forecaster.panel_, steps, rows)
     frame = pd.DataFrame({name: part.ravel() for name, part in parts.items()}, index)
     return Explanation(frame, forecaster.panel_.layout, forecaster.unit_)
 

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer, short
-from forecast.data.keys import rows_of
+from forecast.data.keys import rows_of, steps_index
 from forecast.data.panel import Layout
 from forecast.data.restoring import restore_rows
 from forecast.forecasters import arguments
@@ -168,19 +168,13 @@ def what_if(
         else:
             read = np.quantile(paths - base, (0.5, *levels), axis=2)
             differences[name] = np.moveaxis(read, 0, -1)
-    index = _index(forecaster, steps)
+    index = steps_index(forecaster.panel_, steps)
     frames = ScenarioFrames(
         pd.DataFrame({name: median.ravel() for name, median in medians.items()}, index),
         _side_by_side(bands, ["lower", "upper"], index),
         _side_by_side(differences, ["difference", "lower", "upper"], index),
     )
     return Scenarios(frames, forecaster.panel_.layout, coverage, forecaster.unit_)
-
-
-def _index(forecaster: BaseForecaster, steps: int) -> pd.MultiIndex:
-    future = forecaster.panel_.future(steps)
-    times = future.times[future.places(steps).ravel()]
-    return pd.MultiIndex.from_arrays([forecaster.panel_.ids.repeat(steps), times])
 
 
 def _side_by_side(
