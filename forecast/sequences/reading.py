@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -185,7 +185,7 @@ class Sequences:
     form
         What they came in.
     names
-        The columns of a long frame.
+        The columns of a long frame, or of frames in a list.
     """
 
     values: Array
@@ -234,14 +234,8 @@ def read_frame(
     if not (isinstance(frame, pd.DataFrame) and {id_col, time_col} <= set(frame.columns)):
         return None
     keys = frame[[id_col, time_col]].reset_index(drop=True)
-    names = tuple(name for name in frame.columns if name not in (id_col, time_col))
-    if columns is not None and {*names} != {*columns}:
-        raise ValueError(
-            f"`X` must have the features of `fit`, {[*columns]}: missing "
-            f"{[name for name in columns if name not in names]}, unknown "
-            f"{[name for name in names if name not in columns]}."
-        )
-    names = names if columns is None else tuple(columns)
+    found = tuple(name for name in frame.columns if name not in (id_col, time_col))
+    names = _ordered(found, found if columns is None else columns)
     if not (names and len(frame)):
         raise ValueError(f"`X` must have rows, and features beside the keys, got {short(X)}.")
     bad = keys.isna().any(axis=1) | keys.duplicated()
@@ -260,10 +254,22 @@ def read_frame(
     return Sequences(_finite(values), lengths.to_numpy(), form, names)
 
 
-def read_list(X: Any) -> Sequences | None:
+def _ordered(names: Collection[Hashable], columns: Collection[Hashable]) -> tuple[Hashable, ...]:
+    """Return the columns that are meant, which names must be, in whatever order."""
+    if {*names} != {*columns}:
+        raise ValueError(
+            f"`X` must have the same features in `fit` and in each unit, {[*columns]}: missing "
+            f"{[name for name in columns if name not in names]}, unknown "
+            f"{[name for name in names if name not in columns]}."
+        )
+    return tuple(columns)
+
+
+def read_list(X: Any, columns: Array | None = None) -> Sequences | None:
     """Return the sequences of a list of arrays, (T,) or (T, F) each; None if `X` is none.
 
-    Lists of numbers, all equally long, are a table.
+    Lists of numbers, all equally long, are a table. Frames, a row per step, have certain columns
+    or those of the first, in any order.
 
     Examples
     --------
@@ -274,7 +280,9 @@ def read_list(X: Any) -> Sequences | None:
     """
     if not (isinstance(X, list | tuple) and X and _are_sequences(X)):
         return None
-    parts = [np.asarray(one, dtype=np.float64) for one in X]
+    frames = [one for one in X if isinstance(one, pd.DataFrame)]
+    names = tuple(frames[0] if columns is None else columns) if frames else None
+    parts = [np.asarray(_in_order(one, names), dtype=np.float64) for one in X]
     parts = [part[:, None] if part.ndim == 1 else part for part in parts]
     for i, part in enumerate(parts):
         if part.ndim != 2 or not len(part) or part.shape[1] != parts[0].shape[1]:
@@ -283,7 +291,11 @@ def read_list(X: Any) -> Sequences | None:
                 f"features of the first, {parts[0].shape[-1]}; unit {i} has shape {part.shape}."
             )
     lengths = np.array([len(part) for part in parts])
-    return Sequences(_finite(np.concatenate(parts)), lengths, Listed(lengths))
+    return Sequences(_finite(np.concatenate(parts)), lengths, Listed(lengths), names)
+
+
+def _in_order(unit: Any, names: Any) -> Any:
+    return unit[[*_ordered(tuple(unit), names)]] if isinstance(unit, pd.DataFrame) else unit
 
 
 def _are_sequences(X: Sequence[Any]) -> bool:

@@ -171,6 +171,16 @@ def test_what_is_missing_among_words_is_no_class() -> None:
         form.unit_labels(["yes", np.nan])
 
 
+def test_frames_in_a_list_have_their_columns_in_any_order() -> None:
+    X, y = units()
+    frames = [pd.DataFrame({"a": one.ravel(), "b": 0.5 * one.ravel() ** 2}) for one in X]
+    model = SequenceClassifier(**BRIEF).fit(frames, y)
+    turned = [one[["b", "a"]] for one in frames]
+    np.testing.assert_array_equal(model.predict_proba(turned), model.predict_proba(frames))
+    with pytest.raises(ValueError, match=r"same features .* missing \['b'\], unknown \['c'\]"):
+        model.predict([*frames, turned[0].rename(columns={"b": "c"})])
+
+
 def test_class_weights_are_those_of_scikit_learn() -> None:
     X, y = units(30)
     y[:] = 0
