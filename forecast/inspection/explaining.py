@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from forecast._checks import positive_integer, short
+from forecast._checks import positive_integers, short
 from forecast.data.keys import rows_of, steps_index
 from forecast.data.panel import Layout
 from forecast.data.restoring import restore_rows, restore_times
@@ -167,7 +167,7 @@ def _groups(forecaster: BaseForecaster, blocks: Sequence[int] | None) -> list[Gr
     """Return the parts of what a forecaster reads."""
     panel, m = forecaster.panel_, forecaster.season_length_
     usual = sorted({1, max(m // 2, 1), m, 2 * m, 3 * m}) if m > 1 else [1, 4, 8, 16, 32]
-    ends = [positive_integer("blocks", end) for end in (usual if blocks is None else blocks)]
+    ends = positive_integers("blocks", usual if blocks is None else blocks)
     if any(a >= b for a, b in zip(ends, ends[1:], strict=False)):
         raise ValueError(f"`blocks` must be rising, got {short(list(blocks or ()))}.")
     longest = int(panel.lengths.max())

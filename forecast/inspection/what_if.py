@@ -100,7 +100,7 @@ def what_if(
     *,
     coverage: float = 0.9,
     n_samples: int = 1000,
-    random_state: int = 0,
+    random_state: int | None = 0,
 ) -> Scenarios:
     """Forecast under several plans, and say by how much they differ.
 
@@ -120,7 +120,7 @@ def what_if(
     coverage
         Of the bands, between 0 and 1.
     n_samples, random_state
-        Number of paths, and their seed.
+        Number of paths, and their seed; None draws a fresh one.
 
     Returns
     -------
@@ -158,11 +158,12 @@ def what_if(
         )
     levels, count = arguments.bounds_of(coverage), positive_integer("n_samples", n_samples)
     medians, bands, differences = {}, {}, {}
+    seed = np.random.SeedSequence(random_state)  # one for all, also if it is drawn afresh
     base: np.ndarray | None = None
     for name, X in scenarios.items():
         steps, known = forecaster._ahead(horizon, X)
         medians[name], bands[name] = forecaster._median_and_quantiles(steps, levels, known)
-        paths = forecaster._paths(steps, count, known, np.random.default_rng(random_state))
+        paths = forecaster._paths(steps, count, known, np.random.default_rng(seed))
         if base is None:
             base = paths
         else:
