@@ -140,7 +140,13 @@ def flat_index(ids: list[Any]) -> pd.Index:
 
 
 def owners(columns: list[pd.Index], ids: pd.Index) -> np.ndarray:
-    """Return the number of each row's series among some, -1 where it is none of them."""
+    """Return the number of each row's series among some, -1 where it is none of them.
+
+    Examples
+    --------
+    >>> owners([pd.Index(["a", "c", "b"])], pd.Index(["b", "a"])).tolist()
+    [1, -1, 0]
+    """
     codes, found = distinct_ids(columns)
     return np.append(ids.get_indexer(found), -1)[codes].astype(np.int64)
 
