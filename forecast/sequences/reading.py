@@ -243,7 +243,7 @@ def read_frame(
         row = int(np.flatnonzero(bad)[0])
         raise ValueError(
             f"`X` must have one row per unit and time, got row {row} with {id_col}="
-            f"{keys[id_col][row]!r}, {time_col}={keys[time_col][row]!r} missing or again. "
+            f"{short(keys[id_col][row])}, {time_col}={short(keys[time_col][row])} missing or again. "
             "Aggregate or drop such rows."
         )
     keys = keys.sort_values([id_col, time_col])
