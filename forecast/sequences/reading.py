@@ -242,9 +242,9 @@ def read_frame(
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise ValueError(
-            f"`X` must have one row per unit and time, got row {row} with {id_col}="
-            f"{short(keys[id_col][row])}, {time_col}={short(keys[time_col][row])} missing or again. "
-            "Aggregate or drop such rows."
+            f"`X` must have one row per unit and time, got row {row} with "
+            f"{id_col}={short(keys[id_col][row])}, {time_col}={short(keys[time_col][row])} missing "
+            "or again. Aggregate or drop such rows."
         )
     keys = keys.sort_values([id_col, time_col])
     lengths = keys.groupby(id_col, observed=True).size()
