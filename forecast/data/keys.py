@@ -205,9 +205,12 @@ def rows_of(table: pd.DataFrame, series: Any) -> pd.DataFrame:
     >>> rows_of(pd.DataFrame({"y": [0.5, 1.5]}, keys), "b")["y"].to_dict()
     {1: 1.5}
     """
-    ids = table.index.get_level_values(0)
+    index: Any = table.index
+    ids = index.get_level_values(0)
     if series is not None and series not in ids:
         raise ValueError(
             f"`series` must be one of {short(list(ids.unique()))}, got {short(series)}."
         )
-    return table.loc[[ids[0] if series is None else series]].droplevel(0)
+    # an id that is a tuple would be read by `loc` as a key of several levels
+    one = index.levels[0].get_loc(ids[0] if series is None else series)
+    return table[index.codes[0] == one].droplevel(0)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast import load
+from forecast import explain, load
 from forecast._checks import ForecastWarning
 from forecast.data.files import read_file
 from forecast.evaluation.backtest import backtest
@@ -149,6 +149,13 @@ def test_covariates_and_static_features_of_series_named_by_two_columns() -> None
     assert list(model.future_frame()) == ["store", "item", "day", "price"]
     indexed = MarkovForecaster(horizon=2, static=static.set_index(["store", "item"]), **columns)
     pd.testing.assert_frame_equal(indexed.fit(STORES, X).predict(X=X), model.predict(X=X))
+
+
+def test_a_series_named_by_two_columns_is_explained() -> None:
+    columns = {"id_col": ["store", "item"], "time_col": "day", "target_col": "sales"}
+    explained = explain(MarkovForecaster(horizon=2, order=1, **columns).fit(STORES))
+    assert explained.of(("B", 2)).equals(explained.rows.iloc[8:10].droplevel(0))
+    assert explained.of().equals(explained.rows.iloc[:2].droplevel(0))
 
 
 @pytest.mark.parametrize("order", list(product([0, 1, 2], repeat=3))[5:22:4])
