@@ -328,7 +328,7 @@ class Partitioned:
 
 def _files(folder: Path, source: Source, about: dict[str, Any]) -> dict[int, Path | None]:
     """Return the file of every part, after a look whether the folder holds the same forecasts."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     told = json.dumps(about | {"parts": source.n_parts}, indent=1).encode()
     name = folder / "_about.json"  # who reads the folder as a table skips what begins so
     if name.exists() and name.read_bytes() != told:

@@ -117,9 +117,9 @@ def test_models_that_differ_in_the_middle_share_no_folder(y, tmp_path):
         return Partitioned(CombinedForecaster(members, horizon=1))
 
     rows = y[y["unique_id"] == "shop 7"]
-    parts(3).predict(rows, output=tmp_path)
+    parts(3).predict(rows, output=tmp_path / "by" / "shop")
     with pytest.raises(ValueError, match="holds forecasts of another model"):
-        parts(4).predict(rows, output=tmp_path)
+        parts(4).predict(rows, output=tmp_path / "by" / "shop")
 
 
 class Fragile(NaiveForecaster):
