@@ -282,8 +282,7 @@ def read_list(X: Any, columns: Array | None = None) -> Sequences | None:
         return None
     frames = [one for one in X if isinstance(one, pd.DataFrame)]
     names = tuple(frames[0] if columns is None else columns) if frames else None
-    parts = [np.asarray(_in_order(one, names), dtype=np.float64) for one in X]
-    parts = [part[:, None] if part.ndim == 1 else part for part in parts]
+    parts = [_steps(i, one, names) for i, one in enumerate(X)]
     for i, part in enumerate(parts):
         if part.ndim != 2 or not len(part) or part.shape[1] != parts[0].shape[1]:
             raise ValueError(
@@ -294,8 +293,17 @@ def read_list(X: Any, columns: Array | None = None) -> Sequences | None:
     return Sequences(_finite(np.concatenate(parts)), lengths, Listed(lengths), names)
 
 
-def _in_order(unit: Any, names: Any) -> Any:
-    return unit[[*_ordered(tuple(unit), names)]] if isinstance(unit, pd.DataFrame) else unit
+def _steps(place: int, unit: Any, names: Any) -> Array:
+    """Return a unit as numbers (T, F); a frame has columns of these names."""
+    if isinstance(unit, pd.DataFrame):
+        unit = unit[[*_ordered(tuple(unit), names)]]
+    try:
+        part = np.asarray(unit, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`X` must hold arrays of numbers, got {short(unit)} for unit {place}."
+        ) from error
+    return part[:, None] if part.ndim == 1 else part
 
 
 def _are_sequences(X: Sequence[Any]) -> bool:

@@ -171,6 +171,13 @@ def test_what_is_missing_among_words_is_no_class() -> None:
         form.unit_labels(["yes", np.nan])
 
 
+def test_text_is_refused_where_numbers_are_wanted() -> None:
+    with pytest.raises(ValueError, match=r"numbers, got \['b', 'c'\] for unit 1"):
+        read_list([["1.5"], ["b", "c"]])
+    with pytest.raises(ValueError, match="`y` must hold numbers, .* take a SequenceClassifier"):
+        SequenceRegressor(**BRIEF).fit([[1.0], [2.0, 3.0]], ["yes", "no"])
+
+
 def test_frames_in_a_list_have_their_columns_in_any_order() -> None:
     X, y = units()
     frames = [pd.DataFrame({"a": one.ravel(), "b": 0.5 * one.ravel() ** 2}) for one in X]
