@@ -99,6 +99,26 @@ def positive_integer(name: str, value: Any, *, minimum: int = 1) -> int:
     return int(value)
 
 
+def positive_integers(name: str, values: Any) -> list[int]:
+    """Return an argument that is a sequence of positive integers as a list.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no sequence, or one is no positive integer.
+
+    Examples
+    --------
+    >>> positive_integers("steps", 3)
+    Traceback (most recent call last):
+    ...
+    TypeError: `steps` must be a sequence such as [3], got 3.
+    """
+    if is_integer(values):
+        raise TypeError(f"`{name}` must be a sequence such as [{values}], got {values}.")
+    return [positive_integer(name, value) for value in values]
+
+
 def number_between(
     name: str, value: Any, low: float, high: float, *, ends: str = "neither"
 ) -> float:

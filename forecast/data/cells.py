@@ -109,12 +109,26 @@ def _tell_mark(cell: str, number: str, otherwise: str, mark: str) -> None:
     )
 
 
-def looks_like_a_number(column: pd.Series, decimal: str) -> bool:
-    """Tell whether at least half of the cells of a column are numbers; so is an empty column."""
+def looks_like_a_number(column: pd.Series, marks: str = ",.") -> bool:
+    """Tell whether at least half of the cells of a column are numbers; so is an empty column.
+
+    Parameters
+    ----------
+    column
+        Of any type.
+    marks
+        The decimal marks that they may have, one in all of them.
+
+    Examples
+    --------
+    >>> prices = pd.Series(["1,5", "2,50", "?"], dtype=object)
+    >>> looks_like_a_number(prices), looks_like_a_number(prices, ".")
+    (True, False)
+    """
     if not is_text(column):
         return pd.api.types.is_numeric_dtype(column.dtype)
     cells = some(column)
-    return bool(_numbers(cells, decimal).notna().mean() >= 0.5) if len(cells) else True
+    return not len(cells) or any(_numbers(cells, mark).notna().mean() >= 0.5 for mark in marks)
 
 
 def symbols_of(table: pd.DataFrame, texts: list[str]) -> list[str]:
@@ -129,7 +143,7 @@ def symbols_of(table: pd.DataFrame, texts: list[str]) -> list[str]:
     ['what']
     """
     again = [name for name in texts if _come_again(table[name])]
-    meant = any(looks_like_a_number(table[name], mark) for name in texts for mark in ".,")
+    meant = any(looks_like_a_number(table[name]) for name in texts)
     return again if len(again) == 1 and not meant else []
 
 
@@ -186,7 +200,13 @@ def read_numbers(column: pd.Series, decimal: str) -> pd.Series:
 
 
 def whole_numbers(column: pd.Series) -> pd.Series | None:
-    """Return a column as whole numbers, None if a cell is none."""
+    """Return a column as whole numbers, None if a cell is none.
+
+    Examples
+    --------
+    >>> whole_numbers(pd.Series(["3", "4.0"], dtype=object)).tolist()
+    [3, 4]
+    """
     if not is_text(column):
         whole = pd.api.types.is_numeric_dtype(column.dtype) and (column % 1 == 0).all()
         return column.astype(np.int64) if whole else None

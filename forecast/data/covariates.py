@@ -13,8 +13,8 @@ import pandas as pd
 from forecast._checks import short
 from forecast.data import backends
 from forecast.data.cells import is_text
-from forecast.data.frequency import as_times, freq_of, locate, same_clock
-from forecast.data.keys import owners, row_keys
+from forecast.data.frequency import freq_of, locate, same_clock
+from forecast.data.keys import as_times, owners, row_keys
 from forecast.data.panel import Layout, Panel, ranges
 from forecast.data.placing import LARGEST, limit
 from forecast.data.reading import numbers

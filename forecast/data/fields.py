@@ -79,7 +79,8 @@ def _without_comments(text: str) -> str:
     if not text.startswith("#"):
         return text
     lines = text.splitlines()
-    end = next((k for k, line in enumerate(lines) if line.strip()[:1] not in ("#", "")), 0)
+    rest = (k for k, line in enumerate(lines) if line.strip()[:1] not in ("#", ""))
+    end = next(rest, len(lines))
     return "\n" * end + "\n".join(lines[end:])
 
 
@@ -89,9 +90,7 @@ def _masked(table: pd.DataFrame) -> pd.DataFrame:
     masked = table.mask(missing)
     for name in table.columns[(missing & table.notna()).any()]:
         column = masked[name]
-        if column.notna().any() and not (
-            looks_like_a_time(column) or any(looks_like_a_number(column, mark) for mark in ",.")
-        ):
+        if column.notna().any() and not (looks_like_a_time(column) or looks_like_a_number(column)):
             masked[name] = table[name].mask(table[name].str.fullmatch(r"\W*").eq(True))
     return masked.astype(object)
 
@@ -184,7 +183,7 @@ def _is_header(table: pd.DataFrame) -> bool:
     if times:  # as names of columns, which are refused as such, they have values below
         below = any(looks_like_a_time(table[name].iloc[1:2].dropna()) for name in times)
         return not below and 2 * len(times) > len(cells) > 2
-    return not all(any(looks_like_a_number(cell, mark) for mark in ",.") for cell in cells)
+    return not all(map(looks_like_a_number, cells))
 
 
 def _warn(message: str) -> None:

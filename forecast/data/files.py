@@ -52,7 +52,7 @@ def read_file(
         Dates have their months as numbers or in English. Default: the first column of dates, with
         one of times of day; else years and what is finer; else a column of whole numbers in regular
         steps; else rows are counted. A column for each month of a year, or each hour of a day,
-        becomes rows.
+        becomes rows, unless the times are named here.
     target_col
         Default: all columns of numbers; in a long table "y", or the only one; where there is none,
         the only column of text whose words come again, which becomes categories.
@@ -98,7 +98,7 @@ def read_file(
     decimal = _decimal(table, decimal)
     ids = ids or [name for name in ("unique_id",) if name in table]
     taken = {*ids, *_listed(target_col)}
-    table, given = (table, given) if given else unfolded(table)
+    table, given = (table, given) if given else unfolded(table, ids, decimal)
     table = _without_numbering(table, given, taken)
     table = each_row_once(table, given, taken)
     times, keys = find_times(table, given, day_first, taken)

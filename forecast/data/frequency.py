@@ -8,44 +8,13 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
-from forecast._checks import is_integer, short
+from forecast._checks import is_integer
 from forecast.data.aliases import aliases_of_step, parse_freq
 from forecast.data.opening import open_days, open_hours
 
 # Inference looks at the first steps inside the series; more would not change the most common one.
 _STEPS_LOOKED_AT = 100_000
 Step = BaseOffset | int
-
-
-def as_times(index: pd.Index, where: str) -> pd.Index:
-    """Return an index as the time axis it stands for: datetimes, periods or whole numbers.
-
-    Raises
-    ------
-    TypeError
-        If the index holds anything else, such as strings or floats.
-    ValueError
-        If a time is missing.
-    """
-    if index.hasnans:
-        raise ValueError(
-            f"{where} must have a time in every row, got "
-            f"{np.count_nonzero(index.isna())} missing. Drop these rows: they cannot be placed."
-        )
-    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
-        return index
-    if pd.api.types.is_datetime64_any_dtype(index.dtype):
-        return pd.DatetimeIndex(index)
-    if pd.api.types.is_integer_dtype(index.dtype):
-        return pd.Index(index.to_numpy(dtype=np.int64), name=index.name)
-    first = f" (first value {short(index[0])})" if len(index) else ""
-    how = "Convert it with pd.to_datetime, or number the rows"
-    if pd.api.types.is_float_dtype(index.dtype):
-        whole = bool((index % 1 == 0).all())
-        how = "Convert it with .astype(int)" if whole else "Count steps, or number the rows"
-    raise TypeError(
-        f"{where} must hold datetimes, periods or whole numbers, got {index.dtype}{first}. {how}."
-    )
 
 
 def regular_positions(
@@ -372,8 +341,23 @@ def _off_grid_message(
         fits = bool((_positions(times, usual) >= 0).all())
     except ValueError:
         fits = False
-    remedy = f"the data fit freq={_name(usual)!r}." if fits else "resample the data to it first."
-    return f"`freq`={_name(step)!r} does not fit the index: {times[row]} is not on it; {remedy}"
+    remedy = (
+        f"The data fit freq={_name(usual)!r}." if fits else _shared_months(times, before, after)
+    )
+    return (
+        f"`freq`={_name(step)!r} does not fit the index: {times[row]} is not on it. "
+        f"{remedy or 'Resample the data to it first.'}"
+    )
+
+
+def _shared_months(times: pd.Index, before: np.ndarray, after: np.ndarray) -> str:
+    """Return what gives one axis to series of quarters or years that begin in different months."""
+    if not isinstance(times, pd.DatetimeIndex) or not 0 < len(before) < len(times) - 1:
+        return ""  # a single series, or none of two rows
+    days = pd.Timedelta(np.median((times[after] - times[before]).asi8), times.unit).days
+    period = {89: "Q", 90: "Q", 91: "Q", 92: "Q", 365: "Y"}.get(days)
+    give = f"give all .to_period({period!r})."
+    return f"The series begin in different months: {give}" if period else ""
 
 
 def _regular_remedy(times: pd.Index, before: np.ndarray, after: np.ndarray) -> str:
@@ -382,9 +366,8 @@ def _regular_remedy(times: pd.Index, before: np.ndarray, after: np.ndarray) -> s
         return f"Give freq={int(np.gcd.reduce(np.diff(times)))}, or number the rows."
     clock = times.as_unit("ns").asi8
     usual = pd.Timedelta(np.median(clock[after] - clock[before]), unit="ns")
-    several = len(before) < len(times) - 1  # series, perhaps at other times than each other
-    if several and (period := {89: "Q", 90: "Q", 91: "Q", 92: "Q", 365: "Y"}.get(usual.days)):
-        return f"The series begin in different months: give all .to_period({period!r})."
+    if remedy := _shared_months(times, before, after):
+        return remedy
     for alias in (*aliases_of_step(times, 30)[:-1], *aliases_of_step(times, 7)[:-1]):
         if (_positions(times, parse_freq(alias)) >= 0).all():
             return f"If steps between them are missing, say so: y.asfreq({alias!r})."
@@ -393,6 +376,6 @@ def _regular_remedy(times: pd.Index, before: np.ndarray, after: np.ndarray) -> s
     units = {alias: pd.Timedelta(1, unit=alias) for alias in ("us", "ms", "s", "min", "D")}
     alias = max((one for one in units if units[one] <= usual), key=units.__getitem__, default="us")
     freq = f"{round(usual / units[alias])}{alias}"
-    if freq == "7D" and several:
+    if freq == "7D" and len(before) < len(times) - 1:  # several series
         freq = "W"
     return f"Resample the data: y.resample({freq!r}).mean(), or give `freq`."

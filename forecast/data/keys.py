@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from forecast._checks import short
-from forecast.data.panel import Layout
+from forecast.data.panel import Layout, Panel
 
 
 def one_or_several(names: Hashable | Sequence[Hashable]) -> Hashable:
@@ -41,6 +41,57 @@ def time_level(index: pd.MultiIndex, time_col: Hashable) -> int:
         return index.names.index(time_col)
     dated = [place for place, level in enumerate(index.levels) if _is_dated(level)]
     return dated[0] if len(dated) == 1 else index.nlevels - 1
+
+
+def as_times(index: pd.Index, where: str) -> pd.Index:
+    """Return an index as the time axis it stands for: datetimes, periods or whole numbers.
+
+    Parameters
+    ----------
+    index
+        Any.
+    where
+        What it is called in messages.
+
+    Raises
+    ------
+    TypeError
+        If the index holds anything else, such as strings or floats.
+    ValueError
+        If a time is missing.
+
+    Examples
+    --------
+    >>> as_times(pd.Index([3, 4], dtype="int32"), "the index of `y`").dtype
+    dtype('int64')
+    """
+    if index.hasnans:
+        raise ValueError(
+            f"{where} must have a time in every row, got "
+            f"{np.count_nonzero(index.isna())} missing. Drop these rows: they cannot be placed."
+        )
+    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
+        return index
+    if pd.api.types.is_datetime64_any_dtype(index.dtype):
+        return pd.DatetimeIndex(index)
+    if pd.api.types.is_integer_dtype(index.dtype):
+        return pd.Index(index.to_numpy(dtype=np.int64), name=index.name)
+    kind = getattr(index, "categories", index).dtype
+    first = f" (first value {short(index[0])})" if len(index) else ""
+    raise TypeError(
+        f"{where} must hold datetimes, periods or whole numbers, got {kind}{first}. "
+        f"{_made_times(index)}, or number the rows."
+    )
+
+
+def _made_times(index: pd.Index) -> str:
+    """Return how the times are made that an index of floats or text stands for."""
+    if pd.api.types.is_float_dtype(index.dtype):
+        whole = bool((index % 1 == 0).all())
+        return "Convert it with .astype(int)" if whole else "Count steps"
+    if index.astype(str).str.fullmatch(r"\d{4} ?Q[1-4]").all():
+        return "Make quarters of it: pd.PeriodIndex(times.str.replace(' ', ''), freq='Q')"
+    return "Convert it with pd.to_datetime, in polars with .str.to_datetime()"
 
 
 def row_keys(table: Any, layout: Layout) -> tuple[list[pd.Index], pd.Index]:
@@ -89,7 +140,13 @@ def flat_index(ids: list[Any]) -> pd.Index:
 
 
 def owners(columns: list[pd.Index], ids: pd.Index) -> np.ndarray:
-    """Return the number of each row's series among some, -1 where it is none of them."""
+    """Return the number of each row's series among some, -1 where it is none of them.
+
+    Examples
+    --------
+    >>> owners([pd.Index(["a", "c", "b"])], pd.Index(["b", "a"])).tolist()
+    [1, -1, 0]
+    """
     codes, found = distinct_ids(columns)
     return np.append(ids.get_indexer(found), -1)[codes].astype(np.int64)
 
@@ -120,6 +177,20 @@ def _is_dated(level: pd.Index) -> bool:
     return isinstance(level, pd.PeriodIndex) or pd.api.types.is_datetime64_any_dtype(level.dtype)
 
 
+def steps_index(panel: Panel, steps: int, series: Any = slice(None)) -> pd.MultiIndex:
+    """Return the index (id, time) of the steps ahead, of all series or of the numbered ones.
+
+    Examples
+    --------
+    >>> from forecast.data.frames import read_frames
+    >>> steps_index(read_frames(pd.Series([1.0, 2.0], name="a")), 2).tolist()
+    [('a', 2), ('a', 3)]
+    """
+    future = panel.future(steps)
+    times = future.times[future.places(steps)[series].ravel()]
+    return pd.MultiIndex.from_arrays([panel.ids[series].repeat(steps), times])
+
+
 def rows_of(table: pd.DataFrame, series: Any) -> pd.DataFrame:
     """Return the rows of one series of a table indexed by (id, time), by time; None: the first.
 
@@ -134,9 +205,12 @@ def rows_of(table: pd.DataFrame, series: Any) -> pd.DataFrame:
     >>> rows_of(pd.DataFrame({"y": [0.5, 1.5]}, keys), "b")["y"].to_dict()
     {1: 1.5}
     """
-    ids = table.index.get_level_values(0)
+    index: Any = table.index
+    ids = index.get_level_values(0)
     if series is not None and series not in ids:
         raise ValueError(
             f"`series` must be one of {short(list(ids.unique()))}, got {short(series)}."
         )
-    return table.loc[[ids[0] if series is None else series]].droplevel(0)
+    # an id that is a tuple would be read by `loc` as a key of several levels
+    one = index.levels[0].get_loc(ids[0] if series is None else series)
+    return table[index.codes[0] == one].droplevel(0)

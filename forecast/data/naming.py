@@ -11,8 +11,9 @@ from forecast._checks import ForecastWarning
 from forecast.data.cells import whole_numbers
 from forecast.data.time_parts import is_a_part
 
-# Whole numbers are taken for names of series only if these have so much of the rows that they can.
-_FILLED = 0.3
+# Whole numbers are taken for names of series only if these have so much of the rows that they can:
+# quantities that tell apart a few rows of each time by chance do not.
+_FILLED = 0.5
 # Rows with the time and the values of another are its copies, if they are so few.
 FEW_COPIES = 0.1
 _COLUMNS_LOOKED_AT, _MOST_COLUMNS = 10, 4

@@ -319,13 +319,21 @@ def _refuse_twice(rows: Rows) -> None:
 
 
 def _twice(series: Any, time: Any, count: int) -> str:
-    message = (
+    zoned = "give the times their time zone, tz_localize(tz='Europe/Berlin', ambiguous='infer')."
+    return (
         f"series {short(series)} has more than one row at {time} ({count} such rows in all). "
-        "Aggregate them first, for example with groupby(...).mean()."
+        f"Aggregate them first, for example with groupby(...).mean().{by_local_clock(time, zoned)}"
     )
-    if isinstance(time, pd.Timestamp) and time.tz is None and time != time.normalize():
-        message += (
-            " If this is local clock time, an hour occurs twice when summer time ends: give the "
-            "times their time zone, tz_localize(tz='Europe/Berlin', ambiguous='infer')."
-        )
-    return message
+
+
+def by_local_clock(time: Any, remedy: str) -> str:
+    """Return why a time of day without a time zone may occur twice, and a remedy; else "".
+
+    Examples
+    --------
+    >>> by_local_clock(pd.Timestamp("2024-10-27"), "say which.")
+    ''
+    """
+    if not isinstance(time, pd.Timestamp) or time.tz is not None or time == time.normalize():
+        return ""
+    return f" If this is local clock time, an hour occurs twice when summer time ends: {remedy}"

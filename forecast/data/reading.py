@@ -13,8 +13,7 @@ import pandas as pd
 from forecast._checks import short
 from forecast.data import backends
 from forecast.data.aliases import parse_freq
-from forecast.data.frequency import as_times
-from forecast.data.keys import distinct_ids, one_or_several, row_keys, time_level
+from forecast.data.keys import as_times, distinct_ids, one_or_several, row_keys, time_level
 from forecast.data.panel import Layout
 from forecast.data.placing import Columns, Rows
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from forecast._checks import ForecastWarning, short
 from forecast.data.naming import FEW_COPIES
+from forecast.data.placing import by_local_clock
 from forecast.data.time_columns import telling
 
 
@@ -55,13 +56,15 @@ def _not_once(rows: pd.DataFrame, keys: list[str], names: list[str]) -> str:
     same = (again[keys] == again[keys].iloc[0]).all(axis=1)
     first, second = again[same].iloc[0], again[same].iloc[1]
     name = next((name for name in names if first[name] != second[name]), names[0])
-    time = str(first[keys[-1]]).removesuffix(" 00:00:00")
+    time = first[keys[-1]]
+    zoned = "write the times with their offset from UTC, such as 2024-10-27T02:00+01:00."
     of = f" of series {', '.join(repr(first[key]) for key in keys[:-1])}" if len(keys) > 1 else ""
     return (
         f"column {short(name)} must have one value per time{of}, got {first[name]:.10g} and "
-        f"{second[name]:.10g} at {time} ({rows.index.name} {first.name} and "
-        f"{second.name}). Keep one or aggregate them; if columns name the series of a long table, "
-        "or tell the time together, say which: id_col, time_col."
+        f"{second[name]:.10g} at {str(time).removesuffix(' 00:00:00')} ({rows.index.name} "
+        f"{first.name} and {second.name}). Keep one or aggregate them; if columns name the series "
+        "of a long table, or tell the time together, say which: id_col, time_col."
+        f"{by_local_clock(time, zoned)}"
     )
 
 

@@ -228,7 +228,7 @@ def _counting(table: pd.DataFrame, names: list[str]) -> list[str]:
         whole = whole_numbers(column)
         if whole is not None:
             return [name] if called or _counts(whole) else []
-        if any(looks_like_a_number(column, mark) for mark in ".,"):
+        if looks_like_a_number(column):
             return [name] if called and _are_decimal_times(column) else []
     return []
 

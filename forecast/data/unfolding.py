@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Collection
 
 import pandas as pd
 
@@ -17,12 +18,22 @@ _PARTS_OF_A_DAY = (48, 96, 144, 288)
 _HOUR = re.compile(r"(?:h|hour|hr|he)?[ _]?(\d{1,2})(?::00)?")
 
 
-def unfolded(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def unfolded(
+    table: pd.DataFrame, ids: Collection[str] = (), decimal: str = "."
+) -> tuple[pd.DataFrame, list[str]]:
     """Return a table with a row per month, quarter or part of a day, if it has a column for each.
 
-    Others stay as they are.
+    Other tables stay as they are. Numbers beside these columns, such as a yearly mean, are left
+    out; text is kept, for it may name series, and so are whole numbers where text names too few.
 
-    Numbers beside them, such as a yearly mean, are left out; text is kept, for it may name series.
+    Parameters
+    ----------
+    table
+        Columns of text.
+    ids
+        Columns that name series.
+    decimal
+        The decimal mark of the numbers.
 
     Returns
     -------
@@ -46,7 +57,9 @@ def unfolded(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         others = [name for name in table.columns if name not in columns]
         times = _unit_of(table, others, kind) if columns else None
         if times is not None:
-            return _rows(table, times, others, columns, kind), [times, kind]
+            keys = _keys(table, times, others, ids, decimal)
+            _tell(columns, times, [name for name in others if name not in keys], kind)
+            return _rows(table, keys, columns, kind), [times, kind]
     return table, []
 
 
@@ -64,7 +77,8 @@ def _months(table: pd.DataFrame) -> dict[str, int]:
 
 def _quarters(table: pd.DataFrame) -> dict[str, int]:
     """Return the columns of the four quarters by their number, {} without them."""
-    quarters = {name: int(name[1]) for name in table.columns if re.fullmatch("[qQ][1-4]", name)}
+    # all that are numbered so: with a fifth one they are questions
+    quarters = {name: int(name[1:]) for name in table.columns if re.fullmatch(r"[qQ]\d+", name)}
     return quarters if sorted(quarters.values()) == [1, 2, 3, 4] else {}
 
 
@@ -99,18 +113,30 @@ def _unit_of(table: pd.DataFrame, others: list[str], kind: str) -> str | None:
     return None
 
 
-def _rows(
-    table: pd.DataFrame, times: str, others: list[str], columns: dict[str, int], kind: str
-) -> pd.DataFrame:
-    numbers = [name for name in others if name != times and looks_like_a_number(table[name], ".")]
-    besides = f"; {', '.join(map(repr, numbers))} left out" if numbers else ""
+def _keys(
+    table: pd.DataFrame, times: str, others: list[str], ids: Collection[str], decimal: str
+) -> list[str]:
+    """Return the columns that tell apart the rows: the times, and what may name series."""
+    told = {times, *ids}
+    keys = [
+        name for name in others if name in told or not looks_like_a_number(table[name], decimal)
+    ]
+    if not table.duplicated(keys).any():
+        return keys
+    return [name for name in others if name in keys or whole_numbers(table[name]) is not None]
+
+
+def _tell(columns: dict[str, int], times: str, left_out: list[str], kind: str) -> None:
+    besides = f"; {', '.join(map(repr, left_out))} left out" if left_out else ""
     warnings.warn(
         f"the columns {short(next(iter(columns)))} to {short(list(columns)[-1])} are read as the "
         f"{kind}s of column {short(times)}{besides}.",
         ForecastWarning,
         stacklevel=4,
     )
-    keys = [name for name in others if name not in numbers]
+
+
+def _rows(table: pd.DataFrame, keys: list[str], columns: dict[str, int], kind: str) -> pd.DataFrame:
     long = table.rename(columns={name: str(number) for name, number in columns.items()}).melt(
         keys, [str(number) for number in columns.values()], kind, "value", ignore_index=False
     )

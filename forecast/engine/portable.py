@@ -182,6 +182,13 @@ class Forecast(nn.Module):
 
 
 def held(values: Tensor, positive: Tensor, whole: Tensor, *, mean: bool = False) -> Tensor:
-    """Return the nearest values that the series can take; a mean has decimals."""
+    """Return the nearest values that the series can take; a mean has decimals.
+
+    Examples
+    --------
+    >>> values, yes = torch.tensor([-3.4, 1.6]), torch.tensor(True)
+    >>> held(values, yes, yes).tolist(), held(values, ~yes, ~yes).equal(values)
+    ([0.0, 2.0], True)
+    """
     values = values if mean else torch.where(whole, values.round(), values)
     return torch.where(positive, values.clamp(min=0), values)

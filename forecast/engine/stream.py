@@ -65,33 +65,27 @@ def absorb(
     """Absorb values (B, T), and their covariates (B, T, C), into a stream of P phases.
 
     Returns the features (B, T, D) at every step too. All phases are rows of one batch, except for
-    the T mod P steps that come first.
+    the T mod P steps that come first, and for a value alone.
     """
     P = model.reader.patch
-    (B, T), lead = values.shape, values.shape[1] % P
+    B, T = values.shape
+    lead = T % P if T > 1 else 1
     if drivers is None:
         drivers = stream.memory.drivers.new_full((B, T, model.reader.n_drivers), torch.nan)
-    if T == 1:
-        stepped = step(model, values, stream, drivers)
-        return stepped.features[:, None], stepped
-    memory, static, newest, phases, _ = stream
     features = []
     for t in range(lead):
         now = slice(t, t + 1)
-        stepped = step(
-            model, values[:, now], Stream(memory, static, newest, phases), drivers[:, now]
-        )
-        memory, _, newest, phases, _ = stepped
-        features.append(newest[:, None])
+        stream = step(model, values[:, now], stream, drivers[:, now])
+        features.append(stream.features[:, None])
     if T > lead:
-        inputs, memory = model.reader.show(values[:, lead:], memory, drivers[:, lead:])
+        inputs, memory = model.reader.show(values[:, lead:], stream.memory, drivers[:, lead:])
         # step k of phase p is step k P + p of the series: (B, T, F) -> (P B, T / P, F)
         inputs = inputs.unflatten(1, (-1, P)).permute(2, 0, 1, 3).flatten(0, 1)
-        read, states = model.network.absorb(inputs, stack(phases))
+        read, states = model.network.absorb(inputs, stack(stream.phases))
         phases = tuple(pick(states, slice(p * B, (p + 1) * B)) for p in range(P))
         features.append(read.unflatten(0, (P, B)).permute(1, 2, 0, 3).flatten(1, 2))
-    every = torch.cat(features, 1)
-    return every, Stream(memory, static, every[:, -1], phases)
+        stream = Stream(memory, stream.static, features[-1][:, -1], phases)
+    return torch.cat(features, 1), stream
 
 
 def step(model: Model, value: Tensor, stream: Stream, drivers: Tensor) -> Stream:

@@ -57,7 +57,8 @@ def draw_seasons(rng: np.random.Generator, size: int, length: int) -> Seasons:
     """Draw the seasons of `size` series of `length` values.
 
     A frequency is drawn only where the length is usual for it and shows its season once: years
-    are rarely 400 long. Below that every frequency keeps its share.
+    are rarely 400 long. Below that every frequency keeps its share; days are drawn at any length,
+    so that none is left without.
 
     Examples
     --------
@@ -66,7 +67,7 @@ def draw_seasons(rng: np.random.Generator, size: int, length: int) -> Seasons:
     ([12, 4, 1, 1, 24, 24], [0, 0, 0, 0, 0, 0])
     """
     share = np.array([f.share for f in FREQUENCIES])
-    shown = [f.season + 4 <= length <= f.longest or (f.season == 7) for f in FREQUENCIES]
+    shown = [f.season + 4 <= length <= f.longest or f.season == 7 for f in FREQUENCIES]
     share = share * shown
     kind = rng.choice(len(FREQUENCIES), size, p=share / share.sum())
     season = np.array([f.season for f in FREQUENCIES])[kind]

@@ -12,7 +12,13 @@ Mask = NDArray[np.bool_]
 
 
 def standard(values: Floats) -> Floats:
-    """Return values (B, N) less their mean, over their deviation."""
+    """Return values (B, N) less their mean, over their deviation.
+
+    Examples
+    --------
+    >>> standard(np.array([[1.0, 3.0]])).tolist()
+    [[-1.0, 1.0]]
+    """
     centred = values - values.mean(1, keepdims=True)
     return centred / np.maximum(values.std(1, keepdims=True), 1e-9)
 

@@ -107,6 +107,11 @@ def business(season: Numbers, length: int) -> NDArray[np.bool_]:
     """Return whether series are figures of years or quarters, most of which grow.
 
     Hardly any are observed for a hundred years: what has no season and is longer is another kind.
+
+    Examples
+    --------
+    >>> business(np.array([1, 4, 12]), 60).tolist(), business(np.array([1]), 500).tolist()
+    ([True, True, False], [False])
     """
     return (season == 4) | ((season == 1) & (length <= 100))
 

@@ -20,7 +20,7 @@ from sklearn.model_selection import TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from forecast._checks import positive_integer, short
+from forecast._checks import positive_integer, positive_integers, short
 from forecast.data.covariates import held_plan
 from forecast.engine import gradients, rollout, states, stream
 from forecast.forecasters.arguments import steps_ahead
@@ -120,7 +120,7 @@ def forecast_gradients(
             "`target_transform` must be None for gradients in target units, got "
             f"{short(forecaster.target_transform)}. `effective_memory` takes any forecaster."
         )
-    wanted = [positive_integer("steps", step) for step in steps]
+    wanted = positive_integers("steps", steps)
     if isinstance(forecaster, PretrainedForecaster):
         lags = _looked_at(forecaster, place, lags, before=0, most=MOST_MOVED)
         slopes = _of_the_pretrained_one(forecaster, place, wanted, lags)
@@ -216,11 +216,14 @@ def gates(forecaster: Inspected, layer: int = 0, series: Any = None) -> pd.DataF
     ------
     TypeError
         If the network has no LSTM cells.
+    ValueError
+        If there is no such layer.
     """
     network, inputs, times, _ = along(forecaster, series)
     if not isinstance(network, Recurrent) or network.cell != "lstm":
         raise TypeError(f"`forecaster` must be an LSTM to have gates, got {short(forecaster)}.")
-    if not 0 <= layer < len(network.layers):
+    layer = positive_integer("layer", layer, minimum=0)
+    if layer >= len(network.layers):
         raise ValueError(f"`layer` must be below {len(network.layers)} layers, got {layer}.")
     parts = states.lstm_gates(network, inputs, layer)
     frames = {name: pd.DataFrame(part.numpy(), times) for name, part in parts.items()}
@@ -356,7 +359,15 @@ def probe(hidden: pd.DataFrame, label: pd.Series, *, n_splits: int = 5) -> pd.Da
     Raises
     ------
     ValueError
-        If a time has no label.
+        If a time has no label, or the first fold learns from a single class.
+
+    Examples
+    --------
+    A state that goes up and down with the label:
+
+    >>> wave = pd.DataFrame({"unit": [-1.0, 1.0] * 12})
+    >>> probe(wave, wave["unit"] > 0, n_splits=2).to_dict("list")
+    {'score': [1.0, 1.0], 'chance': [0.5, 0.5]}
     """
     known = label.reindex(hidden.index)
     if known.isna().any():
@@ -364,10 +375,15 @@ def probe(hidden: pd.DataFrame, label: pd.Series, *, n_splits: int = 5) -> pd.Da
             f"`label` must have a value at every time of the states, got none at "
             f"{known.index[known.isna()][0]}. Drop these rows of the states."
         )
-    real = pd.api.types.is_float_dtype(label.dtype)
+    real, folds = pd.api.types.is_float_dtype(label.dtype), TimeSeriesSplit(n_splits)
+    first = known.iloc[next(iter(folds.split(hidden)))[0]]
+    if not real and first.nunique() < 2:
+        raise ValueError(
+            f"`label` must have two classes in the first fold, at {len(first)} times, got "
+            f"{short(first.iloc[0])} alone. Take a longer history, or fewer splits."
+        )
     reader = Ridge() if real else LogisticRegression(max_iter=1000)
     ignorant = DummyRegressor() if real else DummyClassifier()
-    folds = TimeSeriesSplit(n_splits)
     scores = {
         name: cross_val_score(
             make_pipeline(StandardScaler(), model),

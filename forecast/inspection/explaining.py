@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from forecast._checks import positive_integer, short
-from forecast.data.keys import rows_of
+from forecast._checks import positive_integers, short
+from forecast.data.keys import rows_of, steps_index
 from forecast.data.panel import Layout
 from forecast.data.restoring import restore_rows, restore_times
 from forecast.forecasters.arguments import place_of
@@ -158,9 +158,7 @@ def explain(
             name: part[rows] for name, part in parts.items()
         }
     parts[TOGETHER] = forecaster._point(steps, known)[rows] - sum(parts.values())
-    future = forecaster.panel_.future(steps)
-    times = future.times[future.places(steps)[rows].ravel()]
-    index = pd.MultiIndex.from_arrays([forecaster.panel_.ids[rows].repeat(steps), times])
+    index = steps_index(forecaster.panel_, steps, rows)
     frame = pd.DataFrame({name: part.ravel() for name, part in parts.items()}, index)
     return Explanation(frame, forecaster.panel_.layout, forecaster.unit_)
 
@@ -169,7 +167,7 @@ def _groups(forecaster: BaseForecaster, blocks: Sequence[int] | None) -> list[Gr
     """Return the parts of what a forecaster reads."""
     panel, m = forecaster.panel_, forecaster.season_length_
     usual = sorted({1, max(m // 2, 1), m, 2 * m, 3 * m}) if m > 1 else [1, 4, 8, 16, 32]
-    ends = [positive_integer("blocks", end) for end in (usual if blocks is None else blocks)]
+    ends = positive_integers("blocks", usual if blocks is None else blocks)
     if any(a >= b for a, b in zip(ends, ends[1:], strict=False)):
         raise ValueError(f"`blocks` must be rising, got {short(list(blocks or ()))}.")
     longest = int(panel.lengths.max())

@@ -24,6 +24,7 @@ from forecast.sequences.base import SequenceEstimator
 from forecast.sequences.reading import read_array
 
 ROUNDING = 1e-5  # of the largest response: what single precision can do by itself
+FLAT = 1e-12  # of the mean: a spread of rounding
 VALUES_AT_ONCE = 2**17  # values that are read at once
 
 
@@ -117,7 +118,6 @@ def effective_memory(
         that can be seen is one less than their number: give more than the memory you suspect.
     X
         Their covariates, if `fit` had X. The plan ahead is held at its last row.
-
     horizon
         Steps of the forecast. Default: `horizon_` of each.
     threshold
@@ -198,6 +198,7 @@ def _responses(forecaster: BaseForecaster, panel: Panel, horizon: int) -> pd.Ser
     usual = _forecast(before._continued(panel), horizon)[:, None]  # (n, 1, H)
     series = [panel.series(i) for i in range(n)]
     mean, spread = (np.array([f(one) for one in series])[:, None] for f in (np.nanmean, np.nanstd))
+    unit = np.where(spread > FLAT * np.abs(mean), spread, np.nan)  # a flat series answers nothing
     copies = max(VALUES_AT_ONCE // (lags * n), 1) if isinstance(forecaster, NeuralForecaster) else 1
     changes = []
     for some in np.array_split(np.arange(1, lags + 1), -(-lags // copies)):
@@ -207,7 +208,7 @@ def _responses(forecaster: BaseForecaster, panel: Panel, horizon: int) -> pd.Ser
         moved.values[places] = values - np.where(values < mean, -spread, spread)
         start = before if copies == 1 else _tiled(before, len(some))
         forecasts = _forecast(start._continued(moved), horizon).reshape(n, -1, horizon)
-        change = np.abs(forecasts - usual).max(-1) / spread  # (n, copies)
+        change = np.abs(forecasts - usual).max(-1) / unit  # (n, copies)
         changes.append(np.where(np.isnan(values), np.nan, change))
     return pd.DataFrame(np.hstack(changes), columns=range(1, lags + 1)).mean()
 

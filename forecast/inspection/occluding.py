@@ -73,6 +73,8 @@ class _Draft:
         self.owners = np.repeat(series, copies)
         self.panel = panel.take(self.owners)
         self.values = self.panel.values.astype(np.float64)
+        means = np.array([np.nanmean(panel.series(i)) for i in series]).repeat(copies)
+        self.means = means.repeat(self.panel.lengths)
         self.X, self.past = self.panel.X, self.panel.past  # `take` has made copies
         self.ahead = None if known is None else known[self.owners]
         self.left_out = {kind: np.zeros(len(self.owners), bool) for kind in ("calendar", "static")}
@@ -99,8 +101,7 @@ class _Draft:
         ends = self.panel.offsets[1:].repeat(self.panel.lengths)
         lag = ends - np.arange(len(self.values))
         inside = flat & (first <= lag) & (lag <= last)
-        mean = np.array([np.nanmean(self.seen.series(i)) for i in range(self.seen.n_series)])
-        self.values[inside] = mean[self.owners].repeat(self.panel.lengths)[inside]
+        self.values[inside] = self.means[inside]
 
     def finished(self) -> Occluded:
         """Return the questions."""

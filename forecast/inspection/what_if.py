@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer, short
-from forecast.data.keys import rows_of
+from forecast.data.keys import rows_of, steps_index
 from forecast.data.panel import Layout
 from forecast.data.restoring import restore_rows
 from forecast.forecasters import arguments
@@ -100,7 +100,7 @@ def what_if(
     *,
     coverage: float = 0.9,
     n_samples: int = 1000,
-    random_state: int = 0,
+    random_state: int | None = 0,
 ) -> Scenarios:
     """Forecast under several plans, and say by how much they differ.
 
@@ -120,7 +120,7 @@ def what_if(
     coverage
         Of the bands, between 0 and 1.
     n_samples, random_state
-        Number of paths, and their seed.
+        Number of paths, and their seed; None draws a fresh one.
 
     Returns
     -------
@@ -158,29 +158,24 @@ def what_if(
         )
     levels, count = arguments.bounds_of(coverage), positive_integer("n_samples", n_samples)
     medians, bands, differences = {}, {}, {}
+    seed = np.random.SeedSequence(random_state)  # one for all, also if it is drawn afresh
     base: np.ndarray | None = None
     for name, X in scenarios.items():
         steps, known = forecaster._ahead(horizon, X)
         medians[name], bands[name] = forecaster._median_and_quantiles(steps, levels, known)
-        paths = forecaster._paths(steps, count, known, np.random.default_rng(random_state))
+        paths = forecaster._paths(steps, count, known, np.random.default_rng(seed))
         if base is None:
             base = paths
         else:
             read = np.quantile(paths - base, (0.5, *levels), axis=2)
             differences[name] = np.moveaxis(read, 0, -1)
-    index = _index(forecaster, steps)
+    index = steps_index(forecaster.panel_, steps)
     frames = ScenarioFrames(
         pd.DataFrame({name: median.ravel() for name, median in medians.items()}, index),
         _side_by_side(bands, ["lower", "upper"], index),
         _side_by_side(differences, ["difference", "lower", "upper"], index),
     )
     return Scenarios(frames, forecaster.panel_.layout, coverage, forecaster.unit_)
-
-
-def _index(forecaster: BaseForecaster, steps: int) -> pd.MultiIndex:
-    future = forecaster.panel_.future(steps)
-    times = future.times[future.places(steps).ravel()]
-    return pd.MultiIndex.from_arrays([forecaster.panel_.ids.repeat(steps), times])
 
 
 def _side_by_side(

@@ -130,7 +130,14 @@ def absorb_in_pieces(network: Network, inputs: Tensor, truncation: int | None = 
 
 
 def state_map(function: Callable[..., Tensor], *states: State) -> State:
-    """Apply a function to the tensors that stand at the same place of several states."""
+    """Apply a function to the tensors that stand at the same place of several states.
+
+    Examples
+    --------
+    >>> h, c = torch.tensor([1.0]), torch.tensor([2.0])
+    >>> state_map(lambda one, other: one + other, (h, c), (c, c))
+    (tensor([3.]), tensor([4.]))
+    """
     if isinstance(states[0], Tensor):
         return function(*states)
     parts = [state_map(function, *parts) for parts in zip(*states, strict=True)]
@@ -169,7 +176,14 @@ def stack(states: Sequence[State]) -> State:
 
 
 def where(mask: Tensor, state: State, other: State) -> State:
-    """Return the rows of `state` where `mask` (B,) is true, those of `other` elsewhere."""
+    """Return the rows of `state` where `mask` (B,) is true, those of `other` elsewhere.
+
+    Examples
+    --------
+    >>> old, new = torch.zeros(2, 1), torch.ones(2, 1)
+    >>> where(torch.tensor([True, False]), new, old).flatten().tolist()
+    [1.0, 0.0]
+    """
 
     def choose(left: Tensor, right: Tensor) -> Tensor:
         return torch.where(mask.view(-1, *[1] * (left.dim() - 1)), left, right)

@@ -362,7 +362,13 @@ class AttentiveDecoder(Cell):
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Return the softmax of scores (B, L) where the mask is 1, and 0 where it is 0."""
+    """Return the softmax of scores (B, L) where the mask is 1, and 0 where it is 0.
+
+    Examples
+    --------
+    >>> masked_softmax(torch.zeros(2, 3), torch.tensor([[0.0, 1.0, 1.0], [0.0, 0.0, 0.0]])).tolist()
+    [[0.0, 0.5, 0.5], [0.0, 0.0, 0.0]]
+    """
     # not minus infinity: where all slots are empty, the softmax would be 0 / 0
     scores = scores.masked_fill(mask == 0, torch.finfo(scores.dtype).min)
     return scores.softmax(-1) * mask

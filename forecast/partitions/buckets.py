@@ -6,8 +6,6 @@ keep every core busy. A hash needs no order of the ids and no table that everybo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -46,17 +44,13 @@ def buckets(ids: pd.DataFrame, count: int) -> NDArray[np.int64]:
     >>> buckets(pd.DataFrame({"unique_id": ["a", "b", "c", "a"]}), 2).tolist()
     [0, 1, 0, 0]
     """
-    text = pd.Series(key_text(ids), dtype=object)
-    codes, distinct = pd.factorize(text)
-    hashes = pd.util.hash_array(np.asarray(distinct, dtype=object), categorize=False)
+    codes, distinct = pd.factorize(_texts(ids))
+    hashes = pd.util.hash_array(distinct, categorize=False)
     found: NDArray[np.int64] = (hashes % np.uint64(count)).astype(np.int64)[codes]
     return found
 
 
-def key_text(ids: pd.DataFrame) -> Sequence[str]:
+def _texts(ids: pd.DataFrame) -> NDArray[np.object_]:
     """Return a text per row of ids, with a separator that no id is likely to have."""
-    columns = [ids[name].astype(str) for name in ids]
-    text = columns[0]
-    for column in columns[1:]:
-        text = text + "\x1f" + column
-    return text.tolist()
+    first, *others = (ids[name].astype(str).astype(object) for name in ids)
+    return np.asarray(sum(("\x1f" + column for column in others), start=first))

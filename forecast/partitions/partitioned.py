@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +12,7 @@ from tempfile import TemporaryDirectory
 from textwrap import shorten
 from typing import Any
 
+import joblib
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import clone
@@ -22,6 +22,7 @@ from forecast.data.backends import like
 from forecast.data.calendar import infer_season_length
 from forecast.data.frames import read_frames
 from forecast.data.writing import replace_file
+from forecast.forecasters.arguments import probabilities
 from forecast.forecasters.base import BaseForecaster
 from forecast.partitions.buckets import n_parts
 from forecast.partitions.lazy import LazyFrame, lazy_frame
@@ -136,11 +137,13 @@ class Partitioned:
             If a part failed three times, or its data are refused; the message names its series. All
             others are done.
         ValueError
-            If `y` is not long, no horizon is known, or `output` holds other forecasts.
+            If `y` is not long, no horizon is known, levels do not rise within (0, 1), or `output`
+            holds other forecasts.
         """
         horizon = self._horizon(horizon)
-        work = partial(predict_part, horizon=horizon, levels=tuple(levels))
-        return self._run(work, y, output, {"horizon": horizon, "levels": list(levels)})
+        levels = probabilities(levels) if len(levels) else ()
+        work = partial(predict_part, horizon=horizon, levels=levels)
+        return self._run(work, y, output, {"horizon": horizon, "levels": levels})
 
     def backtest(
         self,
@@ -236,7 +239,7 @@ class Partitioned:
         source, learner = self._source(y), self._sent()
         files: dict[int, Path | None] = dict.fromkeys(range(source.n_parts))
         if output is not None:
-            about |= {"forecaster": _digest(learner), "data": source.fingerprint()}
+            about |= {"forecaster": joblib.hash(learner), "data": source.fingerprint()}
             files = _files(Path(output), source, about)
         if not (left := _left(files)):
             return None
@@ -323,14 +326,9 @@ class Partitioned:
             return Parallel(self.n_jobs, pre_dispatch="n_jobs")
 
 
-def _digest(forecaster: bytes | BaseForecaster) -> str:
-    content = forecaster if isinstance(forecaster, bytes) else repr(forecaster).encode()
-    return hashlib.sha256(content).hexdigest()
-
-
 def _files(folder: Path, source: Source, about: dict[str, Any]) -> dict[int, Path | None]:
     """Return the file of every part, after a look whether the folder holds the same forecasts."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     told = json.dumps(about | {"parts": source.n_parts}, indent=1).encode()
     name = folder / "_about.json"  # who reads the folder as a table skips what begins so
     if name.exists() and name.read_bytes() != told:

@@ -55,7 +55,7 @@ class Histories(NamedTuple):
     held: int
 
     @property
-    def taught(self) -> np.ndarray:
+    def teaching(self) -> np.ndarray:
         """The series in which one value that teaches follows another."""
         return np.flatnonzero(self.lengths >= self.held + 2)
 
@@ -80,7 +80,7 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
     histories give the same network.
     """
     histories = heard(histories)
-    if histories.held == 0 or len(histories.taught) < 2:
+    if histories.held == 0 or len(histories.teaching) < 2:
         return network
     lessons = studied(network, histories)
     before = held_out_losses(network, lessons, histories)
@@ -96,8 +96,8 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
 @torch.no_grad()
 def studied(network: PretrainedNetwork, histories: Histories) -> list[Lesson]:
     """Read series that teach, evenly spread, in the company of others at random."""
-    taught, length = histories.taught, int(histories.lengths.max())
-    rows = taught[spaced(len(taught), max(READ // absorbed(length, histories.held), 2)) - 1]
+    teaching, length = histories.teaching, int(histories.lengths.max())
+    rows = teaching[spaced(len(teaching), max(READ // absorbed(length, histories.held), 2)) - 1]
     rows = torch.from_numpy(np.random.default_rng(0).permutation(rows))
     return [_lesson(network, histories, some) for some in rows.split(SERIES)]
 

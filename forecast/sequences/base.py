@@ -84,8 +84,8 @@ class SequenceEstimator(SequenceParameters, abc.ABC):
         ----------
         X
             Units as an array (n, T), whose rows are sequences of one feature, or (n, T, F); a list
-            of arrays (T,) or (T, F), each of its own length; or a long frame with a row per unit
-            and time. NaN is unobserved.
+            of arrays (T,) or (T, F), or of frames with a row per step, each of its own length; or a
+            long frame with a row per unit and time. NaN is unobserved.
         y
             A label per unit: (n,); of a long frame a Series indexed by unit. With `each_step` one
             per step: (n, T), a list of arrays (T,), or a column beside the long frame, NaN where a
@@ -106,6 +106,8 @@ class SequenceEstimator(SequenceParameters, abc.ABC):
         targets = self._check_labels(form.step_labels(y) if self.each_step else form.unit_labels(y))
         if np.isnan(targets).all():
             raise ValueError("`y` must have a label at one step at least, got none.")
+        if np.isinf(targets).any():
+            raise ValueError("`y` must be finite, NaN where there is no label, got an infinity.")
         self._learn(sequences, targets, check_random_state(self.random_state).randint(2**31 - 1))
         return self
 
@@ -212,7 +214,7 @@ class SequenceEstimator(SequenceParameters, abc.ABC):
         A table has its width as scikit-learn wants it, unless `table` is false.
         """
         names = None if fit else self._columns
-        sequences = read_frame(X, self.id_col, self.time_col, names) or read_list(X)
+        sequences = read_frame(X, self.id_col, self.time_col, names) or read_list(X, names)
         if sequences is None:
             if table and is_table(X) and (fit or self._fitted_to_table):
                 X = validate_data(self, X, reset=fit, dtype=np.float64, ensure_all_finite=False)
@@ -246,7 +248,7 @@ class SequenceEstimator(SequenceParameters, abc.ABC):
 
     @property
     def _columns(self) -> Array | None:
-        """The features of the long frame that was fitted."""
+        """The features of the frames that were fitted."""
         return None if self._fitted_to_table else getattr(self, "feature_names_in_", None)
 
     def save(self, path: str | PathLike[str]) -> None:

@@ -27,12 +27,18 @@ def held_out(
 ) -> tuple[Tensor, Tensor]:
     """Split units into those to learn from and those to judge by; none if they are too few.
 
-    Each part has its share of the `classes` (n,), if each of these has two units.
+    Each part has its share of the `classes` (n,), if each of these has two units and either part
+    has room for all.
 
     Examples
     --------
     >>> [part.tolist() for part in held_out(5, 0.2, seed=0)]
     [[0, 1, 3, 4], [2]]
+    >>> classes = np.array([0, 0, 1, 1, 2, 2])
+    >>> [len(set(classes[part])) for part in held_out(6, 0.5, seed=0, classes=classes)]
+    [3, 3]
+    >>> [len(part) for part in held_out(6, 0.9, seed=0, classes=classes)]
+    [1, 5]
     """
     units = np.arange(n_units)
     n_judged = int(fraction * n_units)
@@ -42,7 +48,8 @@ def held_out(
     from sklearn.model_selection import train_test_split
 
     counts = np.unique([] if classes is None else classes, return_counts=True)[1]
-    shared = len(counts) and counts.min() > 1 and len(counts) <= n_judged
+    smaller = min(n_judged, n_units - n_judged)
+    shared = len(counts) and counts.min() > 1 and len(counts) <= smaller
     learned, judged = train_test_split(
         units, test_size=n_judged, random_state=seed, stratify=classes if shared else None
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ class Form(abc.ABC):
                 f"`y` must have one label for each unit, got {short(y)}. For labels at every step "
                 "set each_step=True."
             )
-        labels = column_or_1d(y, warn=True)
+        labels = column_or_1d(_listed(y), warn=True)
         if len(labels) != len(self.units):
             raise ValueError(
                 f"`y` must have one label for each of the {len(self.units)} units, got "
@@ -69,7 +69,7 @@ class Stacked(Form):
 
     def step_labels(self, y: Any) -> Array:
         """Return the labels (N,) of `y` (n, T)."""
-        labels = np.asarray(y)
+        labels = np.asarray(_listed(y))
         if labels.shape != self.shape:
             raise ValueError(
                 f"`y` must have a label for every step, shape {self.shape}, got {labels.shape}. "
@@ -95,7 +95,7 @@ class Listed(Form):
 
     def step_labels(self, y: Any) -> Array:
         """Return the labels (N,) of a list of arrays (T,)."""
-        parts = [np.asarray(one) for one in y]
+        parts = [np.asarray(_listed(one)) for one in y]
         given = [part.shape for part in parts]
         wrong = [i for i, T in enumerate(self.lengths) if i >= len(given) or given[i] != (T,)]
         if wrong or len(parts) != len(self.lengths):
@@ -104,7 +104,8 @@ class Listed(Form):
                 "`y` must be a list with a label for every step of each unit; unit "
                 f"{place} does not fit. For one label per unit set each_step=False."
             )
-        return np.concatenate(parts)
+        kinds = {part.dtype.kind for part in parts}
+        return np.concatenate(parts, dtype=object if kinds > {"U"} else None)
 
     def of_steps(self, answers: Array, names: Any) -> list[Array]:
         """Return a list of answers (T,) or (T, K)."""
@@ -136,7 +137,7 @@ class Long(Form):
 
     def step_labels(self, y: Any) -> Array:
         """Return the labels (N,) of a column beside the frame."""
-        labels = column_or_1d(y, warn=True)
+        labels = column_or_1d(_listed(y), warn=True)
         matches = not isinstance(y, pd.Series) or y.index.equals(self.index)
         if len(labels) != len(self.index) or not matches:
             raise ValueError(
@@ -154,6 +155,15 @@ class Long(Form):
         rows = np.empty_like(answers)
         rows[self.order] = answers
         return _labelled(rows, self.index, names)
+
+
+def _listed(y: Any) -> Any:
+    """Return a list as an array; a NaN among words stays one, where numpy makes a word of it."""
+    if hasattr(y, "shape"):
+        return y
+    labels = np.asarray(y)
+    words = np.asarray(y, dtype=object) if labels.dtype.kind == "U" else labels
+    return words if pd.isna(words).any() else labels
 
 
 def _labelled(answers: Array, index: pd.Index, names: Any) -> Any:
@@ -175,7 +185,7 @@ class Sequences:
     form
         What they came in.
     names
-        The columns of a long frame.
+        The columns of a long frame, or of frames in a list.
     """
 
     values: Array
@@ -224,23 +234,17 @@ def read_frame(
     if not (isinstance(frame, pd.DataFrame) and {id_col, time_col} <= set(frame.columns)):
         return None
     keys = frame[[id_col, time_col]].reset_index(drop=True)
-    names = tuple(name for name in frame.columns if name not in (id_col, time_col))
-    if columns is not None and {*names} != {*columns}:
-        raise ValueError(
-            f"`X` must have the features of `fit`, {[*columns]}: missing "
-            f"{[name for name in columns if name not in names]}, unknown "
-            f"{[name for name in names if name not in columns]}."
-        )
-    names = names if columns is None else tuple(columns)
+    found = tuple(name for name in frame.columns if name not in (id_col, time_col))
+    names = _ordered(found, found if columns is None else columns)
     if not (names and len(frame)):
         raise ValueError(f"`X` must have rows, and features beside the keys, got {short(X)}.")
     bad = keys.isna().any(axis=1) | keys.duplicated()
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise ValueError(
-            f"`X` must have one row per unit and time, got row {row} with {id_col}="
-            f"{keys[id_col][row]!r}, {time_col}={keys[time_col][row]!r} missing or again. "
-            "Aggregate or drop such rows."
+            f"`X` must have one row per unit and time, got row {row} with "
+            f"{id_col}={short(keys[id_col][row])}, {time_col}={short(keys[time_col][row])} missing "
+            "or again. Aggregate or drop such rows."
         )
     keys = keys.sort_values([id_col, time_col])
     lengths = keys.groupby(id_col, observed=True).size()
@@ -250,10 +254,22 @@ def read_frame(
     return Sequences(_finite(values), lengths.to_numpy(), form, names)
 
 
-def read_list(X: Any) -> Sequences | None:
+def _ordered(names: Collection[Hashable], columns: Collection[Hashable]) -> tuple[Hashable, ...]:
+    """Return the columns that are meant, which names must be, in whatever order."""
+    if {*names} != {*columns}:
+        raise ValueError(
+            f"`X` must have the same features in `fit` and in each unit, {[*columns]}: missing "
+            f"{[name for name in columns if name not in names]}, unknown "
+            f"{[name for name in names if name not in columns]}."
+        )
+    return tuple(columns)
+
+
+def read_list(X: Any, columns: Array | None = None) -> Sequences | None:
     """Return the sequences of a list of arrays, (T,) or (T, F) each; None if `X` is none.
 
-    Lists of numbers, all equally long, are a table.
+    Lists of numbers, all equally long, are a table. Frames, a row per step, have certain columns
+    or those of the first, in any order.
 
     Examples
     --------
@@ -264,8 +280,9 @@ def read_list(X: Any) -> Sequences | None:
     """
     if not (isinstance(X, list | tuple) and X and _are_sequences(X)):
         return None
-    parts = [np.asarray(one, dtype=np.float64) for one in X]
-    parts = [part[:, None] if part.ndim == 1 else part for part in parts]
+    frames = [one for one in X if isinstance(one, pd.DataFrame)]
+    names = tuple(frames[0] if columns is None else columns) if frames else None
+    parts = [_steps(i, one, names) for i, one in enumerate(X)]
     for i, part in enumerate(parts):
         if part.ndim != 2 or not len(part) or part.shape[1] != parts[0].shape[1]:
             raise ValueError(
@@ -273,7 +290,20 @@ def read_list(X: Any) -> Sequences | None:
                 f"features of the first, {parts[0].shape[-1]}; unit {i} has shape {part.shape}."
             )
     lengths = np.array([len(part) for part in parts])
-    return Sequences(_finite(np.concatenate(parts)), lengths, Listed(lengths))
+    return Sequences(_finite(np.concatenate(parts)), lengths, Listed(lengths), names)
+
+
+def _steps(place: int, unit: Any, names: Any) -> Array:
+    """Return a unit as numbers (T, F); a frame has columns of these names."""
+    if isinstance(unit, pd.DataFrame):
+        unit = unit[[*_ordered(tuple(unit), names)]]
+    try:
+        part = np.asarray(unit, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`X` must hold arrays of numbers, got {short(unit)} for unit {place}."
+        ) from error
+    return part[:, None] if part.ndim == 1 else part
 
 
 def _are_sequences(X: Sequence[Any]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import RegressorMixin
 
+from forecast._checks import short
 from forecast.sequences.base import SequenceEstimator
 from forecast.sequences.model import Head, ValueHead
 from forecast.sequences.reading import Array
@@ -47,7 +48,13 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         return self._answers(X)
 
     def _check_labels(self, labels: Array) -> Array:
-        return labels.astype(np.float64)
+        try:
+            return labels.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"`y` must hold numbers, got {short(labels.tolist())}. For classes take a "
+                "SequenceClassifier."
+            ) from error
 
     def _head(self, targets: Array | None = None) -> Head:
         targets = np.zeros(1) if targets is None else targets

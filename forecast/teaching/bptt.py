@@ -39,7 +39,14 @@ class Weights(NamedTuple):
 
 
 def states(weights: Weights, x: Array) -> Array:
-    """Return s_0 = 0, s_1 ... s_T, (T + 1, n), for inputs (T, m)."""
+    """Return s_0 = 0, s_1 ... s_T, (T + 1, n), for inputs (T, m).
+
+    Examples
+    --------
+    >>> one, zero = np.ones((1, 1)), np.zeros(1)
+    >>> states(Weights(U=one, W=one, b=zero, V=one, c=zero), np.ones((2, 1))).ravel().round(2)
+    array([0.  , 0.76, 0.94])
+    """
     s = [np.zeros(len(weights.W))]
     for x_t in x:
         s.append(np.tanh(weights.U @ x_t + weights.W @ s[-1] + weights.b))

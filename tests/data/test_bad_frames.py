@@ -137,6 +137,9 @@ def test_an_index_that_is_no_time(index: pd.Index) -> None:
           y=series(np.ones(5), np.arange(1990.0, 1995.0)))  # fmt: skip
     fails(TypeError, "(first value 0.0). Count steps, or number the rows.",
           y=series(np.ones(5), np.arange(5) / 2))  # fmt: skip
+    quarters = pd.Index(["1998 Q1", "1998 Q2"])
+    fails(TypeError, "pd.PeriodIndex(times.str.replace(' ', ''), freq='Q')",
+          y=series(np.ones(2), quarters))  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -281,6 +284,9 @@ def test_series_on_different_grids() -> None:
     weeks = pd.date_range("2024-01-01", periods=4, freq="7D")
     y = [series(np.ones(4), weeks), series(np.ones(4), weeks + pd.Timedelta(days=2), "b")]
     fails(ValueError, "`freq`='7D' does not fit the index: 2024-01-03", y=y)
+    quarters = pd.date_range("2024-01-01", periods=4, freq="3MS")
+    y = [series(np.ones(4), quarters), series(np.ones(4), quarters + pd.offsets.MonthBegin(), "b")]
+    fails(ValueError, "2024-02-01 00:00:00 is not on it", "to_period('Q')", y=y, freq="3MS")
 
 
 def test_one_timestamp_needs_a_freq() -> None:

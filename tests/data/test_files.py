@@ -245,6 +245,7 @@ def test_covariates_of_a_long_table(tmp_path: Path) -> None:
     [
         ("", "must hold rows of times and values, got an empty file"),
         ("\n \n", "got an empty file"),
+        ("# exported\n# on Monday\n", "got an empty file"),
         ("day,y\n", "got a header only"),
         ("day,y\n2024-01-01,\n2024-01-02,-\n", "column 'y' must hold a value, got empty cells"),
         ("day,y\n2024-01-01,a\n2024-01-02,b\n", "must have a column of numbers .*'day', 'y'"),

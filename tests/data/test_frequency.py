@@ -69,7 +69,7 @@ def test_a_business_calendar_goes_on(name: str, tz: str | None, said: str) -> No
 
 def test_a_value_on_a_free_day_is_named() -> None:
     days = pd.bdate_range("2024-12-20", periods=8)
-    with pytest.raises(ValueError, match=r"2024-12-25 .* is not on it; the data fit freq='B'"):
+    with pytest.raises(ValueError, match=r"2024-12-25 .* is not on it. The data fit freq='B'"):
         panel_of(days, CALENDARS["days"])
 
 

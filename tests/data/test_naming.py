@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast import load
+from forecast import explain, load
 from forecast._checks import ForecastWarning
 from forecast.data.files import read_file
 from forecast.evaluation.backtest import backtest
@@ -151,6 +151,13 @@ def test_covariates_and_static_features_of_series_named_by_two_columns() -> None
     pd.testing.assert_frame_equal(indexed.fit(STORES, X).predict(X=X), model.predict(X=X))
 
 
+def test_a_series_named_by_two_columns_is_explained() -> None:
+    columns = {"id_col": ["store", "item"], "time_col": "day", "target_col": "sales"}
+    explained = explain(MarkovForecaster(horizon=2, order=1, **columns).fit(STORES))
+    assert explained.of(("B", 2)).equals(explained.rows.iloc[8:10].droplevel(0))
+    assert explained.of().equals(explained.rows.iloc[:2].droplevel(0))
+
+
 @pytest.mark.parametrize("order", list(product([0, 1, 2], repeat=3))[5:22:4])
 def test_levels_are_told_apart_by_their_types(order: tuple[int, ...]) -> None:
     levels = list(dict.fromkeys([*order, 0, 1, 2]))
@@ -168,3 +175,11 @@ def test_frames_of_polars_may_have_several_columns_of_names() -> None:
     columns = {"id_col": ["store", "item"], "time_col": "day", "target_col": "sales"}
     forecast = NaiveForecaster(horizon=1, **columns).fit(pl.from_pandas(STORES)).predict()
     assert forecast.columns == ["store", "item", "day", "sales"] and len(forecast) == 6
+
+
+def test_quantities_that_differ_at_each_time_by_chance_are_no_names(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    sold = [(day, n) for day in DAYS for n in rng.choice(range(1, 9), 3, replace=False)]
+    table = pd.DataFrame(sold, columns=["day", "qty"]).assign(amount=rng.normal(size=90))
+    with pytest.raises(ValueError, match=r"one value per time, .* say which: id_col"):
+        read(tmp_path, table)

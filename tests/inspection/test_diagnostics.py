@@ -225,6 +225,8 @@ def test_a_probe_needs_a_label_everywhere():
     label = pd.Series(1.0, hidden.index[:-1])
     with pytest.raises(ValueError, match=r"got none at 2024-01-03 01:00:00"):
         probe(hidden, label)
+    with pytest.raises(ValueError, match="two classes in the first fold, at 10 times, got 'on' al"):
+        probe(hidden, pd.Series("on", hidden.index))
 
 
 @pytest.mark.mission("M34", "M52")

@@ -156,6 +156,14 @@ def test_a_missing_value_has_no_response():
     assert np.isnan(responses[2]) and responses[1] > 0
 
 
+def test_a_flat_series_has_no_response():
+    y = pd.DataFrame({"a": ar1(200, seed=0), "flat": 3.7})
+    model = MarkovForecaster(order=3).fit(y[:150])
+    expected = effective_memory([MarkovForecaster(order=3).fit(y[["a"]][:150])], y[["a"]][150:])
+    found = effective_memory([model], y[150:])
+    pd.testing.assert_frame_equal(found.responses, expected.responses)
+
+
 def test_the_forecaster_stays_as_it_was():
     y = hourly(300)
     model = LSTMForecaster(**QUICK).fit(y[:280])

@@ -12,7 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast import MarkovForecaster, NaiveForecaster, PretrainedForecaster, backtest
+from forecast import (
+    CombinedForecaster,
+    MarkovForecaster,
+    NaiveForecaster,
+    PretrainedForecaster,
+    backtest,
+)
 from forecast.partitions.partitioned import Partitioned, PartsFailed
 
 N, LENGTH = 23, 30
@@ -104,6 +110,18 @@ def test_what_is_done_is_not_done_again(y, folder, tmp_path):
         parts.predict(folder, 6, output=output)
 
 
+def test_models_that_differ_in_the_middle_share_no_folder(y, tmp_path):
+    def parts(season_length):
+        seasons = [2] * 8 + [season_length] + [2] * 8
+        members = [NaiveForecaster(season_length=m, strategy="seasonal") for m in seasons]
+        return Partitioned(CombinedForecaster(members, horizon=1))
+
+    rows = y[y["unique_id"] == "shop 7"]
+    parts(3).predict(rows, output=tmp_path / "by" / "shop")
+    with pytest.raises(ValueError, match="holds forecasts of another model"):
+        parts(4).predict(rows, output=tmp_path / "by" / "shop")
+
+
 class Fragile(NaiveForecaster):
     """Kills its process once, if a series has the name of a file; or fails at a series for good."""
 
@@ -180,6 +198,8 @@ def test_what_cannot_be_divided_is_refused(y, tmp_path):
         parts.predict(tmp_path)
     with pytest.raises(ValueError, match="`horizon` must be given"):
         Partitioned(NaiveForecaster()).predict(y)
+    with pytest.raises(ValueError, match=r"`levels` must be a number in \(0, 1\), got 3"):
+        parts.predict(y, levels=[3])
     with pytest.raises(TypeError, match="`forecaster` must be a forecaster of this package"):
         Partitioned(NaiveForecaster)
     X = y.drop(columns="y").assign(price=1.0)

@@ -15,7 +15,7 @@ from sklearn.utils import compute_class_weight
 from forecast.networks.recurrent import CELLS
 from forecast.sequences.batches import Units
 from forecast.sequences.classifier import SequenceClassifier
-from forecast.sequences.reading import read_list
+from forecast.sequences.reading import read_array, read_list
 from forecast.sequences.regressor import SequenceRegressor
 from forecast.teaching.tasks import latch
 from tests.sequences.toys import BRIEF, by_step, long_frame, units
@@ -155,8 +155,37 @@ def test_steps_without_a_label_count_for_nothing() -> None:
     assert named.classes_.tolist() == ["no", "yes"]
     with pytest.raises(ValueError, match="a label at one step"):
         model.fit(X, [one * np.nan for one in y])
+    with pytest.raises(ValueError, match="finite, NaN where there is no label"):
+        model.fit(X, [one + np.inf for one in y])
     with pytest.raises(ValueError, match="one label for each unit, .* set each_step=True"):
         SequenceRegressor(**BRIEF).fit(X, np.zeros((len(X), 2)))
+
+
+def test_what_is_missing_among_words_is_no_class() -> None:
+    form = read_list([[1.0, 2.0], [3.0]]).form
+    assert pd.isna(form.step_labels([["yes", np.nan], [np.nan]])).tolist() == [False, True, True]
+    assert form.step_labels([["yes", "no"], ["no"]]).dtype.kind == "U"
+    table = read_array([[1.0, 2.0]]).form
+    assert pd.isna(table.step_labels([["yes", np.nan]])).tolist() == [False, True]
+    with pytest.raises(ValueError, match="NaN"):
+        form.unit_labels(["yes", np.nan])
+
+
+def test_text_is_refused_where_numbers_are_wanted() -> None:
+    with pytest.raises(ValueError, match=r"numbers, got \['b', 'c'\] for unit 1"):
+        read_list([["1.5"], ["b", "c"]])
+    with pytest.raises(ValueError, match="`y` must hold numbers, .* take a SequenceClassifier"):
+        SequenceRegressor(**BRIEF).fit([[1.0], [2.0, 3.0]], ["yes", "no"])
+
+
+def test_frames_in_a_list_have_their_columns_in_any_order() -> None:
+    X, y = units()
+    frames = [pd.DataFrame({"a": one.ravel(), "b": 0.5 * one.ravel() ** 2}) for one in X]
+    model = SequenceClassifier(**BRIEF).fit(frames, y)
+    turned = [one[["b", "a"]] for one in frames]
+    np.testing.assert_array_equal(model.predict_proba(turned), model.predict_proba(frames))
+    with pytest.raises(ValueError, match=r"same features .* missing \['b'\], unknown \['c'\]"):
+        model.predict([*frames, turned[0].rename(columns={"b": "c"})])
 
 
 def test_class_weights_are_those_of_scikit_learn() -> None:

@@ -136,6 +136,12 @@ def interpolate(at: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Read the piecewise linear function through the knots (x, y) (..., Q) at `at` (...).
 
     Beyond the outer knots the outer pieces go on. Leading axes broadcast.
+
+    Examples
+    --------
+    >>> x, y = torch.tensor([0.0, 1.0, 2.0]), torch.tensor([0.0, 1.0, 3.0])
+    >>> interpolate(torch.tensor([-1.0, 0.5, 3.0]), x, y).tolist()
+    [-1.0, 0.5, 5.0]
     """
     at, *_ = torch.broadcast_tensors(at, x[..., 0], y[..., 0])
     # counting knots is faster than a search for as few as heads have

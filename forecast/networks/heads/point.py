@@ -18,6 +18,14 @@ class PointHead(Head):
         Absolute, squared or Huber's loss (quadratic below one spread, linear beyond).
     block : int
         R, steps per readout: each step has a residual distribution of its own.
+
+    Examples
+    --------
+    >>> head, params = PointHead(), torch.zeros(200, 1, 1)
+    >>> residuals = torch.linspace(-2, 2, 200)[:, None]
+    >>> head.calibrate(params, residuals, torch.ones(200, 1, dtype=torch.bool))
+    >>> [round(head.quantile(params[0], level).item(), 2) for level in (0.25, 0.5, 0.75)]
+    [-1.0, 0.0, 1.0]
     """
 
     n_params = 1

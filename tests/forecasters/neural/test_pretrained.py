@@ -107,7 +107,7 @@ def test_long_horizons_leave_as_much_to_learn_from(monkeypatch: pytest.MonkeyPat
     assert histories.held > 50 > learned.shape[1] >= 40
     assert (histories.lengths == learned.shape[1] + histories.held).all()
     torch.testing.assert_close(judged[:, : -histories.held], learned, rtol=0, atol=0)
-    assert len(histories.taught) == 4
+    assert len(histories.teaching) == 4
     lessons = studied(model.network_, histories)
     assert np.isfinite(held_out_losses(model.network_, lessons, histories)).all()
 
