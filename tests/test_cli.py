@@ -424,7 +424,6 @@ def test_options_reach_the_models(tmp_path: Path) -> None:
         (["predict", "FILE", "--target-col", "Größe"], "'Größe' must hold numbers, got 'Inv"),
         (["predict", "FILE", "--time-col", "Zeit"], "--time-col must be a column of the table"),
         (["predict", "FILE", "--model-file", "FILE"], "is no saved forecaster"),
-        (["predict", "FILE", "--plot", "a.foo"], "Format 'foo' is not supported"),
         (["predict", "FILE", "--series", "Z", "--plot", "a.png"], "--series must be one of"),
         (["compare", "FILE", "--horizon", 40], "--windows=4 windows of horizon=40"),
         (["fit", "FILE", "--set", "season_length=0", "--model-file", "m"], "--season-length must"),
@@ -452,6 +451,12 @@ def test_a_refusal_is_one_sentence(messy: Path, arguments: list[Any], said: str)
         (["predict", "nile", "--quantiles", "5"], "numbers between 0 and 1 .* got '5'"),
         (["predict", "nile", "--quantiles", "a,b"], "numbers between 0 and 1 .* got 'a,b'"),
         (["predict", "nile", "--output", "no/where.csv"], "there is no folder 'no'"),
+        (["predict", "nile", "--plot", "a.foo"], "must end in .png, .svg or .pdf, got 'a.foo'"),
+        (["predict", "nile", "--output", "a.xlsx"], "must end in .csv, which a spreadsheet opens"),
+        (["predict", "a.csv", "--output", "./a.csv"], "a.csv is DATA, too, and would be overwr"),
+        (["fit", "a.csv", "--model-file", "a.csv"], "a.csv is DATA, too, and would be overwritten"),
+        (["predict", "a.csv", "--X", "x", "--plot", "x"], "x is --X, too, and would be"),
+        (["predict", "--model-file", "m", "--output", "m"], "m is --model-file, too, and would be"),
         (["predict", "nile", "--horizon", "many"], "Invalid value for '--horizon': .* integer"),
         *(
             (["predict", "--model-file", "a.model", *given], f"{given[0]}: a saved model is what")

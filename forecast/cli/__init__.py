@@ -128,7 +128,7 @@ def fit(
     horizon: options.Horizon = None,
     random_state: options.RandomState = 0,
     how: options.Reading,
-    model_file: options.SaveTo,
+    save_to: options.SaveTo,
 ) -> None:
     """Fit a model to all data and save it for `forecast predict`."""
     from forecast.cli.sequences import fitted_to_units, of_sequences
@@ -141,8 +141,8 @@ def fit(
     else:
         fitted(model, *read(data, how, symbols=of_symbols(model)))
     if is_first():  # of the processes that torchrun started
-        model.save(model_file)
-        note(f"the model is in {model_file}; next: forecast predict --model-file {model_file}")
+        model.save(save_to)
+        note(f"the model is in {save_to}; next: forecast predict --model-file {save_to}")
 
 
 @app.command(

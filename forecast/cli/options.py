@@ -15,6 +15,12 @@ import typer
 
 from forecast.forecasters.registry import SEQUENTIAL, SPELLINGS, SYMBOLIC
 
+# The arguments that name files, as they are typed.
+_READ = {"data": "DATA", "X": "--X", "model_file": "--model-file"}
+_WRITTEN = {
+    "output": "--output", "plot": "--plot", "report": "--report", "save_to": "--model-file"
+}  # fmt: skip
+
 
 def model_name(name: str) -> str:
     """Return a name of `SPELLINGS` in lower case, or say which there are."""
@@ -107,6 +113,41 @@ def in_a_folder(path: Path | None) -> Path | None:
     return path
 
 
+def as_a_picture(path: Path | None) -> Path | None:
+    """Check before the work that a figure can be written after it, and in which format."""
+    if path is not None and path.suffix:
+        from matplotlib.backend_bases import FigureCanvasBase
+
+        if path.suffix[1:].lower() not in FigureCanvasBase.filetypes:
+            raise typer.BadParameter(f"must end in .png, .svg or .pdf, got {path.name!r}.")
+    return in_a_folder(path)
+
+
+def as_a_table(path: Path | None) -> Path | None:
+    """Refuse names that promise a spreadsheet, which opens CSV just as well."""
+    if path is not None and path.suffix.lower() in (".xlsx", ".xls", ".ods"):
+        raise typer.BadParameter(
+            f"must end in .csv, which a spreadsheet opens, or .parquet, got {path.name!r}."
+        )
+    return in_a_folder(path)
+
+
+def apart(given: dict[str, Any]) -> None:
+    """Refuse to write over a file that is read, or written, in the same call."""
+    read = {name: spelled for name, spelled in _READ.items() if given.get(name) is not None}
+    taken = {Path(given[name]).resolve(): spelled for name, spelled in read.items()}
+    for name, spelled in _WRITTEN.items():
+        path = given.get(name)
+        if path is not None and path.resolve() in taken:
+            raise typer.BadParameter(
+                f"{path} is {taken[path.resolve()]}, too, and would be overwritten. Choose another "
+                "name.",
+                param_hint=spelled,
+            )
+        if path is not None:
+            taken[path.resolve()] = spelled
+
+
 def _setting(pair: str) -> tuple[str, Any]:
     name, equals, text = pair.partition("=")
     if not equals or not name.strip():
@@ -153,10 +194,16 @@ Metrics = Annotated[
 ]
 Output = Annotated[
     Path | None,
-    _file("Write the table here: .csv or .parquet; of a folder of data, a folder."),
+    _output(
+        "Write the table here: .csv or .parquet; of a folder of data, a folder.",
+        metavar="FILE",
+        callback=as_a_table,
+    ),
 ]
 Jobs = Annotated[int, _model("Processes that work on a folder; -1: one per core.")]
-Plot = Annotated[Path | None, _file("Draw a figure: .png or .svg.")]
+Plot = Annotated[
+    Path | None, _output("Draw a figure: .png or .svg.", metavar="FILE", callback=as_a_picture)
+]
 Series = Annotated[str | None, _output("The series to draw; by default the first.")]
 Report = Annotated[Path | None, _file("Write everything into one HTML file.")]
 FalseAlarms = Annotated[float, _output("Share of usual values that may raise an alarm.")]
@@ -251,6 +298,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
             )
 
     def call(**given: Any) -> None:
+        apart(given)
         for name, group in groups.items():
             given[name] = group["make"](**{field: given.pop(field) for field in group["names"]})
         command(**given)

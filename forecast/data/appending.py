@@ -80,7 +80,8 @@ def _matching_series(panel: Panel, new: Panel) -> np.ndarray:
         raise ValueError(
             "new values must be of the series of the history: "
             f"unknown {unknown[:5].tolist()} ({len(unknown)}), missing {absent[:5].tolist()} "
-            f"({len(absent)}). Fit again to add or drop series."
+            f"({len(absent)}). Give NaN where a series has no value, and fit again to add or drop "
+            "series."
         )
     return locate(new.ids, panel.ids)
 

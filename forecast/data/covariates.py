@@ -174,13 +174,28 @@ def find_rows(X: pd.DataFrame, places: Places) -> np.ndarray:
     """
     times, series = _keys(X, places.layout, places.ids)
     same_clock(places.grid, times, "`X`")
-    times = on_grid(places.grid, times)
-    _tell_between(places.grid, times)
+    meant = on_grid(places.grid, times)
+    _tell_next_day(times, meant)
+    _tell_between(places.grid, meant)
     if places.keyed:
-        return _match(places, times, series)
+        return _match(places, meant, series)
     one = replace(places, ids=places.ids[:1], starts=np.array([0]),
                   lengths=np.array([len(places.grid)]))  # fmt: skip
-    return _match(one, times, series)[places.positions]
+    return _match(one, meant, series)[places.positions]
+
+
+def _tell_next_day(times: pd.Index, meant: pd.Index) -> None:
+    """Log that times of day were taken for the next midnight, as midnights elsewhere are."""
+    if meant is times:
+        return
+    hours = pd.TimedeltaIndex(meant - times).total_seconds() / 3600
+    late = np.flatnonzero((hours >= 1) & (hours < 24))
+    if len(late):
+        _log.warning(
+            "%d of %d rows of `X` were taken for the midnight after them, the first at %s; where "
+            "they belong to the day before it, take its date alone: times.normalize()",
+            len(late), len(times), times[late[0]],
+        )  # fmt: skip
 
 
 def _tell_between(grid: pd.Index, times: pd.Index) -> None:

@@ -159,7 +159,12 @@ def read_covariates(
     given = _listed(time_col) or [own]
     given = given if set(given) <= set(table) else []
     targets = [str(name) for name in ([like.name] if isinstance(like, pd.Series) else like)]
-    _check_columns(table, id_col=ids)
+    for name in ids:
+        if name not in table:
+            raise ValueError(
+                f"covariates must have the column {name!r}, which names the series, as the data "
+                f"have, got {short(list(table))}. What all series share takes a row for each."
+            )
     table = _without_empty(table, keep={*ids, *given})
     decimal = _decimal(table, decimal)
     if not given:

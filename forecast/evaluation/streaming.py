@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,7 +69,7 @@ def stream(
     source
         Tables of new values as `update` takes them, one step or several each.
     X
-        The covariates of each item, if `fit` had X.
+        The covariates of each item, or of all in one frame, if `fit` had X.
     window
         Steps over which `recent_mae` and `recent_skill` are taken.
 
@@ -123,8 +124,9 @@ def followed(
             "Cut it into steps: (y[k : k + 1] for k in range(len(y)))."
         )
     columns = read_columns(model)
-    items = ((y, None) for y in source) if X is None else zip(source, X, strict=True)
-    for y, x in items:
+    # one frame serves all: its rows are matched by time
+    each = repeat(X) if X is None or hasattr(X, "shape") else X
+    for y, x in zip(source, each, strict=each is X):
         before = model.panel_
         after = append(before, read_update(before, y, x, **columns))
         added = after.lengths - before.lengths

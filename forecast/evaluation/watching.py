@@ -89,7 +89,7 @@ def watch(
     source
         Tables of new values as `update` takes them; best one step each.
     X
-        The covariates of each item, if `fit` had X.
+        The covariates of each item, or of all in one frame, if `fit` had X.
     false_alarms
         Share of usual values that may raise an alarm.
     window

@@ -234,3 +234,14 @@ def test_days_of_covariates_are_aggregated_as_told(caplog: pytest.LogCaptureFixt
     panel = read_frames(y, eval(how, {"X": X}))
     assert not caplog.records
     np.testing.assert_allclose(panel.X[1], X.iloc[7:14].mean())
+
+
+@pytest.mark.parametrize(("hour", "told"), [(3, False), (18, True)])
+def test_covariates_of_an_evening_taken_for_the_next_day_are_told(
+    hour: int, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    days = pd.date_range("2024-01-01", periods=9, freq="D")
+    X = pd.DataFrame({"price": np.arange(11.0)}, pd.date_range("2023-12-31", periods=11))
+    read = read_frames(pd.Series(np.arange(9.0) ** 2, days), X.shift(freq=f"{hour}h"))
+    assert read.X is not None and read.X[0, 0] == (0 if told else 1)
+    assert ("taken for the midnight after them, the first at 2023-12-31 18" in caplog.text) == told

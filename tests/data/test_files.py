@@ -232,7 +232,7 @@ def test_covariates_of_a_long_table(tmp_path: Path) -> None:
     assert X.index.names == ["shop", "day"] and X.xs("A")["x"].tolist() == [0.5, 1, 2]
     assert read_frames(y, X).X_names == ("x",)
     (tmp_path / "X.csv").write_text("day,x\n1,0\n")
-    with pytest.raises(ValueError, match="`id_col` must be a column of the table, got 'shop'"):
+    with pytest.raises(ValueError, match="must have the column 'shop', which names the series"):
         read_covariates(tmp_path / "X.csv", y)
     (tmp_path / "X.csv").write_text("day,shop,kind\n1,A,b\n2,A,c\n")
     with pytest.warns(ForecastWarning), pytest.raises(ValueError, match="a column of numbers"):

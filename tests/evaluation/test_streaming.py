@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,9 @@ def test_between_two_items_the_model_may_be_asked() -> None:
 def test_covariates_come_in_step() -> None:
     X = pd.DataFrame({"x": np.arange(60.0)}, DAYS)
     model = NaiveForecaster().fit(WIDE[:40], X[:40])
+    whole = list(stream(deepcopy(model), parts("wide", 41, 42), X))  # matched by time
     steps = list(stream(model, parts("wide", 41, 42), (X[k : k + 1] for k in (40, 41))))
+    assert [one.error for one in whole] == [one.error for one in steps]
     assert len(steps) == 2
     assert model.panel_.X[-1] == 41
 

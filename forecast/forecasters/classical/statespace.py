@@ -138,11 +138,14 @@ def filter_series(fit: Fit, values: np.ndarray, X: np.ndarray | None) -> tuple[M
     Where the series stands, and its past one-step errors (T,) in target units, NaN where a value
     is missing or nothing was known of it.
     """
+    from statsmodels.tsa.statespace.kalman_filter import MEMORY_CONSERVE, MEMORY_NO_FORECAST_COV
+
     Z = fit.regressors(np.arange(len(values)), X)
     explained, params = np.split(np.array(fit.params), [Z.shape[1]])
-    found = fit.model((values - fit.centre) / (fit.spread or 1.0) - Z @ explained).filter(
-        params, return_ssm=True
-    )
+    model = fit.model((values - fit.centre) / (fit.spread or 1.0) - Z @ explained)
+    # The matrices of every step, of which only the last are asked for, take most of the time.
+    model.ssm.set_conserve_memory(MEMORY_CONSERVE & ~MEMORY_NO_FORECAST_COV)
+    found = model.filter(params, return_ssm=True)
     impulse, variance = found.selection[:, 0, -1], params[-1]
     expected = found.forecasts_error_cov[0, 0]
     # The states of differences start with a variance of 1e6: errors before they are known say
