@@ -1,19 +1,24 @@
 """The error after so many seconds: the pre-trained network, fine-tuned, and an LSTM from scratch.
 
     python benchmarks/fine_tuning.py --part test
+    python benchmarks/fine_tuning.py --back 2 3 4 5 6 --suites m4_hourly
     python benchmarks/fine_tuning.py --draw
 
 Seconds are those of the processor, of one core, from the frame to the forecast frame. A network is
 trained anew for each number of steps, with the schedule that belongs to it; 0 steps are the shipped
 weights as they are. Rows are added to `results/fine_tuning.csv`, and those that are there are not
-run again. The figure of `docs/pretrained.md` has rows of `time_to_error.py` beside.
+run again. One origin misleads, so `--back` cuts so many horizons off the end (1: the test part),
+each a validation part of its own. The figure of `docs/pretrained.md` has rows of `time_to_error.py`
+beside.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import accuracy_m3
@@ -53,12 +58,14 @@ def build(name: str, steps: int, horizon: int) -> PretrainedForecaster | LSTMFor
     return LSTMForecaster(horizon=horizon, max_epochs=steps // 50, random_state=0)
 
 
-def measure(suite: Suite, part: str, name: str, steps: int) -> None:
+def measure(suite: Suite, part: str, name: str, steps: int, back: int = 1) -> None:
     """Add the row of a model after so many steps, if it is not there."""
-    key = {"suite": suite.name, "part": part, "model": name, "steps": steps}
+    label = part if part == "test" or back == 1 else f"{part} {back}"
+    key = {"suite": suite.name, "part": label, "model": name, "steps": steps}
     rows = pd.read_csv(RESULTS) if RESULTS.exists() else pd.DataFrame(columns=list(key))
     if (rows[list(key)] == pd.Series(key)).all(axis=1).any():
         return
+    suite = replace(suite, test=back * suite.horizon)
     found = suite.score(build(name, steps, suite.horizon), part)
     kept = {score: found[score] for score in ("mase", "wql", "coverage0.8")}
     row = key | {"seconds": found["cpu_seconds"]} | kept
@@ -112,6 +119,7 @@ def main() -> None:
     """Add the rows that were asked for, or draw those of a part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", choices=("validation", "test"), default="validation")
+    parser.add_argument("--back", nargs="+", type=int, default=[1], help="horizons cut off the end")
     parser.add_argument("--suites", nargs="+", choices=TITLES, default=list(TITLES))
     parser.add_argument("--models", nargs="+", choices=STEPS, default=list(STEPS))
     parser.add_argument("--draw", action="store_true", help="draw the rows that are there")
@@ -122,10 +130,10 @@ def main() -> None:
         return
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", ForecastWarning)
-    for suite in SUITES:
-        for name in asked.models if suite.name in asked.suites else []:
-            for steps in STEPS[name]:
-                measure(suite, asked.part, name, steps)
+    chosen = [suite for suite in SUITES if suite.name in asked.suites]
+    for suite, back, name in itertools.product(chosen, asked.back, asked.models):
+        for steps in STEPS[name]:
+            measure(suite, asked.part, name, steps, back)
 
 
 if __name__ == "__main__":

@@ -26,10 +26,10 @@ KEEP = 0.95  # of the average of weights, per step
 # How far to go from the weights that know no series to those that know these. Half of the way has
 # most of the gain where little is taught, and loses a fourth as much where there is none to be had.
 WAYS = 0.5, 1.0
-READ = 2**17  # values that the recurrence absorbs to learn and to judge
+READ = 2**18  # values that the recurrence absorbs to learn and to judge
 WARM_UP = 100  # values that it absorbs before the earliest origin that teaches
 SERIES = 32  # in a batch: few origins of many series say more than many of few
-PAIRS, ORIGINS, AHEAD = 96, 12, 14  # series and origins, origins per series, steps ahead of each
+PAIRS, ORIGINS, AHEAD = 96, 12, 7  # series and origins, origins per series, steps ahead of each
 JUDGING = 4, 6  # origins, and steps ahead of each, that they judge by
 CERTAIN = 2.0  # standard errors by which a network must be better
 LARGEST = 1.0  # logarithm of a ratio of losses; one series must not judge alone
@@ -79,7 +79,6 @@ def fine_tune(network: PretrainedNetwork, histories: Histories, epochs: int) -> 
     et al., "Robust fine-tuning of zero-shot models", 2022). The draws have a fixed seed: the same
     histories give the same network.
     """
-    histories = heard(histories)
     if histories.held == 0 or len(histories.teaching) < 2:
         return network
     lessons = studied(network, histories)

@@ -76,6 +76,18 @@ def test_a_panel_that_teaches_nothing_is_forecast_as_without(monkeypatch):
     pd.testing.assert_frame_equal(*both)
 
 
+def test_a_tuned_network_reads_by_no_view_that_taught_nothing(monkeypatch):
+    monkeypatch.setattr(tuning, "STEPS_PER_EPOCH", 1)
+    monkeypatch.setattr(tuning, "UNHEARD", 0.5)
+    monkeypatch.setattr(tuning, "change", lambda *_: (-0.1, 0.0))
+    season = np.sin(np.pi / 6 * (np.arange(60)[:, None] + np.arange(3)))
+    y = pd.DataFrame(season + np.random.default_rng(0).normal(0, 0.1, season.shape))
+    as_it_is, tuned = (PretrainedForecaster(horizon=3, fine_tune=k).fit(y) for k in (0, 1))
+    assert len(as_it_is.views_) > 1
+    assert [view.season for view in tuned.views_] == [12]
+    assert tuned.weights_.shape == (3, 1)
+
+
 def test_the_values_that_judge_teach_nothing(untaught):
     values = waves()
     other = values.clone()

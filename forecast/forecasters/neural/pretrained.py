@@ -49,7 +49,7 @@ from forecast.pretrained.sweep import (
     sweep,
     typical,
 )
-from forecast.pretrained.tuning import Histories, fine_tune
+from forecast.pretrained.tuning import Histories, fine_tune, heard
 from forecast.pretrained.weights import build_network, shipped_network
 
 VALUES = 2**16  # values, or steps ahead, that are looked at in one call
@@ -140,9 +140,11 @@ class PretrainedForecaster(BaseForecaster):
         if positive_integer("fine_tune", self.fine_tune, minimum=0):
             n_origins, ahead, _ = origins(panel.lengths, self.horizon_)
             held = max(n_origins + ahead - 1, 0)
-            taught = fine_tune(self.network_, self._histories(panel, held), self.fine_tune)
+            histories = self._histories(panel, held)
+            taught = fine_tune(self.network_, histories, self.fine_tune)
             if taught is not self.network_:  # only what is held back is out of sample
                 self.network_, back = taught, min(held, farthest(self.horizon_))
+                self.views_ = tuple(histories.views)  # no other is learned for
         found = self._sweep(panel, back)
         scores = found.scores.numpy()
         self.common_width_ = calibration.common_width(scores)
@@ -265,7 +267,7 @@ class PretrainedForecaster(BaseForecaster):
         def newest(rows: Tensor, back: int) -> Tensor:
             return self._last(rows, lengths[rows.numpy()] - back, back)
 
-        return Histories(newest, lengths, self.views_, shares, self.horizon_, held)
+        return heard(Histories(newest, lengths, self.views_, shares, self.horizon_, held))
 
     # Some series at a time
 
