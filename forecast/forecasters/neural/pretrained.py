@@ -141,9 +141,9 @@ class PretrainedForecaster(BaseForecaster):
             n_origins, ahead, _ = origins(panel.lengths, self.horizon_)
             held = max(n_origins + ahead - 1, 0)
             histories = self._histories(panel, held)
-            taught = fine_tune(self.network_, histories, self.fine_tune)
-            if taught is not self.network_:  # only what is held back is out of sample
-                self.network_, back = taught, min(held, farthest(self.horizon_))
+            tuned = fine_tune(self.network_, histories, self.fine_tune)
+            if tuned is not self.network_:  # only what is held back is out of sample
+                self.network_, back = tuned, min(held, farthest(self.horizon_))
                 self.views_ = tuple(histories.views)  # no other is learned for
         found = self._sweep(panel, back)
         scores = found.scores.numpy()
