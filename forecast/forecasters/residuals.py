@@ -1,4 +1,4 @@
-"""Past errors, kept to be drawn from."""
+"""Past errors, kept to be drawn from, as large as those of late."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class ARIMAForecaster(ResidualForecaster):
     nearby_
         Where models stand whose parameters are a little off.
     residuals_
-        Past errors, in target units.
+        Past errors, as large as those of late, in target units.
 
     Examples
     --------

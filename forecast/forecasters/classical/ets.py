@@ -74,7 +74,8 @@ class ETSForecaster(SmoothingForecaster):
     doubt_
         (n, 6 + m, r), how far off the numbers of a recursion are, times r standard normal ones.
     residuals_
-        Past errors, in target units or, where the form is proportional, as fractions.
+        Past errors, as large as those of late, in target units or, where the form is proportional,
+        as fractions.
 
     Examples
     --------

@@ -39,7 +39,7 @@ class NaiveForecaster(ResidualForecaster):
     slope_
         (n,), change per step; 0 but for "drift".
     residuals_
-        Past errors, to draw from.
+        Past errors, as large as those of late, to draw from.
 
     Examples
     --------

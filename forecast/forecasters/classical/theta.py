@@ -57,7 +57,8 @@ class ThetaForecaster(SmoothingForecaster):
     doubt_
         (n, 6 + m, r), how far off the numbers of a recursion are, times r standard normal ones.
     residuals_
-        Past errors, in target units or, where the season is a factor, in units of the season.
+        Past errors, as large as those of late, in target units or, where the season is a factor, in
+        units of the season.
 
     Examples
     --------

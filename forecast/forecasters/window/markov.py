@@ -84,7 +84,7 @@ class MarkovForecaster(ResidualForecaster):
         (order,) and (n,): weights of the values 1, 2, ... steps back, and the constant of every
         series in its own units. Only without `regressor`.
     residuals_
-        Past one-step errors, standardised.
+        Past one-step errors, as large as those of late, standardised.
 
     Examples
     --------
