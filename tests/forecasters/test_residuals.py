@@ -169,6 +169,11 @@ def test_errors_are_as_large_as_those_of_late() -> None:
     np.testing.assert_array_equal(recent_size(flat[90:180], owners[:90], 1), found[[1]])
 
 
+def test_one_outlier_among_thousands_leaves_sizes_known() -> None:
+    errors = np.r_[200.0, np.random.default_rng(0).normal(size=4999)]
+    assert 0.5 < recent_size(errors, np.zeros(5000, dtype=int), 1)[0] < 1
+
+
 def test_a_longer_season_forgets_more_slowly() -> None:
     calm, owners = np.tile(np.r_[np.full(36, 3.0), np.ones(12)], 2), np.zeros(96, dtype=int)
     by_errors, by_season = (recent_size(calm, owners, 1, m)[0] for m in (1, 48))
