@@ -172,6 +172,7 @@ def test_how_far_apart_steps_are_is_measured_once(monkeypatch: pytest.MonkeyPatc
     model.update(y[60:])
     fresh = model.apply(y)
     pd.testing.assert_frame_equal(model.sample(6, random_state=0), fresh.sample(6, random_state=0))
+    assert len(calls) == 3
 
 
 def test_how_far_apart_steps_are_stays_while_errors_become_long_ago() -> None:
