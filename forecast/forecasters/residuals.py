@@ -249,8 +249,9 @@ def recent_size(
 
     Their mean square forgets a half in 8 errors, or in a season if that is longer (exponential
     smoothing of variances: J.P. Morgan, "RiskMetrics Technical Document", 1996), and leans on that
-    of all as four errors would weigh. That of m errors of kurtosis k is as sure as the one of m
-    normal ones with 2 m / (k - 1) degrees of freedom; Student's t makes up for what is unsure.
+    of all as four errors would weigh. That of m errors of kurtosis k is as sure as that of
+    2 m / (k - 1) normal ones; Student's t makes up for what is unsure. Its degrees of freedom are
+    no fewer than the four errors: one outlier among thousands would make bands boundless.
 
     Parameters
     ----------
@@ -281,7 +282,8 @@ def recent_size(
         square = np.square(errors / np.sqrt(common)[series])
         ratio = np.sqrt((total(weight * square) + BORROWED) / counted)
         tails = np.maximum(total(np.square(square)) / count - 1, LEAST)  # two of normal errors
-        unsure = wider(2 * counted**2 / total(np.square(weight)) / tails)
+        free = 2 * counted**2 / total(np.square(weight)) / tails
+        unsure = wider(np.maximum(free, BORROWED))
     return np.where(common > 0, ratio * unsure, 1.0)
 
 

@@ -13,8 +13,9 @@ from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.growth import Past, decorrelation, growth, independent_squares
 from forecast.forecasters.residuals import Residuals
 
-# Beside the forecasters, whose attributes are what fit learned: their errors, and `_decorrelation`.
-_KEPT: WeakKeyDictionary[ResidualForecaster, tuple[Residuals, np.ndarray]] = WeakKeyDictionary()
+# Beside the forecasters, whose attributes are what fit learned: `follows` of their errors, which
+# stays while an update changes the sizes of all alike, and `_decorrelation`, which does not see it.
+_KEPT: WeakKeyDictionary[ResidualForecaster, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
 
 AT_ONCE = 2**18  # values of paths
 
@@ -195,9 +196,9 @@ class ResidualForecaster(BaseForecaster):
 
     def _kept_decorrelation(self) -> np.ndarray:
         """Return `_decorrelation` of these errors: measured once for all paths."""
-        measured = _KEPT.get(self)
-        if measured is None or measured[0] is not self.residuals_:
-            measured = _KEPT[self] = self.residuals_, self._decorrelation()
+        measured, errors = _KEPT.get(self), self.residuals_.follows
+        if measured is None or measured[0] is not errors:
+            measured = _KEPT[self] = errors, self._decorrelation()
         return measured[1]
 
     def _decorrelation(self) -> np.ndarray:

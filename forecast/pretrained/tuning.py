@@ -181,10 +181,16 @@ def change(losses: np.ndarray, before: np.ndarray) -> tuple[float, float]:
 
 
 def heard(histories: Histories) -> Histories:
-    """Return the histories without the views that hardly count."""
-    keep = np.flatnonzero(histories.weights >= UNHEARD)
+    """Return the histories without the views that hardly count.
+
+    One stays if the seasons of all others are too long for some of the histories.
+    """
+    longest = np.array([view.longest for view in histories.views])
+    twice = histories.lengths[:, None] >= 2 * longest  # (n, V), as in `believed`
+    keep = histories.weights >= UNHEARD
+    keep |= twice[~twice[:, keep].any(1)].any(0)
     weights = histories.weights[keep]
-    views = [histories.views[int(k)] for k in keep]
+    views = [view for view, kept in zip(histories.views, keep, strict=True) if kept]
     return histories._replace(views=views, weights=weights / weights.sum())
 
 

@@ -172,6 +172,15 @@ def test_how_far_apart_steps_are_is_measured_once(monkeypatch: pytest.MonkeyPatc
     model.update(y[60:])
     fresh = model.apply(y)
     pd.testing.assert_frame_equal(model.sample(6, random_state=0), fresh.sample(6, random_state=0))
+    assert len(calls) == 3
+
+
+def test_how_far_apart_steps_are_stays_while_errors_become_long_ago() -> None:
+    y = pd.Series(np.random.default_rng(0).normal(size=80) * np.arange(80))
+    model = ThetaForecaster(horizon=6).fit(y[:60])
+    kept = model._kept_decorrelation()
+    assert model.update(y[60:])._kept_decorrelation() is kept
+    np.testing.assert_allclose(model._decorrelation(), kept)
 
 
 def test_paths_are_drawn_from_a_random_state_of_old_too() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from forecast import NaiveForecaster
+from forecast import MarkovForecaster, NaiveForecaster, ThetaForecaster
 from forecast.forecasters import sampling
 from forecast.forecasters.residuals import Residuals, recent_size
 from forecast.forecasters.sampling import Noise
@@ -169,6 +171,11 @@ def test_errors_are_as_large_as_those_of_late() -> None:
     np.testing.assert_array_equal(recent_size(flat[90:180], owners[:90], 1), found[[1]])
 
 
+def test_one_outlier_among_thousands_leaves_sizes_known() -> None:
+    errors = np.r_[200.0, np.random.default_rng(0).normal(size=4999)]
+    assert 0.5 < recent_size(errors, np.zeros(5000, dtype=int), 1)[0] < 1
+
+
 def test_a_longer_season_forgets_more_slowly() -> None:
     calm, owners = np.tile(np.r_[np.full(36, 3.0), np.ones(12)], 2), np.zeros(96, dtype=int)
     by_errors, by_season = (recent_size(calm, owners, 1, m)[0] for m in (1, 48))
@@ -182,6 +189,24 @@ def test_errors_of_late_become_long_ago() -> None:
     for one, other in zip(twice, then.later(np.array([8])), strict=True):
         np.testing.assert_allclose(one, other)
     assert then.pooled(2).later(np.array([0, 8])).recent.tolist() == [1, 1]
+
+
+def test_of_a_season_late_is_as_long_as_it() -> None:
+    grown, none = np.random.default_rng(0).normal(size=96) * np.arange(96), np.zeros(96, dtype=int)
+    steps, season = (Residuals.gather(grown, none, 1, phases=np.arange(96) % m) for m in (1, 48))
+    assert steps.recent > season.recent > 1
+    np.testing.assert_allclose(season.later(np.array([48])).recent ** 2, season.recent)
+    assert season.take(np.array([0, 0])).recent.tolist() == [*season.recent, *season.recent]
+    with pytest.raises(ValueError, match="of late have no size"):
+        Residuals.from_arrays(season.arrays() | {"residual_recent": np.zeros(1)})
+
+
+@pytest.mark.parametrize("kind", [ThetaForecaster, MarkovForecaster])
+def test_updates_that_measure_no_errors_forget_how_large_they_were_of_late(kind: Any) -> None:
+    y = pd.Series(np.random.default_rng(0).normal(size=160) * np.arange(160))
+    model = kind().fit(y[:80])
+    assert model.residuals_.recent > 1.1
+    assert model.update(y[80:]).residuals_.recent == pytest.approx(1, abs=0.01)
 
 
 def test_errors_without_size_stay() -> None:

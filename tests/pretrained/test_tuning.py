@@ -153,6 +153,13 @@ def test_a_view_that_hardly_counts_is_neither_learned_nor_judged(untaught):
     assert (kept_losses != losses_of(untaught, whole)).any()
 
 
+def test_a_view_that_hardly_counts_stays_for_series_too_short_for_the_others():
+    panel = histories(waves())._replace(weights=np.array([1.0, 0.0]))
+    assert list(heard(panel).views) == [View(6)]
+    panel.lengths[3] = 11  # the season of six was not seen twice
+    assert list(heard(panel).views) == list(panel.views)
+
+
 def test_of_long_series_few_are_read(untaught, monkeypatch):
     monkeypatch.setattr(tuning, "READ", 120)  # values: two series of sixty
     values = waves()

@@ -38,7 +38,7 @@ class MedianForecaster(ResidualForecaster):
     season_ : array (n, m)
         What is repeated, the next step's first.
     residuals_ : Residuals
-        Past errors, to draw from.
+        Past errors, as large as those of late, to draw from.
 
     Examples
     --------

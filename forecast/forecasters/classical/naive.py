@@ -11,7 +11,7 @@ from forecast.data.frames import Panel
 from forecast.forecasters.growth import Past
 from forecast.forecasters.history import differences, fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.parameters import Common
-from forecast.forecasters.residuals import Residuals, recent_size
+from forecast.forecasters.residuals import Residuals
 from forecast.forecasters.sampling import Noise, ResidualForecaster
 
 STRATEGIES = ("last", "seasonal", "drift")
@@ -115,8 +115,7 @@ class NaiveForecaster(ResidualForecaster):
         filled = fill_gaps(panel, m)
         errors = filled - np.r_[filled[:m], filled[:-m]] - self.slope_[owners]
         begins = np.r_[seen[:m], seen[:-m]]
-        told = later & seen & begins
-        errors *= recent_size(errors[told], owners[told], panel.n_series)[owners]
+        errors *= self.residuals_.recent[owners]
         return Past(*(part[later] for part in (errors, owners, place, seen, begins)))
 
     def _echo(self, horizon: int) -> np.ndarray:

@@ -119,3 +119,11 @@ def test_prefix_and_update(strategy: str) -> None:
 def test_unknown_strategy() -> None:
     with pytest.raises(ValueError, match="`strategy` must be one of 'last', 'seasonal', 'drift'"):
         NaiveForecaster("mean").fit(pd.Series([1.0, 2.0]))
+
+
+def test_errors_over_gaps_are_as_large_as_those_that_are_drawn() -> None:
+    y = pd.Series((np.random.default_rng(0).normal(size=80) * np.arange(80)).cumsum())
+    y[20] = np.nan
+    model = NaiveForecaster().fit(y)
+    assert model.residuals_.recent > 1.1
+    assert np.abs(model._past().errors).max() == np.abs(model.residuals_.values).max()

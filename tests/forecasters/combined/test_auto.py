@@ -218,6 +218,7 @@ def test_seasons_to_look_for_cost_time(n: int, freq: Any, views: int) -> None:
     wide = pd.DataFrame({f"s{k}": seasonal(60, k).to_numpy() for k in range(n)}, index)
     panel = NaiveForecaster(season_length=12).fit(wide).panel_
     assert Size.of(panel, None, 12).views == views
+    assert Size.of(panel, None, 7).views == views + 2 * (freq == 1)  # a week has a year
 
 
 def test_a_budget_of_nothing_is_refused() -> None:

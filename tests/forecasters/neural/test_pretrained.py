@@ -188,6 +188,14 @@ def test_seven_whole_numbers_are_a_week_of_a_year() -> None:
     assert [view[:2] for view in views[:4]] == [(7, 365), (7, 0), (365, 0), (1, 0)]
 
 
+@pytest.mark.parametrize("m", [5, 7])
+def test_a_season_that_is_no_week_of_the_index_has_no_year(m: int) -> None:
+    index = pd.RangeIndex(740) if m == 5 else pd.date_range("2020-01-06", periods=740, freq="B")
+    y = pd.Series(KNOWN["season"](np.arange(740), m), index)
+    views = PretrainedForecaster(season_length=m).fit(y).views_
+    assert [view[:2] for view in views] == [(m, 0)]
+
+
 def test_a_saved_file_holds_its_own_weights(
     model: PretrainedForecaster, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
