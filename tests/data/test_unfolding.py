@@ -35,6 +35,13 @@ def test_a_mean_with_a_decimal_comma_is_left_out(tmp_path: Path) -> None:
         assert read_file(tmp_path / "mean.csv").tolist() == list(range(24))
 
 
+def test_a_row_that_came_twice_makes_no_series_of_a_total(tmp_path: Path) -> None:
+    one = STORES.iloc[[0, 1, 1], 1:].assign(total=[66, 210, 210])
+    one.to_csv(tmp_path / "twice.csv", index=False)
+    with pytest.warns(ForecastWarning, match="'total' left out|copies of other rows"):
+        assert read_file(tmp_path / "twice.csv").tolist() == list(range(24))
+
+
 def test_five_questions_are_no_quarters() -> None:
     cells = {"year": ["2023", "2024"]} | {f"Q{k}": ["1", "2"] for k in range(1, 6)}
     answers = pd.DataFrame(cells, dtype=object)
