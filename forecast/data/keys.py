@@ -89,7 +89,7 @@ def _made_times(index: pd.Index) -> str:
     if pd.api.types.is_float_dtype(index.dtype):
         whole = bool((index % 1 == 0).all())
         return "Convert it with .astype(int)" if whole else "Count steps"
-    if index.astype(str).str.fullmatch(r"\d{4} ?Q[1-4]").all():
+    if len(index) and index.astype(str).str.fullmatch(r"\d{4} ?Q[1-4]").all():
         return "Make quarters of it: pd.PeriodIndex(times.str.replace(' ', ''), freq='Q')"
     return "Convert it with pd.to_datetime, in polars with .str.to_datetime()"
 

@@ -140,6 +140,7 @@ def test_an_index_that_is_no_time(index: pd.Index) -> None:
     quarters = pd.Index(["1998 Q1", "1998 Q2"])
     fails(TypeError, "pd.PeriodIndex(times.str.replace(' ', ''), freq='Q')",
           y=series(np.ones(2), quarters))  # fmt: skip
+    fails(TypeError, "Convert it with pd.to_datetime", y=series(np.empty(0), quarters[:0]))
 
 
 @pytest.mark.parametrize(
