@@ -184,6 +184,11 @@ def test_frames_in_a_list_have_their_columns_in_any_order() -> None:
     model = SequenceClassifier(**BRIEF).fit(frames, y)
     turned = [one[["b", "a"]] for one in frames]
     np.testing.assert_array_equal(model.predict_proba(turned), model.predict_proba(frames))
+    pl = pytest.importorskip("polars")
+    of_polars = [pl.from_pandas(one) for one in turned]
+    np.testing.assert_array_equal(model.predict_proba(of_polars), model.predict_proba(frames))
+    with pytest.raises(ValueError, match=r"columns of different names, got \['a', 'a'\]"):
+        model.predict([one.set_axis(["a", "a"], axis=1) for one in frames])
     with pytest.raises(ValueError, match=r"same features .* missing \['b'\], unknown \['c'\]"):
         model.predict([*frames, turned[0].rename(columns={"b": "c"})])
 
