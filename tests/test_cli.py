@@ -290,7 +290,7 @@ def test_networks_are_set_by_name(wide: Path) -> None:
 
 
 def test_backtest_scores_each_origin(messy: Path, tmp_path: Path) -> None:
-    output, plot = tmp_path / "table.csv", tmp_path / "error.png"
+    output, plot = tmp_path / "table.csv", tmp_path / "error.PNG"
     arguments = ["--model", "markov", "--horizon", 6, "--windows", 2, "--refit", 1]
     result = run("backtest", messy, *arguments, "--output", output, "--plot", plot)
     for word in ("origin", "mase", "coverage0.8", "2021-12-01", "2022-06-01", "all"):
@@ -453,7 +453,7 @@ def test_a_refusal_is_one_sentence(messy: Path, arguments: list[Any], said: str)
         (["predict", "nile", "--quantiles", "a,b"], "numbers between 0 and 1 .* got 'a,b'"),
         (["predict", "nile", "--output", "no/where.csv"], "there is no folder 'no'"),
         (["predict", "nile", "--plot", "a.foo"], "must end in .png, .svg or .pdf, got 'a.foo'"),
-        (["predict", "nile", "--output", "a.xlsx"], "must end in .csv, which a spreadsheet opens"),
+        (["predict", "nile", "--output", "a.XLSX"], "must end in .csv, which a spreadsheet opens"),
         (["predict", "nile", "--horizon", "many"], "Invalid value for '--horizon': .* integer"),
         *(
             (["predict", "--model-file", "a.model", *given], f"{given[0]}: a saved model is what")
