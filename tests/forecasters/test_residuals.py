@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast import NaiveForecaster
+from forecast import MarkovForecaster, NaiveForecaster, ThetaForecaster
 from forecast.forecasters import sampling
 from forecast.forecasters.residuals import Residuals, recent_size
-from forecast.forecasters.sampling import Noise
+from forecast.forecasters.sampling import Noise, ResidualForecaster
 
 NORMAL = np.random.default_rng(0).normal(size=60)
 SKEWED = np.r_[np.full(55, -1.0), np.full(5, 11.0)] + 0.01 * NORMAL
@@ -182,6 +182,16 @@ def test_errors_of_late_become_long_ago() -> None:
     for one, other in zip(twice, then.later(np.array([8])), strict=True):
         np.testing.assert_allclose(one, other)
     assert then.pooled(2).later(np.array([0, 8])).recent.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("forecaster", [ThetaForecaster, MarkovForecaster])
+def test_an_update_makes_errors_of_late_long_ago(forecaster: type[ResidualForecaster]) -> None:
+    y = pd.Series(np.random.default_rng(0).normal(size=90) * np.arange(90))
+    model = forecaster().fit(y[:80])
+    then = model.residuals_
+    now = model.update(y[80:]).residuals_
+    assert 1 < now.recent[0] < then.recent[0]
+    np.testing.assert_allclose(now.values, then.later(np.array([10])).values)
 
 
 def test_errors_without_size_stay() -> None:
