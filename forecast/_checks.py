@@ -112,10 +112,10 @@ def positive_integers(name: str, values: Any) -> list[int]:
     >>> positive_integers("steps", 3)
     Traceback (most recent call last):
     ...
-    TypeError: `steps` must be a sequence such as [3], got 3.
+    TypeError: `steps` must be positive integers such as [1, 3], got 3.
     """
-    if is_integer(values):
-        raise TypeError(f"`{name}` must be a sequence such as [{values}], got {values}.")
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"`{name}` must be positive integers such as [1, 3], got {short(values)}.")
     return [positive_integer(name, value) for value in values]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -289,7 +290,7 @@ def test_networks_are_set_by_name(wide: Path) -> None:
 
 
 def test_backtest_scores_each_origin(messy: Path, tmp_path: Path) -> None:
-    output, plot = tmp_path / "table.csv", tmp_path / "error.png"
+    output, plot = tmp_path / "table.csv", tmp_path / "error.PNG"
     arguments = ["--model", "markov", "--horizon", 6, "--windows", 2, "--refit", 1]
     result = run("backtest", messy, *arguments, "--output", output, "--plot", plot)
     for word in ("origin", "mase", "coverage0.8", "2021-12-01", "2022-06-01", "all"):
@@ -452,11 +453,7 @@ def test_a_refusal_is_one_sentence(messy: Path, arguments: list[Any], said: str)
         (["predict", "nile", "--quantiles", "a,b"], "numbers between 0 and 1 .* got 'a,b'"),
         (["predict", "nile", "--output", "no/where.csv"], "there is no folder 'no'"),
         (["predict", "nile", "--plot", "a.foo"], "must end in .png, .svg or .pdf, got 'a.foo'"),
-        (["predict", "nile", "--output", "a.xlsx"], "must end in .csv, which a spreadsheet opens"),
-        (["predict", "a.csv", "--output", "./a.csv"], "a.csv is DATA, too, and would be overwr"),
-        (["fit", "a.csv", "--model-file", "a.csv"], "a.csv is DATA, too, and would be overwritten"),
-        (["predict", "a.csv", "--X", "x", "--plot", "x"], "x is --X, too, and would be"),
-        (["predict", "--model-file", "m", "--output", "m"], "m is --model-file, too, and would be"),
+        (["predict", "nile", "--output", "a.XLSX"], "must end in .csv, which a spreadsheet opens"),
         (["predict", "nile", "--horizon", "many"], "Invalid value for '--horizon': .* integer"),
         *(
             (["predict", "--model-file", "a.model", *given], f"{given[0]}: a saved model is what")
@@ -469,6 +466,41 @@ def test_a_refusal_is_one_sentence(messy: Path, arguments: list[Any], said: str)
 )
 def test_wrong_usage_exits_with_2(arguments: list[str], said: str) -> None:
     assert re.search(said, sentence(*arguments, code=2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["predict", "a.csv", "--output", "./a.csv"], "a.csv is DATA, too, and would be overwr"),
+        (["fit", "a.csv", "--model-file", "a.csv"], "a.csv is DATA, too, and would be overwritten"),
+        (["predict", "a.csv", "--X", "x", "--plot", "x"], "x is --X, too, and would be"),
+        (["predict", "--model-file", "m", "--output", "m"], "m is --model-file, too, and would be"),
+        (["predict", "-", "--output", "in"], "in is DATA, too"),
+        (["compare", "nile", "--output", "r", "--report", "r"], "r is --output, too"),
+    ],
+)
+def test_no_file_that_is_read_is_written_over(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.csv", "x", "m", "in"):
+        Path(name).touch()
+    own = os.dup(0)
+    try:
+        with open("in") as file:
+            os.dup2(file.fileno(), 0)
+        assert re.search(said, sentence(*arguments, code=2))
+    finally:
+        os.dup2(own, 0)
+        os.close(own)
+
+
+def test_a_file_may_have_the_name_of_a_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run("predict", "nile", "--model", "naive", "--output", "nile")
+    assert Path("nile").read_text().startswith("ds,nile\n1971")
 
 
 def test_debug_shows_where(messy: Path) -> None:

@@ -132,10 +132,15 @@ def as_a_table(path: Path | None) -> Path | None:
     return in_a_folder(path)
 
 
+def _file_of(data: str | Path) -> Path:
+    return Path("/dev/stdin" if data == "-" else data).resolve()  # into which file may be led
+
+
 def apart(given: dict[str, Any]) -> None:
     """Refuse to write over a file that is read, or written, in the same call."""
     read = {name: spelled for name, spelled in _READ.items() if given.get(name) is not None}
-    taken = {Path(given[name]).resolve(): spelled for name, spelled in read.items()}
+    named = {_file_of(given[name]): spelled for name, spelled in read.items()}
+    taken = {path: spelled for path, spelled in named.items() if path.exists()}  # no data set is
     for name, spelled in _WRITTEN.items():
         path = given.get(name)
         if path is not None and path.resolve() in taken:

@@ -64,22 +64,25 @@ def as_times(index: pd.Index, where: str) -> pd.Index:
     --------
     >>> as_times(pd.Index([3, 4], dtype="int32"), "the index of `y`").dtype
     dtype('int64')
+    >>> as_times(pd.CategoricalIndex([3, 4]), "the index of `y`").tolist()
+    [3, 4]
     """
     if index.hasnans:
         raise ValueError(
             f"{where} must have a time in every row, got "
             f"{np.count_nonzero(index.isna())} missing. Drop these rows: they cannot be placed."
         )
+    if isinstance(index, pd.CategoricalIndex):  # as which text of other libraries comes
+        index = index.astype(index.categories.dtype)
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
         return index
     if pd.api.types.is_datetime64_any_dtype(index.dtype):
         return pd.DatetimeIndex(index)
     if pd.api.types.is_integer_dtype(index.dtype):
         return pd.Index(index.to_numpy(dtype=np.int64), name=index.name)
-    kind = getattr(index, "categories", index).dtype
     first = f" (first value {short(index[0])})" if len(index) else ""
     raise TypeError(
-        f"{where} must hold datetimes, periods or whole numbers, got {kind}{first}. "
+        f"{where} must hold datetimes, periods or whole numbers, got {index.dtype}{first}. "
         f"{_made_times(index)}, or number the rows."
     )
 
@@ -89,7 +92,7 @@ def _made_times(index: pd.Index) -> str:
     if pd.api.types.is_float_dtype(index.dtype):
         whole = bool((index % 1 == 0).all())
         return "Convert it with .astype(int)" if whole else "Count steps"
-    if index.astype(str).str.fullmatch(r"\d{4} ?Q[1-4]").all():
+    if len(index) and index.astype(str).str.fullmatch(r"\d{4} ?Q[1-4]").all():
         return "Make quarters of it: pd.PeriodIndex(times.str.replace(' ', ''), freq='Q')"
     return "Convert it with pd.to_datetime, in polars with .str.to_datetime()"
 

@@ -12,8 +12,9 @@ from forecast.data.cells import whole_numbers
 from forecast.data.time_parts import is_a_part
 
 # Whole numbers are taken for names of series only if these have so much of the rows that they can:
-# quantities that tell apart a few rows of each time by chance do not.
-_FILLED = 0.5
+# quantities that tell apart a few rows of each time by chance do not. Series that begin and end
+# when they like have most of their own span, and are long.
+_FILLED, _OWN_FILLED, _LONG = 0.5, 0.8, 8
 # Rows with the time and the values of another are its copies, if they are so few.
 FEW_COPIES = 0.1
 _COLUMNS_LOOKED_AT, _MOST_COLUMNS = 10, 4
@@ -50,14 +51,14 @@ def naming(
     """
     # Codes are compared faster than text.
     codes = pd.DataFrame({name: pd.factorize(table[name])[0] for name in [*texts, *numbers]})
-    codes["the time"] = pd.factorize(times)[0]
+    codes["the time"] = pd.factorize(times, sort=True)[0]
     if _are_told_apart(codes[["the time"]], codes[numbers]):
         return []
     whole = [name for name in texts if table[name].notna().all()]
     found = _fewest(codes, whole, numbers)
     if not found and len(numbers) > 1:
         whole += [name for name in numbers if whole_numbers(table[name]) is not None]
-        found = _fewest(codes, [name for name in table if name in whole], numbers, filled=_FILLED)
+        found = _fewest(codes, [name for name in table if name in whole], numbers, filled=True)
     if any(is_a_part(table[name]) for name in found):
         return []
     if len(found) > 1:
@@ -68,9 +69,9 @@ def naming(
 
 
 def _fewest(
-    codes: pd.DataFrame, names: list[str], numbers: list[str], filled: float = 0.0
+    codes: pd.DataFrame, names: list[str], numbers: list[str], *, filled: bool = False
 ) -> list[str]:
-    """Return the columns with the fewest series that tell apart the rows of one time."""
+    """Return the columns with the fewest series, `filled` or not, that tell apart the rows."""
     times = codes["the time"]
     found: dict[tuple[str, ...], int] = {}
     names = names[:_COLUMNS_LOOKED_AT]
@@ -80,12 +81,22 @@ def _fewest(
             continue
         series = len(codes[list(some)].drop_duplicates())
         rest = codes[[name for name in numbers if name not in some]]
-        enough = filled * series * (times.max() + 1) <= len(codes)
-        enough &= series < len(codes) or not times.any()
+        enough = series < len(codes) or not times.any()
+        enough &= not filled or _are_filled(codes, list(some), series)
         if enough and _are_told_apart(codes[[*some, "the time"]], rest):
             found[some] = series
     best = min(found, key=found.__getitem__, default=())
     return list(best)
+
+
+def _are_filled(codes: pd.DataFrame, some: list[str], series: int) -> bool:
+    """Tell whether these series have half of all times, or are long and have most of their own."""
+    if _FILLED * series * (codes["the time"].max() + 1) <= len(codes):
+        return True
+    if len(codes) < _LONG * series:
+        return False
+    spans = codes.groupby(some)["the time"].agg(["min", "max"])
+    return bool(_OWN_FILLED * (spans["max"] - spans["min"] + 1).sum() <= len(codes))
 
 
 def _are_told_apart(keys: pd.DataFrame, values: pd.DataFrame) -> bool:

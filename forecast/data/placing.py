@@ -333,6 +333,8 @@ def by_local_clock(time: Any, remedy: str) -> str:
     --------
     >>> by_local_clock(pd.Timestamp("2024-10-27"), "say which.")
     ''
+    >>> by_local_clock(pd.Timestamp("2024-10-27T02:00Z"), "say which.")
+    ''
     """
     if not isinstance(time, pd.Timestamp) or time.tz is not None or time == time.normalize():
         return ""

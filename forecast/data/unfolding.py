@@ -121,7 +121,7 @@ def _keys(
     keys = [
         name for name in others if name in told or not looks_like_a_number(table[name], decimal)
     ]
-    if not table.duplicated(keys).any():
+    if not table.drop_duplicates().duplicated(keys).any():  # a row that came twice is no series
         return keys
     return [name for name in others if name in keys or whole_numbers(table[name]) is not None]
 

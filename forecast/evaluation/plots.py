@@ -368,7 +368,7 @@ def plot_weights(weights: pd.DataFrame, label: str = "weight", *, ax: Axes | Non
     dress(ax, drawn(weights.columns.name or "step"), drawn(weights.index.name or "unit"))
     ax.grid(visible=False)
     for axis, names in ((ax.xaxis, weights.columns), (ax.yaxis, weights.index)):
-        places = range(0, len(names), -(-len(names) // 8))  # evenly, at most eight
+        places = range(0, len(names), -(-len(names) // 8) or 1)  # evenly, at most eight
         axis.set_ticks(places, [drawn(names[place]) for place in places])
     bar = ax.get_figure().colorbar(image, ax=ax, pad=0.02)  # type: ignore[union-attr]
     bar.set_label(drawn(label), fontsize=MEDIUM)

@@ -158,7 +158,8 @@ def what_if(
         )
     levels, count = arguments.bounds_of(coverage), positive_integer("n_samples", n_samples)
     medians, bands, differences = {}, {}, {}
-    seed = np.random.SeedSequence(random_state)  # one for all, also if it is drawn afresh
+    # one for all, also if it is drawn afresh; the number, for a sequence counts what it has spawned
+    seed = np.random.SeedSequence(random_state).entropy
     base: np.ndarray | None = None
     for name, X in scenarios.items():
         steps, known = forecaster._ahead(horizon, X)

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from pickle import PicklingError
 from tempfile import TemporaryDirectory
 from textwrap import shorten
 from typing import Any
@@ -239,7 +240,7 @@ class Partitioned:
         source, learner = self._source(y), self._sent()
         files: dict[int, Path | None] = dict.fromkeys(range(source.n_parts))
         if output is not None:
-            about |= {"forecaster": joblib.hash(learner), "data": source.fingerprint()}
+            about |= {"forecaster": _digest(learner), "data": source.fingerprint()}
             files = _files(Path(output), source, about)
         if not (left := _left(files)):
             return None
@@ -324,6 +325,14 @@ class Partitioned:
             return Parallel(self.n_jobs, return_as="generator_unordered", pre_dispatch="n_jobs")
         except ValueError:  # Ray and Spark give all answers in the end
             return Parallel(self.n_jobs, pre_dispatch="n_jobs")
+
+
+def _digest(learner: bytes | BaseForecaster) -> str:
+    """Return a hash of all parameters; of functions without a name only this process has it."""
+    try:
+        return str(joblib.hash(learner))
+    except PicklingError:
+        return str(joblib.hash(repr(learner)))
 
 
 def _files(folder: Path, source: Source, about: dict[str, Any]) -> dict[int, Path | None]:

@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.utils import assert_all_finite, check_array, column_or_1d
 
 from forecast._checks import short
-from forecast.data.backends import pandas_table
+from forecast.data.backends import foreign, pandas_table, to_pandas
 from forecast.data.reading import numbers
 
 Array = npt.NDArray[Any]
@@ -256,6 +256,8 @@ def read_frame(
 
 def _ordered(names: Collection[Hashable], columns: Collection[Hashable]) -> tuple[Hashable, ...]:
     """Return the columns that are meant, which names must be, in whatever order."""
+    if len({*names}) < len(names):
+        raise ValueError(f"`X` must have columns of different names, got {[*names]}.")
     if {*names} != {*columns}:
         raise ValueError(
             f"`X` must have the same features in `fit` and in each unit, {[*columns]}: missing "
@@ -278,7 +280,10 @@ def read_list(X: Any, columns: Array | None = None) -> Sequences | None:
     >>> read_list([[1.0, 2.0], [3.0, 4.0]]) is None
     True
     """
-    if not (isinstance(X, list | tuple) and X and _are_sequences(X)):
+    if not (isinstance(X, list | tuple) and X):
+        return None
+    X = [_in_pandas(one) for one in X]
+    if not _are_sequences(X):
         return None
     frames = [one for one in X if isinstance(one, pd.DataFrame)]
     names = tuple(frames[0] if columns is None else columns) if frames else None
@@ -291,6 +296,12 @@ def read_list(X: Any, columns: Array | None = None) -> Sequences | None:
             )
     lengths = np.array([len(part) for part in parts])
     return Sequences(_finite(np.concatenate(parts)), lengths, Listed(lengths), names)
+
+
+def _in_pandas(unit: Any) -> Any:
+    """Return a frame of another library as one of pandas, anything else unchanged."""
+    frame = None if np.isscalar(unit) else foreign(unit)
+    return unit if frame is None else to_pandas(frame, frame.columns)
 
 
 def _steps(place: int, unit: Any, names: Any) -> Array:

@@ -91,7 +91,7 @@ def test_overlap_names_series_and_times() -> None:
 
 def test_unknown_and_missing_series_are_named() -> None:
     new = WIDE[6:].rename(columns={"b": "c"})
-    fails(WIDE[:6], new, "unknown ['c'] (1)", "missing ['b'] (1)")
+    fails(WIDE[:6], new, "unknown ['c'] (1)", "missing ['b'] (1)", "Give NaN where")
 
 
 def test_times_off_the_grid() -> None:

@@ -140,6 +140,7 @@ def test_an_index_that_is_no_time(index: pd.Index) -> None:
     quarters = pd.Index(["1998 Q1", "1998 Q2"])
     fails(TypeError, "pd.PeriodIndex(times.str.replace(' ', ''), freq='Q')",
           y=series(np.ones(2), quarters))  # fmt: skip
+    fails(TypeError, "Convert it with pd.to_datetime", y=series(np.empty(0), quarters[:0]))
 
 
 @pytest.mark.parametrize(
@@ -287,6 +288,11 @@ def test_series_on_different_grids() -> None:
     quarters = pd.date_range("2024-01-01", periods=4, freq="3MS")
     y = [series(np.ones(4), quarters), series(np.ones(4), quarters + pd.offsets.MonthBegin(), "b")]
     fails(ValueError, "2024-02-01 00:00:00 is not on it", "to_period('Q')", y=y, freq="3MS")
+    late = quarters[:3].append(pd.DatetimeIndex(["2024-11-01"]))
+    fails(ValueError, "Resample the data to it first", y=series(np.ones(4), late), freq="3MS")
+    years = pd.date_range("2001-01-01", periods=4, freq="YS")
+    y = [series(np.ones(4), years), series(np.ones(4), years + pd.offsets.MonthBegin(), "b")]
+    fails(ValueError, "begin in different months: give all .to_period('Y')", y=y, freq="YS")
 
 
 def test_one_timestamp_needs_a_freq() -> None:

@@ -245,3 +245,12 @@ def test_covariates_of_an_evening_taken_for_the_next_day_are_told(
     read = read_frames(pd.Series(np.arange(9.0) ** 2, days), X.shift(freq=f"{hour}h"))
     assert read.X is not None and read.X[0, 0] == (0 if told else 1)
     assert ("taken for the midnight after them, the first at 2023-12-31 18" in caplog.text) == told
+
+
+def test_first_days_of_months_for_the_last_are_no_evenings(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ends = pd.date_range("2024-01-31", periods=9, freq="ME")
+    X = pd.DataFrame({"price": np.arange(9.0)}, ends.to_period("M").start_time)
+    read = read_frames(pd.Series(np.arange(9.0) ** 2, ends), X)
+    assert read.X is not None and read.X[0, 0] == 0 and "taken for" not in caplog.text

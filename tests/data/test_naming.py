@@ -177,6 +177,15 @@ def test_frames_of_polars_may_have_several_columns_of_names() -> None:
     assert forecast.columns == ["store", "item", "day", "sales"] and len(forecast) == 6
 
 
+def test_stores_that_open_and_close_when_they_like_are_named_by_numbers(tmp_path: Path) -> None:
+    lives = [(store, day) for store in range(1, 6) for day in DAYS[4 * store : 4 * store + 10]]
+    table = pd.DataFrame(lives, columns=["store", "day"]).assign(sales=np.arange(50) % 7)
+    y, _ = read(tmp_path, table.sample(frac=1, random_state=0))
+    assert y.index.names == ["store", "day"] and len(y) == 50
+    with pytest.raises(ValueError, match="say which: id_col"):
+        read(tmp_path, table[table.index % 10 < 7])
+
+
 def test_quantities_that_differ_at_each_time_by_chance_are_no_names(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     sold = [(day, n) for day in DAYS for n in rng.choice(range(1, 9), 3, replace=False)]

@@ -89,6 +89,8 @@ def test_covariates_come_in_step() -> None:
     assert [one.error for one in whole] == [one.error for one in steps]
     assert len(steps) == 2
     assert model.panel_.X[-1] == 41
+    with pytest.raises(ValueError, match="shorter"):
+        list(stream(model, [WIDE[42:43], WIDE[43:44]], [X[42:43]]))
 
 
 def test_the_window_is_a_positive_number() -> None:

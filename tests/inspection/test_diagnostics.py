@@ -170,6 +170,8 @@ def test_only_an_lstm_has_gates(panel, lstm):
         gates(panel)
     with pytest.raises(ValueError, match="`layer` must be below 2 layers, got 2"):
         gates(lstm, layer=2)
+    with pytest.raises(ValueError, match="`layer` must be an integer of at least 0, got -1"):
+        gates(lstm, layer=-1)
 
 
 def test_only_networks_with_a_state_have_states():
@@ -227,6 +229,7 @@ def test_a_probe_needs_a_label_everywhere():
         probe(hidden, label)
     with pytest.raises(ValueError, match="two classes in the first fold, at 10 times, got 'on' al"):
         probe(hidden, pd.Series("on", hidden.index))
+    assert (probe(hidden, pd.Series(0.5, hidden.index)) == 1).all(axis=None)  # no class: a level
 
 
 @pytest.mark.mission("M34", "M52")

@@ -50,6 +50,16 @@ def test_noise_is_the_same_under_every_plan(name):
     np.testing.assert_allclose(found.forecasts["cut"].loc["b"], medians["b"], rtol=1e-6)
 
 
+def test_streams_that_paths_spawn_are_the_same_under_every_plan(monkeypatch):
+    draw = MarkovForecaster._sample
+    monkeypatch.setattr(
+        MarkovForecaster, "_sample", lambda *given: draw(*given[:-1], given[-1].spawn(1)[0])
+    )
+    plans = {"base": PLAN, "same": PLAN}
+    found = what_if(MODELS["Markov"].fit(PAST, X), plans, 3, n_samples=50)
+    assert (found.differences["same"] == 0).all(axis=None)
+
+
 def test_a_cut_of_the_price_adds_its_effect():
     found = what_if(MODELS["Markov"].fit(PAST, X), {"base": PLAN, "cut": CUT}, 3)
     assert found.differences["cut"]["difference"].iloc[0] == pytest.approx(1.5, abs=0.4)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.preprocessing import FunctionTransformer
 
 from forecast import (
     CombinedForecaster,
@@ -120,6 +121,14 @@ def test_models_that_differ_in_the_middle_share_no_folder(y, tmp_path):
     parts(3).predict(rows, output=tmp_path / "by" / "shop")
     with pytest.raises(ValueError, match="holds forecasts of another model"):
         parts(4).predict(rows, output=tmp_path / "by" / "shop")
+
+
+def test_functions_without_a_name_are_told_apart_in_one_process(y, tmp_path):
+    double = FunctionTransformer(lambda x: 2 * x, inverse_func=lambda x: x / 2)
+    parts = Partitioned(NaiveForecaster(target_transform=double))
+    rows = y[y["unique_id"] == "shop 7"]
+    for _ in range(2):
+        parts.predict(rows, 1, output=tmp_path / "out")
 
 
 class Fragile(NaiveForecaster):

@@ -15,7 +15,7 @@ from sklearn.utils import compute_class_weight
 from forecast.networks.recurrent import CELLS
 from forecast.sequences.batches import Units
 from forecast.sequences.classifier import SequenceClassifier
-from forecast.sequences.reading import read_array, read_list
+from forecast.sequences.reading import read_array, read_frame, read_list
 from forecast.sequences.regressor import SequenceRegressor
 from forecast.teaching.tasks import latch
 from tests.sequences.toys import BRIEF, by_step, long_frame, units
@@ -164,9 +164,13 @@ def test_steps_without_a_label_count_for_nothing() -> None:
 def test_what_is_missing_among_words_is_no_class() -> None:
     form = read_list([[1.0, 2.0], [3.0]]).form
     assert pd.isna(form.step_labels([["yes", np.nan], [np.nan]])).tolist() == [False, True, True]
+    assert pd.isna(form.step_labels([["yes", "no"], [np.nan]])).tolist() == [False, False, True]
     assert form.step_labels([["yes", "no"], ["no"]]).dtype.kind == "U"
     table = read_array([[1.0, 2.0]]).form
     assert pd.isna(table.step_labels([["yes", np.nan]])).tolist() == [False, True]
+    rows = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": 0.5})
+    long = read_frame(rows, "unique_id", "ds").form
+    assert pd.isna(long.step_labels(["yes", np.nan])).tolist() == [False, True]
     with pytest.raises(ValueError, match="NaN"):
         form.unit_labels(["yes", np.nan])
 
@@ -184,6 +188,11 @@ def test_frames_in_a_list_have_their_columns_in_any_order() -> None:
     model = SequenceClassifier(**BRIEF).fit(frames, y)
     turned = [one[["b", "a"]] for one in frames]
     np.testing.assert_array_equal(model.predict_proba(turned), model.predict_proba(frames))
+    pl = pytest.importorskip("polars")
+    of_polars = [pl.from_pandas(one) for one in turned]
+    np.testing.assert_array_equal(model.predict_proba(of_polars), model.predict_proba(frames))
+    with pytest.raises(ValueError, match=r"columns of different names, got \['a', 'a'\]"):
+        model.predict([one.set_axis(["a", "a"], axis=1) for one in frames])
     with pytest.raises(ValueError, match=r"same features .* missing \['b'\], unknown \['c'\]"):
         model.predict([*frames, turned[0].rename(columns={"b": "c"})])
 
