@@ -97,9 +97,9 @@ class Comparison:
     def verdict(self) -> str:
         """One sentence: which model wins, by how much, and whether any beats the naive ones."""
         horizon = self.rows["step"].max() - self.rows["step"].min() + 1
-        origins = self.rows["cutoff"].nunique()
+        origins = self.rows.groupby("unique_id")["cutoff"].nunique().max()  # ends may differ
         errors, naive = self.ranking[self.metric], self.best_naive
-        where = f"{horizon} steps ahead, {origins} origin{'s' if origins > 1 else ''}"
+        where = f"{_count(horizon, 'step')} ahead, {_count(origins, 'origin')}"
         record = metric_named(self.metric)
         name, best = record.short, record.best
         than = "below" if best == 0 else f"nearer to {best:g} than"
@@ -191,7 +191,7 @@ class Comparison:
             "steps left out": str(asked["gap"]),
             "steps in a season": str(self.season_length),
             "frequency": str(self.panel.freq),
-            "models are fitted": again.get(refit, f"at every {refit}th origin"),
+            "models are fitted": again.get(refit, f"at one origin in {refit}"),
             "seed": str(asked["random_state"]),
             "made": f"{date.today():%Y-%m-%d}, with "
             + ", ".join(
@@ -207,6 +207,10 @@ class Comparison:
         absent = [f"{name} has no forecast: {why}" for name, why in self.failures.items()]
         below = "".join(f"<p>{html.escape(text)}</p>" for text in [self.verdict, *absent])
         return f"{self.ranking.to_html(float_format='{:.3f}'.format)}{below}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _day(time: Any) -> str:

@@ -17,7 +17,7 @@ from forecast.evaluation.table import pandas_rows, quantile_columns
 
 
 def reliability(table: pd.DataFrame, by: str = "model") -> pd.DataFrame:
-    """Count the values at or below each quantile.
+    """Return the share of values at or below each quantile.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def reliability(table: pd.DataFrame, by: str = "model") -> pd.DataFrame:
     Returns
     -------
     A row for each value of `by`, in the order of the table, and a column for each level: the share,
-    which should be the level.
+    which should be the level. NaN for a model without quantiles among others that have them.
 
     Raises
     ------
@@ -43,8 +43,9 @@ def reliability(table: pd.DataFrame, by: str = "model") -> pd.DataFrame:
     [0.25, 0.75]
     """
     seen, columns = _judged(pandas_rows(table))
-    below = {level: seen["y"] <= seen[column] for level, column in columns.items()}
-    return like(pd.DataFrame(below).groupby(seen[by], sort=False).mean(), table)
+    quantiles = seen[list(columns.values())].set_axis(list(columns), axis=1)
+    below = quantiles.ge(seen["y"], axis=0).astype(float).where(quantiles.notna())
+    return like(below.groupby(seen[by], sort=False).mean(), table)
 
 
 def pit_histogram(table: pd.DataFrame, by: str = "model") -> pd.DataFrame:
@@ -97,7 +98,7 @@ def plot_reliability(
     Axes
     """
     ax = axes_for(ax, (5, 5))
-    shares = reliability(pandas_rows(table))
+    shares = reliability(pandas_rows(table)).dropna()
     ax.plot([0, 1], [0, 1], color=PALE, linewidth=1, zorder=0)
     ends = {}
     for model, style in line_styles(shares.index, naive).items():
@@ -123,7 +124,7 @@ def plot_pit(table: pd.DataFrame, *, naive: Sequence[str] = (), ax: Axes | None 
     Axes
     """
     ax = axes_for(ax, (5, 5))
-    shares = pit_histogram(pandas_rows(table))
+    shares = pit_histogram(pandas_rows(table)).dropna()
     edges = np.array([0.0, *shares.columns])
     ax.axhline(1, color=PALE, linewidth=1, zorder=0)
     ends = {}

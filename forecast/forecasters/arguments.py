@@ -39,6 +39,22 @@ def covariates(X: Any) -> Any:
     return X
 
 
+def known_at(panel: Panel, origins: np.ndarray, horizon: int) -> np.ndarray | None:
+    """Return the covariates of the steps after each origin (O, n), (O, n, H, K); None without X."""
+    if panel.X is None:
+        return None
+    ends = origins.max(axis=0) + horizon
+    if (short_of := np.flatnonzero(ends > panel.lengths)).size:
+        i = short_of[0]
+        raise ValueError(
+            f"`y` and `X` must have all steps to forecast, {ends[i]} of series "
+            f"{short(panel.ids[i])}, got {panel.lengths[i]}. Use earlier origins or a shorter "
+            "horizon."
+        )
+    known: np.ndarray = panel.X[(panel.offsets[:-1] + origins)[..., None] + np.arange(horizon)]
+    return known
+
+
 def probabilities(levels: Sequence[float]) -> tuple[float, ...]:
     """Return the levels of quantiles: increasing, inside (0, 1)."""
     if isinstance(levels, str) or not np.iterable(levels):

@@ -256,9 +256,9 @@ class BaseForecaster(FramedForecaster):
         Parameters
         ----------
         y
-            The history and what came after it.
+            The history and what came after it; with X, all steps to forecast.
         X
-            Its covariates, with all steps to forecast.
+            Its covariates.
         origins
             How many values of each series are known at each moment, rising, (O, n).
         horizon, levels
@@ -270,9 +270,7 @@ class BaseForecaster(FramedForecaster):
         """
         check_is_fitted(self)
         whole = self._read(y, X, self.freq_, sparse=True)
-        known = None
-        if whole.X is not None:
-            known = whole.X[(whole.offsets[:-1] + origins)[..., None] + np.arange(horizon)]
+        known = arguments.known_at(whole, origins, horizon)
         history = whole.head(origins[-1])
         return self._from_origins(history, origins, horizon, tuple(levels), known)
 

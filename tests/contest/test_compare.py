@@ -73,7 +73,14 @@ def test_nobody_beats_a_walk_and_the_verdict_says_so() -> None:
     walk = compare(random_walk(200, seed=3), 1, models={}, n_windows=20)
     assert walk.winner in NAIVE
     assert walk.verdict.startswith(f"Nobody beats the {walk.best_naive} forecast by more than 1%")
-    assert "1 steps ahead, 20 origins" in walk.verdict
+    assert "1 step ahead, 20 origins" in walk.verdict
+
+
+def test_series_that_end_apart_have_as_many_origins_as_were_asked_for() -> None:
+    ends = [random_walk(size, seed=size).rename(size) for size in (40, 43, 50)]
+    comparison = compare(ends, 3, models={}, n_windows=2, refit=2)
+    assert comparison.verdict.endswith("3 steps ahead, 2 origins).")
+    assert comparison._settings()["models are fitted"] == "at one origin in 2"
 
 
 def test_without_a_season_there_is_no_seasonal_naive() -> None:

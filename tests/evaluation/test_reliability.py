@@ -53,6 +53,15 @@ def test_missing_values_are_not_judged_and_tables_without_quantiles_are_refused(
         reliability(known[["model", "y"]])
 
 
+def test_a_model_without_quantiles_has_no_share_and_no_line() -> None:
+    known = table({"m": 1.0}, 100)
+    both = pd.concat([known, known[["model", "step", "y"]].assign(model="point")])
+    assert reliability(both).loc["point"].isna().all()
+    assert pit_histogram(both).loc["point"].isna().all()
+    assert len(plot_reliability(both).get_lines()) == 2
+    assert len(plot_pit(both).get_lines()) == 2
+
+
 def test_the_picture_has_a_line_for_each_model_and_the_diagonal() -> None:
     ax = plot_reliability(table({"a": 1.0, "b": 0.5}, 500))
     assert len(ax.get_lines()) == 3
