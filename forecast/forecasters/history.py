@@ -45,6 +45,33 @@ def differences(panel: Panel, lag: int) -> tuple[np.ndarray, np.ndarray]:
     return (values[lag:] - values[:-lag])[same], series[lag:][same]
 
 
+def errors_told(
+    panel: Panel, errors: np.ndarray, owners: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a rule missed, and of a series that is too young for it its changes, or a zero.
+
+    Its changes say how rough it is; one without any change has told nothing.
+
+    Parameters
+    ----------
+    errors
+        (E,), each series' in the order of time; NaN where not known.
+    owners
+        (E,), the series of each.
+
+    Returns
+    -------
+    Errors and the series of each, (E',), series after series; each series has one that is known.
+    """
+    found, series = np.empty(0), np.empty(0, dtype=np.int64)
+    zeros = np.zeros(panel.n_series), np.arange(panel.n_series)
+    for more, of in ((errors, owners), differences(panel, 1), zeros):
+        told = np.isin(of, of[np.isfinite(more)]) & ~np.isin(of, series)
+        found, series = np.r_[found, more[told]], np.r_[series, of[told]]
+    order = np.argsort(series, kind="stable")
+    return found[order], series[order]
+
+
 def fill_gaps(panel: Panel, season_length: int) -> np.ndarray:
     """Replace every missing value by the last one observed in the same season.
 

@@ -6,7 +6,7 @@ Hyndman, Koehler, Ord and Snyder, "Forecasting with Exponential Smoothing", 2008
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from forecast.forecasters.residuals import inflation
 LONGEST_SMOOTHED_SEASON = 24
 # After so many seasons a smoothed season has forgotten its starting values (.9^30 = 4 %).
 FORGETFUL = 30
+ENOUGH = 10  # values, for statsmodels to have rough starting ones
+# What statsmodels calls the gains of level, trend and season.
+GAINS = ("smoothing_level", "smoothing_trend", "smoothing_seasonal")
 
 
 class Form(NamedTuple):
@@ -138,21 +141,21 @@ def _around_stl(values: np.ndarray, forms: tuple[Form, ...], m: int) -> Fitted:
 def _choose(values: np.ndarray, forms: tuple[Form, ...], m: int) -> Fitted:
     """Compare the forms with rough starting values, and fit those of the best one where they count.
 
-    statsmodels needs 10 values for the rough ones.
+    Of fewer than 10 values statsmodels has no rough ones: they are fitted at once.
     """
     affordable = [form for form in forms if len(values) > form.n_parameters(m) + 1] or [forms[0]]
-    rough = "heuristic" if len(values) >= 10 else "estimated"
-    fits = {form: _fit_form(values, form, m, rough) for form in affordable}
+    fits = {form: _fit_form(values, form, m) for form in affordable}
     best = min(fits, key=lambda form: fits[form].aicc)
-    if best.seasonal and len(values) > FORGETFUL * m:
+    if len(values) < ENOUGH or best.seasonal and len(values) > FORGETFUL * m:
         return fits[best]
-    return min(fits[best], _fit_form(values, best, m, "estimated"), key=lambda fit: fit.aicc)
+    return min(fits[best], _fit_form(values, best, m, fits[best]), key=lambda fit: fit.aicc)
 
 
-def _fit_form(values: np.ndarray, form: Form, m: int, initialization: str) -> Fitted:
-    """Fit one form with statsmodels."""
+def _fit_form(values: np.ndarray, form: Form, m: int, rough: Fitted | None = None) -> Fitted:
+    """Fit one form with statsmodels; after a rough fit, its starting values, too."""
     from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
+    at_once = rough is not None or len(values) < ENOUGH
     model = ETSModel(
         values,
         error=form.error,
@@ -160,40 +163,59 @@ def _fit_form(values: np.ndarray, form: Form, m: int, initialization: str) -> Fi
         damped_trend=form.damped,
         seasonal=form.seasonal,
         seasonal_periods=m if form.seasonal else None,
-        initialization_method=initialization,
+        initialization_method="estimated" if at_once else "heuristic",
     )
+    # A season takes longest to find. Without one, forecasts from the rough gains were no better.
+    near = _parameters(rough.start, model.param_names) if rough and form.seasonal else None
     with np.errstate(all="ignore"):  # the optimiser tries parameters that overflow
-        result = model.fit(disp=False, maxiter=100, warn_convergence=False)
-    size, k = len(values), form.n_parameters(m)
-    aicc = 2 * k * size / max(size - k - 1, 1) - 2 * result.llf
-    neutral = np.full(m, float(form.error == "mul"))
-    fitted = smoothing(
-        level=result.level[-1],
-        trend=result.slope[-1] if form.trend else 0.0,
-        season=result.season[-m:] if form.seasonal else neutral,
-        gains=(
-            result.alpha,
-            result.beta if form.trend else 0.0,
-            result.gamma if form.seasonal else 0.0,
-        ),
-        damping=result.phi if form.damped else 1.0,
-        proportional=form.error == "mul",
+        params = model.fit(
+            near, disp=False, maxiter=100, warn_convergence=False, return_params=True
+        )
+        # not as results, whose covariance takes as long as the fit
+        expected, states = model.smooth(params, return_raw=True)
+        errors = (values - expected) / (expected if form.error == "mul" else 1.0)
+        size, k = len(values), form.n_parameters(m)
+        aicc = 2 * k * size / max(size - k - 1, 1) - 2 * model.loglike(params)
+    start = _start(model, params, m)
+    end = start._replace(
+        level=states[-1, 0],
+        trend=states[-1, 1] if form.trend else start.trend,
+        season=states[-m:, -1] if form.seasonal else start.season,
     )
-    errors = np.asarray(result.resid) * inflation(size, k)
-    aicc = aicc if np.isfinite(errors).all() else math.inf
     told = learned(
         m, trend=form.trend is not None, season=form.seasonal is not None,
         damping=form.damped, gains=True,
     )  # fmt: skip
-    return Fitted(fitted, errors, _before(fitted, form, result.initial_state), told, aicc)
+    aicc = aicc if np.isfinite(errors).all() else math.inf
+    return Fitted(end, errors * inflation(size, k), start, told, aicc)
 
 
-def _before(fitted: Smoothing, form: Form, state: np.ndarray) -> Smoothing:
-    """Return the recursion before the first value, from the initial state of statsmodels."""
-    return fitted._replace(
-        level=np.array(state[0]),
-        trend=np.array(state[1] if form.trend else 0.0),
-        season=np.array(state[1 + (form.trend is not None) :]) if form.seasonal else fitted.season,
+def _parameters(start: Smoothing, names: list[str]) -> np.ndarray:
+    """Return what statsmodels calls by these names: the season backwards, its first one neutral."""
+    level, trend, season = start.level, start.trend, start.season
+    if start.proportional:
+        level, trend, season = level * season[0], trend * season[0], season / season[0]
+    else:
+        level, season = level + season[0], season - season[0]
+    numbers = dict(zip(GAINS, start.gains, strict=True))
+    numbers |= {"damping_trend": start.damping, "initial_level": level, "initial_trend": trend}
+    numbers |= {f"initial_seasonal.{k}": one for k, one in enumerate(season[::-1])}
+    return np.array([numbers[name] for name in names])
+
+
+def _start(model: Any, params: np.ndarray, m: int) -> Smoothing:
+    """Return the recursion before the first value that statsmodels has fitted."""
+    rough = {"initial_level": model.initial_level, "initial_trend": model.initial_trend}
+    found = rough | dict(zip(model.param_names, params.tolist(), strict=True))
+    backwards = [found[name] for name in found if name.startswith("initial_seasonal")]
+    alpha, beta, gamma = (found.get(name, 0.0) for name in GAINS)
+    return smoothing(
+        level=found["initial_level"],
+        trend=found["initial_trend"],
+        season=np.zeros(m) + (backwards[::-1] or model.initial_seasonal),
+        gains=(alpha, beta, gamma),
+        damping=found.get("damping_trend", 1.0),
+        proportional=model.seasonal == "mul",
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from forecast._checks import one_of, positive_integer
 from forecast.data.panel import Panel
-from forecast.forecasters.history import differences, fill_gaps, series_numbers, shaped, tails
+from forecast.forecasters.history import errors_told, fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.residuals import Residuals
 from forecast.forecasters.sampling import Noise, ResidualForecaster
@@ -74,17 +74,10 @@ class MedianForecaster(ResidualForecaster):
         return middle
 
     def _residuals(self, panel: Panel, m: int, k: int) -> Residuals:
-        """Return what the rule missed; of a series that is too young, its changes, or a zero."""
         before = np.stack([_behind(panel, lag * m) for lag in range(1, k + 1)])
-        n, series = panel.n_series, series_numbers(panel)
-        parts = [(panel.values - self._middle(before), series), differences(panel, 1)]
-        parts.append((np.zeros(n), np.arange(n)))
-        errors, owners = np.empty(0), np.empty(0, dtype=np.int64)
-        for more, of in parts:
-            keep = np.isfinite(more) & ~np.isin(of, owners)
-            errors, owners = np.r_[errors, more[keep]], np.r_[owners, of[keep]]
-        order = np.argsort(owners, kind="stable")
-        return Residuals.gather(errors[order], owners[order], n, symmetric=True)
+        missed = panel.values - self._middle(before)
+        errors, series = errors_told(panel, missed, series_numbers(panel))
+        return Residuals.gather(errors, series, panel.n_series, symmetric=True)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         # The rule is the model: it keeps nothing of the old history that the new one does not tell.

@@ -9,7 +9,14 @@ import numpy as np
 from forecast._checks import one_of
 from forecast.data.frames import Panel
 from forecast.forecasters.growth import Past
-from forecast.forecasters.history import differences, fill_gaps, series_numbers, shaped, tails
+from forecast.forecasters.history import (
+    differences,
+    errors_told,
+    fill_gaps,
+    series_numbers,
+    shaped,
+    tails,
+)
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.residuals import Residuals
 from forecast.forecasters.sampling import Noise, ResidualForecaster
@@ -71,18 +78,8 @@ class NaiveForecaster(ResidualForecaster):
         self.residuals_ = self._residuals(panel, m)
 
     def _residuals(self, panel: Panel, m: int) -> Residuals:
-        # A series younger than two seasons has no seasonal error: its last changes say how rough it
-        # is. One without any change has told nothing, and gets a zero.
-        parts = [differences(panel, m), differences(panel, 1)]
-        parts.append((np.zeros(panel.n_series), np.arange(panel.n_series)))
-        errors, series = np.empty(0), np.empty(0, dtype=np.int64)
-        for more, owners in parts:
-            told = owners[np.isfinite(more)]
-            keep = np.isin(owners, told) & ~np.isin(owners, series)
-            errors, series = np.r_[errors, more[keep]], np.r_[series, owners[keep]]
-        order = np.argsort(series, kind="stable")
-        series = series[order]
-        errors = errors[order] - self.slope_[series]
+        errors, series = errors_told(panel, *differences(panel, m))
+        errors = errors - self.slope_[series]
         # Up and down are alike but for a drift: a growing series has erred on one side only.
         symmetric = self.strategy != "drift"
         return Residuals.gather(errors, series, panel.n_series, symmetric=symmetric)

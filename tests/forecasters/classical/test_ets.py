@@ -19,8 +19,10 @@ from forecast.forecasters.classical.ets import (
     ETSForecaster,
     Form,
     _fit_form,
+    _parameters,
 )
 from forecast.forecasters.classical.recursion import Recursion, Smoothing
+from forecast.forecasters.residuals import inflation
 
 LATER = functools.partial(pytest.param, marks=pytest.mark.slow)
 
@@ -43,7 +45,7 @@ def test_recursion_equals_statsmodels(form: Form) -> None:
     theirs = ETSModel(y, **options, initialization_method="heuristic").fit(
         disp=False, maxiter=100, warn_convergence=False
     )
-    ours = _fit_form(y, form, 4, "heuristic")
+    ours = _fit_form(y, form, 4)
     start = Smoothing(*(np.asarray(part)[None] for part in ours.smoothing))
     recursion = Recursion(start)
     steps = np.concatenate([recursion.emit(np.zeros(1)) for _ in range(10)])
@@ -65,6 +67,26 @@ def test_recursion_equals_statsmodels(form: Form) -> None:
     # If the season is a factor, statsmodels updates it by the new level, the book by the old.
     tolerance = 5e-3 if form.seasonal == "mul" else 1e-6
     np.testing.assert_allclose(steps, filtered.forecast(10), rtol=tolerance)
+
+
+@pytest.mark.parametrize("form", PLAIN + SEASONAL + PROPORTIONAL, ids=str)
+def test_starting_values_are_fitted_from_the_rough_ones_on(form: Form) -> None:
+    y = seasonal_series(80, 4)
+    rough = _fit_form(y, form, 4)
+    model = ETSModel(
+        y, form.error, form.trend, form.damped, form.seasonal, 4 if form.seasonal else None
+    )
+    likelihood = model.loglike(_parameters(rough.start, model.param_names))
+    k = form.n_parameters(4)
+    assert 2 * k * 80 / (80 - k - 1) - 2 * likelihood == pytest.approx(rough.aicc)
+    found = _fit_form(y, form, 4, rough)
+    assert found.aicc < rough.aicc
+    begin = Smoothing(*(np.asarray(part)[None] for part in found.start))
+    recursion, live = Recursion(begin), np.array([True])
+    errors = [recursion.absorb(value, live) for value in y[:, None]]
+    np.testing.assert_allclose(
+        np.ravel(errors) * inflation(80, k), found.errors, rtol=0.02, atol=1e-3
+    )
 
 
 @pytest.mark.filterwarnings("ignore:.*too few values to tell")
