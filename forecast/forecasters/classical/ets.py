@@ -59,14 +59,14 @@ ALL = PLAIN + SEASONAL + PROPORTIONAL
 class ETSForecaster(SmoothingForecaster):
     """Smooth exponentially; of each series the form with the smallest AICc.
 
-    Every series is fitted on its own, by statsmodels, on its last 1,000 values (10 seasons, if
-    that is more): about a second for a long series with a season of 24. A season longer than 24
-    is found by STL and kept, if it is strong. A series of fewer than 8 values or with no variation
-    is smoothed with a fixed gain. Missing values are filled by the last of the same season for the
+    Every series is fitted on its own, by statsmodels, on its last 1,000 values (10 seasons, if that
+    is more): some .05 seconds with a season of 12, .15 with one of 24. A season longer than 24 is
+    found by STL and kept, if it is strong. A series of fewer than 8 values or with no variation is
+    smoothed with a fixed gain. Missing values are filled by the last of the same season for the
     fit, and their errors are left out. A trend that would carry a series without negative values
-    below zero within the horizon is damped, or left out. Paths draw past errors through
-    the recursion, gains and states as far off as the series leaves them in doubt, and are as wide
-    as errors were so many steps ahead.
+    below zero within the horizon is damped, or left out. Paths draw past errors through the
+    recursion, gains and states as far off as the series leaves them in doubt, and are as wide as
+    errors were so many steps ahead.
 
     `update` runs the recursion over the new values; the parameters stay.
 
