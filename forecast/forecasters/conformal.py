@@ -95,7 +95,7 @@ class ConformalForecaster(BaseForecaster):
         boolean("adaptive", self.adaptive)
         number_between("step_size", self.step_size, 0, np.inf)
         self._learn_errors(panel)
-        self.forecaster_ = self._fitted(panel)
+        self.forecaster_ = self._model(panel)
         self.pace_ = np.ones(panel.n_series)
         self.surprise_ = self._surprises([])
 
@@ -127,17 +127,16 @@ class ConformalForecaster(BaseForecaster):
             return np.full((panel.n_series, 1, 1), np.nan)
         errors = []
         with unsaid():  # the fit to all values says it
-            for model, ends in roll(self._fitted(panel.head(first)), panel, first, n_origins):
+            for model, ends in roll(self._model(panel.head(first)), panel, first, n_origins):
                 truth, known = ahead(panel, ends, horizon)
                 errors.append(truth - model._point(horizon, known))
         return np.stack(errors, 1)
 
-    def _fitted(self, panel: Panel) -> Any:
+    def _model(self, panel: Panel) -> Any:
         """Return the model, fitted to a panel."""
         model = NaiveForecaster("seasonal") if self.forecaster is None else self.forecaster
         if isinstance(model, BaseForecaster):
-            season_length = model.season_length or self.season_length_
-            return clone(model)._fitted_to(panel, model.horizon or self.horizon_, season_length)
+            return self._fitted(model, panel)
         return Outsider(model)._fitted_to(panel)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
+from sklearn.base import clone
 
 from forecast._checks import ForecastWarning, boolean, short
 from forecast.data.calendar import infer_season_length
@@ -33,6 +34,7 @@ class DistributionForecaster(ArrayForecaster):
     """Between the arrays of an author and the frames of a user."""
 
     calibration: bool | None
+    season_length: int | None
     target_transform: Any
     calibration_: Calibration | None
     bounds_: Bounds
@@ -61,6 +63,18 @@ class DistributionForecaster(ArrayForecaster):
             if asked:
                 raise
         return learner
+
+    def _fitted(self, model: Any, panel: Panel) -> Any:
+        """Return another forecaster, fitted to what this one sees; the rest is said as here."""
+        other = clone(model)
+        if other.season_length is None:
+            other.season_length = self.season_length
+        if self.target_transform_ is not None and other.target_transform is None:
+            from sklearn.preprocessing import FunctionTransformer
+
+            other.target_transform = FunctionTransformer()  # no outliers or bounds for it, either
+        season_length = other.season_length or self.season_length_
+        return other._fitted_to(panel, other.horizon or self.horizon_, season_length)
 
     def _unfitted(self, panel: Panel, horizon: int | None, season_length: int | None) -> Self:
         """Return a copy that has learned nothing of a panel but its kind."""

@@ -19,6 +19,8 @@ from sklearn.preprocessing import (
 
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.classical.naive import NaiveForecaster
+from forecast.forecasters.combined.combined import CombinedForecaster
+from forecast.forecasters.conformal import ConformalForecaster
 from forecast.forecasters.neural.recurrent import LSTMForecaster
 from forecast.forecasters.window.markov import MarkovForecaster
 
@@ -115,6 +117,14 @@ def test_paths_stay_positive_under_a_logarithm() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
+@pytest.mark.parametrize("around", [lambda one: CombinedForecaster([one]), ConformalForecaster])
+def test_forecasters_of_forecasters_leave_outliers_and_bounds_to_it_too(around: Any) -> None:
+    y = pd.Series(np.arange(30.0, 0.0, -1.0))
+    y[10] = 1e4
+    model = around(NaiveForecaster("drift")).set_params(target_transform=FunctionTransformer())
+    assert model.fit(y).predict(2).tolist() == [0.0, -1.0]  # and nothing warns of the large value
+
+
 def test_a_network_under_a_transformer_keeps_float32_and_its_answers(sales: pd.Series) -> None:
     small: dict[str, Any] = {
         "hidden_size": 4,

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from forecast.data.panel import Panel
 from forecast.forecasters.arrays import ForecasterTags
@@ -62,14 +61,6 @@ class Combination(BaseForecaster):
     def weights_(self) -> pd.DataFrame:
         """The weights: a row for each series, a column for each member."""
         return pd.DataFrame(self.shares_, self.panel_.ids, list(self.members_))
-
-    def _fitted(self, model: BaseForecaster, panel: Panel) -> BaseForecaster:
-        """Return a member that was fitted to a panel; what it does not say is as here."""
-        member = clone(model)
-        if member.season_length is None:
-            member.season_length = self.season_length
-        season_length = member.season_length or self.season_length_
-        return member._fitted_to(panel, member.horizon or self.horizon_, season_length)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         self.members_ = {name: one._continued(panel) for name, one in self.members_.items()}
