@@ -63,6 +63,9 @@ def learned(
     return np.array(first + [season] * season_length)
 
 
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
 class Recursion:
     """Run the recursions of all series side by side; arrays are (n,)."""
 
@@ -70,11 +73,13 @@ class Recursion:
         self.start = start
         self.level, self.trend, self.season = start.level, start.trend, start.season.copy()
         self.phase = np.zeros(len(start.level), dtype=np.int64)
+        self.rows = np.arange(len(self.phase))
 
     def emit(self, errors: np.ndarray) -> np.ndarray:
         """Return the next value with these errors, and move on."""
-        mean, unit = self._expect()
-        self._move(errors, np.ones(len(mean), dtype=bool))
+        parts = self._parts()
+        mean, unit = self._expect(parts)
+        self._move(parts, errors, np.ones(len(mean), dtype=bool))
         return mean + unit * errors
 
     def absorb(self, values: np.ndarray, live: np.ndarray) -> np.ndarray:
@@ -82,9 +87,11 @@ class Recursion:
 
         A missing value counts as expected.
         """
-        mean, unit = self._expect()
-        errors = np.nan_to_num((values - mean) / unit)
-        self._move(errors, live)
+        parts = self._parts()
+        mean, unit = self._expect(parts)
+        errors = (values - mean) / unit
+        errors[np.isnan(errors)] = 0.0
+        self._move(parts, errors, live)
         return errors
 
     def smoothing(self) -> Smoothing:
@@ -92,27 +99,28 @@ class Recursion:
         season = turned(self.season, self.phase)
         return self.start._replace(level=self.level, trend=self.trend, season=season)
 
-    def _parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _parts(self) -> Parts:
+        """Return level, trend and season of the next step, (n,) each, if it has no error."""
         damped = self.start.damping * self.trend
-        return self.level + damped, damped, self.season[np.arange(len(self.phase)), self.phase]
+        return self.level + damped, damped, self.season[self.rows, self.phase]
 
-    def _expect(self) -> tuple[np.ndarray, np.ndarray]:
+    def _expect(self, parts: Parts) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean of the next value and the unit of its error."""
-        level, _, season = self._parts()
+        level, _, season = parts
         mean = np.where(self.start.proportional, level * season, level + season)
         plain = np.where(self.start.proportional, season, 1.0)
         unit = np.where(self.start.relative, mean, plain)
         return mean, np.where(unit != 0, unit, 1.0)
 
-    def _move(self, errors: np.ndarray, live: np.ndarray) -> None:
+    def _move(self, parts: Parts, errors: np.ndarray, live: np.ndarray) -> None:
+        level, trend, season = parts
         gains, relative = self.start.gains.T, self.start.relative
-        level, trend, season = self._parts()
         shift = np.where(relative, level * errors, errors)
         turn = np.where(relative, season * errors, errors)
         self.level = np.where(live, level + gains[0] * shift, self.level)
         self.trend = np.where(live, trend + gains[1] * shift, self.trend)
         season = np.where(live, season + gains[2] * turn, season)
-        self.season[np.arange(len(self.phase)), self.phase] = season
+        self.season[self.rows, self.phase] = season
         self.phase = (self.phase + live) % self.season.shape[1]
 
 
