@@ -168,12 +168,13 @@ class ConformalForecaster(BaseForecaster):
         panel = self.panel_
         times = [panel.grid[panel.starts[i] + place] for i, place, _ in rows]
         columns = {
-            self.id_col: [panel.ids[i] for i, _, _ in rows],
             self.time_col: times,
             self.target_col: [float(panel.series(i)[place]) for i, place, _ in rows],
             "p_value": [p_value for _, _, p_value in rows],
         }
-        return pd.DataFrame(columns)
+        names = [self.id_col] if isinstance(self.id_col, str) else list(self.id_col)
+        ids = [panel.ids[i] if len(names) > 1 else (panel.ids[i],) for i, _, _ in rows]
+        return pd.DataFrame(ids, columns=names).assign(**columns)
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
         return np.asarray(self.forecaster_._point(horizon, known))

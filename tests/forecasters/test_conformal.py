@@ -116,6 +116,17 @@ def test_a_value_out_of_line_has_a_small_p_value_and_others_spread_evenly() -> N
     assert found.loc["w7", "ds"] == DAYS[299]
 
 
+def test_series_may_be_named_by_several_columns() -> None:
+    keys = pd.DataFrame({"store": list("abb"), "item": [1, 1, 2]})
+    y = keys.merge(pd.DataFrame({"ds": range(30), "y": walks(1, 30)["w0"].to_numpy()}), "cross")
+    model = ConformalForecaster(NaiveForecaster(), season_length=1, id_col=["store", "item"])
+    found = model.fit(y[y["ds"] < 28]).update(y[y["ds"] >= 28]).surprise_
+    assert found.columns.tolist() == ["store", "item", "ds", "y", "p_value"]
+    assert (
+        found[found["ds"] == 28][["store", "item"]].to_numpy().tolist() == keys.to_numpy().tolist()
+    )
+
+
 @pytest.mark.filterwarnings("ignore:.*too few values to tell")
 @pytest.mark.parametrize("size", [1, 2, 4, 9])
 def test_short_and_flat_series_have_bands_too(size: int) -> None:
