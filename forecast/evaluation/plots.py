@@ -258,6 +258,8 @@ def plot_comparison(
     array of two Axes
         The forecasts and the scores.
     """
+    table, scores = pandas_rows(table), pandas_rows(scores)
+    scores = scores.set_index("model") if "model" in scores else scores  # of another library: no index
     one_of("metric", metric, [one for one in scores if isinstance(column_named(str(one)), Metric)])
     record = metric_named(metric)
     ranked = scores[metric].dropna().sort_values(key=record.loss)

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from matplotlib import pyplot as plt
 
@@ -200,6 +201,9 @@ def test_comparison_shows_the_best_and_ranks_all():
     ranked = scores["mase"].sort_values()
     assert [text.get_text() for text in right.get_yticklabels()] == ranked.index.tolist()
     assert right.get_xlabel() == "MASE (in-sample naive = 1)"
+    polars = pl.from_pandas(frame)
+    _, again = plot_comparison(polars, evaluate(polars, history(), 1), history(), naive=["naive"])
+    assert [text.get_text() for text in again.get_yticklabels()] == ranked.index.tolist()
     with pytest.raises(ValueError, match="`metric` must be one of 'mae'"):
         plot_comparison(frame, scores, history(), metric="owa")
     with pytest.raises(ValueError, match=r"`series` must be one of \['s0', 's1', 's2'\], got 's9'"):
