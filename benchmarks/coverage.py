@@ -128,7 +128,7 @@ def forecasts(model: Any, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def inside(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Return 1 where values lie inside, 1/2 on a border, else 0."""
     closed, opened = (values >= low) & (values <= high), (values > low) & (values < high)
-    return (closed + 0.5 * opened - 0.5 * closed).astype(np.float64)
+    return 0.5 * closed + 0.5 * opened
 
 
 def layouts(model: str) -> list[tuple[str, int]]:

@@ -126,7 +126,7 @@ def plot_error_by_step(
     unit: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how the error grows with the number of steps ahead, a line per model.
+    """Draw how the error grows with the number of steps ahead, a line per model that has one.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def plot_error_by_step(
     table = pandas_rows(table)
     ax = axes_for(ax)
     frame = evaluate(table, history, season_length, by=("model", "step"), metrics=[metric])
-    record, scores = metric_named(frame.columns[0]), frame.iloc[:, 0]
+    record, scores = metric_named(frame.columns[0]), frame.iloc[:, 0].dropna()
     ends = {}
     for model, style in line_styles(scores.index.unique("model"), naive).items():
         curve = scores.xs(model, level="model").sort_index()
@@ -259,7 +259,8 @@ def plot_comparison(
         The forecasts and the scores.
     """
     table, scores = pandas_rows(table), pandas_rows(scores)
-    scores = scores.set_index("model") if "model" in scores else scores  # of another library: no index
+    if "model" in scores:  # frames of other libraries have no index
+        scores = scores.set_index("model")
     one_of("metric", metric, [one for one in scores if isinstance(column_named(str(one)), Metric)])
     record = metric_named(metric)
     ranked = scores[metric].dropna().sort_values(key=record.loss)

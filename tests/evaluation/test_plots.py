@@ -148,6 +148,13 @@ def test_error_by_step_draws_what_evaluate_says():
     assert plot_error_by_step(frame, "mase", history=history(), season_length=1, ax=ax) is ax
 
 
+def test_a_model_without_quantiles_has_no_line_of_what_they_are_worth():
+    frame = table().assign(**{"q0.1": 0.0, "q0.9": 9.0})
+    frame.loc[frame["model"] == "b", ["q0.1", "q0.9"]] = np.nan
+    for metric in ("wql", "coverage"):
+        assert [text.get_text() for text in plot_error_by_step(frame, metric).texts] == ["a"]
+
+
 def test_error_by_step_counts_in_the_unit_of_the_dates():
     months = pd.date_range("2024-01-01", periods=5, freq="MS")
     frame = table()
