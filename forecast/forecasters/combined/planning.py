@@ -19,7 +19,7 @@ from forecast.data.calendar import CANDIDATES as SEASONS
 from forecast.data.panel import Panel
 from forecast.forecasters.combined.trial import Trial
 from forecast.forecasters.neural.pretrained import MANY
-from forecast.forecasters.registry import SPELLINGS
+from forecast.forecasters.registry import CONTESTANTS
 
 CALL = 6e-4  # seconds of a step of any forecast, however few series there are
 READ = 1600  # values of a long series that are read, on average
@@ -171,9 +171,8 @@ class Candidate(NamedTuple):
 
     def build(self, random_state: int | None) -> Any:
         """Return it, not fitted."""
-        label = self.instead or self.label
-        model = SPELLINGS[label.lower().replace(" ", "-")].build(random_state)
-        return model.set_params(**self.options)
+        known = {one.label: one for one in CONTESTANTS}
+        return known[self.instead or self.label].build(random_state).set_params(**self.options)
 
 
 TUNED: dict[str, Any] = {
