@@ -163,6 +163,7 @@ def test_a_series_that_was_forecast_badly_gets_the_wider_band() -> None:
         ("B", 521, [(5, 0)]),
         ("B", 600, [(5, 261), (5, 0), (261, 0)]),
         (pd.offsets.CustomBusinessDay(weekmask="1111110"), 700, [(6, 313), (6, 0), (313, 0)]),
+        ("2MS", 640, [(6, 0)]),  # six steps of a year are no open days of a week
         ("10min", 4_100, [(144, 0)]),  # two weeks are more than is read
     ],
 )
