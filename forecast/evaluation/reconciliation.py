@@ -267,12 +267,12 @@ def _read(forecasts: Any, hierarchy: Hierarchy) -> _Block:
             "`forecasts` must hold quantiles by their levels, got 'lower' and 'upper'. Ask "
             "predict_quantiles(levels=[0.05, 0.5, 0.95])."
         )
-    lacking = np.argwhere(np.isnan(block.values))
+    lacking = np.argwhere(~np.isfinite(block.values))
     if len(lacking):
         node = hierarchy.nodes[lacking[0, 1]]
         raise ValueError(
-            f"`forecasts` must have a number for every node and step, got none for {short(node)}. "
-            "Forecast the frame that `hierarchy.add_up` returns."
+            "`forecasts` must have a finite number for every node and step, got none for "
+            f"{short(node)}. Forecast the frame that `hierarchy.add_up` returns."
         )
     return block
 

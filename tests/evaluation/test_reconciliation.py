@@ -163,6 +163,7 @@ def test_rows_may_come_in_any_order():
     ("spoil", "method", "fault"),
     [
         (lambda frame: frame.drop(columns="total"), "ols", "number for every node.*'total'"),
+        (lambda frame: frame.assign(total=np.inf), "ols", "finite number .*'total'"),
         (lambda frame: frame.assign(moon=1.0), "ols", "nodes of the hierarchy, got 'moon'"),
         (lambda frame: frame, "mint", "`errors` must be given for method='mint'"),
         (lambda frame: frame, "best", "`method` must be one of"),
