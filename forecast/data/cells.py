@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,10 +33,21 @@ _DRESSED = (
 )
 
 
+def is_numeric(dtype: Any) -> bool:
+    """Tell whether a column of this type holds numbers; pandas says no of the booleans of pyarrow.
+
+    Examples
+    --------
+    >>> is_numeric(pd.BooleanDtype()), is_numeric(np.dtype("M8[s]"))
+    (True, False)
+    """
+    return pd.api.types.is_numeric_dtype(dtype) or dtype.kind == "b"
+
+
 def is_text(column: pd.Series) -> bool:
     """Tell whether a column holds text, as all columns of a CSV file do."""
     return not (
-        pd.api.types.is_numeric_dtype(column.dtype)
+        is_numeric(column.dtype)
         or pd.api.types.is_datetime64_any_dtype(column.dtype)
         or isinstance(column.dtype, pd.PeriodDtype)
     )

@@ -13,6 +13,7 @@ import pandas as pd
 from forecast._checks import short
 from forecast.data import backends
 from forecast.data.aliases import parse_freq
+from forecast.data.cells import is_numeric
 from forecast.data.keys import as_times, distinct_ids, one_or_several, row_keys, time_level
 from forecast.data.panel import Layout
 from forecast.data.placing import Columns, Rows
@@ -75,7 +76,7 @@ def _float_type(column: pd.Series | pd.DataFrame, what: str) -> np.dtype:
     frame = column.to_frame() if isinstance(column, pd.Series) else column
     kinds = frame.dtypes.unique()
     for dtype in kinds:
-        if not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_complex_dtype(dtype):
+        if not is_numeric(dtype) or pd.api.types.is_complex_dtype(dtype):
             name = frame.columns[np.flatnonzero(frame.dtypes == dtype)[0]]
             raise TypeError(
                 f"{what.format(name)} must hold real numbers, got {dtype}; {_remedy(frame[name])}"

@@ -12,6 +12,7 @@ import pandas as pd
 
 from forecast._checks import short
 from forecast.data import backends
+from forecast.data.cells import is_numeric
 from forecast.data.keys import flat_index
 from forecast.data.placing import LARGEST, limit
 from forecast.data.reading import numbers
@@ -178,7 +179,7 @@ def _is_category(column: pd.Series) -> bool:
 
 
 def _reals(column: pd.Series, name: str) -> npt.NDArray[np.float64]:
-    if not pd.api.types.is_numeric_dtype(column.dtype):
+    if not is_numeric(column.dtype):
         raise TypeError(
             f"static column {short(name)} must hold real numbers, got {column.dtype}. Convert it, "
             "or make it a category in `fit` and later: .astype(str)."

@@ -91,7 +91,7 @@ class Vocabulary:
             )
         known = counts.index[counts >= positive_integer("min_count", min_count)]
         known = known[~known.isin(["<unknown>"])]
-        if not (known != end).any():
+        if known.isin([end]).all():
             raise ValueError(
                 f"a symbol must occur at least min_count={min_count} times to be known, and not be "
                 f"the end, got {short(counts.to_dict())}. Give more symbols, or lower `min_count`."
@@ -118,7 +118,7 @@ class Vocabulary:
         places = self.symbols.get_indexer(pd.Index(values, tupleize_cols=False)).astype(np.int64)
         numbers = np.where(places < 0, UNKNOWN, places + OWN)
         if self.end is not None:
-            numbers[(values == self.end).to_numpy()] = END
+            numbers[values.isin([self.end]).to_numpy(bool)] = END
         return np.where(values.isna(), MISSING, numbers)
 
     def decode(self, numbers: Any) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from forecast.networks.base import State, pick, stack, state_map
 
 STEPS_PER_EPOCH = 50  # windows are drawn, so an epoch has no natural length
 TARGETS_AT_ONCE = 3 * 2**13  # of a batch: what they need of memory is no more than a panel does
+TURN = threading.RLock()
 EMA_DECAY = 0.98  # per step: the averaged weights are those of about the last epoch
 
 B = TypeVar("B", bound=Rows)
@@ -266,6 +268,19 @@ def backward(
     count = count.clamp(min=1)
     gradient.whole /= count
     return total / count, stack(states)
+
+
+@contextlib.contextmanager
+def seeded(seed: int | None = None) -> Iterator[None]:
+    """Seed torch, and give it back the random numbers it had.
+
+    They belong to the whole process, as the number of its threads does: those who train or build at
+    the same time take turns, or each would draw numbers of the other.
+    """
+    with TURN, torch.random.fork_rng():
+        if seed is not None:
+            torch.manual_seed(seed)
+        yield
 
 
 @contextlib.contextmanager

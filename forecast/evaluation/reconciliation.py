@@ -17,17 +17,18 @@ shrinkage approach to large-scale covariance matrix estimation", 2005. "bottom_u
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from forecast._checks import one_of, short
+from forecast._checks import ForecastWarning, one_of, short
 from forecast.data.backends import like, pandas_table
 from forecast.data.hierarchy import Hierarchy
 from forecast.evaluation.projection import Covariance, Projection, mean_squares
-from forecast.evaluation.table import Array, pandas_rows
+from forecast.evaluation.table import Array, check_columns, pandas_rows
 
 METHODS = ("bottom_up", "ols", "wls", "mint")
 _KEYS = ("unique_id", "cutoff", "ds", "step", "model")
@@ -64,6 +65,7 @@ def reconcile(
     errors
         A forecast table of past origins, from `backtest`, of all nodes. "mint", quantiles and the
         joining of paths need it. At a cutoff only what was known by then is used.
+        Where actual values do not add up themselves, a `ForecastWarning` says so.
 
     Returns
     -------
@@ -86,6 +88,9 @@ def reconcile(
     one_of("method", method, METHODS)
     block = _read(_pandas(forecasts, hierarchy), hierarchy)
     known = None if errors is None else pandas_rows(errors)
+    if known is not None:
+        check_columns(known, ["unique_id", "cutoff", "ds", "y", "y_hat"])
+        _warn_of_sums(known, hierarchy)
     values = np.empty_like(block.values)
     for model, cutoff, rows in block.origins:
         past = None if known is None else _past(known, hierarchy, model, cutoff)
@@ -213,6 +218,25 @@ def _past(errors: pd.DataFrame, hierarchy: Hierarchy, model: Any, cutoff: Any) -
     return wide.to_numpy(np.float64)
 
 
+def _warn_of_sums(errors: pd.DataFrame, hierarchy: Hierarchy) -> None:
+    """Warn where actual values of a node lie more than a hundredth beside those of its parts."""
+    wide = errors.pivot_table("y", "ds", "unique_id").reindex(columns=hierarchy.nodes)
+    y = wide.dropna().to_numpy(np.float64)
+    told, added = y[:, : hierarchy.n_sums], y[:, hierarchy.n_sums :] @ hierarchy.sums.T
+    beside, size = np.abs(told - added).sum(0), np.abs(added).sum(0)
+    odd = np.flatnonzero(beside > size / 100)
+    if len(odd):
+        node = short(hierarchy.nodes[odd[0]])
+        warnings.warn(
+            f"actual values of {node} in `errors` are not the sums of their parts, by "
+            f"{beside[odd[0]] / len(y):.4g} on average: no forecasts that add up can be right for "
+            "both. Make the series of all nodes with `hierarchy.add_up`, or give what is between "
+            "them, such as losses, as one more part.",
+            ForecastWarning,
+            stacklevel=3,
+        )
+
+
 def _joined(paths: Array, past: Array) -> Array:
     """Return paths (R, N, S) in an order in which those of one number belong together."""
     means = paths.mean(0)  # (N, S)
@@ -243,12 +267,12 @@ def _read(forecasts: Any, hierarchy: Hierarchy) -> _Block:
             "`forecasts` must hold quantiles by their levels, got 'lower' and 'upper'. Ask "
             "predict_quantiles(levels=[0.05, 0.5, 0.95])."
         )
-    lacking = np.argwhere(np.isnan(block.values))
+    lacking = np.argwhere(~np.isfinite(block.values))
     if len(lacking):
         node = hierarchy.nodes[lacking[0, 1]]
         raise ValueError(
-            f"`forecasts` must have a number for every node and step, got none for {short(node)}. "
-            "Forecast the frame that `hierarchy.add_up` returns."
+            "`forecasts` must have a finite number for every node and step, got none for "
+            f"{short(node)}. Forecast the frame that `hierarchy.add_up` returns."
         )
     return block
 

@@ -19,6 +19,7 @@ from forecast.data.panel import Panel
 from forecast.evaluation.table import (
     Array,
     central_intervals,
+    check_columns,
     path_columns,
     quantile_columns,
 )
@@ -125,16 +126,6 @@ def _mean(values: Array, codes: Codes) -> Array:
     return np.bincount(codes, values) / np.bincount(codes)
 
 
-def _check_columns(table: pd.DataFrame, wanted: list[str]) -> None:
-    """Refuse a table without some columns; `backtest` makes them all."""
-    absent = [name for name in dict.fromkeys(wanted) if name not in table.columns]
-    if absent:
-        raise ValueError(
-            f"the forecast table must have the columns {list(dict.fromkeys(wanted))}, it lacks "
-            f"{absent}."
-        )
-
-
 def scored_rows(
     table: pd.DataFrame, keys: list[str], history: Any, season_length: int | None
 ) -> tuple[Scored, pd.Index]:
@@ -177,7 +168,7 @@ def scored_rows(
 
 def _codes(table: pd.DataFrame, keys: list[str]) -> Codes:
     """Return the number of the group of each row, (N,)."""
-    _check_columns(table, keys)
+    check_columns(table, keys)
     groups = table.groupby(keys, sort=False, dropna=False, observed=True).ngroup()
     return np.asarray(groups, dtype=np.intp)
 
@@ -192,7 +183,7 @@ def known_rows(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """
     if not keys:
         raise ValueError("`by` must name at least one column of the table, for example by='model'.")
-    _check_columns(table, ["unique_id", "model", "y", "y_hat", *keys])
+    check_columns(table, ["unique_id", "model", "y", "y_hat", *keys])
     known = table[table["y"].notna()]
     if known.empty:
         raise ValueError(f"none of the {len(table)} rows of the table has an actual value `y`.")
@@ -274,7 +265,7 @@ def warn_no_scale(where: str, count: int = 1, *, stacklevel: int = 3) -> None:
 
 def _windows(table: pd.DataFrame, panel: Panel) -> tuple[Codes, Codes]:
     """Return each row's window code, (N,), and the windows' [start, stop) in the panel, (W, 2)."""
-    _check_columns(table, ["unique_id", "cutoff"])
+    check_columns(table, ["unique_id", "cutoff"])
     series = _positions("unique_id", table["unique_id"], panel.ids)
     cutoff = _positions("cutoff", table["cutoff"], panel.grid)
     codes, keys = pd.factorize(series * len(panel.grid) + cutoff)

@@ -67,6 +67,16 @@ def pandas_rows(table: Any) -> pd.DataFrame:
     return rows
 
 
+def check_columns(table: pd.DataFrame, wanted: list[str]) -> None:
+    """Refuse a table without some columns; `backtest` makes them all."""
+    absent = [name for name in dict.fromkeys(wanted) if name not in table.columns]
+    if absent:
+        raise ValueError(
+            f"the forecast table must have the columns {list(dict.fromkeys(wanted))}, it lacks "
+            f"{absent}."
+        )
+
+
 def path_columns(table: pd.DataFrame) -> list[str]:
     """Return the path columns of a table, in its order.
 

@@ -98,15 +98,27 @@ class ArrayForecaster(ABC):
 
         Override it where one computation gives both, or gives quantiles without paths.
         """
-        return self._predict(horizon, known), self._quantiles_of_paths(horizon, levels, known)
+        median = self._in_shape("_predict", self._predict(horizon, known), horizon)
+        return median, self._quantiles_of_paths(horizon, levels, known)
 
     def _quantiles_of_paths(
         self, horizon: int, levels: tuple[float, ...], known: np.ndarray | None
     ) -> np.ndarray:
         """Return quantiles (n, H, Q) of 1,000 paths, fewer for large panels."""
         count, rng = self._n_paths(horizon), np.random.default_rng(0)
-        paths = self._sample(horizon, count, known, rng)  # (n, S, H)
+        paths = self._sample(horizon, count, known, rng)
+        paths = self._in_shape("_sample", paths, count, horizon)  # (n, S, H)
         return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)  # (n, H, Q)
+
+    def _in_shape(self, method: str, answer: np.ndarray, *sizes: int) -> np.ndarray:
+        """Return what an author's method answered for the n series, if it has these sizes."""
+        wanted = (self.panel_.n_series, *sizes)
+        if np.shape(answer) != wanted:
+            raise ValueError(
+                f"`{method}` of {type(self).__name__} must return an array of shape {wanted}, got "
+                f"{np.shape(answer)}. Its docstring in BaseForecaster says what the axes are."
+            )
+        return answer
 
     def _n_paths(self, horizon: int) -> int:
         """Return how many paths quantiles are read from: an even number."""

@@ -144,7 +144,8 @@ class DistributionForecaster(ArrayForecaster):
 
     def _point(self, steps: int, known: np.ndarray | None) -> np.ndarray:
         """Return the forecast (n, H)."""
-        return self._finished(self._predict(steps, known), mean=self.point_is_mean)
+        point = self._in_shape("_predict", self._predict(steps, known), steps)
+        return self._finished(point, mean=self.point_is_mean)
 
     def _quantiles(
         self, steps: int, levels: tuple[float, ...], known: np.ndarray | None
@@ -208,7 +209,8 @@ class DistributionForecaster(ArrayForecaster):
         self, steps: int, n_samples: int, known: np.ndarray | None, rng: np.random.Generator
     ) -> np.ndarray:
         """Return paths (n, H, S)."""
-        paths = self._sample(steps, n_samples, known, rng).transpose(0, 2, 1)
+        paths = self._sample(steps, n_samples, known, rng)
+        paths = self._in_shape("_sample", paths, n_samples, steps).transpose(0, 2, 1)
         if self.calibration_ is not None:
             paths = self._stretched(paths, self._centered(steps, (0.5,), known)[0])
         return self._finished(paths)

@@ -140,7 +140,10 @@ def _check_sizes(learned: dict[str, np.ndarray], panel: Panel) -> None:
             1.0, float(np.abs(np.nan_to_num(panel.values.astype(np.float64))).max())
         )
     for name, array in learned.items():
-        if array.dtype.kind == "f" and array.size and max(array.max(), -array.min()) > limit:
+        if array.dtype.kind != "f" or not array.size:
+            continue
+        # as a double: the limit is infinite in the type of single numbers
+        if float(np.fmax.reduce(np.abs(array), axis=None)) > limit:
             raise ValueError(f"{name!r} has numbers that no history leads to")
 
 

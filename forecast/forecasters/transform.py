@@ -125,10 +125,11 @@ def _column(function: Any, values: np.ndarray) -> np.ndarray:
     """Apply a transformer to flat values, which it takes as a column; they may leave its domain."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        column = function(values[:, None])
-    if np.shape(column) != (len(values), 1) or not hasattr(column, "ravel"):
+        given = function(values[:, None])
+    column = np.asarray(given)  # a frame, where scikit-learn's `set_output` asks for one
+    if column.shape != (len(values), 1):
         raise ValueError(
             "`target_transform` must give one number for every value, got "
-            f"{type(column).__name__} of shape {np.shape(column)} for {len(values)} values."
+            f"{type(given).__name__} of shape {np.shape(given)} for {len(values)} values."
         )
-    return np.asarray(column, dtype=np.float64).ravel()
+    return column.astype(np.float64).ravel()

@@ -14,6 +14,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from forecast.engine.training import seeded
 from forecast.forecasters.neural.building import device_of
 from forecast.networks.base import State, pick, stack
 from forecast.networks.initialisation import STARTS
@@ -118,8 +119,7 @@ class SequenceEstimator(SequenceParameters, abc.ABC):
         asked = targets if self.each_step else last_steps(sequences, targets)
         reader, head = learning.reader_of(sequences.values), self._head(asked[~np.isnan(asked)])
         device = device_of(self.device)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with seeded(seed):
             model = learning.build(self, reader, head).to(device)
             STARTS[self.initialisation](model.network, max(int(sequences.lengths.max()), 3))
             units = Units(sequences, asked, device)

@@ -91,8 +91,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     def _check_labels(self, labels: Array) -> Array:
         given = ~np.asarray(pd.isna(labels))
-        check_classification_targets(labels[given])
-        self.classes_, codes = np.unique(labels[given], return_inverse=True)
+        seen = _of_one_kind(labels[given])
+        check_classification_targets(seen)
+        self.classes_, codes = np.unique(seen, return_inverse=True)
         targets = np.full(len(labels), np.nan)
         targets[given] = codes
         return targets
@@ -110,3 +111,16 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     @property
     def _names(self) -> Array | None:
         return self.classes_
+
+
+def _of_one_kind(labels: Array) -> Array:
+    """Return labels as words, or as what numpy makes of numbers; refuse both at once."""
+    if labels.dtype != object:
+        return labels
+    word = np.array([isinstance(one, str) for one in labels], dtype=bool)
+    if word.any() and not word.all():
+        raise ValueError(
+            f"`y` must hold words or numbers, not both, got {labels[word][0]!r} and "
+            f"{labels[~word][0]!r}. Write all as words."
+        )
+    return labels if word.any() else np.array(labels.tolist())

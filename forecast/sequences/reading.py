@@ -158,12 +158,12 @@ class Long(Form):
 
 
 def _listed(y: Any) -> Any:
-    """Return a list as an array; a NaN among words stays one, where numpy makes a word of it."""
-    if hasattr(y, "shape"):
-        return y
-    labels = np.asarray(y)
-    words = np.asarray(y, dtype=object) if labels.dtype.kind == "U" else labels
-    return words if pd.isna(words).any() else labels
+    """Return a list as an array; what is no word among words stays so, as numpy would not."""
+    labels = y if hasattr(y, "shape") else np.asarray(y)
+    if labels is y or labels.dtype.kind != "U":
+        return labels
+    given = np.asarray(y, dtype=object)
+    return labels if all(isinstance(one, str) for one in given.flat) else given
 
 
 def _labelled(answers: Array, index: pd.Index, names: Any) -> Any:

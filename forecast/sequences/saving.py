@@ -15,7 +15,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer
-from forecast.engine.training import Epoch
+from forecast.engine.training import Epoch, seeded
 from forecast.forecasters.encoding import decode, encode, unfitted
 from forecast.forecasters.neural.building import device_here
 from forecast.forecasters.neural.persistence import fitting
@@ -103,7 +103,7 @@ def _model(estimator: Any, masked: bool, arrays: dict[str, Array]) -> SequenceMo
 
     with torch.device("meta"):
         weights = fitting(build().state_dict(), own)
-    with torch.random.fork_rng():
+    with seeded():
         model = build()
     model.load_state_dict(weights)
     return model.to(device_here(estimator.device)).eval()

@@ -195,6 +195,7 @@ def test_twenty_million_rows_are_read_in_seconds() -> None:
         (pd.array([1, None], dtype="Int64"), np.float64),
         (pd.array([1.5, None], dtype="Float64"), np.float64),
         (pd.array([True, None], dtype="boolean"), np.float64),
+        (pd.array([True, None], dtype="bool[pyarrow]"), np.float64),
     ],
 )
 def test_numbers_become_floats(values: object, dtype: type) -> None:

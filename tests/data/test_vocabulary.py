@@ -37,6 +37,14 @@ def test_the_end_is_a_symbol_of_its_own() -> None:
     assert words.decode([END, OWN]).tolist() == ["stop", "a"]
 
 
+@pytest.mark.parametrize("end", [None, "stop"])
+def test_words_of_pandas_own_type_are_words(end: str | None) -> None:
+    words = pd.Series(["a", "b", None], dtype="string")
+    known = Vocabulary.of(words, end=end)
+    assert known.symbols.tolist() == ["a", "b"]
+    assert known.encode(words).tolist() == [OWN, OWN + 1, MISSING]
+
+
 @pytest.mark.parametrize(
     "symbols",
     [

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import itertools
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from forecast.engine.training import (
     clip,
     one_thread,
     schedule,
+    seeded,
     train,
 )
 from forecast.networks.base import leaves, state_map
@@ -412,6 +414,17 @@ def test_a_batch_without_targets_changes_nothing():
     (epoch,) = train(model, batches, lambda model: 1.0, settings)
     assert epoch.training_loss == 0
     assert equal(before, weights(model))
+
+
+def test_threads_that_draw_take_turns():
+    def drawn(seed: int) -> torch.Tensor:
+        with seeded(seed):
+            return torch.stack([torch.rand(()) for _ in range(2_000)])
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(drawn, [0, 1] * 4))
+    for k, numbers in enumerate(found):
+        torch.testing.assert_close(numbers, found[k % 2], rtol=0, atol=0)
 
 
 def test_one_thread_gives_the_others_back():

@@ -92,7 +92,7 @@ def test_paths_go_together_as_errors_did():
     )
     together = rng.normal(size=(40, 1)) + 0.1 * rng.normal(size=(40, len(hierarchy.nodes)))
     errors = pd.DataFrame(together, columns=hierarchy.nodes).rename_axis("ds").reset_index()
-    errors = errors.melt("ds", var_name="unique_id", value_name="y").assign(cutoff=0, y_hat=0.0)
+    errors = errors.melt("ds", var_name="unique_id", value_name="y_hat").assign(cutoff=0, y=0.0)
     spreads = [
         reconcile(paths, hierarchy, "bottom_up", errors=past)["total"].to_numpy().std()
         for past in (None, errors)
@@ -143,7 +143,8 @@ def test_a_table_is_scored_by_level_before_and_after():
 def test_a_cutoff_knows_no_later_error():
     (y, hierarchy, _), errors = shops(), missed_by_theta()
     table = backtest(ThetaForecaster(), y[:-10], 4, n_windows=2)
-    later = errors.assign(y=errors["y"].where(errors["ds"] <= table["cutoff"].min(), 1e6))
+    known = errors["ds"] <= table["cutoff"].min()
+    later = errors.assign(y_hat=errors["y_hat"].where(known, 1e6))
     first = table["cutoff"] == table["cutoff"].min()
     found = [reconcile(table, hierarchy, errors=past)["y_hat"] for past in (errors, later)]
     np.testing.assert_array_equal(*(one[first] for one in found))
@@ -162,6 +163,7 @@ def test_rows_may_come_in_any_order():
     ("spoil", "method", "fault"),
     [
         (lambda frame: frame.drop(columns="total"), "ols", "number for every node.*'total'"),
+        (lambda frame: frame.assign(total=np.inf), "ols", "finite number .*'total'"),
         (lambda frame: frame.assign(moon=1.0), "ols", "nodes of the hierarchy, got 'moon'"),
         (lambda frame: frame, "mint", "`errors` must be given for method='mint'"),
         (lambda frame: frame, "best", "`method` must be one of"),
@@ -170,6 +172,17 @@ def test_rows_may_come_in_any_order():
 def test_what_cannot_be_reconciled_is_refused(spoil, method, fault, tilted):
     with pytest.raises(ValueError, match=fault):
         reconcile(spoil(tilted), shops()[1], method)
+
+
+def test_actual_totals_that_are_no_sums_are_told(tilted):
+    _, hierarchy, errors = shops()
+    off = errors.assign(y=errors["y"].where(errors["unique_id"] != "city", errors["y"] - 30))
+    with pytest.warns(UserWarning, match="values of 'city' .* by 30 on average"):
+        reconcile(tilted, hierarchy, errors=off)
+    rounded = errors.assign(y=errors["y"].round())
+    reconcile(tilted, hierarchy, errors=rounded)
+    with pytest.raises(ValueError, match=r"it lacks \['y'\]"):
+        reconcile(tilted, hierarchy, errors=errors.drop(columns="y"))
 
 
 def test_errors_of_two_models_are_not_mixed(tilted):

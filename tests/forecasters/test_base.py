@@ -62,6 +62,27 @@ def test_bad_horizon(monthly: pd.Series, verb: str, horizon: Any, message: str) 
     assert str(caught.value) == message
 
 
+class OneStep(Mean):
+    """Forget the axis of the steps."""
+
+    def _predict(self, horizon: int, known: Any) -> np.ndarray:
+        return self.mean_[:, None]
+
+    def _sample(self, horizon: int, n_samples: int, known: Any, rng: Any) -> np.ndarray:
+        return super()._sample(horizon, n_samples, known, rng)[0]
+
+
+def test_an_author_hears_of_a_wrong_shape(monthly: pd.Series) -> None:
+    model = OneStep(horizon=3).fit(monthly)
+    for ask in (model.predict, model.predict_interval):
+        with pytest.raises(
+            ValueError, match=r"`_predict` of OneStep .* shape \(1, 3\), got \(1, 1\)"
+        ):
+            ask()
+    with pytest.raises(ValueError, match=r"`_sample` .* shape \(1, 5, 3\), got \(5, 3\)"):
+        model.sample(n_samples=5)
+
+
 def test_not_fitted(monthly: pd.Series, tmp_path: Any) -> None:
     model = Mean()
     calls = [

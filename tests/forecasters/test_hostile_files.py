@@ -180,6 +180,16 @@ def test_a_forecast_that_overflows_is_refused(
         forecast.load(forged(tmp_path / "a.model", about, changed))
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_an_infinite_number_is_refused_in_any_precision(
+    dtype: str, saved: dict[str, Path], tmp_path: Path
+) -> None:
+    about, arrays = taken_apart(saved["naive"])
+    arrays["learned/slope"] = np.array([np.nan, -np.inf], dtype)
+    with pytest.raises(ValueError, match="no history leads to"):
+        forecast.load(forged(tmp_path / "a.model", about, arrays))
+
+
 def peak() -> int:
     """Return the most memory that this process has held, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -102,6 +102,14 @@ def test_any_invertible_transformer(
     assert (low <= high).all()
 
 
+def test_a_transformer_may_answer_with_frames(sales: pd.Series) -> None:
+    plain, framed = (
+        MarkovForecaster(target_transform=one).fit(sales).predict(3)
+        for one in (StandardScaler(), StandardScaler().set_output(transform="pandas"))
+    )
+    pd.testing.assert_series_equal(plain, framed)
+
+
 def test_a_logarithm_makes_growth_a_line() -> None:
     y = pd.Series(3 * 1.1 ** np.arange(20))
     drift = NaiveForecaster("drift", target_transform=LOG).fit(y)

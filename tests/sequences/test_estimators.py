@@ -175,6 +175,19 @@ def test_what_is_missing_among_words_is_no_class() -> None:
         form.unit_labels(["yes", np.nan])
 
 
+def test_labels_are_words_or_numbers() -> None:
+    X, _ = units()
+    whole = SequenceClassifier(**BRIEF)
+    steps = clone(whole).set_params(each_step=True)
+    for mixed in (["a", *[1] * (len(X) - 1)], np.array(["a", *[1] * (len(X) - 1)], object)):
+        with pytest.raises(ValueError, match="not both, got 'a' and 1. Write all as words"):
+            whole.fit(X, mixed)
+    with pytest.raises(ValueError, match="not both, got 'a' and 1"):
+        steps.fit(X, [["a", *[1] * (len(one) - 1)] for one in X])
+    some = [[None, *(np.arange(1, len(one)) % 2 == 0)] for one in X]
+    assert steps.fit(X, some).classes_.dtype == bool
+
+
 def test_text_is_refused_where_numbers_are_wanted() -> None:
     with pytest.raises(ValueError, match=r"numbers, got \['b', 'c'\] for unit 1"):
         read_list([["1.5"], ["b", "c"]])

@@ -221,7 +221,7 @@ class NeuralForecaster(LiveForecaster, abc.ABC):
         seed, sizes = self.random_state, self.recipe_
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed + done
         small = sizes.batch_size * sizes.n_steps * sizes.hidden_size < 32_000
-        with torch.random.fork_rng(), training.one_thread(small), ranks.joined(device):
+        with training.seeded(), training.one_thread(small), ranks.joined(device):
             torch.manual_seed(seed := int(ranks.agreed(seed)))
             yield torch.Generator().manual_seed(seed)
 

@@ -64,7 +64,7 @@ def from_arrays(
         packed = stream.pack(empty, like.reader)
         scales = _empty_scales(like, panel)
     parts = fitting(_named(packed) | scales, arrays)
-    with torch.random.fork_rng():
+    with training.seeded():
         model = build()
     model.load_state_dict(weights)
     columns = [field.name for field in dataclasses.fields(training.Epoch)]

@@ -13,6 +13,7 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from forecast._checks import is_integer, number_between, positive_integer
+from forecast.data.aliases import parse_freq
 from forecast.data.calendar import CANDIDATES, longer_seasons, season_lengths
 from forecast.data.panel import Panel
 from forecast.engine.support import Support
@@ -167,7 +168,8 @@ class PretrainedForecaster(BaseForecaster):
         """Return the views of a history, the one expected first."""
         m, freq = self.season_length_, panel.freq
         longer = longer_seasons(m, freq)[:1]
-        if m in YEARS and (m == 7 if is_integer(freq) else season_lengths(freq) == (m,)):
+        days = m == 7 if is_integer(freq) else season_lengths(freq) == (m,)
+        if m in YEARS and days and (is_integer(freq) or parse_freq(freq).n == 1):  # no "2MS"
             longer = (YEARS[m],)
         views = [View(m, second) for second in longer if second <= read_of(panel).max() / 2]
         views += [View(view.second) for view in views]
@@ -240,9 +242,7 @@ class PretrainedForecaster(BaseForecaster):
 
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self.network_ = build_network(values["network"], beneath(arrays, "network/"))
-        self.views_ = tuple(
-            View(int(m), int(second), float(prior)) for m, second, prior in values["views"]
-        )
+        self.views_ = tuple(View(int(m), int(s), float(p)) for m, s, p in values["views"])
         self.common_width_ = number_between("width", values["width"], 0, np.inf, ends="left")
         self.lasting_ = number_between("lasting", values.get("lasting", 0.0), 0, 1, ends="left")
         n, effect = panel.n_series, beneath(arrays, "effect/")

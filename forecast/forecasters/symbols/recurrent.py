@@ -13,7 +13,7 @@ import torch
 from forecast._checks import one_of, positive_integer, training_parameters
 from forecast.data.vocabulary import OWN, START, UNKNOWN, as_inputs
 from forecast.engine import symbols
-from forecast.engine.training import Settings, one_thread
+from forecast.engine.training import Settings, one_thread, seeded
 from forecast.forecasters.arguments import optional
 from forecast.forecasters.encoding import beneath
 from forecast.forecasters.neural.fitting import shown
@@ -165,8 +165,7 @@ class SymbolForecaster(BaseSymbolForecaster):
         fraction = self.validation_fraction if self.early_stopping else 0.0
         learned, held_out = split(sequences, fraction, seed)
         counts = np.bincount(as_inputs(np.concatenate(learned)), minlength=len(self.vocabulary_))
-        with torch.random.fork_rng(), one_thread(self.hidden_size < _WIDE):
-            torch.manual_seed(seed)
+        with seeded(seed), one_thread(self.hidden_size < _WIDE):
             self.model_ = self._build()
             self.model_.possible[:OWN] = torch.from_numpy(self._met(sequences))
             self.history_ = self._trained(learned, held_out, torch.Generator().manual_seed(seed))
@@ -237,7 +236,7 @@ class SymbolForecaster(BaseSymbolForecaster):
             parts = fitting(named(begun), arrays)
         if not all(part.isfinite().all() for part in [*weights.values(), *parts.values()]):
             raise ValueError("weights must be finite")
-        with torch.random.fork_rng():
+        with seeded():
             self.model_ = self._build().eval()
         self.model_.load_state_dict(weights)
         names = iter(parts)

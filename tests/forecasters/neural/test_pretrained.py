@@ -57,7 +57,7 @@ def test_a_season_that_nobody_told_goes_on(season_length: int) -> None:
     assert (found - y[120:]).abs().max() <= 0.02 * np.ptp(y)
 
 
-@pytest.mark.parametrize(("a", "b"), [(3.5, 4.0), (1e-3, 0.0), (1.0, -70.0), (2.0, 1e4)])
+@pytest.mark.parametrize(("a", "b"), [(3.5, 4.0), (1e-40, 0.0), (1.0, -70.0), (2.0, 1e4)])
 def test_another_unit_gives_the_same_forecast(
     model: PretrainedForecaster, a: float, b: float
 ) -> None:
@@ -163,6 +163,7 @@ def test_a_series_that_was_forecast_badly_gets_the_wider_band() -> None:
         ("B", 521, [(5, 0)]),
         ("B", 600, [(5, 261), (5, 0), (261, 0)]),
         (pd.offsets.CustomBusinessDay(weekmask="1111110"), 700, [(6, 313), (6, 0), (313, 0)]),
+        ("2MS", 640, [(6, 0)]),  # six steps of a year are no open days of a week
         ("10min", 4_100, [(144, 0)]),  # two weeks are more than is read
     ],
 )
