@@ -54,7 +54,10 @@ class FramedForecaster(Parameters, DistributionForecaster):
         """Return the steps to forecast, and what is known of them, (n, H, K)."""
         check_is_fitted(self)
         steps = arguments.steps_ahead(horizon, self.horizon_)
-        return steps, future_known(self.panel_, arguments.covariates(X), steps)
+        known = future_known(self.panel_, arguments.covariates(X), steps)
+        if known is not None and self.reach_ is not None and self.reads_covariates:
+            self.reach_.tell(self.panel_, known)
+        return steps, known
 
     def _after(self, y: Any, X: Any) -> Self:
         """Return a copy that has absorbed new values."""
