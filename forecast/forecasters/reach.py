@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from forecast._checks import ForecastWarning, short
-from forecast.data.covariates import of_future
+from forecast.data.covariates import Places
 from forecast.data.panel import Panel
 
 # A value is far outside if it lies so many ranges beyond the range seen. Columns that grow on, and
@@ -59,20 +59,19 @@ class Reach(NamedTuple):
         size = np.maximum(np.maximum(np.abs(self.low), np.abs(self.high)), 1.0)
         width = np.where(self.high > self.low, self.high - self.low, size)
         outside = np.maximum(self.low - known, known - self.high)
-        found: np.ndarray = np.maximum(outside, 0.0) / width
+        found: np.ndarray = np.fmax(outside, 0.0) / width  # NaN tells nothing
         return found
 
-    def tell(self, panel: Panel, known: np.ndarray) -> None:
-        """Warn of the plan (n, H, K) of the next steps if it lies far outside: the worst of it."""
-        n, horizon, _ = known.shape
-        beyond = self.beyond(known)
+    def tell(self, X: np.ndarray, names: tuple[str, ...], places: Places) -> None:
+        """Warn of covariates (..., K) of some places that lie far outside: of the worst."""
+        rows = X.reshape(-1, X.shape[-1])
+        beyond = self.beyond(rows)
         if not (beyond > FAR).any():
             return
-        i, step, k = np.unravel_index(beyond.argmax(), beyond.shape)
-        where = of_future(panel, horizon).name(int(i * horizon + step))
+        i, k = np.unravel_index(beyond.argmax(), beyond.shape)
         warnings.warn(
-            f"covariate {short(panel.X_names[k])} is far outside of what was seen, "
-            f"{self.low[k]:g} to {self.high[k]:g}: got {known[i, step, k]:g} at {where}; "
+            f"covariate {short(names[k])} is far outside of what was seen, {self.low[k]:g} to "
+            f"{self.high[k]:g}: got {rows[i, k]:g} at {places.name(int(i))}; "
             f"{np.count_nonzero(beyond > FAR)} of {beyond.size} numbers of `X` are. Nothing tells "
             "what happens there. Check its unit, or fit with such values.",
             ForecastWarning,

@@ -83,7 +83,8 @@ def test_what_came_meanwhile_is_seen() -> None:
     X = cents()
     X["price"] = np.where(np.arange(80) < 60, X["price"] / 100, X["price"])
     model = MarkovForecaster(order=2).fit(sales(), X[PAST])
-    model.update(pd.Series(9.0, DAYS[LATER]), X[LATER])
+    with pytest.warns(ForecastWarning, match="covariate 'price' is far outside"):
+        model.update(pd.Series(9.0, DAYS[LATER]), X[LATER])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.predict(5, X[65:70])
