@@ -93,7 +93,7 @@ class PretrainedForecaster(BaseForecaster):
         if it got no better on them, the network stays as it is. 0: none.
     holidays
         A country whose holidays, with the days before and after, have an effect, such as "DE" or
-        "US-CA", or several.
+        "US-CA", or several. For days and longer steps: of hours it is the same all day long.
     horizon
         As in every forecaster, and how far past origins are judged.
 
