@@ -1,20 +1,23 @@
 """Is this value odd? Hold each new value against the errors that the model has made before.
 
-A value's score is its distance to the forecast, in half widths of the model's own 80 % band on its
-side. Its p-value is conformal: the share of past scores that are as large, this one included
-(Vovk, Gammerman and Shafer, "Algorithmic learning in a random world", 2005; for anomalies:
-Laxhammar and Falkman, "Conformal prediction for distribution-independent anomaly detection in
-streaming vessel data", 2010). So whatever the model promised, an alarm at p <= a is false in a
-share a of the values, as long as errors stay as they were. The largest scores are few: where they
-are reached, p is read from the distribution that the tails of most others approach (Pickands,
-"Statistical inference using extreme order statistics", 1975; for streams: Siffer et al., "Anomaly
-detection in streams with extreme value theory", 2017), fitted by L-moments (Hosking and Wallis,
-"Parameter and quantile estimation for the generalized Pareto distribution", 1987).
+A value's score is its distance to the forecast, in half widths of the model's 80 % band on its
+side, steadied: as wide as the geometric mean of its own width and the median of those before it, so
+that a single odd value widens it less and a lasting change is followed. Its p-value is conformal:
+the share of past scores that are as large, this one included (Vovk, Gammerman and Shafer,
+"Algorithmic learning in a random world", 2005; for anomalies: Laxhammar and Falkman, "Conformal
+prediction for distribution-independent anomaly detection in streaming vessel data", 2010). So
+whatever the model promised, an alarm at p <= a is false in a share a of the values, as long as
+errors stay as they were. The largest scores are few: where they are reached, p is read from the
+distribution that the tails of most others approach (Pickands, "Statistical inference using extreme
+order statistics", 1975; for streams: Siffer et al., "Anomaly detection in streams with extreme
+value theory", 2017), fitted by L-moments (Hosking and Wallis, "Parameter and quantile estimation
+for the generalized Pareto distribution", 1987).
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -32,6 +35,9 @@ from forecast.evaluation.table import Array, given
 LEVELS = (0.1, 0.5, 0.9)
 PAST = 200  # origins of the history whose errors count
 KEPT = 1000  # scores that are remembered of each series
+# Of so many bands before, at the same place of the season, the median width is usual; of fewer than
+# FEW nothing is known.
+BANDS, FEW = 20, 3
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ def watch(
     >>> y.iloc[301] += 8
     >>> for seen in watch(NaiveForecaster().fit(y[:300]), (y[k : k + 1] for k in (300, 301))):
     ...     print(seen.time, round(seen.p_value, 3), seen.alarm)
-    300 0.212 False
+    300 0.238 False
     301 0.0 True
     """
     check_is_fitted(model)
@@ -121,8 +127,10 @@ def watch(
     least = _least(model)
     for item in followed(model, source, X, ask):
         bands = columns_of(item.before, item.forecast)
-        for i, step in np.argwhere(~np.isnan(item.truth)):
-            yield _watched(item, int(i), int(step), bands[i, step], usual[i], share, least[i])
+        for i, step in np.ndindex(item.truth.shape):
+            band = usual[i].steady.of(bands[i, step])
+            if not np.isnan(item.truth[i, step]):
+                yield _watched(item, i, step, band, usual[i], share, least[i])
         least = _least(model)
 
 
@@ -214,11 +222,48 @@ class Tail(NamedTuple):
         return self.start + self.scale * far
 
 
-class _Usual:
-    """The scores of one series so far, and its newest p-values."""
+class Steady:
+    """Bands of one series that a single odd value widens little.
 
-    def __init__(self, scores: Array, window: int) -> None:
-        self.scores = deque(scores.tolist(), maxlen=KEPT)
+    A model that draws errors as large as those of late widens its bands after an outlier, and the
+    next one would pass.
+
+    Parameters
+    ----------
+    season
+        Steps per season: widths are compared at the same place.
+
+    Examples
+    --------
+    >>> steady = Steady(1)
+    >>> bands = [np.array([-half, 0.0, half]) for half in (1.0, 1.0, 1.0, 4.0)]
+    >>> [steady.of(band).tolist() for band in bands][-1]
+    [-2.0, 0.0, 2.0]
+    """
+
+    def __init__(self, season: int) -> None:
+        self.season = season
+        self.widths: deque[float] = deque(maxlen=BANDS * season)
+
+    def of(self, band: Array) -> Array:
+        """Return the next band (3,), as wide as the geometric mean of its width and the usual."""
+        width = float(band[2] - band[0])
+        before = list(self.widths)[-self.season :: -self.season]
+        self.widths.append(width)
+        usual = statistics.median(before) if len(before) >= FEW else 0.0
+        if not (usual > 0 and width > 0):
+            return band
+        return band[1] + (band - band[1]) * math.sqrt(usual / width)
+
+
+class _Usual:
+    """The scores of one series so far, its steady bands, and its newest p-values."""
+
+    def __init__(self, truth: Array, bands: Array, season: int, window: int) -> None:
+        self.steady = Steady(season)
+        steady = np.array([self.steady.of(band) for band in bands]).reshape(-1, 3)
+        scores = _score(truth, steady)
+        self.scores = deque(scores[np.isfinite(scores)].tolist(), maxlen=KEPT)
         self.recent: deque[float] = deque(maxlen=window)
         self._learn()
 
@@ -255,13 +300,14 @@ class _Usual:
 
 def _past_scores(model: Any, window: int) -> list[_Usual]:
     """Return what the errors of the history have been, series by series."""
-    panel = model.panel_
+    panel, season = model.panel_, model.season_length_
     count = min(PAST, int(panel.lengths.min()) // 2)
     if count == 0:
-        return [_Usual(np.empty(0), window) for _ in panel.ids]
+        return [_Usual(np.empty(0), np.empty((0, 3)), season, window) for _ in panel.ids]
     table = backtest(
         model, complete(panel), 1, **given(covariates_of(panel)), n_windows=count, quantiles=LEVELS
     )
-    bands = table[[f"q{level:g}" for level in LEVELS]].to_numpy(np.float64)
-    scores = _score(table["y"].to_numpy(np.float64), bands).reshape(count, panel.n_series)
-    return [_Usual(own[np.isfinite(own)], window) for own in scores.T]
+    truth = table["y"].to_numpy(np.float64).reshape(count, -1)
+    columns = [f"q{level:g}" for level in LEVELS]
+    bands = table[columns].to_numpy(np.float64).reshape(count, -1, len(LEVELS))
+    return [_Usual(*own, season, window) for own in zip(truth.T, bands.swapaxes(0, 1), strict=True)]

@@ -23,6 +23,7 @@ from forecast.forecasters.bounds import Bounds
 from forecast.forecasters.calibration import Calibration, calibrate
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.outliers import GONE_ON_FROM, HIDDEN, Outliers
+from forecast.forecasters.reach import Reach
 from forecast.forecasters.transform import backward, fit_transformer, forward
 
 # Equal values from which on a series is thought to be constant.
@@ -40,6 +41,7 @@ class DistributionForecaster(ArrayForecaster):
     bounds_: Bounds
     outliers_: Outliers
     target_transform_: Any
+    reach_: Reach | None
     freq_: Any
     unit_: str | None
     n_features_in_: int
@@ -84,7 +86,7 @@ class DistributionForecaster(ArrayForecaster):
         }
         # weights are for learning; what comes later has none
         learner.panel_ = panel if panel.weights is None else replace(panel, weights=None)
-        learner.freq_, learner.unit_ = panel.freq, None
+        learner.freq_, learner.unit_, learner.reach_ = panel.freq, None, Reach.of(panel.X)
         learner.season_length_ = season_length or infer_season_length(panel)
         learner.horizon_ = horizon or _default_horizon(panel, learner.season_length_)
         if panel.X_names or panel.past_names:
@@ -106,6 +108,7 @@ class DistributionForecaster(ArrayForecaster):
         learner.panel_ = panel
         seen = self._seen(panel)
         learner.bounds_ = self.bounds_.after(seen, added)
+        learner.reach_ = None if self.reach_ is None else self.reach_.after(panel, added)
         learner._update(seen, added)
         return learner
 

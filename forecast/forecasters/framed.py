@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from forecast.data.covariates import of_future, of_history
 from forecast.data.frames import append, future_known, missing, read_frames, read_update
 from forecast.data.panel import Panel
 from forecast.data.weights import weights_of
@@ -54,10 +55,15 @@ class FramedForecaster(Parameters, DistributionForecaster):
         """Return the steps to forecast, and what is known of them, (n, H, K)."""
         check_is_fitted(self)
         steps = arguments.steps_ahead(horizon, self.horizon_)
-        return steps, future_known(self.panel_, arguments.covariates(X), steps)
+        known = future_known(self.panel_, arguments.covariates(X), steps)
+        if known is not None and self.reach_ is not None and self.reads_covariates:
+            self.reach_.tell(known, self.panel_.X_names, of_future(self.panel_, steps))
+        return steps, known
 
     def _after(self, y: Any, X: Any) -> Self:
         """Return a copy that has absorbed new values."""
         check_is_fitted(self)
         new = read_update(self.panel_, y, X, **self._named_columns())
+        if new.X is not None and self.reach_ is not None and self.reads_covariates:
+            self.reach_.tell(new.X, new.X_names, of_history(new))
         return self._continued(append(self.panel_, new))

@@ -20,6 +20,7 @@ from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import beneath, decode, unfitted
 from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.panel_state import panel_from_state
+from forecast.forecasters.reach import Reach
 from forecast.forecasters.registry import CLASSES, forecaster_class
 from forecast.forecasters.saving import (
     FORMAT_VERSION,
@@ -112,6 +113,7 @@ def rebuilt(about: dict[str, Any], learned: dict[str, np.ndarray], panel: Panel)
     forecaster.unit_ = None if about.get("unit") is None else str(about["unit"])
     forecaster.season_length_ = positive_integer("season_length", about["season_length"])
     forecaster.horizon_ = horizon_in(about, len(panel.grid))
+    forecaster.reach_ = Reach.of(panel.X)
     if panel.X is not None:
         forecaster.n_features_in_ = panel.X.shape[1]
     _check_sizes(learned, panel)

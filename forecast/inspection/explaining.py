@@ -180,7 +180,8 @@ def _groups(forecaster: BaseForecaster, blocks: Sequence[int] | None) -> list[Gr
         for k, name in enumerate(panel.X_names):
             groups += [Group(name, "plan", k), Group(f"{name} before", "X", k)]
         groups += [Group(f"{name} before", "past", k) for k, name in enumerate(panel.past_names)]
-        if getattr(forecaster, "calendar", False):
+        told = getattr(forecaster, "holidays", None) is not None
+        if told or getattr(forecaster, "calendar", False):
             groups.append(Group("calendar", "calendar"))
         if getattr(forecaster, "static", None) is not None:
             groups.append(Group("static", "static"))

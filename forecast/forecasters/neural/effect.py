@@ -33,8 +33,8 @@ class Effect(NamedTuple):
     scale: np.ndarray
 
     @classmethod
-    def fit(cls, panel: Panel, season_length: int) -> Self:
-        """Regress changes of y on changes of X by ridge, all series together.
+    def fit(cls, panel: Panel, X: np.ndarray, season_length: int) -> Self:
+        """Regress changes of y on changes of X (N, K) by ridge, all series together.
 
         Changes over one step, or over a season, whichever foretells more of the last quarter of
         the histories: a level, a trend and a season are then no effect of X. If neither foretells
@@ -43,8 +43,6 @@ class Effect(NamedTuple):
         Hoerl and Kennard, 1970, "Ridge regression": min |dy - dX b|^2 + a |b|^2, with a by
         generalised cross-validation.
         """
-        X = panel.X
-        assert X is not None
         center, spread, scale = X.mean(0), X.std(0), spreads(panel)
         spread = np.where(spread > 0, spread, 1.0)
         lags = sorted({1, season_length})
@@ -55,12 +53,6 @@ class Effect(NamedTuple):
     def of(self, X: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """Return the effect (...) of covariates (..., K) on series with the scales (...)."""
         return (X - self.center) @ self.coef * scale
-
-    def without(self, panel: Panel) -> np.ndarray:
-        """Return the values (N,) without the effect."""
-        assert panel.X is not None
-        found: np.ndarray = panel.values - self.of(panel.X, self.scale[series_numbers(panel)])
-        return found
 
 
 def spreads(panel: Panel) -> np.ndarray:

@@ -12,9 +12,7 @@ import torch
 from scipy.special import ndtri
 from torch import Tensor
 
-from forecast._checks import is_integer, number_between, positive_integer
-from forecast.data.aliases import parse_freq
-from forecast.data.calendar import CANDIDATES, longer_seasons, season_lengths
+from forecast._checks import number_between, positive_integer
 from forecast.data.panel import Panel
 from forecast.engine.support import Support
 from forecast.forecasters.arrays import ForecasterTags
@@ -22,7 +20,9 @@ from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.calibration import origins
 from forecast.forecasters.encoding import beneath
 from forecast.forecasters.history import shaped
+from forecast.forecasters.neural.drivers import Drivers
 from forecast.forecasters.neural.effect import Effect, spreads
+from forecast.forecasters.neural.views import candidates
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
 from forecast.networks.base import pick, stack
@@ -54,10 +54,8 @@ from forecast.pretrained.tuning import Histories, fine_tune, heard
 from forecast.pretrained.weights import build_network, shipped_network
 
 VALUES = 2**16  # values, or steps ahead, that are looked at in one call
-YEARS = {5: 261, 6: 313, 7: 365}  # days of a year that are open, by those of a week
 REREAD = 8  # from so many new values on, reading everything anew is cheaper
 MANY = 20  # series that together tell a season of whole-number steps, and what values there are
-UNLIKELY = 0.05  # prior weight of a season that neither index nor values suggest
 MEDIAN = LEVELS.index(0.5)
 
 
@@ -84,8 +82,8 @@ class PretrainedForecaster(BaseForecaster):
     first pass is out of sample, so it also tells which seasons to believe in and how wide a band
     must be. There is no seed: the same history, the same forecast.
 
-    Known covariates have a linear effect on the values, found by ridge regression of their changes;
-    those in `past_only` are not used. `update` calls the cell once per value.
+    Known covariates and `holidays` have a linear effect on the values, found by ridge regression of
+    their changes; covariates in `past_only` are not used. `update` calls the cell once per value.
 
     Parameters
     ----------
@@ -93,6 +91,9 @@ class PretrainedForecaster(BaseForecaster):
         Epochs, of 200 steps each, in which the readout goes on learning from the history itself:
         for large panels. The last values of every series judge, as many as calibration holds back;
         if it got no better on them, the network stays as it is. 0: none.
+    holidays
+        A country whose holidays, with the days before and after, have an effect, such as "DE" or
+        "US-CA", or several. For days and longer steps: of hours it is the same all day long.
     horizon
         As in every forecaster, and how far past origins are judged.
 
@@ -116,7 +117,7 @@ class PretrainedForecaster(BaseForecaster):
     lasting_ : float
         The share of their variance that stays the same along a path.
     effect_ : Effect or None
-        The effect of X.
+        The effect of X and of holidays.
 
     Examples
     --------
@@ -129,14 +130,23 @@ class PretrainedForecaster(BaseForecaster):
     tags = ForecasterTags(covariates=True)
     pooled_: np.ndarray | None
 
-    def __init__(self, *, fine_tune: int = 0, **common: Unpack[Common]) -> None:
+    def __init__(
+        self,
+        *,
+        fine_tune: int = 0,
+        holidays: str | Sequence[str] | None = None,
+        **common: Unpack[Common],
+    ) -> None:
         super().__init__(**common)
         self.fine_tune = fine_tune
+        self.holidays = holidays
 
     def _fit(self, panel: Panel) -> None:
         self.network_ = shipped_network()
         self.views_ = self._candidates(panel)
-        self.effect_ = None if panel.X is None else Effect.fit(panel, self.season_length_)
+        self.drivers_ = Drivers(panel, self.holidays)
+        X = self.drivers_.of(panel)
+        self.effect_ = None if X is None else Effect.fit(panel, X, self.season_length_)
         back = None
         if positive_integer("fine_tune", self.fine_tune, minimum=0):
             n_origins, ahead, _ = origins(panel.lengths, self.horizon_)
@@ -166,20 +176,9 @@ class PretrainedForecaster(BaseForecaster):
 
     def _candidates(self, panel: Panel) -> tuple[View, ...]:
         """Return the views of a history, the one expected first."""
-        m, freq = self.season_length_, panel.freq
-        longer = longer_seasons(m, freq)[:1]
-        days = m == 7 if is_integer(freq) else season_lengths(freq) == (m,)
-        if m in YEARS and days and (is_integer(freq) or parse_freq(freq).n == 1):  # no "2MS"
-            longer = (YEARS[m],)
-        views = [View(m, second) for second in longer if second <= read_of(panel).max() / 2]
-        views += [View(view.second) for view in views]
-        views.insert(min(len(views), 1), View(m))
-        if is_integer(freq) and self.season_length is None:
-            # the values of many series have told their season; those of few may have misled
-            others = (1, *CANDIDATES) if panel.n_series < MANY else (1,)
-            known = {view.season for view in views}
-            views += [View(other, 0, UNLIKELY) for other in others if other not in known]
-        return tuple(views)
+        told, many = self.season_length is not None, panel.n_series >= MANY
+        seen = int(read_of(panel).max())
+        return candidates(panel.freq, self.season_length_, seen, told=told, many=many)
 
     def _update(self, panel: Panel, added: np.ndarray) -> None:
         """Absorb new values: one step of the network per value, series and view.
@@ -226,6 +225,7 @@ class PretrainedForecaster(BaseForecaster):
         other.weights_, other.shares_ = self.weights_[asked.owners], self.shares_[asked.owners]
         if self.effect_ is not None:
             other.effect_ = self.effect_._replace(scale=self.effect_.scale[asked.owners])
+            other.drivers_ = self.drivers_.hidden(asked.calendar, self.effect_.center)
         other.live_ = other._look()
         return other._predict(horizon, asked.known)
 
@@ -252,7 +252,9 @@ class PretrainedForecaster(BaseForecaster):
             self.pooled_ = shaped(arrays, "pooled", len(LEVELS))
             self.shares_ = shaped(arrays, "shares", n)
         self.widths_, self.correlation_ = shaped(arrays, "widths", n), arrays["correlation"]
-        self.effect_ = Effect(**effect) if panel.X is not None else None
+        self.drivers_ = Drivers(panel, self.holidays)
+        driven = panel.X is not None or self.holidays is not None
+        self.effect_ = Effect(**effect) if driven else None
         self.seen_ = panel
         self.live_ = self._look()
 
@@ -338,8 +340,9 @@ class PretrainedForecaster(BaseForecaster):
         seen = int(read_of(self.seen_).max())
         steps = max(steps_for(*view[:2], horizon, seen) for view in self.views_)
         table: np.ndarray = self._together(write, steps).numpy()
-        if self.effect_ is not None and known is not None:
-            table = table + self.effect_.of(known, self.effect_.scale[:, None])[..., None]
+        ahead = self.drivers_.ahead(self.seen_, horizon, known)
+        if self.effect_ is not None and ahead is not None:
+            table = table + self.effect_.of(ahead, self.effect_.scale[:, None])[..., None]
         return table
 
     def _together(self, work: Callable[[Tensor], Any], steps: int = 1) -> Any:
@@ -379,22 +382,16 @@ class PretrainedForecaster(BaseForecaster):
     def _last(self, rows: Tensor, lengths: np.ndarray, back: int) -> Tensor:
         """Return so many values of some histories (B, N), `back` steps ago, NaN before them."""
         panel, i, length = self.seen_, rows.numpy(), int(lengths.max())
-        if len(i) == panel.n_series and lengths.min() == length:
-            newest = panel.newest(length + back)  # lays no history out
-            parts = newest.map(lambda part: part[i, :length])
-            return torch.from_numpy(self._without_effect(parts.values, parts.X, i))
         ago = np.arange(-length, 0)
         own = ago >= -lengths[:, None]
-        at = np.where(own, panel.offsets[i + 1, None] - back + ago, 0)
-        X = None if panel.X is None else panel.X[at]
-        values = self._without_effect(panel.values[at], X, i)
+        if len(i) == panel.n_series and lengths.min() == length:
+            newest = panel.newest(length + back)  # lays no history out
+            values, X, _ = newest.map(lambda part: part[i, :length])
+        else:
+            at = np.where(own, panel.offsets[i + 1, None] - back + ago, 0)
+            values, X = panel.values[at], None if panel.X is None else panel.X[at]
+        values, places = values.astype(np.float64), panel.ends[i, None] - back + ago
+        beside = self.drivers_.at(panel, np.maximum(places, 0), X)
+        if self.effect_ is not None and beside is not None:
+            values = values - self.effect_.of(beside, self.effect_.scale[i, None])
         return torch.from_numpy(np.where(own, values, np.nan))
-
-    def _without_effect(
-        self, values: np.ndarray, X: np.ndarray | None, rows: np.ndarray
-    ) -> np.ndarray:
-        """Return values (B, N) of some series without the effect of X (B, N, K)."""
-        values = values.astype(np.float64)
-        if self.effect_ is None or X is None:
-            return values
-        return values - self.effect_.of(X, self.effect_.scale[rows, None])

@@ -34,22 +34,27 @@ def panel(
     return read_frames(frame, pd.concat(Xs))
 
 
+def fitted(given: Panel) -> Effect:
+    assert given.X is not None
+    return Effect.fit(given, given.X, 7)
+
+
 @pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize("series", [1, 4])
 def test_a_planted_effect_is_found(series: int, missing: bool) -> None:
     given = panel([1.5, -0.8], series=series, missing=missing)
-    effect = Effect.fit(given, 7)
+    effect = fitted(given)
     found = effect.coef * effect.scale[:, None] / 10.0 ** np.arange(series)[:, None]
     np.testing.assert_allclose(found.mean(0), [1.5, -0.8], atol=0.15)
 
 
 def test_no_effect_is_none() -> None:
-    assert (Effect.fit(panel([0.0, 0.0]), 7).coef == 0).all()
+    assert (fitted(panel([0.0, 0.0])).coef == 0).all()
 
 
 def test_at_their_means_covariates_have_no_effect() -> None:
     given = panel([1.5, -0.8])
-    effect = Effect.fit(given, 7)
+    effect = fitted(given)
     assert effect.of(given.X.mean(0), effect.scale) == pytest.approx(0)
     higher = effect.of(given.X.mean(0) + [1, 0], effect.scale)
     assert higher == pytest.approx(effect.coef[0] * effect.scale)
@@ -57,7 +62,8 @@ def test_at_their_means_covariates_have_no_effect() -> None:
 
 def test_what_is_left_is_what_there_was_without_covariates() -> None:
     given, plain = panel([3.0], noise=0.1), panel([0.0], noise=0.1)
-    rest = Effect.fit(given, 7).without(given)
+    effect = fitted(given)
+    rest = given.values - effect.of(given.X, effect.scale[0])
     level = rest.mean() - plain.values.mean()
     assert np.abs(rest - level - plain.values).max() < 0.15 * np.ptp(given.values)
 
@@ -65,16 +71,16 @@ def test_what_is_left_is_what_there_was_without_covariates() -> None:
 def test_a_covariate_that_never_changes_is_harmless() -> None:
     given = panel([1.0, 0.0])
     given.X[:, 1] = 5.0
-    effect = Effect.fit(given, 7)
+    effect = fitted(given)
     assert np.isfinite(effect.coef).all()
     assert np.isfinite(effect.of(given.X + 1, effect.scale[0])).all()
 
 
 def test_another_unit_of_the_target_scales_the_effect() -> None:
     given = panel([1.5, -0.8])
-    once = Effect.fit(given, 7)
+    once = fitted(given)
     given.values[:] *= 1e4
-    other = Effect.fit(given, 7)
+    other = fitted(given)
     np.testing.assert_allclose(other.coef, once.coef)
     np.testing.assert_allclose(other.scale, 1e4 * once.scale)
 
@@ -88,4 +94,4 @@ def test_spreads_are_standard_deviations_of_what_is_observed() -> None:
 
 
 def test_too_few_values_say_nothing() -> None:
-    assert (Effect.fit(panel([5.0, 5.0], n=8), 7).coef == 0).all()
+    assert (fitted(panel([5.0, 5.0], n=8)).coef == 0).all()
