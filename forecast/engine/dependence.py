@@ -10,7 +10,7 @@ from forecast.networks.heads.base import NORMAL
 
 
 def noise_factor(
-    scores: Tensor, observed_mask: Tensor, independent: float = 0.0, near: float = 0.0
+    scores: Tensor, observed_mask: Tensor, independent: float = 0.0, usual: float = 0.0
 ) -> Tensor:
     """Return the Cholesky factor (R, R) of the covariance between the steps of a block.
 
@@ -24,16 +24,16 @@ def noise_factor(
         Which targets were observed.
     independent : float
         How many scores of a step are.
-    near : float
-        What correlation of neighbouring steps is usual, on average over the steps.
+    usual : float
+        What correlation of two steps is usual, on average over all pairs of them.
 
     Notes
     -----
     A few wild series would widen the bands of all, so where many scores are independent, the width
     is that of the band that holds four of five of them. With few blocks the variances are shrunk
-    towards their mean and the correlations towards `walk_like` ones. How near steps belong together
-    is then believed of `near`: few scores of one short time have a level in common, which is off
-    and tells nothing of how it is off elsewhere.
+    towards their mean and the correlations towards `walk_like` ones. How much steps have in common
+    is then believed of `usual`: few scores of one short time share a level, which is off and tells
+    nothing of how it is off elsewhere.
     """
     steps = scores.shape[1]
     # clipped at 5 standard deviations: one outlier must not widen every interval
@@ -52,9 +52,9 @@ def noise_factor(
     size = variance.clamp(1e-4, 9.0).sqrt()  # (R,)
     scores = scores / size
     sample = scores.T @ scores / together.clamp(min=1)
-    neighbours = sample.diagonal(1)[together.diagonal(1) > 0]
-    found = neighbours.mean().item() if len(neighbours) else near
-    smooth = walk_like(near + many * (found - near), steps).to(sample)
+    told = pairs(sample)[pairs(together) > 0]
+    found = told.mean().item() if len(told) else usual
+    smooth = walk_like(usual + many * (found - usual), steps).to(sample)
     weight = together / (together + 4 * steps)
     mixed = weight * sample + (1 - weight) * smooth
     mixed.fill_diagonal_(1.0)
@@ -65,25 +65,35 @@ def noise_factor(
     return torch.linalg.cholesky(to_scores[:, None] * mixed * to_scores)
 
 
-def walk_like(near: float, steps: int) -> Tensor:
-    """Return correlations (R, R), (j / k)^a between steps j <= k.
+def walk_like(mean: float, steps: int) -> Tensor:
+    """Return correlations (R, R), (j / k)^a between steps j <= k, which are `mean` on average.
 
-    Those of neighbours are `near`, on average over the steps. With a = 1/2 they are those of a
-    random walk. What is off at one step lasts: far steps have more in common than those of an
-    autoregression.
+    The mean is over all pairs of steps: it tells how wide sums over the steps are. With a = 1/2
+    they are those of a random walk. What is off at one step lasts: far steps have more in common
+    than those of an autoregression.
 
     Examples
     --------
-    >>> [[round(each, 2) for each in row] for row in walk_like(0.7618, 3).tolist()]
+    >>> [[round(each, 2) for each in row] for row in walk_like(0.7, 3).tolist()]
     [[1.0, 0.71, 0.58], [0.71, 1.0, 0.82], [0.58, 0.82, 1.0]]
     """
-    if steps == 1 or near < 0.01:
+    if steps == 1 or mean < 0.01:
         return torch.eye(steps, dtype=torch.float64)
-    step = torch.arange(1, steps + 1, dtype=torch.float64)
-    ratio = torch.minimum(step[:, None], step) / torch.maximum(step[:, None], step)
-    neighbours, near = ratio.diagonal(1), min(near, 0.99)
-    power: float = brentq(lambda a: (neighbours**a).mean().item() - near, 0.0, 1e6)
+    ratio, mean = step_ratios(steps), min(mean, 0.99)
+    above = pairs(ratio)
+    power: float = brentq(lambda a: (above**a).mean().item() - mean, 0.0, 1e6)
     return ratio**power
+
+
+def step_ratios(steps: int) -> Tensor:
+    """Return j / k of the steps j <= k, (R, R)."""
+    step = torch.arange(1, steps + 1, dtype=torch.float64)
+    return torch.minimum(step[:, None], step) / torch.maximum(step[:, None], step)
+
+
+def pairs(matrix: Tensor) -> Tensor:
+    """Return what a matrix (R, R) says of each pair of steps: what stands above its diagonal."""
+    return matrix[torch.ones_like(matrix, dtype=torch.bool).triu(1)]
 
 
 def _held(size: Tensor) -> Tensor:

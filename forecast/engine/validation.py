@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from forecast.engine.batches import Windows
-from forecast.engine.dependence import noise_factor
+from forecast.engine.dependence import noise_factor, pairs, step_ratios
 from forecast.engine.model import Model, residual_unit
 from forecast.engine.reader import ReaderOutput
 from forecast.engine.rollout import first_block, greedy, rollout
@@ -17,7 +17,7 @@ from forecast.networks.heads.base import NORMAL
 
 MAX_ORIGINS = 512  # judged per epoch: about the cost of a few training steps
 CONTEXT = 64  # patches read before each origin, at least
-LIKE_WALK = 8.0  # independent errors for which the dependence of a random walk counts
+LIKE_WALK = 1.0  # independent errors for which the dependence of a random walk counts
 QUARTILE = NORMAL.inv_cdf(0.75)  # the median of absolute values of a standard normal variable
 
 
@@ -102,12 +102,12 @@ class Validation:
             live = read(model, *self.shown)
             return self._error(rollout(model, live, self.known, greedy(model)))
 
-    def calibrate(self, model: Model, near: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
+    def calibrate(self, model: Model, usual: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
         """Learn from the residuals of the held-out part what training cannot teach.
 
         First the buffers of the head, then how wide the distribution should have been and how the
         steps of a block depend on each other (`noise_factor`), which is measured with the former,
-        and leans on the correlation of neighbouring steps that is usual, `near`.
+        and leans on the mean correlation of two steps that is `usual`.
         Returns the parameters (N, R, n_params) and the scaled targets (N, R) of one block after
         each origin, NaN where nothing was observed, and the typical spreads (N,).
         """
@@ -116,7 +116,7 @@ class Validation:
             observed_mask = ~z.isnan()
             model.head.calibrate(params, z, observed_mask)
             scores = model.head.normal_score(params, model.head.jitter(params, z.nan_to_num(0.0)))
-            model.noise_factor.copy_(noise_factor(scores, observed_mask, self.independent, near))
+            model.noise_factor.copy_(noise_factor(scores, observed_mask, self.independent, usual))
         return params, z, reading.typical_spread
 
     def shrinkage(self, model: Model) -> tuple[Tensor, Tensor]:
@@ -208,22 +208,24 @@ def sizes(errors: Tensor) -> Tensor:
     return errors.abs().nanmedian(0).values / QUARTILE
 
 
-def usual_near(errors: Tensor, independent: float) -> float:
-    """Return the correlation of errors (N, R) at neighbouring steps, on average over the steps.
+def usual_correlation(errors: Tensor, independent: float) -> float:
+    """Return the correlation of errors (N, R) at two steps, on average over all pairs of steps.
 
     It leans on that of a random walk by as much as `LIKE_WALK` independent errors.
 
     Examples
     --------
     >>> independent_steps = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
-    >>> round(usual_near(independent_steps, 4.0), 2), round(usual_near(independent_steps, 0.0), 2)
-    (0.51, 0.76)
+    >>> round(usual_correlation(independent_steps, 1.0), 2)
+    0.36
+    >>> round(usual_correlation(independent_steps, 0.0), 2)
+    0.7
     """
-    step = torch.arange(1.0, errors.shape[1])
-    walk = (step / (step + 1)).sqrt().mean().nan_to_num(0.0).item()
-    scores = (errors / sizes(errors)).clamp(-5, 5)
-    before, after = scores[:, :-1], scores[:, 1:]
-    own = (before * after).nansum() / (before.square() + after.square()).nansum() * 2
+    walk = pairs(step_ratios(errors.shape[1])).sqrt().mean().nan_to_num(0.0).item()
+    scores = (errors / sizes(errors)).clamp(-5, 5).double()
+    there, scores = (~scores.isnan()).double(), scores.nan_to_num(0.0)
+    square = scores.square().T @ there  # of each step, where the other was observed, too
+    own = pairs(scores.T @ scores).sum() / pairs(square + square.T).sum() * 2
     trust = independent / (independent + LIKE_WALK) if own.isfinite() else 0.0
     return walk + trust * (own.nan_to_num(0.0).item() - walk)
 

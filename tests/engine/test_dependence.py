@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from forecast.engine.dependence import noise_factor, walk_like
+from forecast.engine.dependence import noise_factor, pairs, walk_like
 
 
 def ar_scores(rows, steps, phi=0.9, seed=0):
@@ -41,7 +41,7 @@ def correlation(factor):
 def test_dependence_and_width_of_autoregressive_scores_are_recovered(size):
     # a head that is too wide or too narrow has scores of another variance than 1
     scores = size * ar_scores(6000, 24)
-    factor = noise_factor(scores, torch.ones(6000, 24, dtype=torch.bool), near=0.9)
+    factor = noise_factor(scores, torch.ones(6000, 24, dtype=torch.bool), usual=0.5)
     assert_is_a_factor(factor, 24)
     assert (correlation(factor) - ar_matrix(24)).abs().max() < 0.04
     assert torch.allclose(factor.norm(dim=1) / size, torch.ones(24).double(), atol=0.03)
@@ -101,11 +101,11 @@ def walk_scores(rows, steps, seed):
 
 def test_few_rows_lean_on_what_is_usual():
     usual = walk_matrix(24)
-    near, ours, sample = usual.diagonal(1).mean().item(), [], []
+    mean, ours, sample = pairs(usual).mean().item(), [], []
     for seed in range(10):
         scores = walk_scores(12, 24, seed)
         observed = torch.ones(12, 24, dtype=torch.bool)
-        found = correlation(noise_factor(scores, observed, 3.0, near))
+        found = correlation(noise_factor(scores, observed, 3.0, mean))
         ours.append((found - usual).abs().mean().item())
         sample.append((torch.corrcoef(scores.T) - usual).abs().mean().item())
     nothing = (torch.eye(24) - usual).abs().mean().item()
@@ -113,29 +113,29 @@ def test_few_rows_lean_on_what_is_usual():
     assert sum(ours) < 0.5 * sum(sample)
 
 
-def test_many_scores_tell_how_near_steps_belong_together_whatever_is_usual():
+def test_many_scores_tell_what_steps_have_in_common_whatever_is_usual():
     scores, observed = walk_scores(60, 24, 0), torch.ones(60, 24, dtype=torch.bool)
 
     def apart(independent):
-        low, high = (noise_factor(scores, observed, independent, near) for near in (0.1, 0.9))
+        low, high = (noise_factor(scores, observed, independent, usual) for usual in (0.1, 0.9))
         return (correlation(low) - correlation(high)).abs().mean()
 
     assert apart(1e4) < 0.01 < 0.2 < apart(1.0)
 
 
 @pytest.mark.parametrize("steps", [2, 3, 24, 720])
-@pytest.mark.parametrize("near", [0.05, 0.5, 0.95])
-def test_walk_like_steps_have_the_neighbours_that_were_asked_for(near, steps):
-    found = walk_like(near, steps)
-    assert found.diagonal(1).mean() == pytest.approx(near, abs=1e-6)
+@pytest.mark.parametrize("mean", [0.05, 0.5, 0.95])
+def test_walk_like_steps_have_in_common_what_was_asked_for(mean, steps):
+    found = walk_like(mean, steps)
+    assert pairs(found).mean() == pytest.approx(mean, abs=1e-6)
     assert (found.diagonal() == 1).all() and torch.equal(found, found.T)
     assert torch.linalg.eigvalsh(found).min() > -1e-9
-    assert torch.equal(walk_like(-near, steps), torch.eye(steps, dtype=torch.float64))
+    assert torch.equal(walk_like(-mean, steps), torch.eye(steps, dtype=torch.float64))
 
 
-def test_walk_like_steps_are_those_of_a_walk_whose_neighbours_they_have():
+def test_walk_like_steps_are_those_of_a_walk_that_have_as_much_in_common():
     walk = walk_matrix(12)
-    torch.testing.assert_close(walk_like(walk.diagonal(1).mean().item(), 12), walk)
+    torch.testing.assert_close(walk_like(pairs(walk).mean().item(), 12), walk)
 
 
 def test_unobserved_steps_do_not_count():
@@ -151,7 +151,8 @@ def test_unobserved_steps_do_not_count():
 def test_a_step_that_is_never_observed_follows_the_others():
     observed = torch.ones(300, 6, dtype=torch.bool)
     observed[:, 3:] = False
-    factor = noise_factor(ar_scores(300, 6), observed, near=0.9)
+    usual = pairs(ar_matrix(6)).mean().item()
+    factor = noise_factor(ar_scores(300, 6), observed, 0.0, usual)
     assert_is_a_factor(factor, 6)
     assert (correlation(factor) - ar_matrix(6)).abs().max() < 0.15
     nothing = noise_factor(ar_scores(300, 6), torch.zeros_like(observed))

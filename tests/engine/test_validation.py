@@ -14,7 +14,7 @@ from forecast.engine.validation import (
     Validation,
     naive_forecasts,
     spread_origins,
-    usual_near,
+    usual_correlation,
 )
 from forecast.networks.recurrent import Recurrent
 from tests.checks import NetworkCase, as_windows, build_model, encode_last, gappy_data
@@ -126,27 +126,25 @@ def test_naive_errors_have_the_sizes_of_their_slow_twins():
 
 
 @pytest.mark.parametrize("steps", [2, 12, 48])
-def test_what_is_usual_of_neighbouring_steps_leans_on_a_walk(steps):
-    generator, step = torch.Generator().manual_seed(0), torch.arange(1.0, steps + 1)
+def test_what_two_steps_usually_have_in_common_leans_on_a_walk(steps):
+    generator, step = torch.Generator().manual_seed(0), range(1, steps + 1)
     noise = torch.randn(4000, steps, generator=generator)
-    walk = (step[:-1] / step[1:]).sqrt().mean().item()
-    many, few, none = (usual_near(noise, known) for known in (1e9, validation.LIKE_WALK, 0.0))
-    assert many == pytest.approx(0, abs=0.04)
-    assert few == pytest.approx(walk / 2, abs=0.02)
-    assert none == walk
+    walk = np.mean([(j / k) ** 0.5 for k in step for j in range(1, k)])
+    found = (usual_correlation(noise, known) for known in (1e9, validation.LIKE_WALK, 0.0))
+    assert list(found) == pytest.approx([0, walk / 2, walk], abs=0.03)
     walks = noise.cumsum(1)
-    assert usual_near(walks, 1e9) == pytest.approx(walk, abs=0.03)
+    assert usual_correlation(walks, 1e9) == pytest.approx(walk, abs=0.03)
     walks[torch.rand(walks.shape, generator=generator) < 0.3] = torch.nan
-    assert usual_near(walks, 1e9) == pytest.approx(walk, abs=0.05)
+    assert usual_correlation(walks, 1e9) == pytest.approx(walk, abs=0.05)
 
 
 @pytest.mark.parametrize("errors", [torch.zeros(5, 3), torch.full((5, 3), torch.nan)])
 def test_where_naive_errors_tell_nothing_a_walk_is_usual(errors):
-    assert usual_near(errors, 5.0) == usual_near(torch.ones(5, 3), 0.0)
+    assert usual_correlation(errors, 5.0) == usual_correlation(torch.ones(5, 3), 0.0)
 
 
-def test_a_block_of_one_step_has_no_neighbours():
-    assert usual_near(torch.ones(5, 1), 5.0) == 0.0
+def test_a_block_of_one_step_has_no_pairs():
+    assert usual_correlation(torch.ones(5, 1), 5.0) == 0.0
 
 
 @pytest.mark.parametrize("season", [1, 4, 24])

@@ -19,7 +19,6 @@ from forecast import (
     MLPForecaster,
     NaiveForecaster,
 )
-from forecast.engine.validation import LIKE_WALK
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.calibration import (
     CLAIMED,
@@ -212,7 +211,7 @@ def test_sizes_of_steps_grow_as_errors_did_and_lean_on_what_is_usual() -> None:
 
 def test_what_is_usual_of_growing_errors_leans_on_a_walk() -> None:
     noise = torch.randn(4000, 12, generator=torch.Generator().manual_seed(0))
-    for known, found in ((0.0, 0.5), (LIKE_WALK, 0.25), (1e9, 0.0)):
+    for known, found in ((0.0, 0.5), (fitting.GROWS_LIKE_WALK, 0.25), (1e9, 0.0)):
         assert fitting.usual_growth(noise, known) == pytest.approx(found, abs=0.01)
     assert fitting.usual_growth(noise.cumsum(1), 1e9) == pytest.approx(0.5, abs=0.03)
     assert fitting.usual_growth(torch.full((3, 12), torch.nan), 0.0) == 0.5

@@ -18,7 +18,7 @@ from forecast.engine.batches import Batch, Windows, seasonal_changes
 from forecast.engine.drawing import Draw
 from forecast.engine.model import Model, residual_unit
 from forecast.engine.shrinkage import convex_weights, naive_share
-from forecast.engine.validation import LIKE_WALK, Validation, sizes, usual_near
+from forecast.engine.validation import Validation, sizes, usual_correlation
 from forecast.forecasters.calibration import (
     CLAIMED,
     Calibration,
@@ -34,7 +34,8 @@ from forecast.networks.base import Network
 DIVERGED, FEW = 100.0, 3
 # From so many independent errors in training on, the widths of a head count more than the size of
 # held-out errors.
-HALF_TRUST = 30.0
+HALF_TRUST = 60.0
+GROWS_LIKE_WALK = 8.0  # independent errors for which the growth of a walk's counts
 LEAST = 0.05  # what would change less than this is left as it is
 MASKED = 0.1  # share of the training windows that lose some of their values
 
@@ -124,7 +125,7 @@ def calibrate(model: Model, judge: Validation, *, by_series: bool) -> Calibratio
     """
     shrink(model, judge)
     naive, known = judge.naive_errors(model)
-    params, z, typical = judge.calibrate(model, usual_near(naive, known))
+    params, z, typical = judge.calibrate(model, usual_correlation(naive, known))
     if few := judge.independent_if(usual_growth(naive, known)):
         factor, widening = model.noise_factor, float(wider(few + 1))
         size = torch.linalg.vector_norm(factor, dim=1, keepdim=True)  # (R, 1)
@@ -171,7 +172,7 @@ def usual_growth(errors: Tensor, independent: float) -> float:
     >>> round(usual_growth(alike, 12.0), 2), usual_growth(alike, 0.0)
     (0.21, 0.5)
     """
-    trust = independent / (independent + LIKE_WALK)
+    trust = independent / (independent + GROWS_LIKE_WALK)
     return 0.5 + trust * (growth_of(errors.numpy(force=True)[None]) - 0.5)
 
 
