@@ -54,7 +54,7 @@ class Watched:
         The band outside of which a value raises an alarm. It does not reach below zero where no
         value was there before.
     p_value : float
-        The share of past errors that were as large, relative to their own bands.
+        The share of past errors that were as large, relative to their bands.
     alarm : bool
         Whether the p-value is at most `false_alarms`, or a first value lies below zero.
     drift : float

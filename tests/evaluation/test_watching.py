@@ -124,6 +124,21 @@ def test_bands_keep_the_rhythm_of_the_season():
     np.testing.assert_allclose([steady.of(band, at) for at, band in enumerate(bands)], bands)
 
 
+def test_of_two_bands_nothing_is_usual():
+    steady = Steady(1)
+    found = [steady.of(np.array([[-w, 0.0, w]]), at)[0, 2] for at, w in enumerate((1, 1, 9, 9))]
+    assert found == [1, 1, 9, 3]
+
+
+def test_the_stream_goes_on_at_its_place_of_the_season():
+    rng = np.random.default_rng(0)
+    y = pd.Series(np.resize([1.0, 100.0], 311) * rng.lognormal(0, 0.1, 311))
+    logarithm = FunctionTransformer(np.log, np.exp, check_inverse=False)
+    model = NaiveForecaster("seasonal", season_length=2, target_transform=logarithm).fit(y[:301])
+    found = pd.DataFrame(watch(model, (y[k : k + 1] for k in range(301, 311))))
+    assert (found["upper"] / found["forecast"]).max() < 2
+
+
 def test_bands_of_several_steps_at_once_grow_as_the_model_says():
     y = streams("walk", 96, 20)
     items = (y[a : a + 24] for a in range(HISTORY, len(y), 24))
