@@ -159,6 +159,16 @@ def test_a_step_that_is_never_observed_follows_the_others():
     assert torch.equal(nothing, torch.eye(6, dtype=torch.float64))
 
 
+def test_pairs_that_were_never_seen_tell_nothing():
+    observed = torch.ones(300, 6, dtype=torch.bool)
+    observed[:, 3:] = False
+    near = correlation(noise_factor(ar_scores(300, 6), observed, 1e9))
+    assert pairs(near).mean() == pytest.approx(0.9, abs=0.03)  # as of the first three
+    alone = torch.eye(6, dtype=torch.bool).repeat(9, 1)
+    far = correlation(noise_factor(ar_scores(54, 6), alone, 1e9, 0.5))
+    assert pairs(far).mean() == pytest.approx(0.5)
+
+
 def test_wild_scores_still_make_a_factor():
     scores, observed = ar_scores(50, 8), torch.ones(50, 8, dtype=torch.bool)
     scores[3] = 1e30

@@ -130,6 +130,13 @@ def test_of_two_bands_nothing_is_usual():
     assert found == [1, 1, 9, 3]
 
 
+def test_bands_without_width_or_end_stay_as_they_are():
+    steady = Steady(1)
+    widths = [1.0, 1.0, 1.0, 0.0, np.inf]
+    found = [steady.of(np.array([[-w, 0.0, w]]), at)[0, 2] for at, w in enumerate(widths)]
+    assert found == widths
+
+
 def test_the_stream_goes_on_at_its_place_of_the_season():
     rng = np.random.default_rng(0)
     y = pd.Series(np.resize([1.0, 100.0], 311) * rng.lognormal(0, 0.1, 311))
