@@ -131,6 +131,7 @@ def test_walk_like_steps_have_in_common_what_was_asked_for(mean, steps):
     assert (found.diagonal() == 1).all() and torch.equal(found, found.T)
     assert torch.linalg.eigvalsh(found).min() > -1e-9
     assert torch.equal(walk_like(-mean, steps), torch.eye(steps, dtype=torch.float64))
+    assert torch.equal(walk_like(2.0, steps), walk_like(0.99, steps))  # of scores out of range
 
 
 def test_walk_like_steps_are_those_of_a_walk_that_have_as_much_in_common():
