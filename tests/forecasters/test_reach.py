@@ -109,6 +109,8 @@ def test_what_came_meanwhile_is_seen() -> None:
     with pytest.warns(ForecastWarning, match="covariate 'price' is far outside"):
         model.update(pd.Series(9.0, DAYS[LATER]), X[LATER])
     np.testing.assert_array_equal(model.reach_, [[2, 0], [250, 64]])
+    assert model.reach_ is not None
+    assert model.reach_.after(model.panel_, np.array([0])) is model.reach_
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.predict(5, X[65:70])
