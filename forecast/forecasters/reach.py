@@ -57,8 +57,10 @@ class Reach(NamedTuple):
     def after(self, panel: Panel, added: np.ndarray) -> Self:
         """Return it when the last `added` (n,) steps of each series are seen, too."""
         count = int(added.max())
+        if count == 0:
+            return self
         new = self.of(panel.newest(count).X if count <= FEW else panel.X)
-        if new is None or count == 0:
+        if new is None:
             return self
         return type(self)(np.minimum(self.low, new.low), np.maximum(self.high, new.high))
 
