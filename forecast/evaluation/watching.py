@@ -54,7 +54,7 @@ class Watched:
         The band outside of which a value raises an alarm. It does not reach below zero where no
         value was there before.
     p_value : float
-        The share of past errors that were as large, relative to their own bands.
+        The share of past errors that were as large, relative to their bands.
     alarm : bool
         Whether the p-value is at most `false_alarms`, or a first value lies below zero.
     drift : float
@@ -127,10 +127,11 @@ def watch(
     least = _least(model)
     for item in followed(model, source, X, ask):
         bands = columns_of(item.before, item.forecast)
-        for i, step in np.ndindex(item.truth.shape):
-            band = usual[i].steady.of(bands[i, step])
-            if not np.isnan(item.truth[i, step]):
-                yield _watched(item, i, step, band, usual[i], share, least[i])
+        for i, (truth, own) in enumerate(zip(item.truth, usual, strict=True)):
+            steps = np.flatnonzero(~np.isnan(truth)).tolist()
+            steady = own.steady.of(bands[i], int(item.before.ends[i])) if steps else bands[i]
+            for step in steps:
+                yield _watched(item, i, step, steady[step], own, share, least[i])
         least = _least(model)
 
 
@@ -236,33 +237,45 @@ class Steady:
     Examples
     --------
     >>> steady = Steady(1)
-    >>> bands = [np.array([-half, 0.0, half]) for half in (1.0, 1.0, 1.0, 4.0)]
-    >>> [steady.of(band).tolist() for band in bands][-1]
-    [-2.0, 0.0, 2.0]
+    >>> bands = [np.array([[-half, 0.0, half]]) for half in (1.0, 1.0, 1.0, 4.0)]
+    >>> [steady.of(band, place).tolist() for place, band in enumerate(bands)][-1]
+    [[-2.0, 0.0, 2.0]]
     """
 
     def __init__(self, season: int) -> None:
         self.season = season
-        self.widths: deque[float] = deque(maxlen=BANDS * season)
+        self.widths: dict[int, deque[float]] = {}
 
-    def of(self, band: Array) -> Array:
-        """Return the next band (3,), as wide as the geometric mean of its width and the usual."""
-        width = float(band[2] - band[0])
-        before = list(self.widths)[-self.season :: -self.season]
-        self.widths.append(width)
+    def of(self, bands: Array, place: int) -> Array:
+        """Return the bands (T, 3) of steps from a place on, of one origin.
+
+        The first is as wide as the geometric mean of its width and the usual one; those farther
+        ahead are wider by themselves, so they change by the same factor.
+        """
+        before = self.widths.setdefault(place % self.season, deque(maxlen=BANDS))
+        width = float(bands[0, 2] - bands[0, 0])
         usual = statistics.median(before) if len(before) >= FEW else 0.0
-        if not (usual > 0 and width > 0):
-            return band
-        return band[1] + (band - band[1]) * math.sqrt(usual / width)
+        before.append(width)
+        if not (0 < usual < math.inf and 0 < width < math.inf):
+            return bands
+        middle = bands[:, 1:2]
+        return middle + (bands - middle) * math.sqrt(usual / width)
 
 
 class _Usual:
-    """The scores of one series so far, its steady bands, and its newest p-values."""
+    """The scores of one series so far, its steady bands, and its newest p-values.
 
-    def __init__(self, truth: Array, bands: Array, season: int, window: int) -> None:
+    Parameters
+    ----------
+    truth, bands
+        The values (C,) before the place `end` of the grid, and what was forecast of each, (C, 3).
+    """
+
+    def __init__(self, truth: Array, bands: Array, end: int, season: int, window: int) -> None:
         self.steady = Steady(season)
-        steady = np.array([self.steady.of(band) for band in bands]).reshape(-1, 3)
-        scores = _score(truth, steady)
+        places = range(end - len(bands), end)
+        steady = [self.steady.of(band[None], at)[0] for at, band in zip(places, bands, strict=True)]
+        scores = _score(truth, np.reshape(steady, (-1, 3)))
         self.scores = deque(scores[np.isfinite(scores)].tolist(), maxlen=KEPT)
         self.recent: deque[float] = deque(maxlen=window)
         self._learn()
@@ -303,11 +316,12 @@ def _past_scores(model: Any, window: int) -> list[_Usual]:
     panel, season = model.panel_, model.season_length_
     count = min(PAST, int(panel.lengths.min()) // 2)
     if count == 0:
-        return [_Usual(np.empty(0), np.empty((0, 3)), season, window) for _ in panel.ids]
+        return [_Usual(np.empty(0), np.empty((0, 3)), 0, season, window) for _ in panel.ids]
     table = backtest(
         model, complete(panel), 1, **given(covariates_of(panel)), n_windows=count, quantiles=LEVELS
     )
-    truth = table["y"].to_numpy(np.float64).reshape(count, -1)
     columns = [f"q{level:g}" for level in LEVELS]
+    truth = table["y"].to_numpy(np.float64).reshape(count, -1)
     bands = table[columns].to_numpy(np.float64).reshape(count, -1, len(LEVELS))
-    return [_Usual(*own, season, window) for own in zip(truth.T, bands.swapaxes(0, 1), strict=True)]
+    each = zip(truth.T, bands.swapaxes(0, 1), panel.ends.tolist(), strict=True)
+    return [_Usual(*own, season, window) for own in each]

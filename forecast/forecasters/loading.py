@@ -113,7 +113,7 @@ def rebuilt(about: dict[str, Any], learned: dict[str, np.ndarray], panel: Panel)
     forecaster.unit_ = None if about.get("unit") is None else str(about["unit"])
     forecaster.season_length_ = positive_integer("season_length", about["season_length"])
     forecaster.horizon_ = horizon_in(about, len(panel.grid))
-    forecaster.reach_ = Reach.of(panel.X)
+    forecaster.reach_ = Reach.restore(about.get("reach"), panel.X)
     if panel.X is not None:
         forecaster.n_features_in_ = panel.X.shape[1]
     _check_sizes(learned, panel)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from forecast.data.panel import Panel
 # A value is far outside if it lies so many ranges beyond the range seen. Columns that grow on, and
 # new records, stay within; another unit (cents for dollars) does not: see docs/decisions.md.
 FAR = 5.0
+ROUNDING = 1e-9  # relative size of what sums and means of equal numbers differ by
 FEW = 64  # new steps that are looked at without laying a history out
 
 
@@ -37,29 +38,41 @@ class Reach(NamedTuple):
 
     @classmethod
     def of(cls, X: np.ndarray | None) -> Self | None:
-        """Return that of covariates (..., K), of which NaN tells nothing; None without any."""
+        """Return that of covariates (..., K); None without any."""
         if X is None:
             return None
         rows = X.reshape(-1, X.shape[-1])
-        return cls(np.fmin.reduce(rows), np.fmax.reduce(rows))
+        return cls(rows.min(0), rows.max(0))
+
+    @classmethod
+    def restore(cls, told: Any, X: np.ndarray | None) -> Self | None:
+        """Return what a file tells of covariates (N, K), or theirs where it is too old to tell."""
+        if told is None:
+            return cls.of(X)
+        if X is None:
+            raise ValueError("it tells of covariates, and its history has none")
+        low, high = (np.array(part, np.float64).reshape(X.shape[1]) for part in told)
+        return cls(low, high)
 
     def after(self, panel: Panel, added: np.ndarray) -> Self:
         """Return it when the last `added` (n,) steps of each series are seen, too."""
         count = int(added.max())
-        new = self.of(panel.newest(count).X if count <= FEW else panel.X)
-        if new is None or count == 0:
+        if count == 0:
             return self
-        return type(self)(np.fmin(self.low, new.low), np.fmax(self.high, new.high))
+        new = self.of(panel.newest(count).X if count <= FEW else panel.X)
+        if new is None:
+            return self
+        return type(self)(np.minimum(self.low, new.low), np.maximum(self.high, new.high))
 
     def beyond(self, known: np.ndarray) -> np.ndarray:
         """Return how many ranges covariates (..., K) lie beyond those seen, 0 inside.
 
-        The range of a column that never changed is its size, at least 1.
+        The range of a column that never changed, but for rounding, is its size, at least 1.
         """
-        size = np.maximum(np.maximum(np.abs(self.low), np.abs(self.high)), 1.0)
-        width = np.where(self.high > self.low, self.high - self.low, size)
+        size, width = np.maximum(np.abs(self.low), np.abs(self.high)), self.high - self.low
+        width = np.where(width > ROUNDING * size, width, np.maximum(size, 1.0))
         outside = np.maximum(self.low - known, known - self.high)
-        found: np.ndarray = np.fmax(outside, 0.0) / width  # NaN tells nothing
+        found: np.ndarray = np.maximum(outside, 0.0) / width
         return found
 
     def tell(self, X: np.ndarray, names: tuple[str, ...], places: Places) -> None:

@@ -22,6 +22,7 @@ from forecast.forecasters.calibration import Calibration
 from forecast.forecasters.encoding import encode
 from forecast.forecasters.outliers import Outliers
 from forecast.forecasters.panel_state import panel_to_state
+from forecast.forecasters.reach import Reach
 from forecast.forecasters.registry import CLASSES, forecaster_class
 
 FORMAT_VERSION = 1
@@ -40,6 +41,7 @@ class Savable(Protocol):
     calibration_: Calibration | None
     outliers_: Outliers
     bounds_: Bounds
+    reach_: Reach | None
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters of the constructor."""
@@ -114,6 +116,7 @@ def described(forecaster: Savable) -> tuple[dict[str, Any], dict[str, np.ndarray
         "calibration": forecaster.calibration_ and forecaster.calibration_.state(),
         # those of other series are read off the history
         "bounds_unobserved": [bool(part[empty].all()) for part in forecaster.bounds_],
+        "reach": forecaster.reach_ and [part.tolist() for part in forecaster.reach_],
         "learned": encode(values, "a learned value"),
     }
     return about, learned

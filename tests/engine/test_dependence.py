@@ -131,6 +131,7 @@ def test_walk_like_steps_have_in_common_what_was_asked_for(mean, steps):
     assert (found.diagonal() == 1).all() and torch.equal(found, found.T)
     assert torch.linalg.eigvalsh(found).min() > -1e-9
     assert torch.equal(walk_like(-mean, steps), torch.eye(steps, dtype=torch.float64))
+    assert torch.equal(walk_like(2.0, steps), walk_like(0.99, steps))  # of scores out of range
 
 
 def test_walk_like_steps_are_those_of_a_walk_that_have_as_much_in_common():
@@ -157,6 +158,16 @@ def test_a_step_that_is_never_observed_follows_the_others():
     assert (correlation(factor) - ar_matrix(6)).abs().max() < 0.15
     nothing = noise_factor(ar_scores(300, 6), torch.zeros_like(observed))
     assert torch.equal(nothing, torch.eye(6, dtype=torch.float64))
+
+
+def test_pairs_that_were_never_seen_tell_nothing():
+    observed = torch.ones(300, 6, dtype=torch.bool)
+    observed[:, 3:] = False
+    near = correlation(noise_factor(ar_scores(300, 6), observed, 1e9))
+    assert pairs(near).mean() == pytest.approx(0.9, abs=0.03)  # as of the first three
+    alone = torch.eye(6, dtype=torch.bool).repeat(9, 1)
+    far = correlation(noise_factor(ar_scores(54, 6), alone, 1e9, 0.5))
+    assert pairs(far).mean() == pytest.approx(0.5)
 
 
 def test_wild_scores_still_make_a_factor():

@@ -133,6 +133,8 @@ def test_what_two_steps_usually_have_in_common_leans_on_a_walk(steps):
     found = (usual_correlation(noise, known) for known in (1e9, validation.LIKE_WALK, 0.0))
     assert list(found) == pytest.approx([0, walk / 2, walk], abs=0.03)
     walks = noise.cumsum(1)
+    noise[0] = 1e4  # one outlier tells little
+    assert usual_correlation(noise, 1e9) == pytest.approx(0, abs=0.04)
     assert usual_correlation(walks, 1e9) == pytest.approx(walk, abs=0.03)
     walks[torch.rand(walks.shape, generator=generator) < 0.3] = torch.nan
     assert usual_correlation(walks, 1e9) == pytest.approx(walk, abs=0.05)

@@ -112,16 +112,45 @@ def test_what_never_moved_is_odd_when_it_moves():
 
 
 def test_one_wide_band_is_narrowed_and_a_lasting_change_is_followed():
-    steady, unit = Steady(1), np.array([-1.0, 0.0, 2.0])
+    steady, unit = Steady(1), np.array([[-1.0, 0.0, 2.0]])
     widths = [1.0] * 20 + [9.0] + [1.0] * 4 + [9.0] * 20
-    found = np.array([steady.of(width * unit) for width in widths])
+    found = np.array([steady.of(width * unit, at)[0] for at, width in enumerate(widths)])
     np.testing.assert_allclose(found[[20, 21, 25, -1]], np.outer([3, 1, 3, 9], unit))
 
 
 def test_bands_keep_the_rhythm_of_the_season():
     steady = Steady(2)
-    bands = [np.array([-half, 0.0, half]) for half in (1.0, 5.0) * 10]
-    np.testing.assert_allclose([steady.of(band) for band in bands], bands)
+    bands = [np.array([[-half, 0.0, half]]) for half in (1.0, 5.0) * 10]
+    np.testing.assert_allclose([steady.of(band, at) for at, band in enumerate(bands)], bands)
+
+
+def test_of_two_bands_nothing_is_usual():
+    steady = Steady(1)
+    found = [steady.of(np.array([[-w, 0.0, w]]), at)[0, 2] for at, w in enumerate((1, 1, 9, 9))]
+    assert found == [1, 1, 9, 3]
+
+
+def test_bands_without_width_or_end_stay_as_they_are():
+    steady = Steady(1)
+    widths = [1.0, 1.0, 1.0, 0.0, np.inf]
+    found = [steady.of(np.array([[-w, 0.0, w]]), at)[0, 2] for at, w in enumerate(widths)]
+    assert found == widths
+
+
+def test_the_stream_goes_on_at_its_place_of_the_season():
+    rng = np.random.default_rng(0)
+    y = pd.Series(np.resize([1.0, 100.0], 311) * rng.lognormal(0, 0.1, 311))
+    logarithm = FunctionTransformer(np.log, np.exp, check_inverse=False)
+    model = NaiveForecaster("seasonal", season_length=2, target_transform=logarithm).fit(y[:301])
+    found = pd.DataFrame(watch(model, (y[k : k + 1] for k in range(301, 311))))
+    assert (found["upper"] / found["forecast"]).max() < 2
+
+
+def test_bands_of_several_steps_at_once_grow_as_the_model_says():
+    y = streams("walk", 96, 20)
+    items = (y[a : a + 24] for a in range(HISTORY, len(y), 24))
+    found = pd.DataFrame(watch(NaiveForecaster().fit(y[:HISTORY]), items))
+    assert 0.002 <= found["alarm"].mean() <= 0.02
 
 
 def test_errors_that_grow_are_a_drift():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -215,6 +216,11 @@ def test_what_is_usual_of_growing_errors_leans_on_a_walk() -> None:
         assert fitting.usual_growth(noise, known) == pytest.approx(found, abs=0.01)
     assert fitting.usual_growth(noise.cumsum(1), 1e9) == pytest.approx(0.5, abs=0.03)
     assert fitting.usual_growth(torch.full((3, 12), torch.nan), 0.0) == 0.5
+
+
+def test_a_network_is_trusted_half_with_sixty_independent_errors() -> None:
+    judge: Any = SimpleNamespace(training_size=60.0)
+    assert fitting.network_trust(judge) == 0.5
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from forecast import (
     load,
 )
 from forecast._checks import ForecastWarning
+from forecast.forecasters.reach import FAR, Reach
 from forecast.inspection.explaining import explain
 
 DAYS = pd.date_range("2024-01-01", periods=80, freq="D")
@@ -57,8 +58,15 @@ def test_another_unit_is_told_once(model: Any) -> None:
     for ask in (model.predict, model.predict_interval, model.sample):
         with pytest.warns(ForecastWarning, match=MESSAGE) as told:
             ask(5, cents()[LATER])
-        assert len(told) == 1
+        assert [each.filename for each in told] == [__file__]
         ask(5, plan()[LATER])  # warnings are errors
+
+
+@pytest.mark.parametrize(("price", "far"), [(4.9, False), (5.1, True), (-0.4, False), (-0.6, True)])
+def test_more_than_five_ranges_on_either_side_are_far(price: float, far: bool) -> None:
+    reach = Reach.of(plan()[PAST].to_numpy())
+    assert reach is not None
+    assert (reach.beyond(np.array([price, 7.0])) > FAR).tolist() == [far, False]
 
 
 def test_explanations_and_files_tell_it_too(tmp_path: Any) -> None:
@@ -70,12 +78,27 @@ def test_explanations_and_files_tell_it_too(tmp_path: Any) -> None:
         explain(model, 5, cents()[LATER])
 
 
+def test_files_know_what_was_seen_of_other_series_and_old_ones_take_the_history(
+    tmp_path: Any,
+) -> None:
+    model = MarkovForecaster(order=2).fit(sales(), plan()[PAST])
+    model.apply(sales(), plan(price=2.0)[PAST]).save(tmp_path / "flat")
+    twin = load(tmp_path / "flat")
+    np.testing.assert_array_equal(twin.reach_, [[2, 0], [2.5, 59]])
+    with pytest.warns(ForecastWarning, match="2 to 2.5: got 250"):
+        twin.predict(5, cents()[LATER])
+    np.testing.assert_array_equal(Reach.restore(None, plan().to_numpy()), [[2, 0], [2.5, 79]])
+
+
 def test_who_reads_no_covariates_says_nothing() -> None:
-    ETSForecaster().fit(sales(), plan()[PAST]).predict(5, cents()[LATER])
+    model = ETSForecaster().fit(sales(), plan()[PAST])
+    model.predict(5, cents()[LATER])
+    model.update(pd.Series(9.0, DAYS[LATER]), cents()[LATER])
 
 
 def test_what_grows_on_and_a_first_event_are_ordinary() -> None:
     X = plan(event=np.r_[np.zeros(62), np.ones(18)], year=2024.0 + np.arange(80) // 61)
+    X["rate"] = np.where(X["event"] == 1, 0.4, np.resize([0.3, 0.1 + 0.2], 80))  # but for rounding
     MarkovForecaster(order=2).fit(sales(), X[PAST]).predict(20, X[60:])
 
 
@@ -85,6 +108,9 @@ def test_what_came_meanwhile_is_seen() -> None:
     model = MarkovForecaster(order=2).fit(sales(), X[PAST])
     with pytest.warns(ForecastWarning, match="covariate 'price' is far outside"):
         model.update(pd.Series(9.0, DAYS[LATER]), X[LATER])
+    np.testing.assert_array_equal(model.reach_, [[2, 0], [250, 64]])
+    assert model.reach_ is not None
+    assert model.reach_.after(model.panel_, np.array([0])) is model.reach_
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.predict(5, X[65:70])

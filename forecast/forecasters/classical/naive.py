@@ -64,6 +64,7 @@ class NaiveForecaster(ResidualForecaster):
 
     def _fit(self, panel: Panel) -> None:
         one_of("strategy", self.strategy, STRATEGIES)
+        self.seen_ = panel
         m = self.season_length_ if self.strategy == "seasonal" else 1
         season = tails(fill_gaps(panel, m), panel, m)  # (n, m)
         unborn = np.arange(m) < m - panel.lengths[:, None]
@@ -103,7 +104,7 @@ class NaiveForecaster(ResidualForecaster):
 
     def _past(self) -> Past:
         """Return errors over gaps, too: from the last value of the past one, they are known."""
-        panel, m = self._seen(self.panel_), self.season_.shape[1]
+        panel, m = self.seen_, self.season_.shape[1]
         seen = ~np.isnan(panel.values)
         if seen.all():
             return super()._past()
@@ -124,6 +125,7 @@ class NaiveForecaster(ResidualForecaster):
         return {}, arrays | self.residuals_.arrays()
 
     def _restore(self, panel: Panel, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        self.seen_ = panel
         m = self.season_length_ if self.strategy == "seasonal" else 1
         self.season_ = shaped(arrays, "season", panel.n_series, m)
         self.slope_ = shaped(arrays, "slope", panel.n_series)

@@ -47,6 +47,8 @@ class Drivers:
 
     def of(self, panel: Panel) -> np.ndarray | None:
         """Return those of all values, (N, K); None where there are none."""
+        if self.holidays is None:
+            return panel.X
         series = series_numbers(panel)
         return self.at(panel, panel.starts[series] + _steps(panel, series), panel.X)
 

@@ -7,7 +7,9 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.preprocessing import FunctionTransformer
 
+from forecast import backtest
 from forecast.forecasters.classical.naive import NaiveForecaster
 
 
@@ -127,3 +129,15 @@ def test_errors_over_gaps_are_as_large_as_those_that_are_drawn() -> None:
     model = NaiveForecaster().fit(y)
     assert model.residuals_.recent > 1.1
     assert np.abs(model._past().errors).max() == np.abs(model.residuals_.values).max()
+
+
+def test_past_origins_transform_the_values_once() -> None:
+    rng = np.random.default_rng(0)
+    y = pd.Series(rng.lognormal(0, 1, 60)).mask(np.arange(60) % 9 == 4)
+    logarithm = FunctionTransformer(np.log, np.exp, check_inverse=False)
+    model = NaiveForecaster(target_transform=logarithm).fit(y[:50])
+    levels = (0.1, 0.5, 0.9)
+    at_once = backtest(model, y, 1, n_windows=1, quantiles=levels, refit=False)
+    later = NaiveForecaster(target_transform=logarithm).fit(y[:59])
+    expected = later.predict_quantiles(1, levels=levels)
+    np.testing.assert_allclose(at_once[["q0.1", "q0.5", "q0.9"]], expected, rtol=1e-9)

@@ -62,7 +62,7 @@ def test_series_of_several_lengths_and_covariates_beside_them() -> None:
     table = X.rename_axis("ds").reset_index()
     parts = [
         table.assign(unique_id=seed, y=rides(seed).to_numpy() + table["price"])[start:end]
-        for seed, start, end in ((0, 0, 690), (1, 200, 700))
+        for seed, start, end in ((0, 150, 690), (1, 0, 700))
     ]
     y, X = pd.concat(parts)[["unique_id", "ds", "y"]], pd.concat(parts).drop(columns="y")
     ahead = pd.concat([table[690:699].assign(unique_id=0), table[700:709].assign(unique_id=1)])
