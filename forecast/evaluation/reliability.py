@@ -142,7 +142,7 @@ def plot_pit(table: pd.DataFrame, *, naive: Sequence[str] = (), ax: Axes | None 
 def _judged(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[float, str]]:
     """Return the rows with a value, and the quantile columns by their levels."""
     columns = quantile_columns(table)
-    if not columns:
+    if table[list(columns.values())].isna().all(axis=None):
         raise ValueError(
             "`table` must have quantiles, such as a column 'q0.9': pass quantiles= to backtest."
         )

@@ -60,6 +60,8 @@ def test_a_model_without_quantiles_has_no_share_and_no_line() -> None:
     assert pit_histogram(both).loc["point"].isna().all()
     assert len(plot_reliability(both).get_lines()) == 2
     assert len(plot_pit(both).get_lines()) == 2
+    with pytest.raises(ValueError, match="must have quantiles, such as"):
+        plot_reliability(both[both["model"] == "point"])
 
 
 def test_the_picture_has_a_line_for_each_model_and_the_diagonal() -> None:
