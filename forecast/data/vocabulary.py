@@ -91,7 +91,7 @@ class Vocabulary:
                 "there must be at least one symbol to learn, got none: no sequence has a value."
             )
         known = counts.index[counts >= positive_integer("min_count", min_count)]
-        known = known[~known.isin(["<unknown>"])]
+        known = known[~_equal(known, "<unknown>")]
         if _equal(known, end).all():
             raise ValueError(
                 f"a symbol must occur at least min_count={min_count} times to be known, and not be "

@@ -206,7 +206,9 @@ def _past(errors: pd.DataFrame, hierarchy: Hierarchy, model: Any, cutoff: Any) -
             )
         rows = rows[rows["model"].isin(models)]
     missed = (rows["y"] - rows["y_hat"]).to_numpy()
-    wide = rows.assign(missed=missed).pivot_table("missed", ["cutoff", "ds"], "unique_id")
+    wide = rows.assign(missed=missed).pivot_table(
+        "missed", ["cutoff", "ds"], "unique_id", observed=True
+    )
     wide = wide.reindex(columns=hierarchy.nodes).dropna()
     if len(wide) < 2:
         when = "" if cutoff is None else f" up to {cutoff}"
@@ -220,7 +222,9 @@ def _past(errors: pd.DataFrame, hierarchy: Hierarchy, model: Any, cutoff: Any) -
 
 def _warn_of_sums(errors: pd.DataFrame, hierarchy: Hierarchy) -> None:
     """Warn where actual values of a node lie a hundredth, on average, beside those of its parts."""
-    wide = errors.pivot_table("y", "ds", "unique_id").reindex(columns=hierarchy.nodes)
+    wide = errors.pivot_table("y", "ds", "unique_id", observed=True).reindex(
+        columns=hierarchy.nodes
+    )
     y = wide.dropna().to_numpy(np.float64)
     totals, parts = np.split(y, [hierarchy.n_sums], axis=1)
     # rounded values lie on both sides; a total of parts that cancel out is as exact as these
