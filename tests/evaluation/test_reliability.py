@@ -35,6 +35,8 @@ def test_shares_are_those_of_the_distribution() -> None:
     np.testing.assert_allclose(found.loc["right"], LEVELS, atol=0.015)
     np.testing.assert_allclose(found.loc["narrow"], norm.cdf(0.5 * norm.ppf(LEVELS)), atol=0.015)
     assert reliability(table({"right": 1.0}), by="step").shape == (3, 5)
+    at = pd.DataFrame({"model": "m", "y": [1.0, 2.0], "q0.5": 1.0})
+    assert reliability(at).loc["m", 0.5] == 0.5
 
 
 def test_the_histogram_is_flat_for_the_truth_and_high_at_the_ends_for_the_too_sure() -> None:
