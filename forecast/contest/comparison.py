@@ -97,7 +97,7 @@ class Comparison:
     def verdict(self) -> str:
         """One sentence: which model wins, by how much, and whether any beats the naive ones."""
         horizon = self.rows["step"].max() - self.rows["step"].min() + 1
-        origins = self.rows.groupby("unique_id")["cutoff"].nunique().max()  # ends may differ
+        origins = self.rows.groupby("unique_id", observed=True)["cutoff"].nunique().max()  # ends may differ
         errors, naive = self.ranking[self.metric], self.best_naive
         where = f"{_count(horizon, 'step')} ahead, {_count(origins, 'origin')}"
         record = metric_named(self.metric)

@@ -64,6 +64,17 @@ def test_a_model_without_quantiles_has_no_share_and_no_line() -> None:
     assert len(plot_pit(both).get_lines()) == 2
     with pytest.raises(ValueError, match="must have quantiles, such as"):
         plot_reliability(both[both["model"] == "point"])
+    few = both.assign(**{"q0.5": both["q0.5"].where(both["model"] == "point")})
+    assert len(plot_reliability(few).get_lines()[1].get_xdata()) == len(LEVELS) - 1
+
+
+def test_a_model_has_its_colour_beside_one_without_quantiles() -> None:
+    known = table({"m": 1.0}, 100)
+    both = pd.concat([known[["model", "step", "y"]].assign(model="point"), known])
+    other = pd.concat([known.assign(model="point"), known])
+    for draw in (plot_reliability, plot_pit):
+        lines = [draw(one).get_lines()[-1].get_color() for one in (both, other)]
+        assert lines[0] == lines[1]
 
 
 def test_the_picture_has_a_line_for_each_model_and_the_diagonal() -> None:
