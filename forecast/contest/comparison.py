@@ -97,7 +97,8 @@ class Comparison:
     def verdict(self) -> str:
         """One sentence: which model wins, by how much, and whether any beats the naive ones."""
         horizon = self.rows["step"].max() - self.rows["step"].min() + 1
-        origins = self.rows.groupby("unique_id")["cutoff"].nunique().max()  # ends may differ
+        # of a series: where ends differ, so do cutoffs
+        origins = self.rows.groupby("unique_id", observed=True)["cutoff"].nunique().max()
         errors, naive = self.ranking[self.metric], self.best_naive
         where = f"{_count(horizon, 'step')} ahead, {_count(origins, 'origin')}"
         record = metric_named(self.metric)

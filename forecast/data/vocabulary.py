@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from forecast._checks import positive_integer, short
@@ -52,7 +53,7 @@ class Vocabulary:
     def __init__(self, symbols: Iterable[Any], *, end: Hashable = None) -> None:
         index = pd.Index(symbols, tupleize_cols=False)
         self.end = end
-        self.symbols = index if end is None else index[index != end]
+        self.symbols = index[~_equal(index, end)]
         ended = "<end>" if end is None else end
         self.names = ["<start>", ended, "<unknown>", *self.symbols.tolist()]
         if len(set(self.names)) < len(self.names):
@@ -90,8 +91,8 @@ class Vocabulary:
                 "there must be at least one symbol to learn, got none: no sequence has a value."
             )
         known = counts.index[counts >= positive_integer("min_count", min_count)]
-        known = known[~known.isin(["<unknown>"])]
-        if known.isin([end]).all():
+        known = known[~_equal(known, "<unknown>")]
+        if _equal(known, end).all():
             raise ValueError(
                 f"a symbol must occur at least min_count={min_count} times to be known, and not be "
                 f"the end, got {short(counts.to_dict())}. Give more symbols, or lower `min_count`."
@@ -117,8 +118,7 @@ class Vocabulary:
         values = pd.Series(values, dtype=None if len(values) else object)
         places = self.symbols.get_indexer(pd.Index(values, tupleize_cols=False)).astype(np.int64)
         numbers = np.where(places < 0, UNKNOWN, places + OWN)
-        if self.end is not None:
-            numbers[values.isin([self.end]).to_numpy(bool)] = END
+        numbers[_equal(values, self.end)] = END
         return np.where(values.isna(), MISSING, numbers)
 
     def decode(self, numbers: Any) -> np.ndarray:
@@ -151,6 +151,13 @@ def _in_order(symbols: pd.Index) -> pd.Index:
         return symbols.sort_values()
     except TypeError:  # words beside numbers
         return symbols
+
+
+def _equal(symbols: pd.Index | pd.Series, end: Hashable) -> npt.NDArray[np.bool_]:
+    """Tell which symbols are the end; a missing one is not, where pandas leaves it open."""
+    if end is None:
+        return np.zeros(len(symbols), dtype=bool)
+    return pd.Series(symbols == end).to_numpy(bool, na_value=False)
 
 
 def _objects(values: list[Any]) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -268,6 +269,16 @@ def backward(
     count = count.clamp(min=1)
     gradient.whole /= count
     return total / count, stack(states)
+
+
+def _new_turn() -> None:
+    """Let a process that was forked while another thread trained wait for no thread it lacks."""
+    global TURN
+    TURN = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which forks no processes
+    os.register_at_fork(after_in_child=_new_turn)
 
 
 @contextlib.contextmanager

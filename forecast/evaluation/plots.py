@@ -153,13 +153,14 @@ def plot_error_by_step(
     table = pandas_rows(table)
     ax = axes_for(ax)
     frame = evaluate(table, history, season_length, by=("model", "step"), metrics=[metric])
-    record, scores = metric_named(frame.columns[0]), frame.iloc[:, 0].dropna()
+    record, scores = metric_named(frame.columns[0]), frame.iloc[:, 0]
     ends = {}
     for model, style in line_styles(scores.index.unique("model"), naive).items():
-        curve = scores.xs(model, level="model").sort_index()
-        marker = "o" if len(curve) <= 12 else None
-        ax.plot(curve.index, curve.to_numpy(), marker=marker, **style)
-        ends[str(model)] = (curve.index[-1], float(curve.iloc[-1]), style["color"])
+        curve = scores.xs(model, level="model").sort_index().dropna()
+        if len(curve):
+            marker = "o" if len(curve) <= 12 else None
+            ax.plot(curve.index, curve.to_numpy(), marker=marker, **style)
+            ends[str(model)] = (curve.index[-1], float(curve.iloc[-1]), style["color"])
     plural = cadence(pd.Index(table["ds"].unique()))[0]
     dress(ax, f"{plural} ahead", metric_label(record, unit))
     ax.xaxis.set_major_locator(whole_numbers())

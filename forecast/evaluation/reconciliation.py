@@ -65,7 +65,7 @@ def reconcile(
     errors
         A forecast table of past origins, from `backtest`, of all nodes. "mint", quantiles and the
         joining of paths need it. At a cutoff only what was known by then is used.
-        Where actual values do not add up themselves, a `ForecastWarning` says so.
+        Where actual values do not add up on average, a `ForecastWarning` says so.
 
     Returns
     -------
@@ -206,7 +206,9 @@ def _past(errors: pd.DataFrame, hierarchy: Hierarchy, model: Any, cutoff: Any) -
             )
         rows = rows[rows["model"].isin(models)]
     missed = (rows["y"] - rows["y_hat"]).to_numpy()
-    wide = rows.assign(missed=missed).pivot_table("missed", ["cutoff", "ds"], "unique_id")
+    wide = rows.assign(missed=missed).pivot_table(
+        "missed", ["cutoff", "ds"], "unique_id", observed=True
+    )
     wide = wide.reindex(columns=hierarchy.nodes).dropna()
     if len(wide) < 2:
         when = "" if cutoff is None else f" up to {cutoff}"
@@ -219,12 +221,15 @@ def _past(errors: pd.DataFrame, hierarchy: Hierarchy, model: Any, cutoff: Any) -
 
 
 def _warn_of_sums(errors: pd.DataFrame, hierarchy: Hierarchy) -> None:
-    """Warn where actual values of a node lie more than a hundredth beside those of its parts."""
-    wide = errors.pivot_table("y", "ds", "unique_id").reindex(columns=hierarchy.nodes)
+    """Warn where actual values of a node lie a hundredth, on average, beside those of its parts."""
+    wide = errors.pivot_table("y", "ds", "unique_id", observed=True).reindex(
+        columns=hierarchy.nodes
+    )
     y = wide.dropna().to_numpy(np.float64)
-    told, added = y[:, : hierarchy.n_sums], y[:, hierarchy.n_sums :] @ hierarchy.sums.T
-    beside, size = np.abs(told - added).sum(0), np.abs(added).sum(0)
-    odd = np.flatnonzero(beside > size / 100)
+    totals, parts = np.split(y, [hierarchy.n_sums], axis=1)
+    # rounded values lie on both sides; a total of parts that cancel out is as exact as these
+    beside = np.abs((totals - parts @ hierarchy.sums.T).sum(0))
+    odd = np.flatnonzero(beside > (np.abs(parts) @ hierarchy.sums.T).sum(0) / 100)
     if len(odd):
         node = short(hierarchy.nodes[odd[0]])
         warnings.warn(

@@ -98,13 +98,14 @@ def plot_reliability(
     Axes
     """
     ax = axes_for(ax, (5, 5))
-    shares = reliability(pandas_rows(table)).dropna()
+    shares = reliability(pandas_rows(table))
     ax.plot([0, 1], [0, 1], color=PALE, linewidth=1, zorder=0)
     ends = {}
     for model, style in line_styles(shares.index, naive).items():
-        curve = shares.loc[model]
-        ax.plot(curve.index, curve.to_numpy(), marker="o", **style)
-        ends[str(model)] = (curve.index[-1], float(curve.iloc[-1]), style["color"])
+        curve = shares.loc[model].dropna()
+        if len(curve):
+            ax.plot(curve.index, curve.to_numpy(), marker="o", **style)
+            ends[str(model)] = (curve.index[-1], float(curve.iloc[-1]), style["color"])
     dress(ax, "level of the quantile", "share of values below it")
     ax.set(xlim=(0, 1), ylim=(0, 1))
     label_ends(ax, ends)
@@ -124,14 +125,15 @@ def plot_pit(table: pd.DataFrame, *, naive: Sequence[str] = (), ax: Axes | None 
     Axes
     """
     ax = axes_for(ax, (5, 5))
-    shares = pit_histogram(pandas_rows(table)).dropna()
+    shares = pit_histogram(pandas_rows(table))
     edges = np.array([0.0, *shares.columns])
     ax.axhline(1, color=PALE, linewidth=1, zorder=0)
     ends = {}
     for model, style in line_styles(shares.index, naive).items():
         heights = shares.loc[model].to_numpy()
-        ax.step(edges, np.r_[heights[0], heights], where="pre", **style)
-        ends[str(model)] = (1.0, float(heights[-1]), style["color"])
+        if np.isfinite(heights).all():
+            ax.step(edges, np.r_[heights[0], heights], where="pre", **style)
+            ends[str(model)] = (1.0, float(heights[-1]), style["color"])
     dress(ax, "level of the quantile", "values, over those expected")
     ax.set_xlim(0, 1)
     ax.set_ylim(bottom=0)
@@ -142,7 +144,7 @@ def plot_pit(table: pd.DataFrame, *, naive: Sequence[str] = (), ax: Axes | None 
 def _judged(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[float, str]]:
     """Return the rows with a value, and the quantile columns by their levels."""
     columns = quantile_columns(table)
-    if not columns:
+    if table[list(columns.values())].isna().all(axis=None):
         raise ValueError(
             "`table` must have quantiles, such as a column 'q0.9': pass quantiles= to backtest."
         )

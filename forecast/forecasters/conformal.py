@@ -165,16 +165,16 @@ class ConformalForecaster(BaseForecaster):
 
     def _surprises(self, rows: list[tuple[int, int, float]]) -> pd.DataFrame:
         """Return a frame of (series, place, p-value)."""
-        panel = self.panel_
-        times = [panel.grid[panel.starts[i] + place] for i, place, _ in rows]
-        columns = {
-            self.time_col: times,
-            self.target_col: [float(panel.series(i)[place]) for i, place, _ in rows],
-            "p_value": [p_value for _, _, p_value in rows],
-        }
-        names = [self.id_col] if isinstance(self.id_col, str) else list(self.id_col)
-        ids = [panel.ids[i] if len(names) > 1 else (panel.ids[i],) for i, _, _ in rows]
-        return pd.DataFrame(ids, columns=names).assign(**columns)
+        panel, names = self.panel_, self.id_col
+        several = isinstance(names, list | tuple)
+        found = pd.DataFrame(
+            [panel.ids[i] if several else (panel.ids[i],) for i, _, _ in rows],
+            columns=list(names) if several else [names],
+        )
+        found[self.time_col] = [panel.grid[panel.starts[i] + place] for i, place, _ in rows]
+        found[self.target_col] = [float(panel.series(i)[place]) for i, place, _ in rows]
+        found["p_value"] = [p_value for _, _, p_value in rows]
+        return found
 
     def _predict(self, horizon: int, known: np.ndarray | None) -> np.ndarray:
         return np.asarray(self.forecaster_._point(horizon, known))

@@ -12,6 +12,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
+from forecast._checks import short
 from forecast.sequences.base import SequenceEstimator
 from forecast.sequences.model import ClassHead, Head
 from forecast.sequences.parameters import Common
@@ -120,7 +121,7 @@ def _of_one_kind(labels: Array) -> Array:
     word = np.array([isinstance(one, str) for one in labels], dtype=bool)
     if word.any() and not word.all():
         raise ValueError(
-            f"`y` must hold words or numbers, not both, got {labels[word][0]!r} and "
-            f"{labels[~word][0]!r}. Write all as words."
+            f"`y` must hold words or numbers, not both, got {short(labels[word][0])} and "
+            f"{short(labels[~word][0])}. Write all as words."
         )
-    return labels if word.any() else np.array(labels.tolist())
+    return labels if word.any() else pd.Series(labels).infer_objects().to_numpy()

@@ -29,6 +29,8 @@ def test_reals_are_standardised_over_the_series_of_fit() -> None:
     assert real.dtype == np.float32
     np.testing.assert_allclose(real[:, 0], [-1, 0, 1])
     np.testing.assert_allclose(real[:, 1], np.array([1, -2, 1]) / np.sqrt(2), rtol=1e-6)
+    arrow = FRAME.astype({"open": "bool[pyarrow]"})
+    np.testing.assert_array_equal(StaticReader.fit(FRAME, IDS).read(arrow, IDS)[0], real)
 
 
 def test_categories_count_from_one_in_rising_order() -> None:

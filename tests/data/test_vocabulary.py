@@ -45,6 +45,16 @@ def test_words_of_pandas_own_type_are_words(end: str | None) -> None:
     assert known.encode(words).tolist() == [OWN, OWN + 1, MISSING]
 
 
+def test_booleans_of_pyarrow_are_symbols() -> None:
+    open_or_not = pd.Series([True, False, None], dtype="bool[pyarrow]")
+    assert Vocabulary.of(open_or_not).encode(open_or_not).tolist() == [OWN + 1, OWN, MISSING]
+
+
+def test_a_date_may_be_the_end_as_text() -> None:
+    days = pd.Series(pd.date_range("2024-01-01", periods=3))
+    assert Vocabulary.of(days, end="2024-01-02").encode(days).tolist() == [OWN, END, OWN + 1]
+
+
 @pytest.mark.parametrize(
     "symbols",
     [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import itertools
 import math
+import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -425,6 +427,21 @@ def test_threads_that_draw_take_turns():
         found = list(pool.map(drawn, [0, 1] * 4))
     for k, numbers in enumerate(found):
         torch.testing.assert_close(numbers, found[k % 2], rtol=0, atol=0)
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_process_forked_while_a_thread_trains_waits_for_none():
+    def draw() -> None:
+        with seeded(0):
+            torch.rand(())
+
+    with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as training:
+        pool.submit(training.enter_context, seeded()).result()
+        child = multiprocessing.get_context("fork").Process(target=draw, daemon=True)
+        child.start()
+        child.join(10)
+        pool.submit(training.close).result()
+    assert child.exitcode == 0
 
 
 def test_one_thread_gives_the_others_back():

@@ -179,10 +179,23 @@ def test_actual_totals_that_are_no_sums_are_told(tilted):
     off = errors.assign(y=errors["y"].where(errors["unique_id"] != "city", errors["y"] - 30))
     with pytest.warns(UserWarning, match="values of 'city' .* by 30 on average"):
         reconcile(tilted, hierarchy, errors=off)
-    rounded = errors.assign(y=errors["y"].round())
-    reconcile(tilted, hierarchy, errors=rounded)
+    rounded = errors.assign(y=errors["y"].round(-1))
+    late = (errors["unique_id"] == hierarchy.nodes[-1]) & (errors["ds"] < errors["ds"].median())
+    for past in (rounded, errors[~late]):
+        reconcile(tilted, hierarchy, errors=past)
     with pytest.raises(ValueError, match=r"it lacks \['y'\]"):
         reconcile(tilted, hierarchy, errors=errors.drop(columns="y"))
+
+
+def test_the_rounding_of_parts_that_cancel_out_is_not_told():
+    flows = pd.DataFrame({"place": list("abc") * 2, "ds": [0] * 3 + [1] * 3})
+    flows["y"] = [0.1, 0.2, -0.3, 0.7, 0.1, -0.8]
+    hierarchy = Hierarchy.of(flows, ["place"])
+    wide = pd.DataFrame(0.0, range(2), hierarchy.nodes).rename_axis("ds").reset_index()
+    past = wide.melt("ds", var_name="unique_id", value_name="y").assign(cutoff=0, y_hat=1.0)
+    parts = past["unique_id"] != "total"
+    past.loc[parts, "y"] = flows.sort_values(["place", "ds"])["y"].to_numpy()
+    reconcile(wide.drop(columns="ds"), hierarchy, "wls", errors=past)
 
 
 def test_errors_of_two_models_are_not_mixed(tilted):

@@ -35,6 +35,8 @@ def test_shares_are_those_of_the_distribution() -> None:
     np.testing.assert_allclose(found.loc["right"], LEVELS, atol=0.015)
     np.testing.assert_allclose(found.loc["narrow"], norm.cdf(0.5 * norm.ppf(LEVELS)), atol=0.015)
     assert reliability(table({"right": 1.0}), by="step").shape == (3, 5)
+    at = pd.DataFrame({"model": "m", "y": [1.0, 2.0], "q0.5": 1.0})
+    assert reliability(at).loc["m", 0.5] == 0.5
 
 
 def test_the_histogram_is_flat_for_the_truth_and_high_at_the_ends_for_the_too_sure() -> None:
@@ -60,6 +62,19 @@ def test_a_model_without_quantiles_has_no_share_and_no_line() -> None:
     assert pit_histogram(both).loc["point"].isna().all()
     assert len(plot_reliability(both).get_lines()) == 2
     assert len(plot_pit(both).get_lines()) == 2
+    with pytest.raises(ValueError, match="must have quantiles, such as"):
+        plot_reliability(both[both["model"] == "point"])
+    few = both.assign(**{"q0.5": both["q0.5"].where(both["model"] == "point")})
+    assert len(plot_reliability(few).get_lines()[1].get_xdata()) == len(LEVELS) - 1
+
+
+def test_a_model_has_its_colour_beside_one_without_quantiles() -> None:
+    known = table({"m": 1.0}, 100)
+    both = pd.concat([known[["model", "step", "y"]].assign(model="point"), known])
+    other = pd.concat([known.assign(model="point"), known])
+    for draw in (plot_reliability, plot_pit):
+        lines = [draw(one).get_lines()[-1].get_color() for one in (both, other)]
+        assert lines[0] == lines[1]
 
 
 def test_the_picture_has_a_line_for_each_model_and_the_diagonal() -> None:

@@ -127,6 +127,13 @@ def test_series_may_be_named_by_several_columns() -> None:
     )
 
 
+def test_columns_may_be_named_by_numbers() -> None:
+    y = pd.DataFrame({0: "a", 1: range(30), 2: walks(1, 30)["w0"].to_numpy()})
+    model = ConformalForecaster(NaiveForecaster(), id_col=0, time_col=1, target_col=2)
+    found = model.set_params(season_length=1).fit(y[:28]).update(y[28:]).surprise_
+    assert found[[0, 1, 2]].to_numpy().tolist() == y[28:].to_numpy().tolist()
+
+
 @pytest.mark.filterwarnings("ignore:.*too few values to tell")
 @pytest.mark.parametrize("size", [1, 2, 4, 9])
 def test_short_and_flat_series_have_bands_too(size: int) -> None:

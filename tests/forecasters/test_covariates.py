@@ -205,7 +205,6 @@ def test_covariates_and_static_features_are_saved(tmp_path: Any) -> None:
     )
 
 
-@quiet
 def test_forecasts_from_past_origins_ask_for_all_steps() -> None:
     y = pd.DataFrame({name: np.arange(30.0) for name in "ab"})
     X = pd.DataFrame({"x": np.arange(30.0) % 4})
@@ -215,6 +214,7 @@ def test_forecasts_from_past_origins_ask_for_all_steps() -> None:
         model.predict_at(y, X, origins=origins, horizon=2)
 
 
+@quiet
 def test_a_missing_column_is_named() -> None:
     y, X, _ = shops()
     with pytest.raises(ValueError, match="`past_only` must name columns of `X`.*'wind'"):

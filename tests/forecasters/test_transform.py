@@ -124,7 +124,6 @@ def test_paths_stay_positive_under_a_logarithm() -> None:
     assert (logs.sample(20, random_state=0) > 0).all(axis=None)
 
 
-@pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
 @pytest.mark.parametrize("around", [lambda one: CombinedForecaster([one]), ConformalForecaster])
 def test_forecasters_of_forecasters_leave_outliers_and_bounds_to_it_too(around: Any) -> None:
     y = pd.Series(np.arange(30.0, 0.0, -1.0))
@@ -133,6 +132,22 @@ def test_forecasters_of_forecasters_leave_outliers_and_bounds_to_it_too(around: 
     assert model.fit(y).predict(2).tolist() == [0.0, -1.0]  # and nothing warns of the large value
 
 
+@pytest.mark.parametrize("around", [lambda one: CombinedForecaster([one]), ConformalForecaster])
+def test_what_a_forecaster_of_another_says_itself_stays(around: Any, sales: pd.Series) -> None:
+    def inner(**told: Any) -> Any:
+        model = around(NaiveForecaster("drift", **told)).set_params(season_length=4, horizon=5)
+        model = model.set_params(target_transform=StandardScaler()).fit(sales)
+        return getattr(model, "forecaster_", None) or [*model.members_.values()][0]
+
+    asked = inner()
+    assert isinstance(asked.target_transform, FunctionTransformer)
+    assert (asked.season_length, asked.horizon_) == (4, 5)
+    own = inner(target_transform=MinMaxScaler(), season_length=6, horizon=9)
+    assert isinstance(own.target_transform, MinMaxScaler)
+    assert (own.season_length, own.season_length_, own.horizon_) == (6, 6, 9)
+
+
+@pytest.mark.filterwarnings("ignore::forecast.ForecastWarning")
 def test_a_network_under_a_transformer_keeps_float32_and_its_answers(sales: pd.Series) -> None:
     small: dict[str, Any] = {
         "hidden_size": 4,

@@ -179,11 +179,15 @@ def test_labels_are_words_or_numbers() -> None:
     X, _ = units()
     whole = SequenceClassifier(**BRIEF)
     steps = clone(whole).set_params(each_step=True)
-    for mixed in (["a", *[1] * (len(X) - 1)], np.array(["a", *[1] * (len(X) - 1)], object)):
+    numbers = np.ones(len(X) - 1, dtype=int)
+    for mixed in (["a", *numbers.tolist()], np.array(["a", *numbers], object)):
         with pytest.raises(ValueError, match="not both, got 'a' and 1. Write all as words"):
             whole.fit(X, mixed)
     with pytest.raises(ValueError, match="not both, got 'a' and 1"):
         steps.fit(X, [["a", *[1] * (len(one) - 1)] for one in X])
+    pairs = pd.Series([(1, 2)] * len(X)).to_numpy()
+    with pytest.raises(ValueError, match="Sequence of sequences are no longer supported"):
+        whole.fit(X, pairs)
     some = [[None, *(np.arange(1, len(one)) % 2 == 0)] for one in X]
     assert steps.fit(X, some).classes_.dtype == bool
 

@@ -6,6 +6,7 @@ import functools
 import subprocess
 import sys
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,7 +71,7 @@ def test_recursion_equals_statsmodels(form: Form) -> None:
 
 
 @pytest.mark.parametrize("form", PLAIN + SEASONAL + PROPORTIONAL, ids=str)
-def test_starting_values_are_fitted_from_the_rough_ones_on(form: Form) -> None:
+def test_starting_values_are_fitted_from_the_rough_ones_on(form: Form, monkeypatch: Any) -> None:
     y = seasonal_series(80, 4)
     rough = _fit_form(y, form, 4)
     model = ETSModel(
@@ -79,7 +80,15 @@ def test_starting_values_are_fitted_from_the_rough_ones_on(form: Form) -> None:
     likelihood = model.loglike(_parameters(rough.start, model.param_names))
     k = form.n_parameters(4)
     assert 2 * k * 80 / (80 - k - 1) - 2 * likelihood == pytest.approx(rough.aicc)
+    fit, begins = ETSModel.fit, list[Any]()
+
+    def noted(model: Any, begin: Any, **asked: Any) -> Any:
+        begins.append(begin)
+        return fit(model, begin, **asked)
+
+    monkeypatch.setattr(ETSModel, "fit", noted)
     found = _fit_form(y, form, 4, rough)
+    assert (begins[0] is None) == (form.seasonal is None)
     assert found.aicc < rough.aicc
     begin = Smoothing(*(np.asarray(part)[None] for part in found.start))
     recursion, live = Recursion(begin), np.array([True])

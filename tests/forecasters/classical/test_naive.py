@@ -32,6 +32,8 @@ def test_seasonal_is_exact_on_a_periodic_series() -> None:
 def test_drift_is_exact_on_a_line() -> None:
     y = pd.Series(2.0 + 3.0 * np.arange(30))
     np.testing.assert_allclose(NaiveForecaster("drift").fit(y[:20]).predict(10), y[20:])
+    band = NaiveForecaster("drift").fit(y[:20]).predict_interval(10)
+    np.testing.assert_allclose(band, np.c_[y[20:], y[20:]])  # a line has told of no error
     gaps = y[:20].mask(np.isin(np.arange(20), [4, 5, 18, 19]))
     np.testing.assert_allclose(NaiveForecaster("drift").fit(gaps).predict(10), y[20:])
 
