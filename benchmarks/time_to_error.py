@@ -119,12 +119,13 @@ def draw(rows: pd.DataFrame) -> None:
     for k, (name, own) in enumerate(rows.groupby("model", sort=False)):
         own, colour = own.sort_values("steps"), COLOURS[k % len(COLOURS)]
         ax.plot(own["seconds"], own["mase"], marker="o", color=colour)
-        last = own.iloc[-1]
+        last, falls = own.iloc[-1], own["mase"].diff().iloc[-1] < 0
         ax.annotate(
             f"{name} {last['mase']:.2f}",
             (last["seconds"], last["mase"]),
-            xytext=(4, -4),
+            xytext=(4, -6),
             textcoords="offset points",
+            ha="right" if falls else "left",  # below its own line, where no other line comes
             va="top",
             color=colour,
             size=MEDIUM,
@@ -132,6 +133,7 @@ def draw(rows: pd.DataFrame) -> None:
     told = [f"{r.model}: {r.mase:.0f} after {r.seconds:.0f} s" for r in beyond.itertuples()]
     ax.set_title("; ".join(told), loc="right", size=MEDIUM, color="0.4")
     ax.set_xscale("log")
+    ax.xaxis.set_major_formatter("{x:,g}")
     ax.set_xlim(3, 6000)
     ax.set_ylim(0, WORST)
     ax.set_xlabel("seconds, fit and forecast, one core", size=MEDIUM)
