@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecast.data.panel import Panel
+from forecast.data.spreads import spread_or_one
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,7 @@ def cold_recipe(recipe: Recipe, panel: Panel, horizon: int) -> Recipe:
     >>> recipe.block, cold.block, cold.prior
     (13, 30, (3.0, 2.0))
     """
-    block = min(horizon, int(np.median(panel.lengths)))
+    block, mean = min(horizon, int(np.median(panel.lengths))), float(np.nanmean(panel.values))
     return replace(
         recipe,
         block=block,
@@ -268,7 +269,7 @@ def cold_recipe(recipe: Recipe, panel: Panel, horizon: int) -> Recipe:
         batch_size=max(recipe.batch_size, 32),
         every=1,
         min_observed=0,
-        prior=(float(np.nanmean(panel.values)), float(np.nanstd(panel.values)) or 1.0),
+        prior=(mean, float(spread_or_one(np.nanstd(panel.values), mean))),
     )
 
 
