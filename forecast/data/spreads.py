@@ -6,15 +6,15 @@ from it by 1e-17. Divided by that, the first other value would be 1e16 deviation
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64] | np.float64 | float
 
 ROUNDING = 1e-12  # as a share of the mean: a deviation that is none
 
 
-def spread_or_one(spread: npt.ArrayLike, mean: npt.ArrayLike) -> npt.NDArray[Any]:
+def spread_or_one(spread: Floats, mean: Floats) -> npt.NDArray[np.float64]:
     """Return standard deviations (...), 1 where they are no more than the rounding of means (...).
 
     Examples

@@ -150,6 +150,8 @@ class SymbolForecaster(BaseSymbolForecaster):
             optional(name, getattr(self, name))
         if self.random_state is not None:
             positive_integer("random_state", self.random_state, minimum=0)
+        if not isinstance(self.verbose, bool):
+            positive_integer("verbose", self.verbose, minimum=0)
 
     def _build(self) -> SymbolNetwork:
         m = len(self.vocabulary_)
@@ -164,12 +166,13 @@ class SymbolForecaster(BaseSymbolForecaster):
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
         fraction = self.validation_fraction if self.early_stopping else 0.0
         learned, held_out = split(sequences, fraction, seed)
-        counts = np.bincount(as_inputs(np.concatenate(learned)), minlength=len(self.vocabulary_))
+        read = as_inputs(np.concatenate([one[:-1] for one in learned]))  # the last is a target only
+        counts = np.bincount(read, minlength=len(self.vocabulary_))
         with seeded(seed), one_thread(self.hidden_size < _WIDE):
             self.model_ = self._build()
             self.model_.possible[:OWN] = torch.from_numpy(self._met(sequences))
             self.history_ = self._trained(learned, held_out, torch.Generator().manual_seed(seed))
-        if not counts[UNKNOWN]:
+        if counts.any() and not counts[UNKNOWN]:
             self.model_.let_unknown_be_average(torch.from_numpy(counts), UNKNOWN)
 
     def _met(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
@@ -257,7 +260,7 @@ def split(
     """
     if len(sequences) >= _MANY:
         order = np.random.default_rng(seed).permutation(len(sequences))
-        count = round(fraction * len(order))
+        count = min(round(fraction * len(order)), len(order) - 1)
         return [sequences[i] for i in order[count:]], [sequences[i] for i in order[:count]]
     cuts = [len(one) - int(fraction * len(one)) for one in sequences]
     pairs = list(zip(sequences, cuts, strict=True))
