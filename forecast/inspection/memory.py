@@ -20,6 +20,8 @@ from forecast.data.frames import append
 from forecast.data.panel import Panel
 from forecast.evaluation.canvas import span
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.bounds import Bounds
+from forecast.forecasters.outliers import Outliers
 from forecast.sequences.base import SequenceEstimator
 from forecast.sequences.reading import read_array
 
@@ -256,4 +258,9 @@ def _tiled(forecaster: Any, copies: int) -> Any:
     other = copy.copy(forecaster)
     other.panel_ = _repeated(forecaster.panel_, copies)
     other.stream_ = tile(forecaster.stream_, copies)
+    other.spreads_ = forecaster.spreads_.repeat(copies)
+    other.bounds_ = Bounds(*(flag.repeat(copies) for flag in forecaster.bounds_))
+    series, places = forecaster.outliers_
+    owners = (copies * series[:, None] + np.arange(copies)).ravel()
+    other.outliers_ = Outliers(owners, places.repeat(copies))
     return other

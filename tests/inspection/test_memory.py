@@ -8,6 +8,7 @@ from sklearn.preprocessing import PowerTransformer
 
 from forecast import (
     ETSForecaster,
+    ForecastWarning,
     LSTMForecaster,
     MarkovForecaster,
     MLPForecaster,
@@ -123,6 +124,19 @@ def test_copies_read_together_respond_as_one_by_one(kind, monkeypatch):
             one_by_one(model, y[290:], 4, lag), rel=1e-4, abs=1e-6
         )
     assert responses.max() > 0.01
+
+
+@pytest.mark.parametrize("ends", [(230, 230), (230, 215)])
+def test_copies_of_several_series_keep_what_is_known_of_each(ends, monkeypatch):
+    y = [hourly(end, seed).rename(f"{seed}") for seed, end in enumerate(ends)]
+    y[1] = (100 * y[1]).round() - 5000  # of whole numbers, below zero too
+    y[0].iloc[50] = 1e9  # an outlier, of which nothing is said here
+    with pytest.warns(ForecastWarning, match="1e\\+09"):
+        model = LSTMForecaster(**QUICK).fit([one[:200] for one in y])
+    found = effective_memory(model, [one[200:] for one in y])
+    monkeypatch.setattr(top, "VALUES_AT_ONCE", 1)  # one copy at a time
+    alone = effective_memory(model, [one[200:] for one in y])
+    np.testing.assert_allclose(found.responses, alone.responses, rtol=1e-4, atol=1e-6)
 
 
 def test_series_of_a_panel_are_averaged():
