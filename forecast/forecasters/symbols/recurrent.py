@@ -15,12 +15,11 @@ from forecast.data.vocabulary import OWN, START, UNKNOWN, as_inputs
 from forecast.engine import symbols
 from forecast.engine.training import Settings, one_thread, seeded
 from forecast.forecasters.arguments import optional
-from forecast.forecasters.encoding import beneath
+from forecast.forecasters.neural import persistence
 from forecast.forecasters.neural.fitting import shown
-from forecast.forecasters.neural.persistence import fitting
 from forecast.forecasters.symbols.base import BaseSymbolForecaster
 from forecast.forecasters.symbols.parameters import SymbolCommon
-from forecast.networks.base import leaves, state_map, tile
+from forecast.networks.base import leaves, tile
 from forecast.networks.recurrent import CELLS, Recurrent
 from forecast.networks.symbols import Live, SymbolNetwork
 
@@ -224,9 +223,8 @@ class SymbolForecaster(BaseSymbolForecaster):
         return possible
 
     def _state(self) -> dict[str, np.ndarray]:
-        tensors = self.model_.state_dict() | named(self.live_)
-        arrays = {name: tensor.detach().numpy() for name, tensor in tensors.items()}
-        return arrays | {f"history.{name}": self.history_[name] for name in self.history_}
+        tensors = self.model_.state_dict() | persistence.named("live", self.live_)
+        return persistence.saved(tensors, self.history_)
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self._check_parameters()
@@ -235,16 +233,12 @@ class SymbolForecaster(BaseSymbolForecaster):
         with torch.device("meta"):  # shapes alone: they take no memory
             like = self._build()
             begun = like.begin(torch.zeros(len(self.ended_), dtype=torch.long))
-            weights = fitting(like.state_dict(), arrays)
-            parts = fitting(named(begun), arrays)
-        if not all(part.isfinite().all() for part in [*weights.values(), *parts.values()]):
+            weights = persistence.fitting(like.state_dict(), arrays)
+        self.live_ = persistence.restored("live", begun, arrays)
+        if not all(part.isfinite().all() for part in [*weights.values(), *leaves(self.live_)]):
             raise ValueError("weights must be finite")
-        with seeded():
-            self.model_ = self._build().eval()
-        self.model_.load_state_dict(weights)
-        names = iter(parts)
-        self.live_ = state_map(lambda _: parts[next(names)], begun)
-        self.history_ = pd.DataFrame(beneath(arrays, "history."))
+        self.model_ = persistence.with_weights(self._build, weights)
+        self.history_ = persistence.epochs(arrays)
 
 
 def split(
@@ -266,8 +260,3 @@ def split(
     pairs = list(zip(sequences, cuts, strict=True))
     later = [one[cut:] for one, cut in pairs if cut < len(one)]
     return [one[:cut] for one, cut in pairs], later
-
-
-def named(live: Live) -> dict[str, torch.Tensor]:
-    """Return the tensors of what sequences left behind, under the names they are saved by."""
-    return {f"live.{i}": part for i, part in enumerate(leaves(live))}
