@@ -99,8 +99,6 @@ def train(
         n_iter_no_change=estimator.n_iter_no_change if stops else None,
         weight_decay=estimator.weight_decay,
         clip_norm=estimator.clip_norm,
-        clip_value=None,
-        min_observed=0,
     )
     generator = torch.Generator().manual_seed(seed)
     learned, judged = (part.to(units.values.device) for part in (learned, judged))

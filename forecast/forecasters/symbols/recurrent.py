@@ -192,8 +192,6 @@ class SymbolForecaster(BaseSymbolForecaster):
             n_iter_no_change=self.n_iter_no_change,
             weight_decay=self.weight_decay,
             clip_norm=self.clip_norm,
-            clip_value=None,
-            min_observed=0,
         )
         batches = pieces.batches(batch_size, generator)
         epochs = symbols.train(self.model_, batches, held_out, settings)
