@@ -198,7 +198,8 @@ def _responses(forecaster: BaseForecaster, panel: Panel, horizon: int) -> pd.Ser
     # the first update of a network reads its whole history: it is made once, for all copies
     before = forecaster._continued(panel.head(old + 1))
     usual = _forecast(before._continued(panel), horizon)[:, None]  # (n, 1, H)
-    series = [panel.series(i) for i in range(n)]
+    seen = forecaster.outliers_.hide(panel)
+    series = [seen.series(i) for i in range(n)]
     mean, spread = (np.array([f(one) for one in series])[:, None] for f in (np.nanmean, np.nanstd))
     unit = np.where(spread > FLAT * np.abs(mean), spread, np.nan)  # a flat series answers nothing
     copies = max(VALUES_AT_ONCE // (lags * n), 1) if isinstance(forecaster, NeuralForecaster) else 1

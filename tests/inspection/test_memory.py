@@ -170,6 +170,16 @@ def test_a_missing_value_has_no_response():
     assert np.isnan(responses[2]) and responses[1] > 0
 
 
+def test_an_outlier_is_no_part_of_the_spread_that_values_move_by():
+    wild, missing = hourly(), hourly()
+    wild.iloc[100], missing.iloc[100] = 1e9, np.nan
+    with pytest.warns(ForecastWarning, match="1e\\+09"):
+        model = MarkovForecaster(order=3, horizon=2).fit(wild[:350])
+    without = MarkovForecaster(order=3, horizon=2).fit(missing[:350])
+    found = effective_memory([model, without], wild[350:])
+    assert found.responses["Markov"].equals(found.responses["Markov 2"])
+
+
 def test_a_flat_series_has_no_response():
     y = pd.DataFrame({"a": ar1(200, seed=0), "flat": 3.7})
     model = MarkovForecaster(order=3).fit(y[:150])
