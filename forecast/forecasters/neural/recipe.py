@@ -14,7 +14,6 @@ import numpy as np
 from forecast.data.panel import Panel
 from forecast.data.spreads import spread_or_one
 
-
 SHORT = 500  # a single series of fewer values is learned in a few epochs, of small batches
 
 
