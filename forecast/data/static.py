@@ -16,6 +16,7 @@ from forecast.data.cells import is_numeric
 from forecast.data.keys import flat_index
 from forecast.data.placing import LARGEST, limit
 from forecast.data.reading import numbers
+from forecast.data.spreads import spread_or_one
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,9 +197,9 @@ def _reals(column: pd.Series, name: str) -> npt.NDArray[np.float64]:
 
 
 def _scale(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Return mean and standard deviation of the values there are; a spread of 0 becomes 1."""
+    """Return mean and spread of the values there are; where they do not vary, it is 1."""
     values = values[~np.isnan(values)]
     if not len(values):
         return 0.0, 1.0
     mean = float(values.mean())
-    return mean, float(values.std()) or 1.0
+    return mean, float(spread_or_one(values.std(), mean))

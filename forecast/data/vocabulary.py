@@ -135,14 +135,14 @@ class Vocabulary:
         return _objects([*self.names, None])[numbers]
 
     def one_hot(self, numbers: Any) -> np.ndarray:
-        """Return a row of zeros with a single one for each number, (..., m).
+        """Return a row of zeros with a single one for each number, (..., m); for -1 none.
 
         Examples
         --------
-        >>> Vocabulary(["a", "b"]).one_hot([4, 2]).tolist()
-        [[0.0, 0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0, 0.0]]
+        >>> Vocabulary(["a", "b"]).one_hot([4, -1]).tolist()
+        [[0.0, 0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0, 0.0]]
         """
-        return np.eye(len(self))[np.asarray(numbers, dtype=np.int64)]
+        return np.equal.outer(numbers, np.arange(len(self))).astype(np.float64)
 
 
 def _in_order(symbols: pd.Index) -> pd.Index:

@@ -9,7 +9,7 @@ until they are scaled: in float32 the differences of values near 1e8 would be lo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -125,7 +125,7 @@ class Reader:
     scale_window: int
     lags: Sequence[int] = ()
     drift: bool = True
-    dtype: torch.dtype = field(default=torch.float32)
+    dtype: torch.dtype = torch.float32
     n_known: int = 0
     n_past: int = 0
     driver_window: int = 1

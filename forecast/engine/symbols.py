@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -163,11 +164,12 @@ def if_uneven(lengths: Tensor) -> Tensor | None:
 
 
 def mean_loss(model: SymbolNetwork, sequences: Sequence[np.ndarray]) -> float:
-    """Return the cross-entropy of whole sequences, in nats per symbol; NaN if there are none."""
+    """Return the cross-entropy of whole sequences, in nats per symbol; NaN if none is told."""
     if not sequences:
         return math.nan
     log_probabilities, _ = read(model, sequences, begin(model, len(sequences)))
-    return float(-np.nanmean(np.concatenate(log_probabilities)))
+    # pandas says NaN of no numbers, where numpy warns
+    return -float(pd.Series(np.concatenate(log_probabilities)).mean())
 
 
 @torch.no_grad()

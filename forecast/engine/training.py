@@ -50,8 +50,8 @@ class Settings:
     n_iter_no_change: int | None  # None: no early stopping
     weight_decay: float
     clip_norm: float | None
-    clip_value: float | None
-    min_observed: int  # fewest observed values in a scale whose targets count
+    clip_value: float | None = None
+    min_observed: int = 0  # fewest observed values in a scale whose targets count
 
 
 def train(

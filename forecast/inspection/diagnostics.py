@@ -111,8 +111,8 @@ def forecast_gradients(
     Raises
     ------
     ValueError
-        If there is a `target_transform`, or no derivative: in a gap, or where the scale sees a
-        constant.
+        If there is a `target_transform`, or no derivative: in a gap, at an outlier, or where the
+        scale sees a constant.
     """
     place = place_in(forecaster, series)
     if forecaster.target_transform_ is not None:
@@ -136,8 +136,8 @@ def forecast_gradients(
     if table.isna().any(axis=None):
         raise ValueError(
             f"The forecast has no derivative with respect to the last {lags} values of "
-            f"{forecaster.panel_.ids[place]!r}: there is a gap, or the scale sees a constant. Fill "
-            "gaps, or look at fewer `lags`."
+            f"{forecaster.panel_.ids[place]!r}: there is a gap or an outlier, or the scale sees a "
+            "constant. Fill gaps, or look at fewer `lags`."
         )
     return table
 

@@ -20,6 +20,8 @@ from forecast.data.frames import append
 from forecast.data.panel import Panel
 from forecast.evaluation.canvas import span
 from forecast.forecasters.base import BaseForecaster
+from forecast.forecasters.bounds import Bounds
+from forecast.forecasters.outliers import Outliers
 from forecast.sequences.base import SequenceEstimator
 from forecast.sequences.reading import read_array
 
@@ -196,7 +198,8 @@ def _responses(forecaster: BaseForecaster, panel: Panel, horizon: int) -> pd.Ser
     # the first update of a network reads its whole history: it is made once, for all copies
     before = forecaster._continued(panel.head(old + 1))
     usual = _forecast(before._continued(panel), horizon)[:, None]  # (n, 1, H)
-    series = [panel.series(i) for i in range(n)]
+    seen = forecaster.outliers_.hide(panel)
+    series = [seen.series(i) for i in range(n)]
     mean, spread = (np.array([f(one) for one in series])[:, None] for f in (np.nanmean, np.nanstd))
     unit = np.where(spread > FLAT * np.abs(mean), spread, np.nan)  # a flat series answers nothing
     copies = max(VALUES_AT_ONCE // (lags * n), 1) if isinstance(forecaster, NeuralForecaster) else 1
@@ -256,4 +259,9 @@ def _tiled(forecaster: Any, copies: int) -> Any:
     other = copy.copy(forecaster)
     other.panel_ = _repeated(forecaster.panel_, copies)
     other.stream_ = tile(forecaster.stream_, copies)
+    other.spreads_ = forecaster.spreads_.repeat(copies)
+    other.bounds_ = Bounds(*(flag.repeat(copies) for flag in forecaster.bounds_))
+    series, places = forecaster.outliers_
+    owners = (copies * series[:, None] + np.arange(copies)).ravel()
+    other.outliers_ = Outliers(owners, places.repeat(copies))
     return other

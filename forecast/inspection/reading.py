@@ -16,7 +16,6 @@ from forecast.engine import states
 from forecast.forecasters.arguments import place_of
 from forecast.forecasters.neural.base import NeuralForecaster
 from forecast.forecasters.neural.pretrained import PretrainedForecaster
-from forecast.forecasters.transform import forward
 from forecast.pretrained.sweep import look
 from forecast.sequences.base import SequenceEstimator
 
@@ -100,7 +99,7 @@ def place_in(forecaster: Inspected, series: Any) -> int:
 
 def windows_of(forecaster: NeuralForecaster) -> Windows:
     """Return the history as a trained network sees it, on the CPU."""
-    seen = forward(forecaster.target_transform_, forecaster.panel_)
+    seen = forecaster._seen(forecaster.panel_)
     return forecaster.features_.windows(seen, forecaster.spreads_, torch.device("cpu"))
 
 

@@ -28,9 +28,8 @@ STEPS_AT_ONCE = 512  # of a forecast
 FEWEST = 5  # values before an origin that counts
 TRUST = 10.0  # a view that errs a tenth more than the best has 1 / e of its weight
 NEWEST = 12  # values of every series that show what values a panel has of late
-LIKE_PANEL = (
-    8.0  # past origins that an assumption is worth: that these help a series as they help all
-)
+# Past origins that an assumption is worth: that these values help a series as they help all.
+LIKE_PANEL = 8.0
 FARTHEST = 10.0  # times the loss of the better: to err by more says no more
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from forecast.data.spreads import spread_or_one
 from forecast.engine import training
 from forecast.networks.ensemble import Ensemble
 from forecast.networks.recurrent import Recurrent
@@ -67,9 +68,7 @@ def reader_of(values: Array) -> Reader:
     """
     table = pd.DataFrame(values)
     mean = table.mean().fillna(0.0).to_numpy(copy=True)
-    spread = table.std(ddof=0).fillna(0.0).to_numpy()
-    # rounding of the mean is no variation
-    spread = np.where(spread > 1e-12 * np.abs(mean), spread, 1.0)
+    spread = spread_or_one(table.std(ddof=0).fillna(0.0).to_numpy(), mean)
     masked = bool(np.isnan(values).any())
     return Reader(torch.from_numpy(mean), torch.from_numpy(spread), masked=masked)
 
@@ -100,8 +99,6 @@ def train(
         n_iter_no_change=estimator.n_iter_no_change if stops else None,
         weight_decay=estimator.weight_decay,
         clip_norm=estimator.clip_norm,
-        clip_value=None,
-        min_observed=0,
     )
     generator = torch.Generator().manual_seed(seed)
     learned, judged = (part.to(units.values.device) for part in (learned, judged))

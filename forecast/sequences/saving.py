@@ -5,7 +5,6 @@ The file is that of forecasters: `forecast.forecasters.saving` says how it is wr
 
 from __future__ import annotations
 
-import dataclasses
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -15,12 +14,11 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from forecast._checks import positive_integer
-from forecast.engine.training import Epoch, seeded
 from forecast.forecasters.encoding import decode, encode, unfitted
+from forecast.forecasters.neural import persistence
 from forecast.forecasters.neural.building import device_here
-from forecast.forecasters.neural.persistence import fitting
 from forecast.forecasters.saving import named, write
-from forecast.networks.base import State, leaves, state_map
+from forecast.networks.base import State, state_map
 from forecast.sequences import learning
 from forecast.sequences.model import Reader, SequenceModel
 from forecast.sequences.reading import Array, read_array
@@ -57,10 +55,8 @@ def save(estimator: Any, path: str | PathLike[str]) -> None:
     }
     tensors = {f"model.{name}": part for name, part in estimator.model_.state_dict().items()}
     if live is not None:
-        tensors |= {f"live.{i}": part for i, part in enumerate(leaves(live.state))}
-    arrays = {name: part.cpu().numpy() for name, part in tensors.items()}
-    history = estimator.history_
-    arrays |= {f"history.{name}": history[name].to_numpy() for name in history}
+        tensors |= persistence.named("live", live.state)
+    arrays = persistence.saved(tensors, estimator.history_)
     write(path, named(estimator) | {"learned": encode(values, "a learned value")}, arrays)
 
 
@@ -83,8 +79,7 @@ def rebuild(cls: type[Any], about: dict[str, Any], arrays: dict[str, Array]) -> 
         estimator.classes_ = unlisted(values["classes"])
     estimator.model_ = _model(estimator, bool(values["masked"]), arrays)
     estimator.live_ = _live(estimator, values["units"], arrays)
-    columns = [field.name for field in dataclasses.fields(Epoch)]
-    estimator.history_ = pd.DataFrame({name: arrays[f"history.{name}"] for name in columns})
+    estimator.history_ = persistence.epochs(arrays)
     answers = estimator._answers_of(read_array(np.zeros((1, 3, estimator.n_inputs_))))
     if not np.isfinite(answers).all():
         raise ValueError("what was learned gives no answer")
@@ -102,26 +97,17 @@ def _model(estimator: Any, masked: bool, arrays: dict[str, Array]) -> SequenceMo
         return learning.build(estimator, Reader(*scale, masked=masked), estimator._head()).double()
 
     with torch.device("meta"):
-        weights = fitting(build().state_dict(), own)
-    with seeded():
-        model = build()
-    model.load_state_dict(weights)
-    return model.to(device_here(estimator.device)).eval()
+        weights = persistence.fitting(build().state_dict(), own)
+    return persistence.with_weights(build, weights).to(device_here(estimator.device))
 
 
 def _live(estimator: Any, units: list[Any] | None, arrays: dict[str, Array]) -> Live | None:
     if units is None:
         return None
-    like = estimator.model_.network.initial_state(1)
-    names = [f"live.{i}" for i in range(len(leaves(like)))]
-    shapes = {
-        name: part.cpu().expand(len(units), *part.shape[1:])
-        for name, part in zip(names, leaves(like), strict=True)
-    }
-    parts = fitting(shapes, arrays)
-    found = iter(names)
-    state = state_map(lambda part: parts[next(found)].to(part.device), like)
-    return Live(pd.Index(units), state)
+    one = estimator.model_.network.initial_state(1)
+    like = state_map(lambda part: part.expand(len(units), *part.shape[1:]), one)
+    state = persistence.restored("live", like, arrays)
+    return Live(pd.Index(units), state_map(lambda part, own: part.to(own.device), state, like))
 
 
 def listed(values: Array | None) -> dict[str, Any] | None:

@@ -215,6 +215,15 @@ def test_forecasts_from_past_origins_ask_for_all_steps() -> None:
 
 
 @quiet
+@quiet
+@every_kind
+def test_a_plan_that_leaves_a_constant_is_one_unit_away(kind: Any) -> None:
+    y = pd.Series(np.sin(np.arange(60.0)))  # means of equal tenths are rounded
+    fixed, plan = (pd.DataFrame({"price": 0.1}, index=range(*ends)) for ends in ((60,), (60, 67)))
+    model = kind(**SMALL).fit(y, fixed)
+    assert model.predict(7, plan + 0.1).abs().max() < 10
+
+
 def test_a_missing_column_is_named() -> None:
     y, X, _ = shops()
     with pytest.raises(ValueError, match="`past_only` must name columns of `X`.*'wind'"):

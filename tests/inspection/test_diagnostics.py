@@ -9,6 +9,7 @@ import torch
 from sklearn.preprocessing import StandardScaler
 
 from forecast import (
+    ForecastWarning,
     LSTMForecaster,
     MarkovForecaster,
     MLPForecaster,
@@ -172,6 +173,15 @@ def test_only_an_lstm_has_gates(panel, lstm):
         gates(lstm, layer=2)
     with pytest.raises(ValueError, match="`layer` must be an integer of at least 0, got -1"):
         gates(lstm, layer=-1)
+
+
+def test_an_outlier_is_as_unread_as_the_network_found_it():
+    wild, missing = hourly(), hourly()
+    wild.iloc[200], missing.iloc[200] = 1e9, np.nan
+    with pytest.warns(ForecastWarning, match="1e\\+09"):
+        model = LSTMForecaster(**QUICK).fit(wild)
+    without = LSTMForecaster(**QUICK).fit(missing)
+    pd.testing.assert_frame_equal(hidden_states(model), hidden_states(without))
 
 
 def test_only_networks_with_a_state_have_states():

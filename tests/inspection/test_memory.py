@@ -8,6 +8,7 @@ from sklearn.preprocessing import PowerTransformer
 
 from forecast import (
     ETSForecaster,
+    ForecastWarning,
     LSTMForecaster,
     MarkovForecaster,
     MLPForecaster,
@@ -125,6 +126,19 @@ def test_copies_read_together_respond_as_one_by_one(kind, monkeypatch):
     assert responses.max() > 0.01
 
 
+@pytest.mark.parametrize("ends", [(230, 230), (230, 215)])
+def test_copies_of_several_series_keep_what_is_known_of_each(ends, monkeypatch):
+    y = [hourly(end, seed).rename(f"{seed}") for seed, end in enumerate(ends)]
+    y[1] = (100 * y[1]).round() - 5000  # of whole numbers, below zero too
+    y[0].iloc[50] = 1e9  # an outlier, of which nothing is said here
+    with pytest.warns(ForecastWarning, match="1e\\+09"):
+        model = LSTMForecaster(**QUICK).fit([one[:200] for one in y])
+    found = effective_memory(model, [one[200:] for one in y])
+    monkeypatch.setattr(top, "VALUES_AT_ONCE", 1)  # one copy at a time
+    alone = effective_memory(model, [one[200:] for one in y])
+    np.testing.assert_allclose(found.responses, alone.responses, rtol=1e-4, atol=1e-6)
+
+
 def test_series_of_a_panel_are_averaged():
     y = pd.DataFrame({"A": hourly(200, seed=1), "B": 100 * hourly(200, seed=2)})
     together = effective_memory(NaiveForecaster(strategy="last").fit(y[:150]), y[150:], horizon=1)
@@ -154,6 +168,16 @@ def test_a_missing_value_has_no_response():
     y.iloc[-2] = np.nan
     responses = effective_memory(model, y[150:]).responses["Markov"]
     assert np.isnan(responses[2]) and responses[1] > 0
+
+
+def test_an_outlier_is_no_part_of_the_spread_that_values_move_by():
+    wild, missing = hourly(), hourly()
+    wild.iloc[100], missing.iloc[100] = 1e9, np.nan
+    with pytest.warns(ForecastWarning, match="1e\\+09"):
+        model = MarkovForecaster(order=3, horizon=2).fit(wild[:350])
+    without = MarkovForecaster(order=3, horizon=2).fit(missing[:350])
+    found = effective_memory([model, without], wild[350:])
+    assert found.responses["Markov"].equals(found.responses["Markov 2"])
 
 
 def test_a_flat_series_has_no_response():

@@ -7,6 +7,8 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from forecast.data.panel import Panel
+from forecast.data.spreads import spread_or_one
+from forecast.engine.batches import typical_spreads
 from forecast.forecasters.history import series_numbers
 
 PENALTIES = np.logspace(-2, 4, 13)
@@ -43,8 +45,8 @@ class Effect(NamedTuple):
         Hoerl and Kennard, 1970, "Ridge regression": min |dy - dX b|^2 + a |b|^2, with a by
         generalised cross-validation.
         """
-        center, spread, scale = X.mean(0), X.std(0), spreads(panel)
-        spread = np.where(spread > 0, spread, 1.0)
+        center, scale = X.mean(0), spreads(panel)
+        spread = spread_or_one(X.std(0), center)
         lags = sorted({1, season_length})
         found = [_regress(panel, (X - center) / spread, scale, lag) for lag in lags]
         gain, coef = max(found, key=lambda pair: pair[0])
@@ -57,7 +59,7 @@ class Effect(NamedTuple):
 
 def spreads(panel: Panel) -> np.ndarray:
     """Return the standard deviation of every series, (n,), 1 for a constant."""
-    found = np.array([np.nanstd(one) for one in np.split(panel.values, panel.offsets[1:-1])])
+    found = typical_spreads(panel, panel.lengths)
     return np.where(found > 0, found, 1.0)
 
 

@@ -13,6 +13,7 @@ import torch
 from forecast._checks import short
 from forecast.data.calendar import CalendarAhead, calendar_features
 from forecast.data.panel import Panel, Parts
+from forecast.data.spreads import spread_or_one
 from forecast.data.static import StaticReader
 from forecast.engine.batches import Windows
 
@@ -53,7 +54,7 @@ class Features:
         count = np.maximum((~np.isnan(drivers)).sum(0), 1)
         mean = np.nansum(drivers, 0) / count
         spread = np.sqrt(np.nansum((drivers - mean) ** 2, 0) / count)
-        features = cls(mean, np.where(spread > 0, spread, 1.0), freq, holidays, static, None)
+        features = cls(mean, spread_or_one(spread, mean), freq, holidays, static, None)
         if static is None:
             return features
         return replace(

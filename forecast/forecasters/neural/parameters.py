@@ -87,7 +87,8 @@ class NeuralParameters(BaseForecaster):
     learning_rate, weight_decay : float
         Of AdamW; the rate rises over a tenth of training and falls by a cosine.
     batch_size : int, optional
-        Windows per step of the optimiser. Default: as many as hold a quarter of all values.
+        Windows per step of the optimiser. Default: as many as hold a quarter of all values; of a
+        window model on a single series of fewer than 500 values 64 at most.
     max_epochs : int
         Epochs of 50 steps each.
     early_stopping : bool
@@ -100,8 +101,7 @@ class NeuralParameters(BaseForecaster):
         than 2,000 values each network of the ensemble leaves out another block of so many, the
         newest, the one before it, and so on, if there is room and each shows a value that counts.
     n_iter_no_change : int, optional
-        Patience in epochs. Default: 10; of a recurrent network on a single series of fewer than 500
-        values 5.
+        Patience in epochs. Default: 10; on a single series of fewer than 500 values 5.
     clip_norm, clip_value : float, optional
         Bounds on the gradient: on its norm, and on each element.
     n_estimators : int, optional

@@ -1,4 +1,4 @@
-"""A trained model as values and arrays for a file, and back.
+"""A trained model as values and arrays for a file, and back; and what networks of all kinds share.
 
 What a file claims is held against its arrays before anything of that size is allocated.
 """
@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from forecast._checks import positive_integer
 from forecast.data.panel import Panel
@@ -22,6 +22,8 @@ from forecast.engine.stream import Stream
 from forecast.forecasters.neural.features import Features
 from forecast.forecasters.neural.recipe import Recipe
 from forecast.networks.base import State, leaves, state_map
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class Learned(NamedTuple):
@@ -36,11 +38,9 @@ class Learned(NamedTuple):
 def to_arrays(learned: Learned) -> dict[str, np.ndarray]:
     """Return the arrays of what was learned, for `from_arrays`."""
     # A history that is read anew gives the same stream but for the last digits, so it is kept.
-    tensors = learned.model.state_dict() | _named(stream.pack(learned.live, learned.model.reader))
-    arrays = {name: part.cpu().numpy() for name, part in tensors.items()}
-    history = learned.history
-    arrays |= {f"history.{name}": history[name].to_numpy() for name in history}
-    return arrays | {"spreads": learned.spreads}
+    packed = stream.pack(learned.live, learned.model.reader)
+    tensors = learned.model.state_dict() | named("stream", packed)
+    return saved(tensors, learned.history) | {"spreads": learned.spreads}
 
 
 def from_arrays(
@@ -63,16 +63,10 @@ def from_arrays(
         empty = _empty_stream(like, panel, features, n_phases)
         packed = stream.pack(empty, like.reader)
         scales = _empty_scales(like, panel)
-    parts = fitting(_named(packed) | scales, arrays)
-    with training.seeded():
-        model = build()
-    model.load_state_dict(weights)
-    columns = [field.name for field in dataclasses.fields(training.Epoch)]
-    history = pd.DataFrame({name: arrays[f"history.{name}"] for name in columns})
-    names = iter(_named(packed))
-    packed = state_map(lambda _: parts[next(names)], packed)
-    live = stream.unpack(packed, model.reader)
-    return Learned(model.eval(), live, parts["spreads"].numpy(), history)
+    spreads = fitting(scales, arrays)["spreads"].numpy()
+    packed = restored("stream", packed, arrays)
+    model = with_weights(build, weights)
+    return Learned(model, stream.unpack(packed, model.reader), spreads, epochs(arrays))
 
 
 def restore_recipe(saved: dict[str, Any], n_estimators: int | None, n_arrays: int) -> Recipe:
@@ -116,9 +110,35 @@ def _empty_scales(model: Model, panel: Panel) -> dict[str, Tensor]:
     return {name: torch.empty(size, dtype=torch.float64) for name, size in sizes.items()}
 
 
-def _named(packed: State) -> dict[str, Tensor]:
-    """Return the tensors of a packed stream under the names they are saved by."""
-    return {f"stream.{i}": part for i, part in enumerate(leaves(packed))}
+def named(prefix: str, state: State) -> dict[str, Tensor]:
+    """Return the tensors of a state under the names they are saved by."""
+    return {f"{prefix}.{i}": part for i, part in enumerate(leaves(state))}
+
+
+def restored(prefix: str, like: State, arrays: dict[str, np.ndarray]) -> State:
+    """Return the state that is saved under these names, of the shapes and types of another one."""
+    found = iter(fitting(named(prefix, like), arrays).values())
+    return state_map(lambda _: next(found), like)
+
+
+def saved(tensors: dict[str, Tensor], history: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return tensors and a row per epoch as arrays by name."""
+    arrays = {name: part.cpu().numpy() for name, part in tensors.items()}
+    return arrays | {f"history.{name}": history[name].to_numpy() for name in history}
+
+
+def epochs(arrays: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Return the row per epoch that was `saved`."""
+    columns = [field.name for field in dataclasses.fields(training.Epoch)]
+    return pd.DataFrame({name: arrays[f"history.{name}"] for name in columns})
+
+
+def with_weights(build: Callable[[], M], weights: dict[str, Tensor]) -> M:
+    """Return a model that is built, on the CPU, and given its weights."""
+    with training.seeded():
+        model = build()
+    model.load_state_dict(weights)
+    return model.eval()
 
 
 def fitting(like: dict[str, Tensor], arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecast.data.panel import Panel
+from forecast.data.spreads import spread_or_one
+
+SHORT = 500  # a single series of fewer values is learned in a few epochs, of small batches
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,21 @@ def batch_size(lengths: np.ndarray, block: int, n_steps: int) -> int:
     return max(int(targets) // (block * n_steps), 4)
 
 
+def window_batch_size(lengths: np.ndarray, block: int) -> int:
+    """Return windows per optimiser step of a model that reads each on its own.
+
+    The targets of `batch_size` would show a short series alone several times at every step: it is
+    shown 64 windows.
+
+    Examples
+    --------
+    >>> window_batch_size(np.array([150]), 12), window_batch_size(np.array([150, 150]), 12)
+    (64, 341)
+    """
+    windows = batch_size(lengths, block, 1)
+    return min(windows, 64) if is_short(lengths) else windows
+
+
 def origins_apart(patch: int, block: int, n_steps: int) -> int:
     """Return how many steps of a training window one origin lies after another.
 
@@ -144,6 +162,11 @@ def n_estimators(lengths: np.ndarray) -> int:
     return 3
 
 
+def is_short(lengths: np.ndarray) -> bool:
+    """Tell whether there is a single series, of fewer than `SHORT` values."""
+    return len(lengths) == 1 and int(lengths[0]) < SHORT
+
+
 def patience(lengths: np.ndarray) -> int:
     """Return after how many epochs without a better one training stops.
 
@@ -155,7 +178,7 @@ def patience(lengths: np.ndarray) -> int:
     >>> patience(np.array([200])), patience(np.array([200, 200])), patience(np.array([5000]))
     (5, 10, 10)
     """
-    return 5 if len(lengths) == 1 and lengths[0] < 500 else 10
+    return 5 if is_short(lengths) else 10
 
 
 def min_observed(lengths: np.ndarray, scale_window: int) -> int:
@@ -192,12 +215,13 @@ def window_recipe(
         lags=template_lags(seasons, window),
         n_steps=1,
         drift=False,
-        batch_size=batch_size(lengths, block, 1),
+        batch_size=window_batch_size(lengths, block),
         hidden_size=hidden_size(lengths),
         num_layers=1,
         min_observed=min_observed(lengths, window),
         driver_window=window,
         n_estimators=n_estimators(lengths),
+        n_iter_no_change=patience(lengths),
         trend=trend_window(seasons, window),
         mean=mean_tells(seasons, lengths, window),
     )
@@ -260,7 +284,7 @@ def cold_recipe(recipe: Recipe, panel: Panel, horizon: int) -> Recipe:
     >>> recipe.block, cold.block, cold.prior
     (13, 30, (3.0, 2.0))
     """
-    block = min(horizon, int(np.median(panel.lengths)))
+    block, mean = min(horizon, int(np.median(panel.lengths))), float(np.nanmean(panel.values))
     return replace(
         recipe,
         block=block,
@@ -268,7 +292,7 @@ def cold_recipe(recipe: Recipe, panel: Panel, horizon: int) -> Recipe:
         batch_size=max(recipe.batch_size, 32),
         every=1,
         min_observed=0,
-        prior=(float(np.nanmean(panel.values)), float(np.nanstd(panel.values)) or 1.0),
+        prior=(mean, float(spread_or_one(np.nanstd(panel.values), mean))),
     )
 
 

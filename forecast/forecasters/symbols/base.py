@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from forecast._checks import number_between, positive_integer
+from forecast._checks import number_between, positive_integer, short
 from forecast.data.frames import restore, restore_columns
 from forecast.data.symbols import as_numbers, is_bare, symbols_in
 from forecast.data.vocabulary import Vocabulary
@@ -249,6 +249,11 @@ class BaseSymbolForecaster(FramedSymbols):
         Returns
         -------
         Minus the cross-entropy. Minus infinity if a symbol came that cannot: see `min_count`.
+
+        Raises
+        ------
+        ValueError
+            If there is no symbol to score.
         """
         check_is_fitted(self)
         without_covariates(X)
@@ -256,8 +261,10 @@ class BaseSymbolForecaster(FramedSymbols):
             sequences, live = self._numbered(y), self._begin(len(y))
         else:
             sequences, live = self._arrived(y)[1], self.live_
-        log_probabilities, _ = self._read(sequences, live)
-        return float(np.nanmean(np.concatenate(log_probabilities)))
+        mean = float(pd.Series(np.concatenate(self._read(sequences, live)[0])).mean())
+        if np.isnan(mean):
+            raise ValueError(f"`y` must hold a symbol to be scored, got {short(y)}.")
+        return mean
 
     def perplexity(self, y: Any) -> float:
         """Return exp(-score): among so many equally probable symbols one would guess as well."""

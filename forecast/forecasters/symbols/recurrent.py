@@ -15,12 +15,11 @@ from forecast.data.vocabulary import OWN, START, UNKNOWN, as_inputs
 from forecast.engine import symbols
 from forecast.engine.training import Settings, one_thread, seeded
 from forecast.forecasters.arguments import optional
-from forecast.forecasters.encoding import beneath
+from forecast.forecasters.neural import persistence
 from forecast.forecasters.neural.fitting import shown
-from forecast.forecasters.neural.persistence import fitting
 from forecast.forecasters.symbols.base import BaseSymbolForecaster
 from forecast.forecasters.symbols.parameters import SymbolCommon
-from forecast.networks.base import leaves, state_map, tile
+from forecast.networks.base import leaves, tile
 from forecast.networks.recurrent import CELLS, Recurrent
 from forecast.networks.symbols import Live, SymbolNetwork
 
@@ -150,6 +149,8 @@ class SymbolForecaster(BaseSymbolForecaster):
             optional(name, getattr(self, name))
         if self.random_state is not None:
             positive_integer("random_state", self.random_state, minimum=0)
+        if not isinstance(self.verbose, bool):
+            positive_integer("verbose", self.verbose, minimum=0)
 
     def _build(self) -> SymbolNetwork:
         m = len(self.vocabulary_)
@@ -164,12 +165,13 @@ class SymbolForecaster(BaseSymbolForecaster):
         seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
         fraction = self.validation_fraction if self.early_stopping else 0.0
         learned, held_out = split(sequences, fraction, seed)
-        counts = np.bincount(as_inputs(np.concatenate(learned)), minlength=len(self.vocabulary_))
+        read = as_inputs(np.concatenate([one[:-1] for one in learned]))  # the last is a target only
+        counts = np.bincount(read, minlength=len(self.vocabulary_))
         with seeded(seed), one_thread(self.hidden_size < _WIDE):
             self.model_ = self._build()
             self.model_.possible[:OWN] = torch.from_numpy(self._met(sequences))
             self.history_ = self._trained(learned, held_out, torch.Generator().manual_seed(seed))
-        if not counts[UNKNOWN]:
+        if counts.any() and not counts[UNKNOWN]:
             self.model_.let_unknown_be_average(torch.from_numpy(counts), UNKNOWN)
 
     def _met(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
@@ -190,8 +192,6 @@ class SymbolForecaster(BaseSymbolForecaster):
             n_iter_no_change=self.n_iter_no_change,
             weight_decay=self.weight_decay,
             clip_norm=self.clip_norm,
-            clip_value=None,
-            min_observed=0,
         )
         batches = pieces.batches(batch_size, generator)
         epochs = symbols.train(self.model_, batches, held_out, settings)
@@ -221,9 +221,8 @@ class SymbolForecaster(BaseSymbolForecaster):
         return possible
 
     def _state(self) -> dict[str, np.ndarray]:
-        tensors = self.model_.state_dict() | named(self.live_)
-        arrays = {name: tensor.detach().numpy() for name, tensor in tensors.items()}
-        return arrays | {f"history.{name}": self.history_[name] for name in self.history_}
+        tensors = self.model_.state_dict() | persistence.named("live", self.live_)
+        return persistence.saved(tensors, self.history_)
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self._check_parameters()
@@ -232,16 +231,12 @@ class SymbolForecaster(BaseSymbolForecaster):
         with torch.device("meta"):  # shapes alone: they take no memory
             like = self._build()
             begun = like.begin(torch.zeros(len(self.ended_), dtype=torch.long))
-            weights = fitting(like.state_dict(), arrays)
-            parts = fitting(named(begun), arrays)
-        if not all(part.isfinite().all() for part in [*weights.values(), *parts.values()]):
+            weights = persistence.fitting(like.state_dict(), arrays)
+        self.live_ = persistence.restored("live", begun, arrays)
+        if not all(part.isfinite().all() for part in [*weights.values(), *leaves(self.live_)]):
             raise ValueError("weights must be finite")
-        with seeded():
-            self.model_ = self._build().eval()
-        self.model_.load_state_dict(weights)
-        names = iter(parts)
-        self.live_ = state_map(lambda _: parts[next(names)], begun)
-        self.history_ = pd.DataFrame(beneath(arrays, "history."))
+        self.model_ = persistence.with_weights(self._build, weights)
+        self.history_ = persistence.epochs(arrays)
 
 
 def split(
@@ -257,14 +252,9 @@ def split(
     """
     if len(sequences) >= _MANY:
         order = np.random.default_rng(seed).permutation(len(sequences))
-        count = round(fraction * len(order))
+        count = min(round(fraction * len(order)), len(order) - 1)
         return [sequences[i] for i in order[count:]], [sequences[i] for i in order[:count]]
     cuts = [len(one) - int(fraction * len(one)) for one in sequences]
     pairs = list(zip(sequences, cuts, strict=True))
     later = [one[cut:] for one, cut in pairs if cut < len(one)]
     return [one[:cut] for one, cut in pairs], later
-
-
-def named(live: Live) -> dict[str, torch.Tensor]:
-    """Return the tensors of what sequences left behind, under the names they are saved by."""
-    return {f"live.{i}": part for i, part in enumerate(leaves(live))}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from forecast.data.panel import Panel, forward_filled
-
-ROUNDING = 1e-12  # as a share of the level: a deviation that is none
+from forecast.data.spreads import ROUNDING, spread_or_one
 
 
 def standard(panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -31,5 +30,4 @@ def past_filled(panel: Panel) -> np.ndarray:
 
 def spread(X: np.ndarray) -> np.ndarray:
     """Return the deviation of each column, 1 where it has none."""
-    deviation = X.std(axis=0)
-    return np.where(deviation > 0, deviation, 1.0)
+    return spread_or_one(X.std(axis=0), X.mean(axis=0))

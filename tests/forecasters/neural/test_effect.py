@@ -93,5 +93,12 @@ def test_spreads_are_standard_deviations_of_what_is_observed() -> None:
     assert spreads(given)[0] == 1
 
 
+def test_tenths_that_never_change_and_series_without_values_have_a_spread_of_one() -> None:
+    given = read_frames(
+        pd.DataFrame({"flat": np.full(9, 0.1), "none": np.full(9, np.nan)}), allow_empty=True
+    )
+    assert spreads(given).tolist() == [1.0, 1.0]
+
+
 def test_too_few_values_say_nothing() -> None:
     assert (fitted(panel([5.0, 5.0], n=8)).coef == 0).all()

@@ -116,13 +116,18 @@ def test_small_data_are_not_learned_by_heart() -> None:
     assert (hidden_size(lengths(9999)), hidden_size(lengths(5000, 5000))) == (32, 64)
 
 
-def test_half_the_patience_is_for_recurrent_networks_on_a_short_series_alone() -> None:
+def test_half_the_patience_is_for_a_short_series_alone() -> None:
     found = [
         make((12,), own, 12, None).n_iter_no_change
         for make in (recurrent_recipe, seq2seq_recipe, window_recipe)
         for own in (lengths(499), lengths(500), lengths(200, 200))
     ]
-    assert found == [5, 10, 10, 5, 10, 10, 10, 10, 10]
+    assert found == [5, 10, 10] * 3
+
+
+def test_a_short_series_alone_is_not_shown_several_times_at_a_step() -> None:
+    shown = (lengths(499), lengths(500), lengths(200, 200))
+    assert [window_recipe((12,), own, 12, None).batch_size for own in shown] == [64, 341, 341]
 
 
 @given(st.integers(1, 1000), st.integers(1, 1000))

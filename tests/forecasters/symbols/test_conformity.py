@@ -289,3 +289,5 @@ def test_what_is_wrong_is_said(make: Any, states: Any, sentences: Any) -> None:
         make().fit(np.array(["a", "b"]))
     with pytest.raises(ValueError, match="at least one symbol to learn, got none"):
         make().fit([[]])
+    with pytest.raises(ValueError, match="`y` must hold a symbol to be scored"):
+        sentences.score([[None]])

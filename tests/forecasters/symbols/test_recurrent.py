@@ -12,6 +12,8 @@ from scipy.stats import chisquare
 
 import forecast
 from forecast import SymbolForecaster
+from forecast.data.vocabulary import UNKNOWN
+from forecast.forecasters.symbols.recurrent import split
 from forecast.teaching.symbols import embedded_reber, even_process, reber_choices
 
 SHARES = {"上学 迟到": 180, "跑步": 100, "吃饭": 60, "睡觉": 60}
@@ -77,6 +79,20 @@ def test_early_stopping_keeps_the_best_weights() -> None:
     assert losses.min() < losses.iloc[-1]
 
 
+def test_something_is_learned_from_and_missing_symbols_judge_nothing() -> None:
+    learned, held_out = split([np.array([3])] * 20, 0.99, 0)
+    assert (len(learned), len(held_out)) == (1, 19)
+    model = SymbolForecaster(max_epochs=1, hidden_size=2).fit([list("abababab") + [None]])
+    assert model.history_["validation_loss"].isna().all()
+
+
+def test_an_unknown_symbol_reads_as_those_that_were_read_and_the_end_never_was() -> None:
+    model = SymbolForecaster(end="e", max_epochs=1, hidden_size=2).fit([["a", "b", "e"]] * 2)
+    U = model.model_.embedding.weight.detach()
+    a, b = model.vocabulary_.encode(["a", "b"])
+    assert U[UNKNOWN].numpy() == pytest.approx((U[a] + U[b]).numpy() / 2)
+
+
 def test_a_progress_bar_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     SymbolForecaster(max_epochs=1, hidden_size=2, verbose=1).fit([list("abc")])
     assert "SymbolForecaster, validation" in capsys.readouterr().err
@@ -90,6 +106,7 @@ def test_a_progress_bar_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         ({"batch_size": 0}, "`batch_size` must be a positive integer"),
         ({"dropout": 1.0}, "`dropout` must be a number in"),
         ({"random_state": -1}, "`random_state` must be an integer of at least 0"),
+        ({"verbose": -1}, "`verbose` must be an integer of at least 0"),
         ({"min_count": 0}, "`min_count` must be a positive integer"),
         ({"horizon": 0}, "`horizon` must be a positive integer"),
     ],

@@ -1,0 +1,15 @@
+"""Rounding is no deviation, whatever the unit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecast.data.spreads import spread_or_one
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1.0, 1e30])
+def test_a_deviation_counts_in_any_unit_and_rounding_in_none(unit: float) -> None:
+    columns = unit * np.array([[0.1, 1.0, 0.0], [0.1, 3.0, 0.0], [0.1, 5.0, 0.0]])
+    found = spread_or_one(columns.std(0), columns.mean(0))
+    assert found == pytest.approx([1.0, unit * np.sqrt(8 / 3), 1.0])
