@@ -17,6 +17,7 @@ from forecast.networks.heads.base import NORMAL
 
 MAX_ORIGINS = 512  # judged per epoch: about the cost of a few training steps
 CONTEXT = 64  # patches read before each origin, at least
+LINE = 512  # values, at most, that a line is drawn through
 LIKE_WALK = 1.0  # independent errors for which the dependence of a random walk counts
 QUARTILE = NORMAL.inv_cdf(0.75)  # the median of absolute values of a standard normal variable
 
@@ -142,17 +143,18 @@ class Validation:
         """Return how many errors of a step are independent if those of step j grow as j^growth."""
         return independent(_counted(self.targets, self.weights), self.apart, growth)
 
-    def naive_errors(self, model: Model) -> tuple[Tensor, float]:
+    def naive_errors(self, model: Model, *, line: bool = False) -> tuple[Tensor, float]:
         """Return errors (N, R) of the best naive forecast of all the past, in residual units.
 
-        NaN where nothing was observed. And how many of a step are independent.
+        NaN where nothing was observed. And how many of a step are independent. With `line`, a line
+        through what came before is a naive forecast, too.
         """
         windows, block = self.windows, model.reader.block
         series, origins, targets, reading, unit = self._all_past(model)
-        errors = [
-            (targets - each) / unit
-            for each in naive_forecasts(windows, series, origins, block, self.season_length)
-        ]
+        forecasts = naive_forecasts(windows, series, origins, block, self.season_length)
+        if line:
+            forecasts.append(line_forecast(windows, series, origins, block))
+        errors = [(targets - each) / unit for each in forecasts]
         first = windows.lengths.clamp(max=model.reader.scale_window)
         told = (windows.lengths - first)[series.unique()].sum().item()
         best = min(errors, key=lambda error: sizes(error).nanmean().nan_to_num(math.inf).item())
@@ -312,3 +314,17 @@ def naive_forecasts(
         season[:, (ahead - 1) % season_length],
         last + slope * ahead,
     ]
+
+
+def line_forecast(windows: Windows, series: Tensor, origins: Tensor, horizon: int) -> Tensor:
+    """Return least squares lines through the newest `LINE` values, (N, H); NaN where none is."""
+    size = min(LINE, int(origins.max()))
+    past = windows.take(series, origins - size, size, origins)
+    seen, steps = ~past.isnan(), torch.arange(1 - size, 1, device=past.device).to(past)
+    count = seen.sum(1, keepdim=True)
+    middle = (seen * steps).sum(1, keepdim=True) / count
+    level = past.nansum(1, keepdim=True) / count
+    away = seen * (steps - middle)
+    slope = (away * (past - level).nan_to_num(0.0)).sum(1, keepdim=True)
+    slope = slope / away.square().sum(1, keepdim=True)
+    return level + slope * (torch.arange(1, horizon + 1).to(past) - middle)

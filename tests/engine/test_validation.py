@@ -12,6 +12,7 @@ from forecast.engine import validation
 from forecast.engine.rollout import greedy, rollout
 from forecast.engine.validation import (
     Validation,
+    line_forecast,
     naive_forecasts,
     spread_origins,
     usual_correlation,
@@ -123,6 +124,30 @@ def test_naive_errors_have_the_sizes_of_their_slow_twins():
     # of 172 origins of each series every j-th is new at step j, where both values are there
     there = (~X.isnan()).double().mean().item() ** 2
     assert independent == pytest.approx(5 * 172 * there * np.mean(1 / np.arange(1, 7)), rel=0.2)
+
+
+def test_a_line_equals_its_slow_twin(monkeypatch):
+    monkeypatch.setattr(validation, "LINE", 50)
+    series, origins = torch.tensor([0, 0, 1, 2, 3]), torch.tensor([1, 9, 35, 110, 200])
+    found = line_forecast(as_windows(X), series, origins, 6)
+    assert found[0].isnan().all()  # one value
+    for line, i, t in zip(
+        found[1:].numpy(), series[1:].tolist(), origins[1:].tolist(), strict=True
+    ):
+        places = np.arange(max(t - 50, 0), t)
+        past = X[i, places].numpy()
+        there = ~np.isnan(past)
+        slope, level = np.polyfit(places[there], past[there], 1)
+        np.testing.assert_allclose(line, level + slope * np.arange(t, t + 6), rtol=1e-9)
+
+
+def test_a_line_is_the_best_naive_forecast_of_noise_around_one():
+    noise = np.random.default_rng(0).normal(size=(1, 600))
+    windows = as_windows(torch.as_tensor(noise + 0.2 * np.arange(600)))
+    model = build_model(GRU, (1, 6, 6), scale_window=48)
+    judge = Validation(model, windows, torch.tensor([500]), 6, 24)
+    last, line = (validation.sizes(judge.naive_errors(model, line=line)[0]) for line in (0, 1))
+    assert (last / line).mean().item() == pytest.approx(2**0.5, rel=0.1)
 
 
 @pytest.mark.parametrize("steps", [2, 12, 48])

@@ -116,7 +116,9 @@ def calibrate(model: Model, judge: Validation, *, by_series: bool) -> Calibratio
     make them narrower. The errors of the best naive forecast of all the past tell how the steps of
     a path belong together, and how many errors are independent: fewest of a walk. Where few values
     taught the head its widths, a factor of them mends nothing: a network that knows its few windows
-    by heart claims hardly any. There the size of the held-out errors counts as much.
+    by heart claims hardly any. There the size of the held-out errors counts as much. It leans on
+    naive errors, to which a line through the past belongs: the last value errs sqrt(2) times as
+    much as a process around a line does.
 
     Returns
     -------
@@ -132,7 +134,8 @@ def calibrate(model: Model, judge: Validation, *, by_series: bool) -> Calibratio
         factor.mul_(widening * size.clamp(max=1) ** (few / (few + CLAIMED) - 1))
         unit = residual_unit(typical)[:, None]
         missed = ((z - model.head.quantile(params, 0.5)) / unit).numpy(force=True)
-        size_of_step = step_sizes(missed, sizes(naive).numpy(force=True), few)
+        usual = sizes(judge.naive_errors(model, line=True)[0]).numpy(force=True)
+        size_of_step = step_sizes(missed, usual, few)
         per_score = widening / torch.linalg.vector_norm(factor, dim=1)
         model.residual_size.copy_(torch.as_tensor(size_of_step).to(factor) * per_score)
         model.own_share.fill_(network_trust(judge))
