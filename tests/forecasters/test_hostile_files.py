@@ -180,6 +180,21 @@ def test_a_forecast_that_overflows_is_refused(
         forecast.load(forged(tmp_path / "a.model", about, changed))
 
 
+@pytest.mark.parametrize(
+    ("array", "number"),
+    [("noise_factor", 1e30), ("residual_size", -1.0), ("own_share", -1.0), ("naive_share", 2.0)]
+    + [("network.members.0.layers.0.weight", 1e20)],
+)
+def test_weights_that_no_training_leads_to_are_refused(
+    array: str, number: float, saved: dict[str, Path], tmp_path: Path
+) -> None:
+    about, arrays = taken_apart(saved["mlp"])
+    name = f"learned/{array}"
+    changed = arrays | {name: np.full_like(arrays[name], number)}
+    with pytest.raises(ValueError, match=f"is damaged: .*{array}.* must have numbers from"):
+        forecast.load(forged(tmp_path / "a.model", about, changed))
+
+
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
 def test_an_infinite_number_is_refused_in_any_precision(
     dtype: str, saved: dict[str, Path], tmp_path: Path

@@ -25,6 +25,10 @@ from forecast.networks.base import State, leaves, state_map
 
 M = TypeVar("M", bound=nn.Module)
 
+# Weights and widths have no unit; squares of such single numbers, and sums of them, are finite.
+LARGEST = 1e15
+ROUNDING = 1e-6
+
 
 class Learned(NamedTuple):
     """What training produces, but for the features: all of it numbers."""
@@ -94,7 +98,20 @@ def _weights(like: Model, arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
     found = fitting({name: part for name, part in state.items() if name not in absent}, arrays)
     for name in absent:
         found[name] = torch.full_like(state[name], later[name], device="cpu")
+    _check_weights(found, [name for name, _ in like.named_parameters()])
     return found
+
+
+def _check_weights(weights: dict[str, Tensor], learned: list[str]) -> None:
+    """Refuse weights, widths and shares that no training leads to."""
+    limits = dict.fromkeys([*learned, "noise_factor"], (-LARGEST, LARGEST))
+    limits["residual_size"] = 0.0, LARGEST
+    limits |= dict.fromkeys(
+        ("own_share", "naive_share", "naive_weights"), (-ROUNDING, 1 + ROUNDING)
+    )
+    for name, (low, high) in limits.items():
+        if not ((weights[name] >= low) & (weights[name] <= high)).all():
+            raise ValueError(f"{name!r} must have numbers from {low:g} to {high:g}")
 
 
 def _empty_stream(model: Model, panel: Panel, features: Features, n_phases: int) -> Stream:
