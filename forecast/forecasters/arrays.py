@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from forecast._checks import short
 from forecast.data.panel import Panel
 from forecast.forecasters.occlusion import Occluded
 
@@ -111,12 +112,19 @@ class ArrayForecaster(ABC):
         return np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)  # (n, H, Q)
 
     def _in_shape(self, method: str, answer: np.ndarray, *sizes: int) -> np.ndarray:
-        """Return what an author's method answered for the n series, if it has these sizes."""
+        """Return what an author's method answered for the n series: finite, steps the last axis."""
         wanted = (self.panel_.n_series, *sizes)
         if np.shape(answer) != wanted:
             raise ValueError(
                 f"`{method}` of {type(self).__name__} must return an array of shape {wanted}, got "
                 f"{np.shape(answer)}. Its docstring in BaseForecaster says what the axes are."
+            )
+        if not np.isfinite(answer).all():
+            i, *_, step = np.argwhere(~np.isfinite(answer))[0]
+            raise ValueError(
+                f"`{method}` of {type(self).__name__} must return finite numbers, got "
+                f"{answer[~np.isfinite(answer)][0]} for series {short(self.panel_.ids[i])} at step "
+                f"{step + 1}. If its forecasts grow without bounds, ask for fewer steps."
             )
         return answer
 
@@ -157,7 +165,7 @@ class ArrayForecaster(ABC):
         if levels and not self.point_is_mean:
             median, quantiles = self._centered(horizon, levels, known)
             return median, median, quantiles
-        point = self._predict(horizon, known)
+        point = self._in_shape("_predict", self._predict(horizon, known), horizon)
         if not levels:
             return point, point, np.empty((*point.shape, 0))
         return point, *self._centered(horizon, levels, known)

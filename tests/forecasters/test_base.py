@@ -16,6 +16,7 @@ from sklearn.exceptions import NotFittedError
 
 from forecast._checks import ForecastWarning
 from forecast.engine.model import Model
+from forecast.evaluation.backtest import backtest
 from forecast.forecasters.base import BaseForecaster
 from forecast.forecasters.classical.naive import NaiveForecaster
 from forecast.forecasters.neural.recurrent import LSTMForecaster
@@ -81,6 +82,22 @@ def test_an_author_hears_of_a_wrong_shape(monthly: pd.Series) -> None:
             ask()
     with pytest.raises(ValueError, match=r"`_sample` .* shape \(1, 5, 3\), got \(5, 3\)"):
         model.sample(n_samples=5)
+
+
+class Lost(Mean):
+    """Know nothing of the second step."""
+
+    def _predict(self, horizon: int, known: Any) -> np.ndarray:
+        return np.where(np.arange(horizon) == 1, np.nan, super()._predict(horizon, known))
+
+
+def test_an_author_hears_of_numbers_that_are_none(monthly: pd.Series) -> None:
+    model = Lost(horizon=3).fit(monthly)
+    for ask in (model.predict, model.predict_interval, lambda: backtest(model, monthly, horizon=3)):
+        with pytest.raises(
+            ValueError, match="`_predict` of Lost must .* got nan for series .* at step 2"
+        ):
+            ask()
 
 
 def test_not_fitted(monthly: pd.Series, tmp_path: Any) -> None:
