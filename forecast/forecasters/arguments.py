@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -100,11 +101,18 @@ def unit_of(y: Any) -> str | None:
     return units.pop() if len(units) == 1 else None
 
 
-def same_columns(panel: Panel, history: Panel) -> None:
-    """Check that another history has the covariates that were learned from."""
-    for kind in ("X_names", "past_names"):
-        if getattr(panel, kind) != getattr(history, kind):
+def same_columns(panel: Panel, history: Panel) -> Panel:
+    """Return another history with the covariates that were learned from, in their order."""
+    for kind in (
+        "X_names",
+        "past_names",
+    ):  # those known before only are in the order of `past_only`
+        if sorted(getattr(panel, kind)) != sorted(getattr(history, kind)):
             raise ValueError(
                 f"`X` must have the columns of `fit`, {short(list(getattr(history, kind)))}, "
                 f"got {short(list(getattr(panel, kind)))}."
             )
+    if panel.X is None or panel.X_names == history.X_names:
+        return panel
+    order = [panel.X_names.index(name) for name in history.X_names]
+    return replace(panel, X=panel.X[:, order], X_names=history.X_names)

@@ -269,8 +269,9 @@ class BaseForecaster(FramedForecaster):
         Forecasts (O, n, H) and quantiles (O, n, H, Q), the series in the order of `panel_.ids`.
         """
         check_is_fitted(self)
-        whole = self._read(y, X, self.freq_, sparse=True)
+        whole = arguments.same_columns(self._read(y, X, self.freq_, sparse=True), self.panel_)
         known = arguments.known_at(whole, origins, horizon)
+        self._tell_far_plans(whole, origins, known)
         history = whole.head(origins[-1])
         return self._from_origins(history, origins, horizon, tuple(levels), known)
 
@@ -300,7 +301,7 @@ class BaseForecaster(FramedForecaster):
         """
         check_is_fitted(self)
         panel = self._read(y, X, self.freq_, sparse=True, allow_empty=self.starts_cold)
-        arguments.same_columns(panel, self.panel_)
+        panel = arguments.same_columns(panel, self.panel_)
         warn_of_fewer_values(panel)
         other = self._with_history(panel)
         other.unit_ = arguments.unit_of(y)

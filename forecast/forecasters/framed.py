@@ -64,6 +64,18 @@ class FramedForecaster(Parameters, DistributionForecaster):
         """Return a copy that has absorbed new values."""
         check_is_fitted(self)
         new = read_update(self.panel_, y, X, **self._named_columns())
+        grown = append(self.panel_, new)
+        new = arguments.same_columns(new, self.panel_)
         if new.X is not None and self.reach_ is not None and self.reads_covariates:
             self.reach_.tell(new.X, new.X_names, of_history(new))
-        return self._continued(append(self.panel_, new))
+        return self._continued(grown)
+
+    def _tell_far_plans(self, whole: Panel, origins: np.ndarray, known: np.ndarray | None) -> None:
+        """Warn of covariates (O, n, H, K) far outside of what was seen up to each origin (O, n)."""
+        reach, before = self.reach_, self.panel_.lengths
+        if known is None or reach is None or not self.reads_covariates or not reach.far(known):
+            return
+        for lengths, plan in zip(origins, known, strict=True):
+            past = whole.head(lengths)
+            reach, before = reach.after(past, lengths - before), lengths
+            reach.tell(plan, whole.X_names, of_future(past, plan.shape[1]))

@@ -75,12 +75,16 @@ class Reach(NamedTuple):
         found: np.ndarray = np.maximum(outside, 0.0) / width
         return found
 
+    def far(self, known: np.ndarray) -> bool:
+        """Tell whether any covariate (..., K) lies far outside."""
+        return bool((self.beyond(known) > FAR).any())
+
     def tell(self, X: np.ndarray, names: tuple[str, ...], places: Places) -> None:
         """Warn of covariates (..., K) of some places that lie far outside: of the worst."""
+        if not self.far(X):
+            return
         rows = X.reshape(-1, X.shape[-1])
         beyond = self.beyond(rows)
-        if not (beyond > FAR).any():
-            return
         i, k = np.unravel_index(beyond.argmax(), beyond.shape)
         warnings.warn(
             f"covariate {short(names[k])} is far outside of what was seen, {self.low[k]:g} to "

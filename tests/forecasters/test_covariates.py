@@ -224,6 +224,20 @@ def test_a_plan_that_leaves_a_constant_is_one_unit_away(kind: Any) -> None:
     assert model.predict(7, plan + 0.1).abs().max() < 10
 
 
+def test_columns_go_by_their_names() -> None:
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(40, 2)), columns=["price", "promotion"])
+    y, turned = X @ [3.0, -1.0], X[["promotion", "price"]]
+    model = MarkovForecaster(order=1, horizon=2).fit(y[:30], X)
+    origins: dict[str, Any] = {"origins": np.array([[30], [34]]), "horizon": 2}
+    np.testing.assert_array_equal(
+        model.predict_at(y, turned, **origins)[0], model.predict_at(y, X, **origins)[0]
+    )
+    new = y[30:34], turned[30:34]  # no column is far from its own
+    for other in (model.apply(y[:34], turned), copy.copy(model).update(*new)):
+        np.testing.assert_array_equal(other.panel_.X, X[:34])
+
+
 def test_a_missing_column_is_named() -> None:
     y, X, _ = shops()
     with pytest.raises(ValueError, match="`past_only` must name columns of `X`.*'wind'"):

@@ -69,6 +69,15 @@ def test_more_than_five_ranges_on_either_side_are_far(price: float, far: bool) -
     assert (reach.beyond(np.array([price, 7.0])) > FAR).tolist() == [far, False]
 
 
+def test_backtests_tell_it_too() -> None:
+    model = MarkovForecaster(order=2).fit(sales(), plan()[PAST])
+    y = pd.Series(9.0, DAYS).where(DAYS > DAYS[59], sales())
+    mixed = pd.concat([plan()[PAST], cents()[60:]])
+    with pytest.warns(ForecastWarning, match=MESSAGE) as told:
+        model.predict_at(y, mixed, origins=np.array([[60], [70]]), horizon=5)
+    assert [each.filename for each in told] == [__file__]  # from 70 on, cents were seen
+
+
 def test_explanations_and_files_tell_it_too(tmp_path: Any) -> None:
     model = MarkovForecaster(order=2).fit(sales(), plan()[PAST])
     model.save(tmp_path / "shop")
