@@ -126,7 +126,8 @@ def _read_wide(y: pd.DataFrame) -> Columns:
     if isinstance(y.columns, pd.MultiIndex):
         raise TypeError(
             "`y` must have one level of columns, got "
-            f"{y.columns.nlevels}. Join them: y.columns = y.columns.map('_'.join)."
+            f"{y.columns.nlevels}. Join them: "
+            "y.columns = ['_'.join(map(str, name)) for name in y.columns]."
         )
     if not y.shape[1]:
         raise ValueError(f"`y` must have at least one column, got {short(y)}.")

@@ -148,12 +148,23 @@ def plot_error_by_step(
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ValueError
+        If no model has a score.
     """
     metric_named(metric)
     table = pandas_rows(table)
-    ax = axes_for(ax)
     frame = evaluate(table, history, season_length, by=("model", "step"), metrics=[metric])
     record, scores = metric_named(frame.columns[0]), frame.iloc[:, 0]
+    if scores.isna().all():
+        raise ValueError(
+            f"`metric` must be one that some model has, got {metric!r}, which is missing for all: "
+            "so are actual values, or the quantiles or paths that it needs. Ask `backtest` for "
+            "`quantiles` or `n_paths`."
+        )
+    ax = axes_for(ax)
     ends = {}
     for model, style in line_styles(scores.index.unique("model"), naive).items():
         curve = scores.xs(model, level="model").sort_index().dropna()

@@ -180,12 +180,19 @@ def _groups(forecaster: BaseForecaster, blocks: Sequence[int] | None) -> list[Gr
         for k, name in enumerate(panel.X_names):
             groups += [Group(name, "plan", k), Group(f"{name} before", "X", k)]
         groups += [Group(f"{name} before", "past", k) for k, name in enumerate(panel.past_names)]
-        told = getattr(forecaster, "holidays", None) is not None
-        if told or getattr(forecaster, "calendar", False):
+        if _told(forecaster, "calendar") or _told(forecaster, "holidays"):
             groups.append(Group("calendar", "calendar"))
-        if getattr(forecaster, "static", None) is not None:
+        if _told(forecaster, "static"):
             groups.append(Group("static", "static"))
     return groups
+
+
+def _told(forecaster: BaseForecaster, parameter: str) -> bool:
+    """Tell whether a parameter says something to a forecaster, or to any member of it."""
+    value = getattr(forecaster, parameter, None)  # a static feature is a frame, or a name
+    members = getattr(forecaster, "members_", {}).values()
+    told = value is not None and value is not False
+    return told or any(_told(one, parameter) for one in members)
 
 
 def _contributions(

@@ -223,6 +223,8 @@ def test_columns_of_a_wide_frame() -> None:
     fails(ValueError, "column 'a' occurs twice", y=twice)
     nested = pd.DataFrame(np.ones((5, 1)), columns=pd.MultiIndex.from_tuples([("a", "b")]))
     fails(TypeError, "one level of columns, got 2", y=nested)
+    nested = pd.concat([nested.droplevel(0, axis=1)], axis=1, keys=[2024])
+    fails(TypeError, "y.columns = ['_'.join(map(str, name)) for name in y.columns]", y=nested)
 
 
 def test_multiindex_must_be_series_and_time() -> None:

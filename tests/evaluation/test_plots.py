@@ -155,6 +155,12 @@ def test_a_model_without_quantiles_has_no_line_of_what_they_are_worth():
         assert [text.get_text() for text in plot_error_by_step(frame, metric).texts] == ["a"]
 
 
+def test_error_by_step_without_any_score_says_what_is_missing():
+    frame = table().assign(**{"q0.1": np.nan, "q0.9": np.nan})
+    with pytest.raises(ValueError, match="got 'wql', which is missing for all: .* `quantiles`"):
+        plot_error_by_step(frame, "wql")
+
+
 def test_error_by_step_counts_in_the_unit_of_the_dates():
     months = pd.date_range("2024-01-01", periods=5, freq="MS")
     frame = table()

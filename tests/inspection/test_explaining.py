@@ -156,6 +156,11 @@ def test_networks_are_asked_for_calendar_and_static_features():
     assert {"calendar", "static"}.isdisjoint(explain(LINEAR["Markov"].fit(PAST), 2).parts)
 
 
+def test_of_combined_models_any_member_may_read_the_calendar():
+    model = CombinedForecaster([NaiveForecaster(), MLPForecaster(**QUICK)]).fit(PAST)
+    assert explain(model, 2).parts["calendar"].abs().max() > 0
+
+
 def test_whoever_reads_no_covariates_has_no_parts_of_them():
     parts = explain(NaiveForecaster().fit(PAST, X), 2, X).parts
     assert not [name for name in parts if "dose" in name or "idle" in name]
