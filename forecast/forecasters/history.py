@@ -11,6 +11,8 @@ from forecast.data.frames import Panel
 RECENT = 1000
 # Fewer values than this cannot tell one model from another.
 SHORT = 8
+# A series that keeps one value for so many steps, and for twice as many as ever before, has ended.
+AT_REST = 12
 
 
 def shaped(arrays: dict[str, np.ndarray], name: str, *shape: int) -> np.ndarray:
@@ -31,6 +33,30 @@ def shaped(arrays: dict[str, np.ndarray], name: str, *shape: int) -> np.ndarray:
 def series_numbers(panel: Panel) -> np.ndarray:
     """Return the series that each flat value belongs to, (N,)."""
     return np.repeat(np.arange(panel.n_series), panel.lengths)
+
+
+def at_rest(panel: Panel) -> np.ndarray:
+    """Tell which series (n,) lived, and keep one value since: for long, and as never before.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from forecast.data.frames import read_frames
+    >>> at_rest(read_frames([pd.Series([1.0, 2.0] + [0.0] * k) for k in (11, 12)])).tolist()
+    [False, True]
+    """
+    seen = ~np.isnan(panel.values)
+    values = panel.values[seen]
+    first = np.r_[0, np.cumsum(seen)][panel.offsets[:-1]]  # of each series
+    new = np.r_[True, values[1:] != values[:-1]]
+    new[first] = True
+    starts = np.flatnonzero(new)
+    runs, own = np.diff(starts, append=len(values)), np.searchsorted(starts, first)
+    last = np.append(own[1:], len(runs)) - 1
+    newest, runs[last] = runs[last], 0
+    before = np.maximum.reduceat(runs, own)
+    found: np.ndarray = (newest >= AT_REST) & (newest > 2 * before) & (before > 0)
+    return found
 
 
 def differences(panel: Panel, lag: int) -> tuple[np.ndarray, np.ndarray]:

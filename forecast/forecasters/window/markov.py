@@ -19,7 +19,7 @@ from forecast.data.static import StaticReader
 from forecast.data.weights import has_weight
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import Frame
-from forecast.forecasters.history import fill_gaps, series_numbers, shaped, tails
+from forecast.forecasters.history import at_rest, fill_gaps, series_numbers, shaped, tails
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.residuals import Residuals, inflation
@@ -57,7 +57,8 @@ class MarkovForecaster(ResidualForecaster):
     weights and a level of its own, as far off as normal errors leave them in doubt; with 200 rows
     to a column the weights are taken for known. A map fitted to little data may explode when it is
     iterated; so no forecast leaves the range of the history by more than that range, and by more
-    again than a line through the history could rise by then.
+    again than a line through the history could rise by then. Without X a series that kept its last
+    value for 12 steps or more, and for more than twice as many as any other value, stays there.
 
     Parameters
     ----------
@@ -152,9 +153,8 @@ class MarkovForecaster(ResidualForecaster):
 
     def _fit(self, panel: Panel) -> None:
         _check_regressor(self.regressor, weighed=panel.weights is not None)
-        if self.static is None:
-            self.static_reader_ = None
-        else:
+        self.static_reader_ = None
+        if self.static is not None:
             self.static_reader_ = StaticReader.fit(self.static, panel.ids, self.id_col)
         covariates = self._covariates(panel)
         self.X_center_, self.X_scale_ = covariates.mean(axis=0), spread(covariates)
@@ -214,6 +214,8 @@ class MarkovForecaster(ResidualForecaster):
         self.window_ = ((newest - center) / scale)[:, ::-1]
         extremes = [end.reduceat(panel.values, panel.offsets[:-1]) for end in (np.fmin, np.fmax)]
         self.range_ = (np.stack(extremes, 1) - center) / scale  # (n, 2)
+        ended = at_rest(panel) & (panel.X is None)  # a plan may wake it
+        self.still_ = ended | (np.ptp(self.range_, axis=1) < FLAT)
         self.held_ = self._covariates(panel, ahead=1)[panel.offsets[1:] - 1, len(panel.X_names) :]
 
     def _apply(self, panel: Panel) -> None:
@@ -229,7 +231,7 @@ class MarkovForecaster(ResidualForecaster):
         other.center_, other.scale_ = self.center_[asked.owners], self.scale_[asked.owners]
         other.residuals_ = self.residuals_.take(asked.owners)
         other._stand(asked.panel)
-        other.range_ = self.range_[asked.owners]
+        other.range_, other.still_ = self.range_[asked.owners], self.still_[asked.owners]
         if other.static_reader_ is not None:
             before = len(self.panel_.X_names) + len(self.panel_.past_names)
             usual = self.X_center_[before:]
@@ -252,15 +254,13 @@ class MarkovForecaster(ResidualForecaster):
         """Return the covariates of each target (N, K): at its place, or `ahead` steps after it."""
         parts = [] if panel.X is None else [panel.X]
         if panel.past is not None:
-            series = series_numbers(panel)
-            parts.append(past_filled(panel)[np.maximum(
-                np.arange(len(series)) + ahead - 1, panel.offsets[series])])  # fmt: skip
+            first = panel.offsets[series_numbers(panel)]
+            place = np.maximum(np.arange(len(first)) + ahead - 1, first)
+            parts.append(past_filled(panel)[place])
         if self.static_reader_ is not None:
             reals, codes = self.static_reader_.read(self.static, panel.ids)
-            flags = [
-                code[:, None] == np.arange(1, size)
-                for code, size in zip(codes.T, self.static_reader_.sizes, strict=True)
-            ]
+            sizes = zip(codes.T, self.static_reader_.sizes, strict=True)
+            flags = [code[:, None] == np.arange(1, size) for code, size in sizes]
             parts.append(np.hstack([reals, *flags])[series_numbers(panel)])
         return np.hstack(parts) if parts else np.empty((len(panel.values), 0))
 
@@ -269,8 +269,8 @@ class MarkovForecaster(ResidualForecaster):
         names = [*panel.X_names, *panel.past_names]
         if self.static_reader_ is not None:
             names += self.static_reader_.means
-            for column, values in self.static_reader_.categories.items():
-                names += [f"{column}={value}" for value in values]
+            told = self.static_reader_.categories.items()
+            names += [f"{column}={value}" for column, values in told for value in values]
         return names
 
     def _keep_coefficients(self, weights: np.ndarray, constant: float) -> None:
@@ -293,10 +293,9 @@ class MarkovForecaster(ResidualForecaster):
         own = noise.series
         (low, high), window = self.range_[own].T[..., None], self.window_[own]
         held, known = self.held_[own], None if known is None else known[own]
-        reach, flat = np.maximum(high - low, 1.0), high - low < FLAT
+        reach, still = np.maximum(high - low, 1.0), self.still_[own, None]
         weights, constants = self._drawn(noise)
-        # (H, n, S): each step is the last row of a window
-        paths = np.empty((horizon, len(own), noise.n_samples))
+        paths = np.empty((horizon, len(own), noise.n_samples))  # a step is a window's last row
         for step in range(horizon):
             covariates = held if known is None else np.hstack([known[:, step], held])
             drawn = paths[max(step - self.order_, 0) : step]
@@ -306,7 +305,8 @@ class MarkovForecaster(ResidualForecaster):
             else:
                 z = self._step(past, drawn, covariates)
             room = reach * (1 + (step + 1) / self.panel_.lengths[own, None])
-            paths[step] = np.where(flat, low, np.clip(z + noise.errors(), low - room, high + room))
+            z = np.clip(z + noise.errors(), low - room, high + room)
+            paths[step] = np.where(still, window[:, :1], z)
         paths *= self.scale_[own, None]
         paths += self.center_[own, None]
         return np.moveaxis(paths, 0, 2)

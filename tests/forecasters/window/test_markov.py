@@ -212,6 +212,17 @@ def test_one_model_for_many_series_of_any_size_and_length() -> None:
     assert float(np.ptp(model.sample(2, n_samples=50, random_state=0)[2].iloc[0])) > 0
 
 
+def test_a_series_that_ended_stays_where_it_is() -> None:
+    y = pd.DataFrame({name: 9 + ar2(80, seed) for seed, name in enumerate("abcd")})
+    y.loc[50:, "b"] = 7.0
+    y.loc[50:, "c"] = np.where(np.arange(50, 80) == 55, 7.0, np.nan)  # missing is not still
+    model = MarkovForecaster(order=2, season_length=1).fit(y)
+    assert model.still_.tolist() == [False, True, False, False]
+    assert (model.predict(40)["b"] == 7).all()
+    woken = MarkovForecaster(order=2, season_length=1).fit(y, y[["a"]])
+    assert not woken.still_.any()
+
+
 @pytest.mark.usefixtures("equal_sizes")
 def test_paths_spread_as_theory_says() -> None:
     rng = np.random.default_rng(0)
