@@ -40,6 +40,12 @@ class Form(abc.ABC):
                 f"`y` must have one label for each of the {len(self.units)} units, got "
                 f"{len(labels)}. For labels at every step set each_step=True."
             )
+        missing = np.flatnonzero(pd.isna(labels))
+        if missing.size:
+            raise ValueError(
+                f"`y` must have a label for every unit, got none for {self.units[missing[0]]!r}. "
+                "Leave such units out."
+            )
         assert_all_finite(labels, input_name="y")
         return labels
 

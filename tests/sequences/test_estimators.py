@@ -171,8 +171,9 @@ def test_what_is_missing_among_words_is_no_class() -> None:
     rows = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": 0.5})
     long = read_frame(rows, "unique_id", "ds").form
     assert pd.isna(long.step_labels(["yes", np.nan])).tolist() == [False, True]
-    with pytest.raises(ValueError, match="NaN"):
-        form.unit_labels(["yes", np.nan])
+    for missing in (["yes", np.nan], ["yes", None], pd.array(["yes", pd.NA], "string")):
+        with pytest.raises(ValueError, match="label for every unit, got none for 1. Leave such"):
+            form.unit_labels(missing)
 
 
 def test_labels_are_words_or_numbers() -> None:
