@@ -202,4 +202,4 @@ def _scale(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     if not len(values):
         return 0.0, 1.0
     mean = float(values.mean())
-    return mean, float(spread_or_one(values.std(), mean))
+    return mean, float(spread_or_one(values.std(), mean, len(values)))

@@ -142,7 +142,7 @@ class Vocabulary:
         >>> Vocabulary(["a", "b"]).one_hot([4, -1]).tolist()
         [[0.0, 0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0, 0.0]]
         """
-        return np.equal.outer(numbers, np.arange(len(self))).astype(np.float64)
+        return np.equal.outer(np.asarray(numbers), np.arange(len(self))).astype(np.float64)
 
 
 def _in_order(symbols: pd.Index) -> pd.Index:

@@ -68,7 +68,8 @@ def reader_of(values: Array) -> Reader:
     """
     table = pd.DataFrame(values)
     mean = table.mean().fillna(0.0).to_numpy(copy=True)
-    spread = spread_or_one(table.std(ddof=0).fillna(0.0).to_numpy(), mean)
+    deviation = table.std(ddof=0).fillna(0.0).to_numpy()
+    spread = spread_or_one(deviation, mean, len(table))
     masked = bool(np.isnan(values).any())
     return Reader(torch.from_numpy(mean), torch.from_numpy(spread), masked=masked)
 

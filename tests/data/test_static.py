@@ -33,6 +33,12 @@ def test_reals_are_standardised_over_the_series_of_fit() -> None:
     np.testing.assert_array_equal(StaticReader.fit(FRAME, IDS).read(arrow, IDS)[0], real)
 
 
+def test_a_real_that_is_the_same_everywhere_has_a_spread_of_one() -> None:
+    rates = pd.DataFrame({"rate": 0.1}, IDS)
+    real, _ = StaticReader.fit(rates, IDS).read(2 * rates, IDS)
+    np.testing.assert_allclose(real, 0.1, rtol=1e-6)
+
+
 def test_categories_count_from_one_in_rising_order() -> None:
     reader = StaticReader.fit(FRAME, IDS)
     _, codes = reader.read(FRAME, pd.Index(["a", "b", "c", "other"]))

@@ -20,7 +20,7 @@ def test_known_symbols_come_back_and_others_are_unknown(symbols: list[str]) -> N
     words = Vocabulary.of(pd.Series(symbols))
     assert words.decode(words.encode(symbols)).tolist() == symbols
     assert words.encode(["z"]).tolist() == [UNKNOWN] and words.decode([UNKNOWN]) == "<unknown>"
-    rows = words.one_hot(words.encode([*symbols, "z"]))
+    rows = words.one_hot(pd.Series(words.encode([*symbols, "z"])))
     assert (rows.sum(-1) == 1).all() and rows.shape == (len(symbols) + 1, len(words))
 
 

@@ -215,7 +215,6 @@ def test_forecasts_from_past_origins_ask_for_all_steps() -> None:
 
 
 @quiet
-@quiet
 @every_kind
 def test_a_plan_that_leaves_a_constant_is_one_unit_away(kind: Any) -> None:
     y = pd.Series(np.sin(np.arange(60.0)))  # means of equal tenths are rounded
@@ -238,6 +237,7 @@ def test_columns_go_by_their_names() -> None:
         np.testing.assert_array_equal(other.panel_.X, X[:34])
 
 
+@quiet
 def test_a_missing_column_is_named() -> None:
     y, X, _ = shops()
     with pytest.raises(ValueError, match="`past_only` must name columns of `X`.*'wind'"):

@@ -130,7 +130,7 @@ def test_copies_read_together_respond_as_one_by_one(kind, monkeypatch):
 def test_copies_of_several_series_keep_what_is_known_of_each(ends, monkeypatch):
     y = [hourly(end, seed).rename(f"{seed}") for seed, end in enumerate(ends)]
     y[1] = (100 * y[1]).round() - 5000  # of whole numbers, below zero too
-    y[0].iloc[50] = 1e9  # an outlier, of which nothing is said here
+    y[0].iloc[[50, 197]] = 1e9  # outliers, of which nothing is said here
     with pytest.warns(ForecastWarning, match="1e\\+09"):
         model = LSTMForecaster(**QUICK).fit([one[:200] for one in y])
     found = effective_memory(model, [one[200:] for one in y])

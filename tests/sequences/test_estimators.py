@@ -15,6 +15,7 @@ from sklearn.utils import compute_class_weight
 from forecast.networks.recurrent import CELLS
 from forecast.sequences.batches import Units
 from forecast.sequences.classifier import SequenceClassifier
+from forecast.sequences.learning import reader_of
 from forecast.sequences.reading import read_array, read_frame, read_list
 from forecast.sequences.regressor import SequenceRegressor
 from forecast.teaching.tasks import latch
@@ -301,3 +302,7 @@ def test_scikit_learns_searches_split_by_unit() -> None:
     model = SequenceClassifier(each_step=True, **BRIEF | {"max_epochs": 4})
     scores = cross_val_score(model, frame, steps, cv=GroupKFold(2), groups=frame["unique_id"])
     assert (scores > 0.8).all()
+
+
+def test_a_feature_of_equal_tenths_has_a_spread_of_one() -> None:
+    assert reader_of(np.full((3, 1), 0.1)).spread.tolist() == [1.0]

@@ -46,7 +46,7 @@ class Effect(NamedTuple):
         generalised cross-validation.
         """
         center, scale = X.mean(0), spreads(panel)
-        spread = spread_or_one(X.std(0), center)
+        spread = spread_or_one(X.std(0), center, len(X))
         lags = sorted({1, season_length})
         found = [_regress(panel, (X - center) / spread, scale, lag) for lag in lags]
         gain, coef = max(found, key=lambda pair: pair[0])

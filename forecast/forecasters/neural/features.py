@@ -54,7 +54,7 @@ class Features:
         count = np.maximum((~np.isnan(drivers)).sum(0), 1)
         mean = np.nansum(drivers, 0) / count
         spread = np.sqrt(np.nansum((drivers - mean) ** 2, 0) / count)
-        features = cls(mean, spread_or_one(spread, mean), freq, holidays, static, None)
+        features = cls(mean, spread_or_one(spread, mean, count), freq, holidays, static, None)
         if static is None:
             return features
         return replace(

@@ -292,7 +292,7 @@ def cold_recipe(recipe: Recipe, panel: Panel, horizon: int) -> Recipe:
         batch_size=max(recipe.batch_size, 32),
         every=1,
         min_observed=0,
-        prior=(mean, float(spread_or_one(np.nanstd(panel.values), mean))),
+        prior=(mean, float(spread_or_one(np.nanstd(panel.values), mean, panel.values.size))),
     )
 
 

@@ -30,4 +30,4 @@ def past_filled(panel: Panel) -> np.ndarray:
 
 def spread(X: np.ndarray) -> np.ndarray:
     """Return the deviation of each column, 1 where it has none."""
-    return spread_or_one(X.std(axis=0), X.mean(axis=0))
+    return spread_or_one(X.std(axis=0), X.mean(axis=0), len(X))

@@ -76,6 +76,12 @@ def test_a_covariate_that_never_changes_is_harmless() -> None:
     assert np.isfinite(effect.of(given.X + 1, effect.scale[0])).all()
 
 
+def test_rounding_of_a_covariate_explains_nothing() -> None:
+    given = panel([1.0])
+    given.X[:, 0] = np.where(given.X[:, 0] > given.X[:, 0].mean(), 0.1 + 0.2, 0.3)
+    assert np.abs(fitted(given).coef).max() < 1
+
+
 def test_another_unit_of_the_target_scales_the_effect() -> None:
     given = panel([1.5, -0.8])
     once = fitted(given)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from forecast import MLPForecaster, load
+from forecast.engine import validation
 from forecast.engine.validation import Validation
 from forecast.forecasters.neural import fitting
 from forecast.networks.recurrent import Recurrent
@@ -38,6 +39,16 @@ def test_points_lean_on_naive_ones_where_few_values_taught_and_no_covariates_tel
     assert 0 < share(walk(60)) < 1
     assert share(walk(900)) == 0
     assert share(walk(60), pd.DataFrame({"x": NOISE[:60, 1]})) == 0
+
+
+@quiet
+def test_widths_lean_on_a_line_through_the_past(
+    few_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    y = pd.Series(NOISE[:60, 0] + np.arange(60) / 5)
+    sizes = fitted(y).model_.residual_size
+    monkeypatch.setattr(validation, "line_forecast", lambda *_: torch.tensor(torch.nan))
+    assert (sizes < fitted(y).model_.residual_size).all()
 
 
 @quiet

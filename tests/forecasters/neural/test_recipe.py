@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forecast.data.frames import read_frames
 from forecast.data.synthetic import noisy_sine
 from forecast.forecasters.loading import load
 from forecast.forecasters.neural import recipe
 from forecast.forecasters.neural.recipe import (
     batch_size,
+    cold_recipe,
     hidden_size,
     largest_divisor,
     recurrent_recipe,
@@ -123,6 +126,12 @@ def test_half_the_patience_is_for_a_short_series_alone() -> None:
         for own in (lengths(499), lengths(500), lengths(200, 200))
     ]
     assert found == [5, 10, 10] * 3
+
+
+def test_rounding_is_no_spread_before_the_first_value() -> None:
+    flat = read_frames([pd.Series(np.full(30, 0.1))] * 2)
+    own = recurrent_recipe((), flat.lengths, 6, None)
+    assert cold_recipe(own, flat, 6).prior == pytest.approx((0.1, 1.0))
 
 
 def test_a_short_series_alone_is_not_shown_several_times_at_a_step() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy.stats import chisquare
 
 import forecast
@@ -82,7 +84,7 @@ def test_early_stopping_keeps_the_best_weights() -> None:
 def test_something_is_learned_from_and_missing_symbols_judge_nothing() -> None:
     learned, held_out = split([np.array([3])] * 20, 0.99, 0)
     assert (len(learned), len(held_out)) == (1, 19)
-    model = SymbolForecaster(max_epochs=1, hidden_size=2).fit([list("abababab") + [None]])
+    model = SymbolForecaster(max_epochs=1, hidden_size=2).fit([[*"ababababa", None]])
     assert model.history_["validation_loss"].isna().all()
 
 
@@ -91,10 +93,29 @@ def test_an_unknown_symbol_reads_as_those_that_were_read_and_the_end_never_was()
     U = model.model_.embedding.weight.detach()
     a, b = model.vocabulary_.encode(["a", "b"])
     assert U[UNKNOWN].numpy() == pytest.approx((U[a] + U[b]).numpy() / 2)
+    nothing_read = SymbolForecaster(max_epochs=1, hidden_size=2).fit([["a"], ["b"]])
+    assert nothing_read.model_.embedding.weight.isfinite().all()
+
+
+def test_a_restored_network_silences_no_units_and_draws_no_numbers(tmp_path: Path) -> None:
+    model = SymbolForecaster(max_epochs=1, hidden_size=8, num_layers=2, dropout=0.9)
+    model.fit([list("abcabc")]).save(tmp_path / "model")
+    drawn = torch.get_rng_state()
+    restored = forecast.load(tmp_path / "model")
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert restored.score([list("abca")]) == model.score([list("abca")])
+
+
+def test_what_sequences_left_behind_must_be_finite(tmp_path: Path) -> None:
+    model = SymbolForecaster(max_epochs=1, hidden_size=2).fit([list("abcabc")])
+    model.live_.features.fill_(torch.nan)
+    model.save(tmp_path / "model")
+    with pytest.raises(ValueError, match="weights must be finite"):
+        forecast.load(tmp_path / "model")
 
 
 def test_a_progress_bar_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    SymbolForecaster(max_epochs=1, hidden_size=2, verbose=1).fit([list("abc")])
+    SymbolForecaster(max_epochs=1, hidden_size=2, verbose=True).fit([list("abc")])
     assert "SymbolForecaster, validation" in capsys.readouterr().err
 
 

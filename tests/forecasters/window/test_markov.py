@@ -16,6 +16,7 @@ from statsmodels.api import OLS, add_constant
 from statsmodels.tsa.ar_model import AutoReg
 
 from forecast.forecasters.window.markov import MarkovForecaster
+from forecast.forecasters.window.scales import spread
 
 LATER = functools.partial(pytest.param, marks=pytest.mark.slow)
 
@@ -254,3 +255,7 @@ def test_many_rows_leave_no_weight_in_doubt_and_a_regressor_of_the_user_tells_no
     assert MarkovForecaster(order=2, season_length=1).fit(y[:300]).doubt_.shape == (3, 2)
     assert MarkovForecaster(order=2, season_length=1).fit(y).doubt_.shape == (3, 0)
     assert MarkovForecaster(order=2, regressor=Ridge()).fit(y[:300]).doubt_.shape == (3, 0)
+
+
+def test_a_covariate_of_equal_tenths_has_a_spread_of_one() -> None:
+    assert spread(np.full((3, 1), 0.1)).tolist() == [1.0]
