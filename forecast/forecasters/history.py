@@ -11,8 +11,8 @@ from forecast.data.frames import Panel
 RECENT = 1000
 # Fewer values than this cannot tell one model from another.
 SHORT = 8
-# A series that keeps one value for so many steps, and for twice as many as ever before, has ended.
-AT_REST = 12
+# A series that is zero for so many steps, and kept no value for half as many before, has ended.
+ENDED = 12
 
 
 def shaped(arrays: dict[str, np.ndarray], name: str, *shape: int) -> np.ndarray:
@@ -35,14 +35,16 @@ def series_numbers(panel: Panel) -> np.ndarray:
     return np.repeat(np.arange(panel.n_series), panel.lengths)
 
 
-def at_rest(panel: Panel) -> np.ndarray:
-    """Tell which series (n,) lived, and keep one value since: for long, and as never before.
+def has_ended(panel: Panel) -> np.ndarray:
+    """Tell which series (n,) lived, and are zero since: for long, and as never before.
+
+    Other values, such as a price or a rate, are kept for long and move again.
 
     Examples
     --------
     >>> import pandas as pd
     >>> from forecast.data.frames import read_frames
-    >>> at_rest(read_frames([pd.Series([1.0, 2.0] + [0.0] * k) for k in (11, 12)])).tolist()
+    >>> has_ended(read_frames([pd.Series([1.0, 2.0] + [0.0] * k) for k in (11, 12)])).tolist()
     [False, True]
     """
     seen = ~np.isnan(panel.values)
@@ -55,7 +57,8 @@ def at_rest(panel: Panel) -> np.ndarray:
     last = np.append(own[1:], len(runs)) - 1
     newest, runs[last] = runs[last], 0
     before = np.maximum.reduceat(runs, own)
-    found: np.ndarray = (newest >= AT_REST) & (newest > 2 * before) & (before > 0)
+    zero = values[starts[last]] == 0
+    found: np.ndarray = zero & (newest >= ENDED) & (newest > 2 * before) & (before > 0)
     return found
 
 

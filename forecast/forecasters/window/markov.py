@@ -19,7 +19,7 @@ from forecast.data.static import StaticReader
 from forecast.data.weights import has_weight
 from forecast.forecasters.arrays import ForecasterTags
 from forecast.forecasters.base import Frame
-from forecast.forecasters.history import at_rest, fill_gaps, series_numbers, shaped, tails
+from forecast.forecasters.history import fill_gaps, has_ended, series_numbers, shaped, tails
 from forecast.forecasters.occlusion import Occluded
 from forecast.forecasters.parameters import Common
 from forecast.forecasters.residuals import Residuals, inflation
@@ -57,8 +57,8 @@ class MarkovForecaster(ResidualForecaster):
     weights and a level of its own, as far off as normal errors leave them in doubt; with 200 rows
     to a column the weights are taken for known. A map fitted to little data may explode when it is
     iterated; so no forecast leaves the range of the history by more than that range, and by more
-    again than a line through the history could rise by then. Without X a series that kept its last
-    value for 12 steps or more, and for more than twice as many as any other value, stays there.
+    again than a line through the history could rise by then. Without X a series that was zero for
+    the last 12 steps or more, and kept no value for half as many before, stays there.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ class MarkovForecaster(ResidualForecaster):
         self.window_ = ((newest - center) / scale)[:, ::-1]
         extremes = [end.reduceat(panel.values, panel.offsets[:-1]) for end in (np.fmin, np.fmax)]
         self.range_ = (np.stack(extremes, 1) - center) / scale  # (n, 2)
-        ended = at_rest(panel) & (panel.X is None)  # a plan may wake it
+        ended = has_ended(panel) & (panel.X is None)  # a plan may wake it
         self.still_ = ended | (np.ptp(self.range_, axis=1) < FLAT)
         self.held_ = self._covariates(panel, ahead=1)[panel.offsets[1:] - 1, len(panel.X_names) :]
 

@@ -215,11 +215,12 @@ def test_one_model_for_many_series_of_any_size_and_length() -> None:
 
 def test_a_series_that_ended_stays_where_it_is() -> None:
     y = pd.DataFrame({name: 9 + ar2(80, seed) for seed, name in enumerate("abcd")})
-    y.loc[50:, "b"] = 7.0
-    y.loc[50:, "c"] = np.where(np.arange(50, 80) == 55, 7.0, np.nan)  # missing is not still
+    y.loc[50:, "b"] = 0.0
+    y.loc[50:, "d"] = 7.0  # a rate may move again
+    y.loc[50:, "c"] = np.where(np.arange(50, 80) == 55, 0.0, np.nan)  # missing is not still
     model = MarkovForecaster(order=2, season_length=1).fit(y)
     assert model.still_.tolist() == [False, True, False, False]
-    assert (model.predict(40)["b"] == 7).all()
+    assert (model.predict(40)["b"] == 0).all()
     woken = MarkovForecaster(order=2, season_length=1).fit(y, y[["a"]])
     assert not woken.still_.any()
 
