@@ -103,10 +103,8 @@ def unit_of(y: Any) -> str | None:
 
 def same_columns(panel: Panel, history: Panel) -> Panel:
     """Return another history with the covariates that were learned from, in their order."""
-    for kind in (
-        "X_names",
-        "past_names",
-    ):  # those known before only are in the order of `past_only`
+    # those known before only are in the order of `past_only` in both
+    for kind in ("X_names", "past_names"):
         if sorted(getattr(panel, kind)) != sorted(getattr(history, kind)):
             raise ValueError(
                 f"`X` must have the columns of `fit`, {short(list(getattr(history, kind)))}, "
