@@ -70,7 +70,10 @@ def from_arrays(
     spreads = fitting(scales, arrays)["spreads"].numpy()
     packed = restored("stream", packed, arrays)
     model = with_weights(build, weights)
-    return Learned(model, stream.unpack(packed, model.reader), spreads, epochs(arrays))
+    live = stream.unpack(packed, model.reader)
+    if any(part.isnan().any() for part in leaves((live.features, live.phases))):
+        raise ValueError("the live state must be numbers, got nan")
+    return Learned(model, live, spreads, epochs(arrays))
 
 
 def restore_recipe(saved: dict[str, Any], n_estimators: int | None, n_arrays: int) -> Recipe:
