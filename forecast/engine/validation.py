@@ -143,22 +143,20 @@ class Validation:
         """Return how many errors of a step are independent if those of step j grow as j^growth."""
         return independent(_counted(self.targets, self.weights), self.apart, growth)
 
-    def naive_errors(self, model: Model, *, line: bool = False) -> tuple[Tensor, float]:
+    def naive_errors(self, model: Model) -> tuple[Tensor, Tensor, float]:
         """Return errors (N, R) of the best naive forecast of all the past, in residual units.
 
-        NaN where nothing was observed. And how many of a step are independent. With `line`, a line
-        through what came before is a naive forecast, too.
+        Then those of a line through what came before, if they are smaller. NaN where nothing was
+        observed. And how many of a step are independent.
         """
         windows, block = self.windows, model.reader.block
         series, origins, targets, reading, unit = self._all_past(model)
         forecasts = naive_forecasts(windows, series, origins, block, self.season_length)
-        if line:
-            forecasts.append(line_forecast(windows, series, origins, block))
-        errors = [(targets - each) / unit for each in forecasts]
+        best = _smallest([(targets - each) / unit for each in forecasts])
+        line = (targets - line_forecast(windows, series, origins, block)) / unit
         first = windows.lengths.clamp(max=model.reader.scale_window)
         told = (windows.lengths - first)[series.unique()].sum().item()
-        best = min(errors, key=lambda error: sizes(error).nanmean().nan_to_num(math.inf).item())
-        return best, independent(best, told / len(origins))
+        return best, _smallest([best, line]), independent(best, told / len(origins))
 
     def template_errors(self, model: Model) -> Tensor:
         """Return errors (N, R, J + 1) of the templates, and of the level, in all the past.
@@ -208,6 +206,10 @@ def sizes(errors: Tensor) -> Tensor:
     values does not move.
     """
     return errors.abs().nanmedian(0).values / QUARTILE
+
+
+def _smallest(errors: list[Tensor]) -> Tensor:
+    return min(errors, key=lambda error: sizes(error).nanmean().nan_to_num(math.inf).item())
 
 
 def usual_correlation(errors: Tensor, independent: float) -> float:

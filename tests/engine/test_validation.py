@@ -119,7 +119,7 @@ def test_naive_errors_have_the_sizes_of_their_slow_twins():
     sizes = {name: np.nanmedian(np.abs(e), 0) / 0.6745 for name, e in missed.items()}
     best = min(sizes, key=lambda name: sizes[name].mean())
     assert best == "season"
-    found, independent = judge.naive_errors(model)
+    found, _, independent = judge.naive_errors(model)
     np.testing.assert_allclose(validation.sizes(found), sizes[best], rtol=0.1)
     # of 172 origins of each series every j-th is new at step j, where both values are there
     there = (~X.isnan()).double().mean().item() ** 2
@@ -146,7 +146,7 @@ def test_a_line_is_the_best_naive_forecast_of_noise_around_one():
     windows = as_windows(torch.as_tensor(noise + 0.2 * np.arange(600)))
     model = build_model(GRU, (1, 6, 6), scale_window=48)
     judge = Validation(model, windows, torch.tensor([500]), 6, 24)
-    last, line = (validation.sizes(judge.naive_errors(model, line=line)[0]) for line in (0, 1))
+    last, line = (validation.sizes(errors) for errors in judge.naive_errors(model)[:2])
     assert (last / line).mean().item() == pytest.approx(2**0.5, rel=0.1)
 
 

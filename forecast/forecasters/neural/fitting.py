@@ -126,7 +126,7 @@ def calibrate(model: Model, judge: Validation, *, by_series: bool) -> Calibratio
         If asked for `by_series`, how wide the bands of each series are beside, where these differ.
     """
     shrink(model, judge)
-    naive, known = judge.naive_errors(model)
+    naive, usual, known = judge.naive_errors(model)
     params, z, typical = judge.calibrate(model, usual_correlation(naive, known))
     if few := judge.independent_if(usual_growth(naive, known)):
         factor, widening = model.noise_factor, float(wider(few + 1))
@@ -134,8 +134,7 @@ def calibrate(model: Model, judge: Validation, *, by_series: bool) -> Calibratio
         factor.mul_(widening * size.clamp(max=1) ** (few / (few + CLAIMED) - 1))
         unit = residual_unit(typical)[:, None]
         missed = ((z - model.head.quantile(params, 0.5)) / unit).numpy(force=True)
-        usual = sizes(judge.naive_errors(model, line=True)[0]).numpy(force=True)
-        size_of_step = step_sizes(missed, usual, few)
+        size_of_step = step_sizes(missed, sizes(usual).numpy(force=True), few)
         per_score = widening / torch.linalg.vector_norm(factor, dim=1)
         model.residual_size.copy_(torch.as_tensor(size_of_step).to(factor) * per_score)
         model.own_share.fill_(network_trust(judge))
